@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["cmd/**/*.test.ts", "internal/**/*.test.ts", "migrations/**/*.test.ts", "test/**/*.test.ts"],
+    globalSetup: ["test/harness/global-setup.ts"],
+    // Each file starts servers of its own on a machine that may have two cores: a minute is a bound, not a wait.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
