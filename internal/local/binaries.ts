@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { unpackDebian } from "./debian-packages.ts";
+import { downloadNatsRelease } from "./nats-release.ts";
+
+const run = promisify(execFile);
+
+/** A server program that can be started as it is. */
+export interface Binary {
+  readonly path: string;
+  /** What it needs in its environment beside our own, such as where its libraries lie. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it comes from, in words for a person. */
+  readonly source: string;
+}
+
+/** Where to look; the defaults are this machine's. */
+export interface Places {
+  /** Commands to try first, in this order: a bare name is looked up on PATH. */
+  readonly commands?: readonly string[];
+  /** Keeps what was fetched once. */
+  readonly cache?: string;
+  /** Where the releases of nats-server are. */
+  readonly releases?: string;
+}
+
+/** One way of getting a binary. Resolves to undefined, or rejects, when it is not to be had this way. */
+type Rung = () => Promise<Binary | undefined>;
+
+const found = new Map<string, Promise<Binary>>();
+
+/**
+ * nats-server 2.9 or newer: installed here, else fetched once (the pinned official release, or Debian's package unpacked
+ * beside the system) and kept. Throws one sentence that says what to install when no way works.
+ */
+export function findNatsServer(places: Places = {}): Promise<Binary> {
+  const cache = places.cache ?? cacheFolder();
+  const commands = places.commands ?? ["nats-server", "/usr/sbin/nats-server", "/usr/local/sbin/nats-server"];
+  return once(`nats-server ${cache} ${commands}`, () =>
+    climb(
+      [
+        ...commands.map((command) => () => installed(command)),
+        () =>
+          downloadNatsRelease(cache, places.releases).then((path) => fetched(path, "the official release")),
+        () => unpackDebian(cache, "nats-server", [], "usr/sbin/nats-server"),
+      ],
+      "nats-server 2.9 or newer is missing: put it on the PATH (https://github.com/nats-io/nats-server/releases, " +
+        "`apt-get install nats-server` or `brew install nats-server`), or set NATS_URL to a server that runs already.",
+    ),
+  );
+}
+
+/**
+ * redis-server: installed here, else, on Debian and its kin, its package unpacked beside the system and kept. Throws one
+ * sentence that says what to install when no way works.
+ */
+export function findRedisServer(places: Places = {}): Promise<Binary> {
+  const cache = places.cache ?? cacheFolder();
+  const commands = places.commands ?? [
+    "redis-server",
+    "/usr/bin/redis-server",
+    "/usr/local/bin/redis-server",
+  ];
+  return once(`redis-server ${cache} ${commands}`, () =>
+    climb(
+      [
+        ...commands.map((command) => () => installed(command)),
+        // Debian keeps the program itself in redis-tools and a link to it in redis-server.
+        () => unpackDebian(cache, "redis-server", ["redis-tools"], "usr/bin/redis-server"),
+      ],
+      "redis-server is missing: put it on the PATH (`apt-get install redis-server` or `brew install redis`).",
+    ),
+  );
+}
+
+/** redis-server where this machine has it, undefined where it has not: nothing is fetched. */
+export function installedRedisServer(): Promise<Binary | undefined> {
+  return installed("redis-server");
+}
+
+async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Binary> {
+  const problems: string[] = [];
+  for (const rung of rungs) {
+    try {
+      const binary = await rung();
+      if (binary !== undefined) return binary;
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new Error(problems.length === 0 ? nothingWorked : `${nothingWorked} (${problems.join("; ")})`);
+}
+
+async function installed(command: string): Promise<Binary | undefined> {
+  const { stdout } = await run(command, ["--version"]).catch(() => ({ stdout: "" }));
+  if (stdout.startsWith("nats-server") && !recentEnough(stdout)) return undefined;
+  return stdout === "" ? undefined : { path: command, env: {}, source: "installed" };
+}
+
+/** Older servers lack what the streams rely on, such as discarding new messages per consumer limits. */
+function recentEnough(version: string): boolean {
+  const [major = 0, minor = 0] = (/v(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
+  return major > 2 || (major === 2 && minor >= 9);
+}
+
+function fetched(path: string, source: string): Binary {
+  return { path, env: {}, source };
+}
+
+function cacheFolder(): string {
+  // The home folder first: `npm ci` empties node_modules.
+  for (const folder of [
+    join(homedir(), ".cache"),
+    resolve(import.meta.dirname, "../../node_modules/.cache"),
+  ]) {
+    try {
+      mkdirSync(join(folder, "croupier"), { recursive: true });
+      accessSync(join(folder, "croupier"), constants.W_OK);
+      return join(folder, "croupier");
+    } catch {
+      // A home that is read-only, or nobody's: the next one.
+    }
+  }
+  throw new Error("neither ~/.cache nor node_modules/.cache can be written to");
+}
+
+function once(key: string, find: () => Promise<Binary>): Promise<Binary> {
+  const known = found.get(key) ?? find();
+  found.set(key, known);
+  known.catch(() => found.delete(key));
+  return known;
+}

@@ -1,0 +1,28 @@
+import { createServer } from "node:net";
+
+const lowest = 20_000;
+const highest = 32_000;
+
+/** Whether a server could listen on this port of 127.0.0.1 now; another process may take it a moment later. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}
+
+/**
+ * A free port of 127.0.0.1, the `preferred` one when that is free. Not reserved: whoever starts a server on it must be
+ * ready to find it taken. Throws when a hundred tries found none.
+ */
+export async function freePort(preferred?: number): Promise<number> {
+  if (preferred !== undefined && (await isFree(preferred))) return preferred;
+  for (let attempt = 0; attempt < 100; attempt++) {
+    // Below the range the kernel takes for outgoing connections: there a client that keeps reconnecting to a server that
+    // is down can connect to itself, and then holds the port when the server comes back.
+    const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port found between ${lowest} and ${highest}`);
+}

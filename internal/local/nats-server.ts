@@ -1,0 +1,74 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "nats";
+import { type Binary, findNatsServer } from "./binaries.ts";
+import { freePort } from "./free-port.ts";
+import { launch, portWasTaken, type RunningServer } from "./server.ts";
+
+export interface NatsOptions {
+  /** Where its streams live (`<dir>/jetstream`); made when missing, used again when there. */
+  readonly dir: string;
+  /** Default: any free one. A given port that is taken is an error; an own choice that is taken is made again. */
+  readonly port?: number | undefined;
+  /** Default: what `findNatsServer()` finds. */
+  readonly binary?: string | undefined;
+  /** A nats.conf; address, port and store_dir given here win over what it says. */
+  readonly config?: string | undefined;
+  /** Further command line arguments, such as those of a cluster. */
+  readonly args?: readonly string[] | undefined;
+  /** Who asks whether it is ready, where the config demands that one says so. */
+  readonly auth?: { readonly user: string; readonly pass: string } | undefined;
+  /** "connect" for a member of a cluster, whose JetStream answers only once its peers are there. */
+  readonly readyWhen?: "jetstream" | "connect" | undefined;
+  /** Default: `<dir>/nats-server.log`. */
+  readonly log?: string | undefined;
+}
+
+/**
+ * A nats-server (2.9 or newer) with JetStream on 127.0.0.1, handed out once JetStream answers. Throws when there is no
+ * binary or the server does not start.
+ */
+export async function startNats(options: NatsOptions): Promise<RunningServer> {
+  const binary: Binary =
+    options.binary === undefined
+      ? await findNatsServer()
+      : { path: options.binary, env: {}, source: "given" };
+  mkdirSync(options.dir, { recursive: true });
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    try {
+      return await launch({
+        name: "nats-server",
+        binary,
+        args: [
+          ...(options.config === undefined ? [] : ["-c", options.config]),
+          ...["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", options.dir, ...(options.args ?? [])],
+        ],
+        url: `nats://127.0.0.1:${port}`,
+        port,
+        logFile: options.log ?? join(options.dir, "nats-server.log"),
+        stopSignal: "SIGTERM",
+        ready: () => answers(port, options),
+      });
+    } catch (error) {
+      if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
+    }
+  }
+}
+
+async function answers(port: number, options: NatsOptions): Promise<void> {
+  const connection = await connect({
+    servers: `127.0.0.1:${port}`,
+    reconnect: false,
+    timeout: 2_000,
+    ignoreClusterUpdates: true,
+    ...options.auth,
+  });
+  try {
+    if (options.readyWhen !== "connect")
+      await (await jetstreamManager(connection, { timeout: 2_000 })).getAccountInfo();
+  } finally {
+    await connection.close();
+  }
+}

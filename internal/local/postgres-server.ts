@@ -1,0 +1,125 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { freePort } from "./free-port.ts";
+import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts";
+import { placeForPostgres } from "./postgres-place.ts";
+import { runToEnd } from "./run-to-end.ts";
+import { launch, portWasTaken, type RunningServer } from "./server.ts";
+import { type SystemUser, unprivilegedUser } from "./system-user.ts";
+
+export interface PostgresOptions {
+  /** Where its data lives; made when missing, used again when there. */
+  readonly dir: string;
+  /** Default: any free one. A given port that is taken is an error; an own choice that is taken is made again. */
+  readonly port?: number | undefined;
+  /** "fast" never waits for the disk: for data that a crash of the machine may take. */
+  readonly durability: "durable" | "fast";
+  /** Default: `<dir>/postgres.log`. */
+  readonly log?: string | undefined;
+}
+
+export interface PostgresServer extends RunningServer {
+  /** Where the data really lies: not below `dir` when the user that Postgres runs as cannot enter that. */
+  readonly place: string;
+}
+
+/**
+ * The Postgres from npm on 127.0.0.1, with a role and a database `casino` (password `casino`), handed out once it answers
+ * queries. As root it runs as the user `postgres` or `nobody`. Throws when there are no binaries or it does not start.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+  const user = unprivilegedUser();
+  const binaries = await postgresBinaries(user);
+  const place = await placeForPostgres(options.dir, user);
+  const data = join(place, "data");
+  const password = await superuserPassword(place);
+  if (!existsSync(data)) await initialise(binaries, place, password, user);
+
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    const admin = `postgres://postgres:${password}@127.0.0.1:${port}`;
+    try {
+      const server = await launch({
+        name: "postgres",
+        binary: { path: binaries.postgres, env: {}, source: "npm" },
+        args: ["-D", data, "-p", String(port), ...settings(options.durability)],
+        url: `postgres://casino:casino@127.0.0.1:${port}/casino`,
+        port,
+        logFile: options.log ?? join(options.dir, "postgres.log"),
+        // "Fast": open connections are ended, what was committed is kept.
+        stopSignal: "SIGINT",
+        ready: () => ensureCasino(admin),
+        user,
+      });
+      return { ...server, place };
+    } catch (error) {
+      if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
+    }
+  }
+}
+
+function settings(durability: PostgresOptions["durability"]): string[] {
+  const chosen = [
+    "listen_addresses=127.0.0.1",
+    // The default place for sockets, /tmp, is shared with every other Postgres of this machine.
+    "unix_socket_directories=",
+    "max_connections=200",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    ...(durability === "fast" ? ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] : []),
+  ];
+  return chosen.flatMap((setting) => ["-c", setting]);
+}
+
+async function initialise(
+  binaries: PostgresBinaries,
+  place: string,
+  password: string,
+  user: SystemUser | undefined,
+): Promise<void> {
+  // Made beside its final name, so that one that was interrupted is never taken for a whole one.
+  const fresh = join(place, "data.new");
+  const secret = join(place, "initdb-password");
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { mode: 0o700 });
+  await writeFile(secret, password, { mode: 0o600 });
+  if (user !== undefined) {
+    await chown(fresh, user.uid, user.gid);
+    await chown(secret, user.uid, user.gid);
+  }
+  await runToEnd(
+    binaries.initdb,
+    [
+      ...["-D", fresh, "--username=postgres", "--auth=scram-sha-256", `--pwfile=${secret}`],
+      ...["--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"],
+    ],
+    user,
+  );
+  await rm(secret);
+  await rename(fresh, join(place, "data"));
+}
+
+/** A random one, kept beside the data: a well-known superuser would let every user of this machine run programs as ours. */
+async function superuserPassword(place: string): Promise<string> {
+  const file = join(place, "superuser-password");
+  if (!existsSync(file)) await writeFile(file, randomBytes(24).toString("hex"), { mode: 0o600 });
+  return (await readFile(file, "utf8")).trim();
+}
+
+/** Every start makes sure anew, since the first one may have been cut short. */
+async function ensureCasino(admin: string): Promise<void> {
+  const client = new pg.Client({ connectionString: `${admin}/postgres`, connectionTimeoutMillis: 2_000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const { rowCount: roles } = await client.query("select from pg_roles where rolname = 'casino'");
+    if (roles === 0) await client.query("create role casino login createdb password 'casino'");
+    const { rowCount: databases } = await client.query("select from pg_database where datname = 'casino'");
+    if (databases === 0) await client.query("create database casino owner casino");
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

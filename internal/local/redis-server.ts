@@ -1,0 +1,67 @@
+import { mkdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { type Binary, findRedisServer } from "./binaries.ts";
+import { freePort } from "./free-port.ts";
+import { launch, portWasTaken, type RunningServer } from "./server.ts";
+
+export interface RedisOptions {
+  /** Holds its log; Redis itself keeps nothing on disk, since locks and rate limits may be forgotten. */
+  readonly dir: string;
+  /** Default: any free one. */
+  readonly port?: number | undefined;
+  /** Default: what `findRedisServer()` finds. */
+  readonly binary?: Binary | undefined;
+  /** How many numbered databases it has: 16 by Redis' own default. */
+  readonly databases?: number | undefined;
+  /** Default: `<dir>/redis-server.log`. */
+  readonly log?: string | undefined;
+}
+
+/**
+ * A Redis on 127.0.0.1 that keeps everything in memory, handed out once it answers PING. Throws when there is no binary
+ * or the server does not start.
+ */
+export async function startRedis(options: RedisOptions): Promise<RunningServer> {
+  const binary = options.binary ?? (await findRedisServer());
+  mkdirSync(options.dir, { recursive: true });
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    try {
+      return await launch({
+        name: "redis-server",
+        binary,
+        args: [
+          ...["--bind", "127.0.0.1", "--port", String(port), "--dir", options.dir],
+          ...["--save", "", "--appendonly", "no", "--databases", String(options.databases ?? 16)],
+        ],
+        url: `redis://127.0.0.1:${port}`,
+        port,
+        logFile: options.log ?? join(options.dir, "redis-server.log"),
+        stopSignal: "SIGTERM",
+        ready: () => answers(port),
+      });
+    } catch (error) {
+      if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
+    }
+  }
+}
+
+function answers(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1", timeout: 2_000 });
+    const fail = (error: Error) => {
+      socket.destroy();
+      reject(error);
+    };
+    socket.once("error", fail);
+    socket.once("timeout", () => fail(new Error("no answer to PING")));
+    socket.once("close", () => reject(new Error("closed before PONG")));
+    socket.once("data", (answer) => {
+      socket.destroy();
+      if (answer.toString().startsWith("+PONG")) resolve();
+      else reject(new Error(answer.toString().trim()));
+    });
+    socket.write("PING\r\n");
+  });
+}

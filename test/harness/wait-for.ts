@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Polls until `condition` gives something truthy and returns that. A throw counts as "not yet". Throws after `timeout`
+ * milliseconds (default 10,000) with what the last poll gave or threw.
+ */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  options: { readonly timeout?: number; readonly interval?: number; readonly what?: string } = {},
+): Promise<NonNullable<T>> {
+  const { timeout = 10_000, interval = 20, what = "the condition" } = options;
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    let last: unknown;
+    try {
+      const value = await condition();
+      if (value) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`waited ${timeout} ms for ${what}; at last: ${String(last)}`, { cause: last });
+    }
+    await sleep(interval);
+  }
+}
