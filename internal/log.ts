@@ -24,5 +24,8 @@ export function createLog(service: string, level: LogLevel): Log {
 
 /** The URL (or comma-separated URLs) with user and password replaced, fit for a log or a banner. */
 export function withoutPassword(url: string): string {
-  return url.replace(/([a-z]+:\/\/)?[^\s,/@]+(:[^\s,/]*)?@/gi, (_match, scheme: string | undefined) => `${scheme ?? ""}***@`);
+  return url.replace(
+    /([a-z]+:\/\/)?[^\s,/@]+(:[^\s,/]*)?@/gi,
+    (_match, scheme: string | undefined) => `${scheme ?? ""}***@`,
+  );
 }

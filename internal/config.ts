@@ -1,0 +1,190 @@
+import { type LogLevel, logLevels, withoutPassword } from "./log.ts";
+
+/** One environment variable: what it is for, its default as text, and how its text becomes a value. */
+interface Variable<T> {
+  readonly doc: string;
+  /** The text used when the variable is unset or empty; without one the variable is required or optional. */
+  readonly default?: string;
+  /** Throws an Error whose message completes the sentence "NAME must …". */
+  readonly parse: (text: string) => T;
+}
+
+const text = (value: string): string => value;
+
+function integer(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max)
+      throw new Error(`be an integer from ${min} to ${max}`);
+    return number;
+  };
+}
+
+function url(protocols: readonly string[]): (value: string) => string {
+  return (value) => {
+    for (const part of value.split(",")) {
+      const parsed = URL.parse(part.trim());
+      if (parsed === null || !protocols.includes(parsed.protocol))
+        throw new Error(`be a URL that starts with ${protocols.map((p) => `${p}//`).join(" or ")}`);
+    }
+    return value;
+  };
+}
+
+/** NATS servers are also written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
+function natsUrl(value: string): string {
+  const check = url(["nats:", "tls:"]);
+  for (const part of value.split(",")) check(part.includes("://") ? part.trim() : `nats://${part.trim()}`);
+  return value;
+}
+
+const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+
+/** `90s`, `15m`, `24h`, `30d` (a space before the unit is allowed) to milliseconds. */
+function duration(value: string): number {
+  const match = /^(\d{1,9}) ?(s|m|h|d)$/.exec(value);
+  const unit = match?.[2] as keyof typeof secondsPer | undefined; // the pattern admits only these four
+  if (!match || unit === undefined || Number(match[1]) === 0)
+    throw new Error("be a duration such as 90s, 15m, 24h or 30d");
+  return Number(match[1]) * secondsPer[unit] * 1000;
+}
+
+const bytesPer = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
+
+/** `512MiB`, `4GiB` (a space before the unit is allowed), or plain bytes. */
+function bytes(value: string): number {
+  const match = /^(\d{1,15}) ?(B|KiB|MiB|GiB|TiB)?$/.exec(value);
+  const unit = (match?.[2] ?? "B") as keyof typeof bytesPer; // the pattern admits only these five
+  const size = match ? Number(match[1]) * bytesPer[unit] : 0;
+  if (size < 2 ** 20 || !Number.isSafeInteger(size))
+    throw new Error("be a size of at least 1MiB, such as 512MiB or 4GiB");
+  return size;
+}
+
+function oneOf<const T extends readonly string[]>(choices: T): (value: string) => T[number] {
+  return (value) => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw new Error(`be one of ${choices.join(", ")}`);
+    return found;
+  };
+}
+
+/** Which steps exist is the pipeline's to know; here only the form. */
+function names(value: string): readonly string[] {
+  const list = value.split(",").map((name) => name.trim());
+  if (list.includes("") || new Set(list).size !== list.length)
+    throw new Error("be a comma-separated list of different names");
+  return list;
+}
+
+function define<T>(variable: Variable<T>): Variable<T> {
+  return variable;
+}
+
+/** Every environment variable that Croupier reads, once. Nothing else reads `process.env`. */
+export const variables = {
+  NATS_URL: define({
+    doc: "NATS servers, comma-separated; user:password@ or token@ in the URL",
+    default: "nats://127.0.0.1:4222",
+    parse: natsUrl,
+  }),
+  NATS_CREDS: define({ doc: "path of a NATS credentials file", parse: text }),
+  NATS_REPLICAS: define({ doc: "replicas of streams and buckets", default: "1", parse: integer(1, 5) }),
+  DATABASE_URL: define({
+    doc: "Postgres",
+    default: "postgres://casino:casino@127.0.0.1:5432/casino",
+    parse: url(["postgres:", "postgresql:"]),
+  }),
+  REDIS_URL: define({
+    doc: "Redis, for the lock around the rates API; unset = one machine only, no lock between processes",
+    parse: url(["redis:", "rediss:"]),
+  }),
+  RATES_URL: define({
+    doc: "rates API, EUR-based; needed by the step `currency`",
+    parse: url(["http:", "https:"]),
+  }),
+  RATES_API_KEY: define({ doc: "sent to the rates API as `access_key`", parse: text }),
+  HTTP_PORT: define({
+    doc: "port of the service's HTTP (health and routes); 0 = any free one",
+    parse: integer(0, 65_535),
+  }),
+  HTTP_HOST: define({ doc: "address that HTTP listens on", default: "127.0.0.1", parse: text }),
+  STEPS: define({
+    doc: "the steps this enricher runs",
+    default: "currency,player,description",
+    parse: names,
+  }),
+  LOG_LEVEL: define({
+    doc: "least level that is logged",
+    default: "info",
+    parse: oneOf(logLevels) as (value: string) => LogLevel,
+  }),
+  MATERIALIZER_REPLAY: define({
+    doc: "`on` folds all retained events at start, `off` starts from zero",
+    default: "on",
+    parse: oneOf(["on", "off"]),
+  }),
+  EVENTS_MAX_AGE: define({
+    doc: "how long CASINO_EVENTS keeps final events",
+    default: "24h",
+    parse: duration,
+  }),
+  EVENTS_MAX_BYTES: define({ doc: "most bytes in CASINO_EVENTS", default: "4GiB", parse: bytes }),
+  QUEUE_MAX_BYTES: define({
+    doc: "most bytes in each work queue and in CASINO_DEAD",
+    default: "1GiB",
+    parse: bytes,
+  }),
+  DEAD_MAX_AGE: define({ doc: "how long CASINO_DEAD keeps dead letters", default: "30d", parse: duration }),
+} as const;
+
+export type VariableName = keyof typeof variables;
+
+type Value<N extends VariableName> = ReturnType<(typeof variables)[N]["parse"]>;
+/** Variables without a default are `undefined` when unset. HTTP_PORT always has one: its service's. */
+type Optional = "NATS_CREDS" | "REDIS_URL" | "RATES_URL" | "RATES_API_KEY";
+
+/** The parsed variables a service asked for, by name. */
+export type Config<N extends VariableName = VariableName> = {
+  readonly [K in N]: K extends Optional ? Value<K> | undefined : Value<K>;
+};
+
+/** All that is wrong with the environment, one sentence each; a service then exits with 78 (EX_CONFIG). */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+const secret = new Set<VariableName>(["RATES_API_KEY"]);
+
+/**
+ * Reads and checks the named variables.
+ * @param defaults texts that stand in for a default that differs per service (HTTP_PORT).
+ * @throws ConfigError with every problem at once; values that may hold a password are never quoted whole.
+ */
+export function readConfig<N extends VariableName>(
+  names: readonly N[],
+  defaults: Partial<Record<VariableName, string>> = {},
+  env: NodeJS.ProcessEnv = process.env,
+): Config<N> {
+  const problems: string[] = [];
+  const config: Partial<Record<VariableName, unknown>> = {};
+  for (const name of names) {
+    const variable: Variable<unknown> = variables[name];
+    const given = env[name] || defaults[name] || variable.default;
+    if (given === undefined) continue;
+    try {
+      config[name] = variable.parse(given);
+    } catch (err) {
+      const shown = secret.has(name) ? "what it is" : `"${withoutPassword(given).slice(0, 100)}"`;
+      problems.push(`${name} must ${err instanceof Error ? err.message : String(err)}, not ${shown}.`);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config as Config<N>; // every name was parsed by its own variable above
+}

@@ -1,0 +1,88 @@
+import { headers, type Msg, type MsgHdrs, type NatsConnection } from "nats";
+
+const encoder = new TextEncoder();
+const ACK = encoder.encode("+ACK");
+const WORKING = encoder.encode("+WPI");
+const TERM = encoder.encode("+TERM");
+const NAK = encoder.encode("-NAK");
+
+/**
+ * One message as a pull consumer delivered it, with its acknowledgements (ADR-15 of the NATS architecture). Settled
+ * once: after ack, nak or term further calls do nothing. Acknowledgements are fire and forget; one that gets lost means
+ * a redelivery, which the stream's duplicate window makes harmless.
+ */
+export class Delivery {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly #msg: Msg;
+  readonly #nc: NatsConnection;
+  readonly #reply: string;
+  #tokens: readonly string[] | undefined;
+  #settled = false;
+
+  constructor(nc: NatsConnection, msg: Msg) {
+    this.#nc = nc;
+    this.#msg = msg;
+    this.#reply = msg.reply ?? "";
+    this.subject = msg.subject;
+    this.data = msg.data;
+  }
+
+  get headers(): MsgHdrs {
+    return this.#msg.headers ?? headers();
+  }
+
+  get stream(): string {
+    return this.#token(2);
+  }
+
+  get streamSequence(): number {
+    return Number(this.#token(5));
+  }
+
+  /** 1 the first time; naks, timeouts and killed processes raise it. */
+  get deliveries(): number {
+    return Number(this.#token(4));
+  }
+
+  /** When the stream stored it, in ms since the epoch. */
+  get storedAt(): number {
+    return Math.floor(Number(this.#token(7)) / 1e6);
+  }
+
+  /** Settled: done with. */
+  ack(): void {
+    this.#settle(ACK);
+  }
+
+  /** Settled: never deliver it again. On a work queue that removes it, so only after its dead letter is stored. */
+  term(): void {
+    this.#settle(TERM);
+  }
+
+  /** Handed back: to be delivered again after `delayMs`, at once without. */
+  nak(delayMs?: number): void {
+    this.#settle(delayMs === undefined ? NAK : encoder.encode(`-NAK {"delay":${Math.round(delayMs * 1e6)}}`));
+  }
+
+  /** Still held: starts its ack_wait anew. */
+  working(): void {
+    if (!this.#settled && !this.#nc.isClosed()) this.#nc.publish(this.#reply, WORKING);
+  }
+
+  #settle(how: Uint8Array): void {
+    if (this.#settled || this.#nc.isClosed()) return;
+    this.#settled = true;
+    this.#nc.publish(this.#reply, how);
+  }
+
+  /**
+   * `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time ns>.<pending>`; newer servers put a
+   * domain and an account hash before the stream and may add a token at the end.
+   */
+  #token(position: number): string {
+    this.#tokens ??= this.#reply.split(".");
+    const offset = this.#tokens.length >= 11 ? 2 : 0;
+    return this.#tokens[position + offset] ?? "";
+  }
+}

@@ -1,0 +1,142 @@
+import type { NatsConnection } from "nats";
+import type { Log } from "../log.ts";
+import type { Delivery } from "./delivery.ts";
+import { Puller } from "./puller.ts";
+import { ackWaitMs, type Durable, ensureDurable } from "./topology.ts";
+
+export interface MailboxOptions {
+  readonly durable: Durable;
+  readonly log: Log;
+  /** Most deliveries in one batch. */
+  readonly batch?: number;
+  /** Most deliveries held at once: taken or waiting to be taken, and not yet settled. Bounds this process's memory. */
+  readonly capacity?: number;
+}
+
+/**
+ * The messages of one durable consumer as batches, each message held until its holder settles it.
+ *
+ * What is held is renewed at the server (`working()`) for as long as it takes, so an outage of anything raises no
+ * delivery count. It pulls only what it has room for; whoever holds much gets no more.
+ */
+export class Mailbox {
+  readonly #batch: number;
+  readonly #capacity: number;
+  readonly #puller: Puller;
+  readonly #renewal: NodeJS.Timeout;
+  readonly #log: Log;
+  readonly #ensure: () => Promise<void>;
+  #waiting: Delivery[] = [];
+  /** Held deliveries and when each was last renewed. */
+  readonly #held = new Map<Delivery, number>();
+  #wakeTaker: (() => void) | undefined;
+  #stopped = false;
+  #refusal: string | undefined;
+
+  private constructor(nc: NatsConnection, { durable, log, batch = 256, capacity = 2048 }: MailboxOptions) {
+    this.#batch = batch;
+    this.#capacity = capacity;
+    this.#log = log;
+    this.#ensure = () => ensureDurable(nc, durable);
+    this.#puller = new Puller(nc, {
+      stream: durable.stream,
+      consumer: durable.name,
+      batch,
+      room: () => this.#capacity - this.#held.size,
+      onDelivery: (delivery) => this.#onDelivery(delivery),
+      onRefused: (code, description) => void this.#onRefused(code, description),
+    });
+    this.#renewal = setInterval(() => this.#renew(), ackWaitMs / 6).unref();
+  }
+
+  /** Creates the durable consumer where it is missing and starts to pull. @throws Error when it cannot be created. */
+  static async open(nc: NatsConnection, options: MailboxOptions): Promise<Mailbox> {
+    await ensureDurable(nc, options.durable);
+    return new Mailbox(nc, options);
+  }
+
+  /** The next batch, in the order delivered, as soon as there is one message; undefined once stopped. One taker at a time. */
+  async take(): Promise<readonly Delivery[] | undefined> {
+    while (this.#waiting.length === 0) {
+      if (this.#stopped) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wakeTaker = resolve;
+      });
+    }
+    if (this.#stopped) return undefined;
+    if (this.#waiting.length <= this.#batch) {
+      const all = this.#waiting;
+      this.#waiting = [];
+      return all;
+    }
+    return this.#waiting.splice(0, this.#batch);
+  }
+
+  ack(delivery: Delivery): void {
+    delivery.ack();
+    this.#release(delivery);
+  }
+
+  term(delivery: Delivery): void {
+    delivery.term();
+    this.#release(delivery);
+  }
+
+  nak(delivery: Delivery, delayMs?: number): void {
+    delivery.nak(delayMs);
+    this.#release(delivery);
+  }
+
+  /** Why nothing can be pulled at the moment, else undefined. */
+  get problem(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Stops pulling and hands back what nobody took; what was taken stays held until its holder settles it. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#puller.drain();
+    for (const delivery of this.#waiting.splice(0)) this.nak(delivery);
+    this.#wakeTaker?.();
+  }
+
+  /** Hands back everything still held, taken or not: the last resort of a shutdown that has no time left. */
+  close(): void {
+    clearInterval(this.#renewal);
+    for (const delivery of [...this.#held.keys()]) this.nak(delivery);
+  }
+
+  #onDelivery(delivery: Delivery): void {
+    this.#refusal = undefined;
+    this.#held.set(delivery, performance.now());
+    this.#waiting.push(delivery);
+    this.#wakeTaker?.();
+    this.#wakeTaker = undefined;
+  }
+
+  #release(delivery: Delivery): void {
+    if (this.#held.delete(delivery) && !this.#stopped) this.#puller.wake();
+  }
+
+  #renew(): void {
+    const now = performance.now();
+    for (const [delivery, renewed] of this.#held) {
+      if (now - renewed < ackWaitMs / 3) continue;
+      delivery.working();
+      this.#held.set(delivery, now);
+    }
+  }
+
+  /** Someone deleted the consumer, or its leader is moving: make sure it exists, the puller asks again by itself. */
+  async #onRefused(code: number, description: string): Promise<void> {
+    const said = `the broker refuses to deliver (${code} ${description.trim() || "no responders"})`;
+    if (this.#refusal === undefined) this.#log.warn({ code }, said);
+    this.#refusal = said;
+    try {
+      await this.#ensure();
+      this.#refusal = undefined;
+    } catch (err) {
+      this.#log.warn({ err }, "the consumer cannot be created yet");
+    }
+  }
+}

@@ -1,0 +1,222 @@
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from "nats";
+
+/** The broker's word that a message is stored. */
+export interface PubAck {
+  readonly stream: string;
+  readonly seq: number;
+  /** A message of this id is already in the stream (within its duplicate window); nothing was stored again. */
+  readonly duplicate: boolean;
+}
+
+/** Why a message was not stored, as questions to ask. */
+export class PublishError extends Error {
+  override readonly name = "PublishError";
+  /** The server's error code (errors.json), 503 for "nobody listens", 0 where the server said nothing. */
+  readonly code: number;
+
+  constructor(message: string, code = 0, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** The stream is at its limit (discard new): it may have room later. */
+  get isStreamFull(): boolean {
+    return this.code === 10077 || this.code === 10047;
+  }
+
+  /** The message is larger than the server or the stream takes; it never fits. */
+  get isTooLarge(): boolean {
+    return this.code === tooLarge || this.code === 10054;
+  }
+}
+
+const tooLarge = -1;
+
+/** A message for a stream. Its id (`Nats-Msg-Id`) is among its headers and makes sending it twice harmless. */
+export interface Outgoing {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly headers: MsgHdrs;
+}
+
+interface InFlight {
+  readonly token: number;
+  readonly message: Outgoing;
+  readonly resolve: (ack: PubAck) => void;
+  readonly reject: (err: PublishError) => void;
+  /** When it counts as unanswered, on the clock of `performance.now()`. */
+  deadline: number;
+}
+
+/** Counts since the publisher was made. */
+export interface PublisherStats {
+  published: number;
+  duplicates: number;
+  failed: number;
+  resent: number;
+}
+
+/**
+ * Publishes to JetStream with many messages in flight on one connection.
+ *
+ * `js.publish` sets up a request of its own for each message; this one keeps a single reply subscription per
+ * connection, gives each message the reply subject `<inbox>.<token>`, and settles its promise when that token's
+ * PubAck arrives, in whatever order. Every message is answered: stored, refused with the server's reason, or
+ * unanswered within the timeout (then it may or may not be stored: publish it again under the same id).
+ *
+ * The window bounds what is in flight; `publish` waits for room in it, first come, first served. While the connection
+ * is away time stands still, and after a reconnect what was in flight is sent again: its id makes that harmless.
+ */
+export class Publisher {
+  readonly stats: PublisherStats = { published: 0, duplicates: 0, failed: 0, resent: 0 };
+  readonly #nc: NatsConnection;
+  readonly #inbox: string;
+  readonly #window: number;
+  readonly #timeoutMs: number;
+  /** In the order sent, so the first one is the first to time out. */
+  readonly #inFlight = new Map<number, InFlight>();
+  readonly #waiting: InFlight[] = [];
+  readonly #sweep: NodeJS.Timeout;
+  readonly #subscription: { unsubscribe(): void };
+  #nextToken = 0;
+  #connected = true;
+  #closed = false;
+
+  /**
+   * @param window most messages in flight at once
+   * @param timeoutMs how long a PubAck may take while connected
+   */
+  constructor(
+    nc: NatsConnection,
+    { window = 4096, timeoutMs = 5_000 }: { window?: number; timeoutMs?: number } = {},
+  ) {
+    this.#nc = nc;
+    this.#window = window;
+    this.#timeoutMs = timeoutMs;
+    this.#inbox = createInbox((nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix);
+    this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onAck(msg) });
+    this.#sweep = setInterval(() => this.#failUnanswered(), Math.max(50, timeoutMs / 10)).unref();
+    void this.#followConnection();
+  }
+
+  /**
+   * Resolves when the stream holds the message.
+   * @throws PublishError when it was refused or stayed unanswered, or when the publisher is closed.
+   */
+  publish(message: Outgoing): Promise<PubAck> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new PublishError("the publisher is closed"));
+        return;
+      }
+      const entry: InFlight = { token: this.#nextToken++, message, resolve, reject, deadline: 0 };
+      if (this.#connected && this.#inFlight.size < this.#window) this.#send(entry);
+      else this.#waiting.push(entry);
+    });
+  }
+
+  /** Messages sent or waiting whose answer is still due. */
+  get pending(): number {
+    return this.#inFlight.size + this.#waiting.length;
+  }
+
+  /** Ends it; what is still in flight is rejected and may or may not be stored. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
+    for (const entry of [...this.#inFlight.values(), ...this.#waiting.splice(0)])
+      this.#fail(entry, new PublishError("the publisher was closed before the stream answered"));
+  }
+
+  #send(entry: InFlight): void {
+    this.#inFlight.set(entry.token, entry);
+    entry.deadline = performance.now() + this.#timeoutMs;
+    const { subject, payload, headers } = entry.message;
+    try {
+      this.#nc.publish(subject, payload, { headers, reply: `${this.#inbox}.${entry.token}` });
+    } catch (err) {
+      const isSize = err instanceof Error && err.message.includes("max_payload");
+      this.#fail(
+        entry,
+        new PublishError(err instanceof Error ? err.message : String(err), isSize ? tooLarge : 0, {
+          cause: err,
+        }),
+      );
+    }
+  }
+
+  #onAck(msg: Msg): void {
+    const entry = this.#inFlight.get(Number(msg.subject.slice(this.#inbox.length + 1)));
+    if (entry === undefined) return; // answered before it was sent again, or too late
+    const answer = parsePubAck(msg);
+    if (answer instanceof PublishError) {
+      this.#fail(entry, answer);
+      return;
+    }
+    this.#inFlight.delete(entry.token);
+    this.stats.published++;
+    if (answer.duplicate) this.stats.duplicates++;
+    entry.resolve(answer);
+    this.#fillWindow();
+  }
+
+  #fail(entry: InFlight, err: PublishError): void {
+    this.#inFlight.delete(entry.token);
+    this.stats.failed++;
+    entry.reject(err);
+    this.#fillWindow();
+  }
+
+  #fillWindow(): void {
+    while (this.#connected && this.#waiting.length > 0 && this.#inFlight.size < this.#window) {
+      const next = this.#waiting.shift();
+      if (next !== undefined) this.#send(next);
+    }
+  }
+
+  #failUnanswered(): void {
+    if (!this.#connected) return;
+    const now = performance.now();
+    for (const entry of this.#inFlight.values()) {
+      if (entry.deadline > now) break;
+      this.#fail(
+        entry,
+        new PublishError(`no PubAck for ${entry.message.subject} within ${this.#timeoutMs / 1000} s`),
+      );
+    }
+  }
+
+  async #followConnection(): Promise<void> {
+    for await (const status of this.#nc.status()) {
+      if (status.type === "disconnect") this.#connected = false;
+      else if (status.type === "reconnect" && !this.#closed) {
+        this.#connected = true;
+        const again = [...this.#inFlight.values()];
+        this.#inFlight.clear();
+        this.stats.resent += again.length;
+        for (const entry of again) this.#send(entry);
+        this.#fillWindow();
+      }
+    }
+    this.close(); // the connection is closed for good
+  }
+}
+
+function parsePubAck(msg: Msg): PubAck | PublishError {
+  if (msg.data.length === 0)
+    return new PublishError(
+      `no stream takes ${msg.subject}: its stream is missing or JetStream is away`,
+      msg.headers?.code ?? 0,
+    );
+  const answer: unknown = msg.json();
+  if (typeof answer !== "object" || answer === null) return new PublishError("the PubAck is no object");
+  const { error, stream, seq, duplicate } = answer as Record<string, unknown>; // every field is checked below
+  if (typeof error === "object" && error !== null) {
+    const { description, err_code } = error as Record<string, unknown>; // likewise
+    return new PublishError(String(description), typeof err_code === "number" ? err_code : 0);
+  }
+  if (typeof stream !== "string" || typeof seq !== "number")
+    return new PublishError("the PubAck names no stream and sequence");
+  return { stream, seq, duplicate: duplicate === true };
+}

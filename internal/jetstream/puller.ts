@@ -1,0 +1,126 @@
+import { createInbox, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
+import { Delivery } from "./delivery.ts";
+
+/** How long one pull request waits at the server; short, so that a request lost on the way costs little. */
+const expiresMs = 5_000;
+/** A request without any answer this long after it expired was lost (server restarted, leader moved). */
+const lostAfterMs = expiresMs + 2_000;
+/** Pause after the server refused a request: consumer missing, leader moving, too many waiting. */
+const refusedPauseMs = 500;
+
+export interface PullerOptions {
+  readonly stream: string;
+  readonly consumer: string;
+  /** Most messages per request. */
+  readonly batch: number;
+  /** How many more messages the holder has room for right now; asked before each request. */
+  readonly room: () => number;
+  readonly onDelivery: (delivery: Delivery) => void;
+  /** The server refused: the consumer is missing or moving. Called at most once per pause; may create it again. */
+  readonly onRefused?: (code: number, description: string) => void;
+}
+
+/**
+ * Pulls from a durable consumer, asking for as many messages as its holder has room for.
+ *
+ * Two lanes, each with a subscription and at most one request outstanding, so that one request is being filled while
+ * the next travels. The library's `consume()` keeps pulling whatever its reader does and buffers what it got, out of
+ * reach of `working()` and of a hand-back at shutdown; here nothing is delivered that was not asked for.
+ */
+export class Puller {
+  readonly #lanes: readonly Lane[];
+
+  constructor(nc: NatsConnection, options: PullerOptions) {
+    this.#lanes = [new Lane(nc, options), new Lane(nc, options)];
+  }
+
+  /** Tells that the holder has room again. Cheap; call it after settling. */
+  wake(): void {
+    for (const lane of this.#lanes) lane.wake();
+  }
+
+  /** Stops asking; resolves when everything that the server had already sent was handed over. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.drain()));
+  }
+}
+
+class Lane {
+  readonly #nc: NatsConnection;
+  readonly #options: PullerOptions;
+  readonly #inbox: string;
+  readonly #subject: string;
+  readonly #subscription: Subscription;
+  readonly #timer: NodeJS.Timeout;
+  #request = 0;
+  /** Messages the outstanding request may still bring; 0 = no request outstanding. */
+  #due = 0;
+  #sentAt = 0;
+  #pausedUntil = 0;
+  #stopped = false;
+
+  constructor(nc: NatsConnection, options: PullerOptions) {
+    this.#nc = nc;
+    this.#options = options;
+    this.#inbox = createInbox((nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix);
+    this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
+    this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onMessage(msg) });
+    this.#timer = setInterval(() => this.#tick(), refusedPauseMs).unref();
+    void this.#followConnection();
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.#stopped || this.#due > 0 || performance.now() < this.#pausedUntil) return;
+    const batch = Math.min(this.#options.batch, this.#options.room());
+    // A handful at a time would make every message a request of its own: wait until a good part is free.
+    if (batch < this.#options.batch / 4) return;
+    this.#due = batch;
+    this.#sentAt = performance.now();
+    this.#request++;
+    this.#nc.publish(this.#subject, JSON.stringify({ batch, expires: nanos(expiresMs) }), {
+      reply: `${this.#inbox}.${this.#request}`,
+    });
+  }
+
+  async drain(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    if (!this.#nc.isClosed()) await this.#subscription.drain();
+  }
+
+  #onMessage(msg: Msg): void {
+    if (!msg.subject.startsWith(this.#inbox)) {
+      if (this.#due > 0) this.#due--;
+      this.#options.onDelivery(new Delivery(this.#nc, msg));
+      if (this.#due === 0) this.wake();
+      return;
+    }
+    if (msg.subject !== `${this.#inbox}.${this.#request}`) return; // about a request given up as lost
+    const code = msg.headers?.code ?? 0;
+    if (code === 100) return;
+    this.#due = 0;
+    // 404 and 408 end a request in the ordinary way: no more messages within its time.
+    if (code === 404 || code === 408) {
+      this.wake();
+      return;
+    }
+    this.#pausedUntil = performance.now() + refusedPauseMs;
+    this.#options.onRefused?.(code, msg.headers?.description ?? "");
+  }
+
+  #tick(): void {
+    if (this.#due > 0 && performance.now() - this.#sentAt > lostAfterMs) this.#due = 0;
+    this.wake();
+  }
+
+  async #followConnection(): Promise<void> {
+    for await (const status of this.#nc.status()) {
+      if (this.#stopped) return;
+      if (status.type === "reconnect") {
+        this.#due = 0;
+        this.wake();
+      }
+    }
+  }
+}
