@@ -1,0 +1,139 @@
+import { describe, expect, test } from "vitest";
+import { parseAnswer, RatesError } from "./answer.ts";
+
+const table = { USD: "1.0684", BTC: "0.00001545" };
+
+describe("reads every shape", () => {
+  test.each([
+    ["base and rates, numbers", '{"base":"EUR","rates":{"USD":1.0684,"BTC":0.00001545}}'],
+    ["base and rates, strings", '{"base":"EUR","rates":{"USD":"1.0684","BTC":"0.00001545"}}'],
+    [
+      "exchangerate.host before",
+      '{"motd":{"msg":"x"},"success":true,"base":"EUR","date":"2022-01-10","rates":{"USD":1.0684,"BTC":0.00001545}}',
+    ],
+    [
+      "open.er-api.com",
+      '{"result":"success","time_last_update_unix":1,"base_code":"EUR","rates":{"USD":1.0684,"BTC":0.00001545}}',
+    ],
+    [
+      "exchangerate.host now",
+      '{"success":true,"timestamp":1,"source":"EUR","quotes":{"EURUSD":1.0684,"EURBTC":0.00001545}}',
+    ],
+    ["Coinbase", '{"data":{"currency":"EUR","rates":{"USD":"1.0684","BTC":"0.00001545"}}}'],
+  ])("%s", (_name, text) => {
+    expect(Object.fromEntries(parseAnswer(text))).toEqual(table);
+  });
+
+  test.each(["1", "1.0", '"1.000"'])("with EUR itself at %s", (eur) => {
+    expect(parseAnswer(`{"base":"EUR","rates":{"EUR":${eur},"USD":2}}`).get("USD")).toBe("2");
+  });
+});
+
+test.each([
+  "1.0684000000000000001",
+  "1e-5",
+  "1.50",
+  "1E+3",
+  "123456789012345678901234567890",
+  '"1.0684000000000000001"',
+  '"1e-5"',
+])("keeps the digits of %s", (rate) => {
+  expect(parseAnswer(`{"base":"EUR","rates":{"USD":${rate}}}`).get("USD")).toBe(rate.replaceAll('"', ""));
+});
+
+describe("refuses", () => {
+  test.each([
+    ["nothing", "", "the answer is not JSON"],
+    ["a web page", "<!doctype html>", "the answer is not JSON"],
+    ["a cut answer", '{"base":"EUR","rates":{"USD":1', "the answer is not JSON"],
+    ["nesting without end", "[".repeat(500_000), "the answer is not JSON"],
+    ["null", "null", "the answer is not a JSON object"],
+    ["an array", '[{"base":"EUR"}]', "the answer is not a JSON object"],
+    ["a number", "1.07", "the answer is not a JSON object"],
+    ["an empty object", "{}", "the answer holds no rates"],
+    ["rates without a base", '{"rates":{"USD":1}}', "the answer does not say which base its rates have"],
+    ["another base", '{"base":"USD","rates":{"USD":1}}', "the answer's base is USD, not EUR"],
+    ["another base code", '{"base_code":"GBP","rates":{"USD":1}}', "the answer's base is GBP, not EUR"],
+    ["another source", '{"source":"USD","quotes":{"USDEUR":1}}', "the answer's base is USD, not EUR"],
+    [
+      "another currency",
+      '{"data":{"currency":"USD","rates":{"USD":"1"}}}',
+      "the answer's base is USD, not EUR",
+    ],
+    [
+      "a base of another type",
+      '{"base":{"a":1},"rates":{"USD":1}}',
+      "the answer's base is unreadable, not EUR",
+    ],
+    ["rates as an array", '{"base":"EUR","rates":[1]}', "the answer's rates is not an object"],
+    ["rates as null", '{"base":"EUR","rates":null}', "the answer's rates is not an object"],
+    ["quotes as text", '{"source":"EUR","quotes":"x"}', "the answer's quotes is not an object"],
+    ["data without rates", '{"data":{"currency":"EUR"}}', "the answer's data.rates is not an object"],
+    ["no rates at all", '{"base":"EUR","rates":{}}', "the answer has no rate for USD"],
+    ["no USD", '{"base":"EUR","rates":{"GBP":0.8}}', "the answer has no rate for USD"],
+    [
+      "a quote of another source",
+      '{"source":"EUR","quotes":{"GBPUSD":1}}',
+      "the answer's quote GBPUSD does not begin",
+    ],
+    ["a quote of nothing", '{"source":"EUR","quotes":{"EUR":1}}', "the answer's quote EUR does not begin"],
+    [
+      "an EUR that is not one",
+      '{"base":"EUR","rates":{"EUR":1.1,"USD":1}}',
+      "the answer's rate for EUR is not 1",
+    ],
+    ["success: false", '{"success":false,"error":{"code":101}}', "the answer reports a failure"],
+    [
+      "success: false with a code",
+      '{"success":false,"error":{"type":"missing_access_key","info":"No key XYZ"}}',
+      "the answer reports a failure (missing_access_key)",
+    ],
+    [
+      "result: error",
+      '{"result":"error","error-type":"unsupported-code"}',
+      "the answer reports a failure (unsupported-code)",
+    ],
+  ])("%s", (_name, text, message) => {
+    expect(() => parseAnswer(text)).toThrow(RatesError);
+    expect(() => parseAnswer(text)).toThrow(message);
+  });
+
+  const notFinite = "the answer's rate for GBP is not finite and positive";
+  const notNumber = "the answer's rate for GBP is not a number";
+  test.each([
+    ["0", notFinite],
+    ["-1", notFinite],
+    ["1e999", notFinite],
+    ["1e-999", notFinite],
+    ['"0.00"', notFinite],
+    ['"-0.5"', notFinite],
+    ["null", notNumber],
+    ["true", notNumber],
+    ['"NaN"', notNumber],
+    ['"Infinity"', notNumber],
+    ['""', notNumber],
+    ['" 1"', notNumber],
+    ['"1,07"', notNumber],
+    ['"0x10"', notNumber],
+    ["{}", notNumber],
+    ["[1]", notNumber],
+    [`"${"1".repeat(101)}"`, notNumber],
+  ])("a rate of %s, although USD is good", (rate, message) => {
+    expect(() => parseAnswer(`{"base":"EUR","rates":{"USD":1.07,"GBP":${rate}}}`)).toThrow(message);
+  });
+
+  test("to repeat what it was sent: a text may hold the access key", () => {
+    const key = "k3y-of-this-account";
+    for (const text of [
+      `{"base":"${key}","rates":{"USD":1}}`,
+      `{"base":"EUR","rates":{"USD":"${key}"}}`,
+      `{"base":"EUR","rates":{"${key}":0}}`,
+      `{"success":false,"error":{"type":"${key}","info":"${key}"}}`,
+      key,
+    ]) {
+      expect(() => parseAnswer(text)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining(key) }),
+      );
+    }
+  });
+});

@@ -1,0 +1,113 @@
+import { parseAnswer, RatesError, type RateTable } from "./answer.ts";
+
+/** Asks the rates API once. Rejects with `RatesError` when it gives no usable rates, with the signal's reason on abort. */
+export type FetchRates = (signal: AbortSignal) => Promise<RateTable>;
+
+export interface RatesApiOptions {
+  /** http or https, with whatever query asks it for EUR. A user and password in it are sent as basic authentication. */
+  readonly url: string;
+  /** Appended to the query as `access_key`. */
+  readonly accessKey?: string | undefined;
+  /** Bound in ms on one request with all its redirects and its whole body; 5 s by default. */
+  readonly timeout?: number;
+  /** Bound on the body, after decompression; 1 MiB by default. */
+  readonly maxBytes?: number;
+}
+
+const defaultTimeout = 5_000;
+const defaultMaxBytes = 1024 * 1024;
+const mostRedirects = 3;
+
+/**
+ * A client of the rates API at `url`. Its errors name the host and nothing else of the address: providers put keys into
+ * the query and the path alike. Calls are independent and may overlap. Throws `RatesError` when the URL cannot be used.
+ */
+export function ratesApi(options: RatesApiOptions): FetchRates {
+  const { accessKey, timeout = defaultTimeout, maxBytes = defaultMaxBytes } = options;
+  const { url, authorization } = prepare(options.url, accessKey);
+
+  return async (signal) => {
+    const deadline = AbortSignal.timeout(timeout);
+    try {
+      const response = await request(url, authorization, AbortSignal.any([signal, deadline]));
+      return parseAnswer(await readText(response, maxBytes));
+    } catch (error) {
+      signal.throwIfAborted();
+      const problem = deadline.aborted ? `no complete answer within ${timeout / 1000} s` : explain(error);
+      const message = `the rates API at ${url.host} failed: ${problem}`;
+      // Without the cause, whose texts may carry the address and the key in it.
+      throw new RatesError(accessKey ? message.replaceAll(accessKey, "***") : message);
+    }
+  };
+}
+
+function prepare(text: string, accessKey: string | undefined) {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new RatesError("RATES_URL is not an http or https URL");
+  if (accessKey) url.searchParams.set("access_key", accessKey);
+  // fetch refuses a URL with credentials, in an error that repeats it.
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = "";
+  url.password = "";
+  return {
+    url,
+    authorization: credentials === ":" ? undefined : `Basic ${Buffer.from(credentials).toString("base64")}`,
+  };
+}
+
+async function request(
+  start: URL,
+  authorization: string | undefined,
+  signal: AbortSignal,
+): Promise<Response> {
+  let url = start;
+  for (let redirects = 0; ; redirects++) {
+    const headers = new Headers({ accept: "application/json" });
+    if (authorization && url.origin === start.origin) headers.set("authorization", authorization);
+    // Redirects by hand: fetch would follow one from https to http, where anybody on the way can rewrite the rates.
+    const response = await fetch(url, { headers, signal, redirect: "manual" });
+    if (response.ok) return response;
+    await response.body?.cancel();
+    const location = response.headers.get("location");
+    if (location === null || ![301, 302, 303, 307, 308].includes(response.status))
+      throw refusal(response.status);
+    if (redirects === mostRedirects) throw new RatesError(`more than ${mostRedirects} redirects`);
+    url = redirected(url, location);
+  }
+}
+
+function redirected(from: URL, location: string): URL {
+  const to = URL.parse(location, from);
+  const kept = to !== null && (to.protocol === "https:" || to.protocol === from.protocol);
+  if (kept && to.username === "" && to.password === "") return to;
+  throw new RatesError("it redirects to an address that is not followed: put the right one into RATES_URL");
+}
+
+function refusal(status: number): RatesError {
+  const advice = status === 401 || status === 403 ? ": check RATES_API_KEY" : "";
+  return new RatesError(`it answered with status ${status}${advice}`);
+}
+
+async function readText(response: Response, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw new RatesError(`its answer is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new RatesError("its answer is not UTF-8");
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof RatesError) return error.message;
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (!(cause instanceof Error)) return "it cannot be reached";
+  const reason = "code" in cause ? cause.code : cause.message;
+  return `it cannot be reached (${String(reason)})`;
+}
