@@ -41,8 +41,8 @@ export interface Run<N extends VariableName, F extends Flags> {
   readonly stopping: AbortSignal;
   /** Registers the closing of what was just opened; closers run in reverse order, each awaited. */
   readonly onClose: (what: string, close: () => Promise<unknown> | unknown) => void;
-  /** Ends the process with exit code 1 after closing everything: for what the service cannot go on without. */
-  readonly fail: (err: unknown) => void;
+  /** Ends the process with exit code 0 after closing everything, as a signal does. */
+  readonly stop: (why: string) => void;
 }
 
 /**
@@ -83,19 +83,15 @@ export async function runService<N extends VariableName, const F extends Flags =
     return ending;
   };
 
-  const fail = (err: unknown): void => {
-    log.fatal({ err }, err instanceof Error ? err.message : String(err));
-    void end(exitCode.failed);
-  };
-  const onSignal = (signal: string): void => {
-    log.info({ signal }, "stopping");
+  const quit = (why: string): void => {
+    log.info({ why }, "stopping");
     void end(exitCode.ok);
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", quit);
+  process.on("SIGINT", quit);
   // Under a supervisor the IPC channel tells that the parent is gone, even by kill -9: no orphans.
   if (process.channel) {
-    process.on("disconnect", () => onSignal("parent gone"));
+    process.on("disconnect", () => quit("parent gone"));
     process.channel.unref();
   }
   // A bug leaves unknown state behind: die at once and loudly, unacknowledged events come again from their stream.
@@ -111,11 +107,13 @@ export async function runService<N extends VariableName, const F extends Flags =
       log,
       stopping: stop.signal,
       onClose: (what, close) => closers.push({ what, close }),
-      fail,
+      stop: quit,
     });
     if (outcome === "done") await end(exitCode.ok);
   } catch (err) {
-    if (!stop.signal.aborted) fail(err);
+    if (stop.signal.aborted) return;
+    log.fatal({ err }, err instanceof Error ? err.message : String(err));
+    await end(exitCode.failed);
   }
 }
 

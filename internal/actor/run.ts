@@ -83,6 +83,10 @@ export class StepRun {
     return run;
   }
 
+  get name(): string {
+    return this.#options.step.name;
+  }
+
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
     return this.#problem ?? this.#mailbox.problem;
@@ -194,10 +198,17 @@ export class StepRun {
   async #setAside(delivery: Delivery, reason: DeadReason, because: string): Promise<void> {
     const { step } = this.#options;
     const client = parseEventSubject(delivery.subject)?.client ?? "unknown";
-    if (await this.#publish(deadLetterOf(delivery, step.name, client, reason, because))) {
-      this.#log.warn({ client, reason, stream: delivery.stream, seq: delivery.streamSequence }, because);
-      this.#mailbox.term(delivery);
-    } else this.#mailbox.nak(delivery);
+    const position = { client, reason, stream: delivery.stream, seq: delivery.streamSequence };
+    try {
+      if (await this.#publish(deadLetterOf(delivery, step.name, client, reason, because))) {
+        this.#log.warn(position, because);
+        this.#mailbox.term(delivery);
+      } else this.#mailbox.nak(delivery);
+    } catch (err) {
+      // Only when the server's max_payload was lowered below what it had accepted before.
+      this.#log.error({ err, ...position }, "the dead letter does not fit, raise max_payload of the server");
+      this.#mailbox.nak(delivery, backOff(delivery.deliveries));
+    }
   }
 
   /**

@@ -76,6 +76,7 @@ export class Publisher {
   /** In the order sent, so the first one is the first to time out. */
   readonly #inFlight = new Map<number, InFlight>();
   readonly #waiting: InFlight[] = [];
+  #roomWanted: (() => void)[] = [];
   readonly #sweep: NodeJS.Timeout;
   readonly #subscription: { unsubscribe(): void };
   #nextToken = 0;
@@ -115,6 +116,15 @@ export class Publisher {
     });
   }
 
+  /**
+   * Resolves when the window has room, at once if it has: await it before `publish` and nothing piles up in memory.
+   * Also resolves when the publisher is closed; `publish` then says so.
+   */
+  async room(): Promise<void> {
+    while (!this.#closed && this.pending >= this.#window)
+      await new Promise<void>((resolve) => this.#roomWanted.push(resolve));
+  }
+
   /** Messages sent or waiting whose answer is still due. */
   get pending(): number {
     return this.#inFlight.size + this.#waiting.length;
@@ -127,6 +137,7 @@ export class Publisher {
     if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
     for (const entry of [...this.#inFlight.values(), ...this.#waiting.splice(0)])
       this.#fail(entry, new PublishError("the publisher was closed before the stream answered"));
+    this.#fillWindow();
   }
 
   #send(entry: InFlight): void {
@@ -172,6 +183,11 @@ export class Publisher {
     while (this.#connected && this.#waiting.length > 0 && this.#inFlight.size < this.#window) {
       const next = this.#waiting.shift();
       if (next !== undefined) this.#send(next);
+    }
+    if (this.#roomWanted.length > 0 && (this.#closed || this.pending < this.#window)) {
+      const wanted = this.#roomWanted;
+      this.#roomWanted = [];
+      for (const resolve of wanted) resolve();
     }
   }
 

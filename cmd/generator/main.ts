@@ -1,0 +1,23 @@
+import { generatorFlags } from "../../internal/generator/flags.ts";
+import { generate } from "../../internal/generator/generate.ts";
+import { connectNats } from "../../internal/jetstream/connect.ts";
+import { Publisher } from "../../internal/jetstream/publisher.ts";
+import { rawStage } from "../../internal/jetstream/subjects.ts";
+import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
+import { runService } from "../../internal/lifecycle.ts";
+
+await runService({
+  name: "generator",
+  summary: "publishes random casino events.",
+  variables: ["NATS_URL", "NATS_CREDS", ...streamVariables],
+  flags: generatorFlags,
+  async start({ config, flags, log, stopping, onClose }) {
+    const nc = await connectNats("generator", config, log, stopping);
+    onClose("NATS", () => nc.drain());
+    await ensureStreams(nc, [rawStage], config);
+    const publisher = new Publisher(nc);
+    onClose("publisher", () => publisher.close());
+    await generate({ publisher, log, signal: stopping, ...flags });
+    return "done";
+  },
+});

@@ -1,0 +1,35 @@
+import type { Step } from "../actor/step.ts";
+import { rawStage } from "../jetstream/subjects.ts";
+import { currency, type Rates } from "./currency.ts";
+import { description } from "./description.ts";
+import { type Players, player } from "./player.ts";
+
+/** What the steps need of the world. */
+export interface Dependencies {
+  readonly rates: Rates;
+  readonly players: Players;
+}
+
+/** The pipeline: each step takes what the one before it forwards; the first takes raw events, the last makes final ones. */
+export const pipeline = (d: Dependencies): readonly Step[] => [
+  currency(d.rates),
+  player(d.players),
+  description(),
+];
+
+/** A step and the stage it takes its events from. */
+export interface Station {
+  readonly step: Step;
+  readonly takesFrom: string;
+}
+
+/** The pipeline's steps with their mailboxes, in order. */
+export function stations(steps: readonly Step[]): readonly Station[] {
+  return steps.map((step, index) => ({ step, takesFrom: steps[index - 1]?.forwardsTo ?? rawStage }));
+}
+
+/** The names that STEPS may list. */
+export const stepNames: readonly string[] = pipeline({
+  rates: { current: () => Promise.reject(new Error("only named, never run")) },
+  players: { find: () => Promise.reject(new Error("only named, never run")) },
+}).map((step) => step.name);

@@ -1,0 +1,48 @@
+import { deadLetter, forward, type Step } from "../actor/step.ts";
+import { type CasinoEvent, isCustom, type Player } from "../casino/event.ts";
+
+/** Whom to look up; without a player only the client is checked. */
+export interface PlayerKey {
+  readonly client: string;
+  readonly id: number | undefined;
+}
+
+/** The answer to one key. */
+export interface PlayerLookUp {
+  readonly clientKnown: boolean;
+  readonly player: Player | undefined;
+}
+
+/** What this step needs of the world. */
+export interface Players {
+  /** The state of the database now, one answer per key in the same order. @throws Unavailable */
+  find(keys: readonly PlayerKey[], signal: AbortSignal): Promise<readonly PlayerLookUp[]>;
+}
+
+/**
+ * Adds the player's e-mail and last sign-in, looked up for every event and never cached: one query for the batch.
+ * A player that is not in the database is left out of the event; a client that is not makes a dead letter.
+ */
+export function player(players: Players): Step {
+  return {
+    name: "player",
+    forwardsTo: "profiled",
+    async enrich(batch, { signal, log }) {
+      const keys = batch.map(({ client, event }) => ({ client, id: playerId(event) }));
+      const found = await players.find(keys, signal);
+      return batch.map(({ client, event }, index) => {
+        const lookUp = found[index];
+        if (!lookUp?.clientKnown)
+          return deadLetter("unknown_client", `The client "${client}" is not registered.`);
+        if (lookUp.player !== undefined) return forward({ ...event, player: lookUp.player });
+        const id = playerId(event);
+        if (id !== undefined) log.info({ client, event_id: event.id, player_id: id }, "player not found");
+        return forward(event);
+      });
+    },
+  };
+}
+
+function playerId(event: CasinoEvent): number | undefined {
+  return isCustom(event) ? undefined : event.player_id;
+}

@@ -1,0 +1,40 @@
+import { type CasinoType, casinoTypes, isClient } from "../casino/event.ts";
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new Error(`be an integer from ${min} to ${max}`);
+    return value;
+  };
+}
+
+/** The generator's command line. */
+export const generatorFlags = {
+  rate: {
+    doc: "events per second; default: random gaps of 0 to 100 ms",
+    parse: (text: string): number => {
+      const value = Number(text);
+      if (!/^\d+(\.\d+)?$/.test(text) || value < 0.001 || value > 1e6)
+        throw new Error("be a number from 0.001 to 1000000");
+      return value;
+    },
+  },
+  count: { doc: "how many events; default: without end", parse: integer(1, Number.MAX_SAFE_INTEGER) },
+  seed: { doc: "makes the same random events again; default: random", parse: integer(0, 2 ** 32 - 1) },
+  client: {
+    doc: "whose events; default casino",
+    parse: (text: string): string => {
+      if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
+      return text;
+    },
+  },
+  type: {
+    doc: `only this type: ${casinoTypes.join(", ")}`,
+    parse: (text: string): CasinoType => {
+      const type = casinoTypes.find((name) => name === text);
+      if (type === undefined) throw new Error(`be one of ${casinoTypes.join(", ")}`);
+      return type;
+    },
+  },
+} as const;
