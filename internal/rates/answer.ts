@@ -1,3 +1,5 @@
+import { isRate } from "../casino/money.ts";
+
 /** Units of each currency per 1 EUR, as the decimal text its source wrote: "1.0684", "1e-5". Always holds USD. */
 export type RateTable = ReadonlyMap<string, string>;
 
@@ -5,11 +7,6 @@ export type RateTable = ReadonlyMap<string, string>;
 export class RatesError extends Error {
   override readonly name = "RatesError";
 }
-
-// JSON's own grammar of a number, which is also what decimal strings are written in.
-const decimal = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
-// Nobody quotes a rate with so many digits; without a bound one answer could make every later calculation expensive.
-const longestRate = 100;
 
 /**
  * The rates in an answer of a rates API. Understands `{base, rates}`, `{base_code, rates}`, `{source, quotes}` with keys
@@ -89,12 +86,8 @@ function quotedCurrency(pair: string, base: unknown): string {
 }
 
 function readRate(currency: string, rate: unknown): string {
-  if (typeof rate !== "string" || rate.length > longestRate || !decimal.test(rate)) {
-    throw new RatesError(`the answer's rate for ${quoted(currency)} is not a number`);
-  }
-  const size = Number(rate);
-  if (size > 0 && size < Number.POSITIVE_INFINITY) return rate;
-  throw new RatesError(`the answer's rate for ${quoted(currency)} is not finite and positive`);
+  if (typeof rate === "string" && isRate(rate)) return rate;
+  throw new RatesError(`the answer's rate for ${quoted(currency)} is not a finite, positive number`);
 }
 
 function quoted(code: unknown): string {

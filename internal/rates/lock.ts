@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import { Redis } from "ioredis";
+import type { Log } from "../log.ts";
+import { outage } from "./outage.ts";
+
+/** Lets one process at a time ask the rates API. It saves calls; nothing becomes wrong when two hold it. */
+export interface RatesLock {
+  /**
+   * A lease for whoever gets the lock, undefined while another holds it. Does not wait for the holder and never rejects:
+   * where the lock itself is out of reach, everybody gets a lease.
+   */
+  acquire(): Promise<Lease | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Lease {
+  /** Gives the lock back unless it has passed to another by now. Never rejects: a lock left behind expires. */
+  release(): Promise<void>;
+}
+
+export interface RedisLockOptions {
+  /** redis:// or rediss://. */
+  readonly url: string;
+  readonly log: Log;
+  readonly key?: string;
+  /** After how many ms the lock of a dead holder passes on; must exceed the time a holder needs. 10 s by default. */
+  readonly ttl?: number;
+  /** Bound in ms on connecting and on each command; 1 s by default. */
+  readonly timeout?: number;
+}
+
+const releaseIfOwn = `if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0`;
+
+/** For one machine without Redis: everybody gets a lease at once. */
+export const noLock: RatesLock = {
+  acquire: async () => ({ release: async () => {} }),
+  close: async () => {},
+};
+
+/**
+ * The lock in Redis. Connects by itself, also again, without ever failing: while Redis is away every `acquire` is
+ * granted, and the log says so once per outage. Calls may overlap.
+ */
+export function redisLock(options: RedisLockOptions): RatesLock {
+  const { key = "casino:rates:lock", ttl = 10_000, timeout = 1_000 } = options;
+  const away = outage(
+    options.log,
+    "the lock in Redis",
+    "the rates API may be asked by several processes at once",
+  );
+  const redis = new Redis(options.url, {
+    connectTimeout: timeout,
+    commandTimeout: timeout,
+    // A lock asked for before an outage must not be taken after it, when nobody is left to hold it.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+  });
+  // Without a listener ioredis would write each failed attempt to the console.
+  redis.on("error", (error) => away.began(error));
+  redis.on("ready", () => away.over());
+  // A process that starts while all others run should not ask on its own only because its connection is still opening.
+  const attempted = new Promise<void>((resolve) => {
+    redis.once("ready", resolve);
+    redis.once("close", resolve);
+  });
+
+  const lease = (token: string): Lease => ({
+    release: async () => {
+      await redis.eval(releaseIfOwn, 1, key, token).catch((error: unknown) => away.began(error));
+    },
+  });
+
+  return {
+    async acquire() {
+      await attempted;
+      const token = randomUUID();
+      try {
+        const answer = await redis.set(key, token, "PX", ttl, "NX");
+        away.over();
+        return answer === "OK" ? lease(token) : undefined;
+      } catch (error) {
+        away.began(error);
+        // Its token still counts: Redis may have set the lock and only the answer was lost.
+        return lease(token);
+      }
+    },
+    async close() {
+      await redis.quit().catch(() => redis.disconnect());
+    },
+  };
+}

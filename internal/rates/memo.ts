@@ -1,0 +1,118 @@
+import { JetStreamApiError, type JetStreamManager, jetstream } from "@nats-io/jetstream";
+import { type KV, type KvEntry, Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "nats";
+import type { Log } from "../log.ts";
+import { decodeSheet, encodeSheet, type RateSheet, sheetMaxAge } from "./sheet.ts";
+
+/** Where the processes hand each other the newest sheet. Says nothing of age: that is judged by `fetchedAt`. */
+export interface Memo {
+  /** The sheet kept there; undefined when there is none or it cannot be read. Rejects when the store is out of reach. */
+  get(): Promise<RateSheet | undefined>;
+  /** Replaces what is kept. Rejects when the store is out of reach. */
+  put(sheet: RateSheet): Promise<void>;
+  /**
+   * The first sheet that is `wanted`, the one kept now included; undefined once the signal fires. Rejects when the store
+   * is out of reach.
+   */
+  next(wanted: (sheet: RateSheet) => boolean, signal: AbortSignal): Promise<RateSheet | undefined>;
+}
+
+export interface KvMemoOptions {
+  readonly log: Log;
+  readonly replicas: number;
+  /** Bound in ms on each request to the bucket; 2 s by default. */
+  readonly timeout?: number;
+}
+
+const bucketName = "casino_rates";
+const key = "EUR";
+const maxBytes = 8 * 1024 * 1024;
+const streamNameInUse = 10058;
+
+/**
+ * The memo in the NATS KV bucket `casino_rates`, which is made when missing and brought to `replicas` when it has
+ * another number; any number of processes may do so at once. `ready` does it ahead of the first use and rejects when it
+ * cannot be done.
+ */
+export function kvMemo(nc: NatsConnection, options: KvMemoOptions): Memo & { ready(): Promise<void> } {
+  const { log, replicas, timeout = 2_000 } = options;
+  const js = jetstream(nc, { timeout });
+  let opening: Promise<KV> | undefined;
+
+  /** Forgets the bucket when work on it failed, so that one deleted meanwhile is made anew. */
+  const withBucket = async <T>(work: (kv: KV) => Promise<T>): Promise<T> => {
+    opening ??= js.jetstreamManager().then((jsm) => open(new Kvm(js), jsm, replicas));
+    const mine = opening;
+    try {
+      return await work(await mine);
+    } catch (error) {
+      if (opening === mine) opening = undefined;
+      throw error;
+    }
+  };
+
+  const read = (entry: KvEntry | null): RateSheet | undefined => {
+    if (entry?.operation !== "PUT") return undefined;
+    try {
+      return decodeSheet(entry.string());
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn({ reason, revision: entry.revision }, `the entry in ${bucketName} cannot be used`);
+      return undefined;
+    }
+  };
+
+  return {
+    ready: () => withBucket(async () => {}),
+    get: () => withBucket(async (kv) => read(await kv.get(key))),
+    put: (sheet) =>
+      withBucket(async (kv) => {
+        await kv.put(key, encodeSheet(sheet));
+      }),
+    next: (wanted, signal) =>
+      withBucket(async (kv) => {
+        const watch = await kv.watch({ key });
+        const stop = () => watch.stop();
+        signal.addEventListener("abort", stop);
+        if (signal.aborted) stop();
+        try {
+          for await (const entry of watch) {
+            const sheet = read(entry);
+            if (sheet !== undefined && wanted(sheet)) return sheet;
+          }
+          return undefined;
+        } finally {
+          signal.removeEventListener("abort", stop);
+          stop();
+        }
+      }),
+  };
+}
+
+async function open(kvm: Kvm, jsm: JetStreamManager, replicas: number): Promise<KV> {
+  const create = () =>
+    kvm.create(bucketName, {
+      replicas,
+      history: 1,
+      ttl: sheetMaxAge,
+      max_bytes: maxBytes,
+      // A direct read may be answered by a replica that is behind, and would miss what another process has just put.
+      allow_direct: false,
+    });
+  const kv = await create().catch((error: unknown) => {
+    // Another process with other settings was faster; its bucket is there now.
+    if (error instanceof JetStreamApiError && error.code === streamNameInUse) return create();
+    throw error;
+  });
+  const { streamInfo } = await kv.status();
+  const { name, num_replicas } = streamInfo.config;
+  if (num_replicas === replicas) return kv;
+  // Servers before 2.11 accept the update also outside of a cluster, and then claim replicas that do not exist.
+  if (streamInfo.cluster === undefined && replicas > 1) {
+    throw new Error(
+      `the bucket ${bucketName} cannot have ${replicas} replicas: the NATS server is not in a cluster`,
+    );
+  }
+  await jsm.streams.update(name, { num_replicas: replicas });
+  return kv;
+}
