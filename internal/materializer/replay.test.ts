@@ -1,0 +1,173 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, headers, type NatsConnection } from "nats";
+import pino from "pino";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { Fold } from "./fold.ts";
+import { Replay } from "./replay.ts";
+
+const server = await natsForTest();
+const silent = pino({ level: "silent" });
+let nc: NatsConnection;
+
+beforeEach(async () => {
+  nc = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  await createStream();
+});
+
+afterEach(async () => {
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.delete("CASINO_EVENTS");
+  await nc.close();
+});
+
+async function createStream(): Promise<void> {
+  const jsm = await jetstreamManager(nc, { timeout: 500 });
+  await jsm.streams.add({ name: "CASINO_EVENTS", subjects: ["casino.event.final.*.*"] });
+}
+
+/** Publishes game events with these ids; each is stored when this resolves. */
+async function publish(ids: readonly number[], source?: string, payload?: string): Promise<void> {
+  const js = jetstream(nc);
+  for (const id of ids) {
+    const body = payload ?? JSON.stringify({ id, player_id: 10, game_id: 100, type: "game_start" });
+    // A publish that meets a dying server is not answered: the caller tries again.
+    const options = { headers: headers(), timeout: 500 };
+    if (source !== undefined) options.headers.set("Casino-Source", source);
+    await js.publish("casino.event.final.casino.game_start", body, options);
+  }
+}
+
+function start(replay: "on" | "off" = "on", log = silent) {
+  const fold = new Fold();
+  const running = new Replay({ nc, fold, log, replay });
+  onTestFinished(() => running.close());
+  const total = (): number => fold.rhythm()?.total ?? 0;
+  return {
+    fold,
+    running,
+    total,
+    untilTotal: (n: number) => waitFor(() => total() === n, { what: `total ${n}` }),
+  };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+test("folds what is retained, says when it has, and goes on with what comes", async () => {
+  await publish(range(1, 50));
+  const { running, fold, total, untilTotal } = start();
+  await waitFor(() => running.caughtUp());
+  expect(total()).toBe(50);
+  await publish([51]);
+  await untilTotal(51);
+
+  const jsm = await jetstreamManager(nc);
+  const first = (await jsm.streams.info("CASINO_EVENTS")).state.first_ts;
+  expect(fold.rhythm()?.first).toBe(Date.parse(first));
+});
+
+test("a second one gives the same figures as the first", async () => {
+  await publish(range(1, 20));
+  const one = start();
+  await waitFor(() => one.running.caughtUp());
+  const two = start();
+  await waitFor(() => two.running.caughtUp());
+  expect(two.total()).toBe(one.total());
+  expect(two.fold.rhythm()?.first).toBe(one.fold.rhythm()?.first);
+  expect(two.fold.latest).toBe(one.fold.latest);
+});
+
+test("with replay off it starts from zero and is caught up at once", async () => {
+  await publish(range(1, 5));
+  const { running, total, untilTotal } = start("off");
+  await waitFor(() => running.caughtUp());
+  // The consumer is opened just after: publish until it hears.
+  let id = 100;
+  await waitFor(async () => {
+    await publish([id++]);
+    return total() > 0;
+  });
+  expect(total()).toBeLessThanOrEqual(id - 100);
+  const before = id - 100;
+  await publish([id]);
+  await untilTotal(before + 1);
+});
+
+test("tells sources apart, by header, and folds each event once", async () => {
+  await publish([1, 2]);
+  await publish([1, 2], "run-1");
+  await publish([1, 2], "nats");
+  const { running, total } = start();
+  await waitFor(() => running.caughtUp());
+  expect(total()).toBe(4);
+});
+
+test("counts, logs and skips what it cannot read", async () => {
+  const lines: string[] = [];
+  const log = pino({ level: "error" }, { write: (line) => lines.push(line) });
+  await publish([1]);
+  await publish([2], undefined, "not JSON");
+  await publish([3], undefined, '{"id":3}');
+  await publish([4]);
+  const { running, total } = start("on", log);
+  await waitFor(() => running.caughtUp());
+  expect(total()).toBe(2);
+  expect(running.undecodable).toBe(2);
+  expect(lines.map((line) => JSON.parse(line)).map(({ seq, problem }) => [seq, problem])).toEqual([
+    [2, "The body is not JSON in UTF-8."],
+    [3, "type is not a string."],
+  ]);
+});
+
+test("goes on after NATS was killed and came back, losing none and doubling none", async () => {
+  await publish(range(1, 30));
+  const { untilTotal } = start();
+  await untilTotal(30);
+  for (const round of [1, 2]) {
+    await server.kill();
+    await server.start();
+    await waitFor(async () => {
+      await publish([1000 * round]);
+      return true;
+    });
+    await publish(range(1000 * round + 1, 1000 * round + 20));
+    await untilTotal(30 + round * 21);
+  }
+});
+
+test("waits for a server that is down and a stream that is missing at start", async () => {
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.delete("CASINO_EVENTS");
+  await server.kill();
+  const { running, untilTotal } = start();
+  await server.start();
+  expect(running.caughtUp()).toBe(false);
+  await waitFor(() => createStream().then(() => true));
+  await waitFor(() => running.caughtUp());
+  await publish([1]);
+  await untilTotal(1);
+});
+
+test("goes on in a stream that was deleted and created anew, whose sequences start again", async () => {
+  await publish(range(1, 40));
+  const { untilTotal } = start();
+  await untilTotal(40);
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.delete("CASINO_EVENTS");
+  await createStream();
+  await publish(range(41, 45));
+  await untilTotal(45);
+  await publish(range(46, 100));
+  await untilTotal(100);
+});
+
+test("becomes caught up when the rest of the stream is purged before it was delivered", async () => {
+  await publish(range(1, 3));
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.purge("CASINO_EVENTS");
+  const { running, untilTotal } = start();
+  await waitFor(() => running.caughtUp());
+  await publish([4]);
+  await untilTotal(1);
+});

@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type ConsumerMessages,
+  type JetStreamClient,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  type OrderedConsumerOptions,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "nats";
+import type { Log } from "../log.ts";
+import { readFinalEvent } from "./final-event.ts";
+import type { Fold } from "./fold.ts";
+
+const streamName = "CASINO_EVENTS";
+const retryMs = 250;
+const pull = {
+  // Enough in flight that the server never waits for the next request while a rebuild runs.
+  max_messages: 5_000,
+  expires: 30_000,
+  // Two missed ones, and the session is opened anew.
+  idle_heartbeat: 2_000,
+};
+
+export interface ReplayOptions {
+  readonly nc: NatsConnection;
+  readonly fold: Fold;
+  readonly log: Log;
+  /** `on` folds all that the stream retains, `off` only what is stored from now on. */
+  readonly replay: "on" | "off";
+}
+
+/**
+ * Folds the final events into `fold`, first those the stream retains and then those to come, until `close`. Goes on
+ * by itself after NATS was away, and after the stream was deleted and created anew or lost its tail: where the last
+ * session ended is remembered as the time at which the stream stored the last event, because sequences may be given
+ * out again and times are not. What comes twice by that, the fold knows.
+ */
+export class Replay {
+  readonly #options: ReplayOptions;
+  readonly #stop = new AbortController();
+  #endSession: (why: string) => void = () => {};
+  /** Stored time of the last message, milliseconds since 1970; undefined = the beginning of the stream. */
+  #resumeAt: number | undefined;
+  /** Last sequence that the stream held at start; undefined until the stream was found. */
+  #target: number | undefined;
+  #caughtUp = false;
+  #undecodable = 0;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    void this.#run();
+  }
+
+  /** Whether all that the stream held at start is folded. Stays true from then on. */
+  caughtUp(): boolean {
+    return this.#caughtUp;
+  }
+
+  /** Final events that could not be read; each was logged and skipped. */
+  get undecodable(): number {
+    return this.#undecodable;
+  }
+
+  /** Ends the folding: no event is folded after this call. To be called before the connection is closed. */
+  close(): void {
+    this.#stop.abort();
+    this.#endSession("closed");
+  }
+
+  async #run(): Promise<void> {
+    const { nc, log } = this.#options;
+    const js = jetstream(nc);
+    void this.#watchConnection();
+    for (let failures = 0; !this.#stop.signal.aborted && !nc.isClosed(); ) {
+      try {
+        const why = await this.#session(js);
+        failures = 0;
+        if (!this.#stop.signal.aborted) log.info({ why }, `resuming ${streamName} where it was left`);
+      } catch (err) {
+        if (this.#stop.signal.aborted) return;
+        if (failures++ % 40 === 0) log.warn({ err }, `${streamName} cannot be read, trying until it can`);
+        await sleep(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** The library would mend an ordered consumer by sequence; a new session looks at the stream first. */
+  async #watchConnection(): Promise<void> {
+    for await (const { type } of this.#options.nc.status())
+      if (type === "reconnect") this.#endSession("reconnected");
+  }
+
+  /** Folds until something is wrong with the consumer, the stream or the connection; resolves to what it was. */
+  async #session(js: JetStreamClient): Promise<string> {
+    const { promise: ended, resolve: end } = Promise.withResolvers<string>();
+    this.#endSession = end;
+    const opening = this.#open(js, end);
+    // A request that went down with the old connection is never answered: do not wait for it once there is a new one.
+    const why = await Promise.race([opening.then(() => ended), ended]);
+    opening.then(
+      ({ consumer, messages }) => {
+        messages.stop();
+        // Best effort: the server removes it by itself, later.
+        consumer.delete().catch(() => {});
+      },
+      () => {},
+    );
+    return why;
+  }
+
+  async #open(js: JetStreamClient, end: (why: string) => void) {
+    const consumer = await js.consumers.get(streamName, await this.#start());
+    const messages = await consumer.consume({ ...pull, callback: (message) => this.#receive(message) });
+    void this.#watch(messages, end);
+    return { consumer, messages };
+  }
+
+  async #start(): Promise<Partial<OrderedConsumerOptions>> {
+    const common = { inactive_threshold: 60_000 };
+    if (this.#target === undefined) {
+      const manager = await jetstreamManager(this.#options.nc, { checkAPI: false });
+      const { state } = await manager.streams.info(streamName);
+      this.#target = state.last_seq;
+      if (this.#options.replay === "off" && state.last_seq > 0) {
+        this.#resumeAt = Date.parse(state.last_ts) + 1;
+        this.#caughtUp = true;
+        return { ...common, opt_start_seq: state.last_seq + 1 };
+      }
+      this.#caughtUp = state.messages === 0;
+    }
+    if (this.#resumeAt === undefined) return common;
+    return { ...common, opt_start_time: new Date(this.#resumeAt).toISOString() };
+  }
+
+  #receive(message: JsMsg): void {
+    if (this.#stop.signal.aborted) return;
+    const { info } = message;
+    const storedAt = Math.floor(info.timestampNanos / 1_000_000);
+    const event = readFinalEvent(
+      message.subject,
+      message.headers?.get("Casino-Source"),
+      message.data,
+      storedAt,
+    );
+    if (typeof event === "string") {
+      this.#undecodable++;
+      const { subject, seq } = message;
+      this.#options.log.error(
+        { subject, seq, problem: event },
+        "a final event cannot be read and is skipped",
+      );
+    } else {
+      this.#options.fold.apply(event);
+    }
+    this.#resumeAt = storedAt;
+    if (info.pending === 0 || info.streamSequence >= (this.#target ?? 0)) this.#caughtUp = true;
+  }
+
+  async #watch(messages: ConsumerMessages, end: (why: string) => void): Promise<void> {
+    for await (const status of messages.status()) {
+      switch (status.type) {
+        case "heartbeat": // comes only when there is nothing to deliver: also after the rest has aged out
+          this.#caughtUp = true;
+          break;
+        case "heartbeats_missed":
+        case "consumer_not_found":
+        case "consumer_deleted":
+        case "stream_not_found":
+        case "no_responders":
+        case "reset":
+          end(status.type);
+      }
+    }
+    end(String((await messages.closed()) ?? "stopped"));
+  }
+}
