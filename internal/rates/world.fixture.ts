@@ -1,0 +1,125 @@
+import { createServer, type ServerResponse } from "node:http";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { type KV, Kvm } from "@nats-io/kv";
+import { connect, type NatsConnection } from "nats";
+import pino from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { natsForTest, redisForTest } from "../../test/harness/infrastructure.ts";
+import type { TestServer } from "../../test/harness/restartable.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { ratesApi } from "./api.ts";
+import { redisLock } from "./lock.ts";
+import { kvMemo } from "./memo.ts";
+import { createRates, type Rates, type RatesOptions } from "./rates.ts";
+
+/** Where the clock of each test begins, in epoch ms. */
+export const start = Date.UTC(2022, 0, 10, 12, 34);
+/** The signal of a caller that never gives up. */
+export const never = new AbortController().signal;
+
+/** A good answer with another rate in each call. */
+export const good = (response: ServerResponse) => {
+  response.end(`{"base":"EUR","rates":{"USD":1.0${world.calls}}}`);
+};
+export const broken = (response: ServerResponse) => {
+  response.writeHead(500).end();
+};
+
+/** What all processes of a test share. Begins anew with each test of a file that calls `useWorld`. */
+export const world = {
+  /** How often the rates API has been asked. */
+  calls: 0,
+  /** What the rates API does when asked. */
+  answer: good,
+  /** Epoch ms. */
+  clock: start,
+  redisUrl: "",
+  logged: [] as string[],
+};
+
+const log = pino({}, { write: (line) => void world.logged.push(line) });
+const closers: (() => Promise<unknown>)[] = [];
+let nats: TestServer;
+let apiUrl: string;
+
+/** Gives a test file a nats-server and a rates API of its own, and each test an empty bucket and an empty Redis. */
+export function useWorld(): void {
+  const api = createServer((_request, response) => {
+    world.calls++;
+    world.answer(response);
+  });
+  beforeAll(async () => {
+    nats = await natsForTest();
+    await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
+    const address = api.address();
+    apiUrl = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/latest`;
+  });
+  afterAll(() => {
+    api.closeAllConnections();
+    api.close();
+  });
+  beforeEach(async () => {
+    Object.assign(world, {
+      calls: 0,
+      answer: good,
+      clock: start,
+      logged: [],
+      redisUrl: await redisForTest(),
+    });
+    await (await manager()).streams.delete("KV_casino_rates").catch(() => {});
+  });
+  afterEach(async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  });
+}
+
+export const natsServer = (): TestServer => nats;
+
+async function connection(): Promise<NatsConnection> {
+  const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  closers.push(() => nc.close());
+  return nc;
+}
+
+export const manager = async (): Promise<JetStreamManager> => jetstreamManager(await connection());
+export const bucket = async (): Promise<KV> =>
+  new Kvm(await connection()).create("casino_rates", { ttl: 60_000 });
+
+/** Resolves when somebody watches the bucket, which is how one waits for another process. */
+export async function somebodyWaits(): Promise<void> {
+  const { streams } = await manager();
+  await waitFor(async () => (await streams.info("KV_casino_rates")).state.consumer_count === 1);
+}
+
+/** The lock as one process has it. */
+export function lockOfAProcess(options: { redis?: string; ttl?: number } = {}) {
+  const { redis = world.redisUrl, ...others } = options;
+  const lock = redisLock({ url: redis, log, timeout: 500, ...others });
+  closers.push(() => lock.close());
+  return lock;
+}
+
+/** Takes the lock as a process does that then dies. */
+export async function dieWithLock(ttl: number): Promise<void> {
+  const lock = lockOfAProcess({ ttl });
+  if ((await lock.acquire()) === undefined) throw new Error("the lock was not free");
+  await lock.close();
+}
+
+/** What one process has: connections of its own, the clock of all. */
+export async function startProcess(
+  options: Partial<RatesOptions> & { redis?: string; apiTimeout?: number } = {},
+): Promise<Rates> {
+  const { redis = world.redisUrl, apiTimeout = 5_000, ...others } = options;
+  const rates = createRates({
+    memo: kvMemo(await connection(), { log, replicas: 1, timeout: 500 }),
+    fetchRates: ratesApi({ url: apiUrl, timeout: apiTimeout }),
+    lock: lockOfAProcess({ redis }),
+    log,
+    now: () => world.clock,
+    retryLockEvery: 50,
+    ...others,
+  });
+  closers.push(() => rates.close());
+  return rates;
+}
