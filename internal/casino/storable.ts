@@ -1,0 +1,54 @@
+import { escapeKey, type FieldError, fieldError } from "./field-error.ts";
+
+const MAX_LEVELS = 64;
+const TEXT_RULE = "must not contain U+0000 or a lone surrogate";
+
+/** Whether Postgres can keep a text: neither `text` nor `jsonb` holds U+0000 or half a surrogate pair. */
+export function isStorableText(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+export function textError(path: string): FieldError {
+  return fieldError(path, TEXT_RULE);
+}
+
+interface Place {
+  readonly value: object;
+  readonly level: number;
+  readonly key: string;
+  readonly parent: Place | undefined;
+}
+
+/**
+ * The first reason for which a JSON object could not be stored or safely walked: a text that Postgres cannot keep, in
+ * a value or a key, or more than 64 levels of nesting, the object itself being the first. Without recursion, so that no
+ * nesting exhausts the stack; what comes after may then recurse.
+ *
+ * @param path JSON pointer of the object, put before the paths of the errors
+ * @returns undefined when there is none
+ */
+export function unstorable(root: object, path: string): FieldError | undefined {
+  const open: Place[] = [{ value: root, level: 1, key: "", parent: undefined }];
+  for (let place = open.pop(); place !== undefined; place = open.pop()) {
+    if (place.level > MAX_LEVELS) return fieldError(path, `must be at most ${MAX_LEVELS} levels deep`);
+    const isArray = Array.isArray(place.value);
+    const entries: [string, unknown][] = Object.entries(place.value);
+    for (const [key, child] of entries) {
+      if (!isArray && !isStorableText(key)) {
+        return fieldError(pointer(path, place), `${TEXT_RULE} in a key`);
+      }
+      if (typeof child === "string") {
+        if (!isStorableText(child)) return textError(`${pointer(path, place)}/${escapeKey(key)}`);
+      } else if (typeof child === "object" && child !== null) {
+        open.push({ value: child, level: place.level + 1, key, parent: place });
+      }
+    }
+  }
+  return undefined;
+}
+
+function pointer(path: string, place: Place): string {
+  const keys: string[] = [];
+  for (let at = place; at.parent !== undefined; at = at.parent) keys.unshift(`/${escapeKey(at.key)}`);
+  return path + keys.join("");
+}
