@@ -1,0 +1,58 @@
+import { isCasinoType, isEventType } from "./event.ts";
+import { fieldError } from "./field-error.ts";
+import { type DataCheck, type Decoded, type Json, refuse, untypedErrors } from "./reader.ts";
+import { enrichedReaders, type Readers, rawReaders } from "./readers.ts";
+
+export type { FieldError } from "./field-error.ts";
+export type { DataCheck, Decoded, Refusal } from "./reader.ts";
+
+/** The check of a custom type's `data`, undefined when no such type is registered. */
+export type CustomTypes = (type: string) => DataCheck | undefined;
+
+/**
+ * Reads an event as producers send it. What has no meaning for the event's type is dropped unseen, also the keys that
+ * the steps add; a bet or deposit without `amount` has 0, a bet without `has_won` did not win.
+ *
+ * @param customTypes without it every type but the casino types is `unknown_type`
+ * @returns never throws, unless `customTypes` does
+ */
+export function decodeRaw(payload: Uint8Array, customTypes: CustomTypes = noCustomTypes): Decoded {
+  return decode(payload, rawReaders, customTypes);
+}
+
+/**
+ * Reads an event that at least one step has handled: nothing is filled in, and `amount_eur`, `player` and
+ * `description` are kept.
+ *
+ * @param customTypes without it every type but the casino types is `unknown_type`
+ * @returns never throws, unless `customTypes` does
+ */
+export function decodeEnriched(payload: Uint8Array, customTypes: CustomTypes = noCustomTypes): Decoded {
+  return decode(payload, enrichedReaders, customTypes);
+}
+
+const noCustomTypes: CustomTypes = () => undefined;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(payload: Uint8Array, readers: Readers, customTypes: CustomTypes): Decoded {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(payload));
+  } catch {
+    // The parser's own message quotes the payload, line breaks and all.
+    return refuse("invalid_json", [fieldError("", "must be JSON in UTF-8")]);
+  }
+  if (!isJsonObject(value)) return refuse("invalid_event", [fieldError("", "must be object")]);
+  const type = Object.hasOwn(value, "type") ? value.type : undefined;
+  if (typeof type !== "string" || !isEventType(type)) {
+    return refuse("invalid_event", untypedErrors(value));
+  }
+  if (isCasinoType(type)) return readers[type](value);
+  const check = customTypes(type);
+  if (check === undefined) return refuse("unknown_type", [fieldError("/type", "must be a registered type")]);
+  return readers.custom(value, check);
+}
+
+function isJsonObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
