@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { headers, type Msg, type NatsConnection, nuid } from "nats";
+import { materializedSubject } from "../jetstream/subjects.ts";
+import type { Log } from "../log.ts";
+import type { Fold } from "./fold.ts";
+import { answerDiscovery, EndpointStats } from "./micro-service.ts";
+import { answer, parseQuery, QueryError } from "./query.ts";
+
+const serviceName = "casino-materializer";
+/** Several materializers share the requests; each folds all events, so it does not matter which one answers. */
+const queueGroup = "materializer";
+const drainMs = 1_000;
+
+export interface MaterializedServiceOptions {
+  readonly nc: NatsConnection;
+  readonly fold: Fold;
+  readonly log: Log;
+  /** Semantic version that discovery tells. */
+  readonly version: string;
+  /** The clock, milliseconds since 1970; default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/**
+ * Answers requests on `casino.materialized` with the aggregates, and discovery as a NATS micro service. The body of a
+ * request is empty or a JSON object of the same parameters as the HTTP query. A request that cannot be answered gets
+ * an empty reply with the headers `Nats-Service-Error-Code` and `Nats-Service-Error`. Survives reconnects.
+ * @returns ends the service after the requests that are under way; harmless the second time
+ */
+export function startMaterializedService(options: MaterializedServiceOptions): () => Promise<void> {
+  const { nc, fold, log, version, now = Date.now } = options;
+  const stats = new EndpointStats();
+  const onError = (err: Error): void => log.error({ err }, "NATS refuses a subscription of the service");
+
+  const serve = (request: Msg): void => {
+    const began = performance.now();
+    let failure: { code: number; message: string } | undefined;
+    try {
+      request.respond(answer(fold, parseQuery(readParameters(request.data)), now()));
+    } catch (err) {
+      const bad = err instanceof QueryError;
+      if (!bad) log.error({ err }, "a request cannot be answered");
+      failure = bad ? { code: 400, message: err.message } : { code: 500, message: "Internal error." };
+      const reply = headers();
+      reply.set("Nats-Service-Error-Code", String(failure.code));
+      reply.set("Nats-Service-Error", failure.message);
+      request.respond("", { headers: reply });
+    }
+    stats.count(performance.now() - began, failure && `${failure.code}:${failure.message}`);
+  };
+
+  const subscription = nc.subscribe(materializedSubject, {
+    queue: queueGroup,
+    callback: (error, request) => (error ? onError(error) : serve(request)),
+  });
+  const identity = {
+    name: serviceName,
+    id: nuid.next(),
+    version,
+    description: "Aggregates of all final casino events: totals, rates and top players.",
+    endpoint: { name: "materialized", subject: materializedSubject, queueGroup },
+  };
+  const endDiscovery = answerDiscovery(nc, identity, stats, onError);
+  return async () => {
+    endDiscovery();
+    // While NATS is away a drain would wait for it to come back.
+    if (nc.isClosed() || subscription.isClosed()) return;
+    await Promise.race([subscription.drain(), sleep(drainMs, undefined, { ref: false })]);
+  };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function readParameters(body: Uint8Array): Readonly<Record<string, unknown>> {
+  let parameters: unknown;
+  try {
+    const text = utf8.decode(body);
+    // `nats req casino.materialized` without a body, or `echo | nats req …`.
+    parameters = text.trim() === "" ? {} : JSON.parse(text);
+  } catch {
+    throw new QueryError("The body must be empty or a JSON object.");
+  }
+  if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters))
+    throw new QueryError("The body must be empty or a JSON object.");
+  return { ...parameters };
+}
