@@ -4,13 +4,9 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "nats";
 import { type Binary, findNatsServer } from "./binaries.ts";
 import { freePort } from "./free-port.ts";
-import { launch, portWasTaken, type RunningServer } from "./server.ts";
+import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
 
-export interface NatsOptions {
-  /** Where its streams live (`<dir>/jetstream`); made when missing, used again when there. */
-  readonly dir: string;
-  /** Default: any free one. A given port that is taken is an error; an own choice that is taken is made again. */
-  readonly port?: number | undefined;
+export interface NatsOptions extends ServerOptions {
   /** Default: what `findNatsServer()` finds. */
   readonly binary?: string | undefined;
   /** A nats.conf; address, port and store_dir given here win over what it says. */
@@ -21,8 +17,6 @@ export interface NatsOptions {
   readonly auth?: { readonly user: string; readonly pass: string } | undefined;
   /** "connect" for a member of a cluster, whose JetStream answers only once its peers are there. */
   readonly readyWhen?: "jetstream" | "connect" | undefined;
-  /** Default: `<dir>/nats-server.log`. */
-  readonly log?: string | undefined;
 }
 
 /**
@@ -47,9 +41,11 @@ export async function startNats(options: NatsOptions): Promise<RunningServer> {
         ],
         url: `nats://127.0.0.1:${port}`,
         port,
-        logFile: options.log ?? join(options.dir, "nats-server.log"),
+        logFile: join(options.dir, "nats-server.log"),
         stopSignal: "SIGTERM",
         ready: () => answers(port, options),
+        spawned: options.spawned,
+        signal: options.signal,
       });
     } catch (error) {
       if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;

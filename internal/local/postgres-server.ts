@@ -7,18 +7,12 @@ import { freePort } from "./free-port.ts";
 import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts";
 import { placeForPostgres } from "./postgres-place.ts";
 import { runToEnd } from "./run-to-end.ts";
-import { launch, portWasTaken, type RunningServer } from "./server.ts";
+import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
-export interface PostgresOptions {
-  /** Where its data lives; made when missing, used again when there. */
-  readonly dir: string;
-  /** Default: any free one. A given port that is taken is an error; an own choice that is taken is made again. */
-  readonly port?: number | undefined;
+export interface PostgresOptions extends ServerOptions {
   /** "fast" never waits for the disk: for data that a crash of the machine may take. */
   readonly durability: "durable" | "fast";
-  /** Default: `<dir>/postgres.log`. */
-  readonly log?: string | undefined;
 }
 
 export interface PostgresServer extends RunningServer {
@@ -48,11 +42,13 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         args: ["-D", data, "-p", String(port), ...settings(options.durability)],
         url: `postgres://casino:casino@127.0.0.1:${port}/casino`,
         port,
-        logFile: options.log ?? join(options.dir, "postgres.log"),
+        logFile: join(options.dir, "postgres.log"),
         // "Fast": open connections are ended, what was committed is kept.
         stopSignal: "SIGINT",
         ready: () => ensureCasino(admin),
         user,
+        spawned: options.spawned,
+        signal: options.signal,
       });
       return { ...server, place };
     } catch (error) {

@@ -3,19 +3,13 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { type Binary, findRedisServer } from "./binaries.ts";
 import { freePort } from "./free-port.ts";
-import { launch, portWasTaken, type RunningServer } from "./server.ts";
+import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
 
-export interface RedisOptions {
-  /** Holds its log; Redis itself keeps nothing on disk, since locks and rate limits may be forgotten. */
-  readonly dir: string;
-  /** Default: any free one. */
-  readonly port?: number | undefined;
+export interface RedisOptions extends ServerOptions {
   /** Default: what `findRedisServer()` finds. */
   readonly binary?: Binary | undefined;
   /** How many numbered databases it has: 16 by Redis' own default. */
   readonly databases?: number | undefined;
-  /** Default: `<dir>/redis-server.log`. */
-  readonly log?: string | undefined;
 }
 
 /**
@@ -37,9 +31,11 @@ export async function startRedis(options: RedisOptions): Promise<RunningServer> 
         ],
         url: `redis://127.0.0.1:${port}`,
         port,
-        logFile: options.log ?? join(options.dir, "redis-server.log"),
+        logFile: join(options.dir, "redis-server.log"),
         stopSignal: "SIGTERM",
         ready: () => answers(port),
+        spawned: options.spawned,
+        signal: options.signal,
       });
     } catch (error) {
       if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;

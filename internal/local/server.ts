@@ -2,19 +2,25 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Binary } from "./binaries.ts";
+import { type Child, follow } from "./child.ts";
 import type { SystemUser } from "./system-user.ts";
 
 /** A server that this process has started, ready when handed out. Disposing of it is `stop()`. */
-export interface RunningServer extends AsyncDisposable {
+export interface RunningServer extends Child, AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  readonly pid: number;
-  /** Settles when the process ends, by whatever hand, with how: "exit code 1", "signal SIGKILL". Never rejects. */
-  readonly exited: Promise<string>;
-  /** Ends it gracefully, by SIGKILL when it takes longer than 10 s. Harmless when it has ended already. */
-  stop(): Promise<void>;
-  /** Ends it as a crash would. Harmless when it has ended already. */
-  kill(): Promise<void>;
+}
+
+/** What every kind of server can be started with. */
+export interface ServerOptions {
+  /** Where it keeps its data and its log; made when missing, used again when there. */
+  readonly dir: string;
+  /** Default: any free one. A given port that is taken is an error; an own choice that is taken is made again. */
+  readonly port?: number | undefined;
+  /** Told the process id as soon as there is one, long before the server is ready. */
+  readonly spawned?: ((pid: number) => void) | undefined;
+  /** When it aborts before the server is ready, the server is stopped and the start throws. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Launch {
@@ -29,10 +35,11 @@ export interface Launch {
   /** Resolves when the server answers its clients; rejects while it does not yet. Called until it resolves. */
   readonly ready: () => Promise<void>;
   readonly user?: SystemUser | undefined;
+  readonly spawned: ServerOptions["spawned"];
+  readonly signal: ServerOptions["signal"];
 }
 
 const readyWithin = 30_000;
-const stopWithin = 10_000;
 
 /** The server ended before it was ready; `output` is the end of what it said. */
 export class ServerFailed extends Error {
@@ -47,15 +54,16 @@ export class ServerFailed extends Error {
 
 /**
  * Starts a server in a process group of its own (Ctrl-C in a terminal must not reach a database before its clients have
- * finished) and waits until it is ready. Throws `ServerFailed` when it ends first or is not ready within 30 s; then
- * nothing of it is left running.
+ * finished) and waits until it is ready. Throws `ServerFailed` when it ends first or is not ready within 30 s, and what
+ * `signal` aborts with; then nothing of it is left running.
  */
 export async function launch(options: Launch): Promise<RunningServer> {
+  options.signal?.throwIfAborted();
   const log = openSync(options.logFile, "a");
   const logStart = fstatSync(log).size;
-  let child: ChildProcess;
+  let spawned: ChildProcess;
   try {
-    child = spawn(options.binary.path, options.args, {
+    spawned = spawn(options.binary.path, options.args, {
       detached: true,
       stdio: ["ignore", log, log],
       env: { ...process.env, ...options.binary.env },
@@ -66,14 +74,14 @@ export async function launch(options: Launch): Promise<RunningServer> {
   } finally {
     closeSync(log);
   }
+  const child = follow(spawned, options.stopSignal);
+  if (child.pid === 0) throw new ServerFailed(`${options.name} did not start (${await child.exited})`, "");
+  options.spawned?.(child.pid);
 
-  const exited = endOf(child);
-  const { pid } = child;
-  if (pid === undefined) throw new ServerFailed(`${options.name} did not start (${await exited})`, "");
-
-  const server = controls(child, pid, exited, options);
+  const { url, port } = options;
+  const server: RunningServer = { ...child, url, port, [Symbol.asyncDispose]: () => child.stop() };
   let end: string | undefined;
-  void exited.then((how) => {
+  void child.exited.then((how) => {
     end = how;
   });
   const deadline = Date.now() + readyWithin;
@@ -85,52 +93,23 @@ export async function launch(options: Launch): Promise<RunningServer> {
     if (end !== undefined) {
       throw new ServerFailed(`${options.name} ended at its start (${end})`, tail(options.logFile, logStart));
     }
+    if (options.signal?.aborted) {
+      await child.stop();
+      options.signal.throwIfAborted();
+    }
     if (problem === undefined) return server;
     if (Date.now() > deadline) {
-      await server.kill();
-      throw new ServerFailed(
-        `${options.name} was not ready within ${readyWithin / 1000} s (${String(problem)})`,
-        tail(options.logFile, logStart),
-      );
+      await child.kill();
+      const message = `${options.name} was not ready within ${readyWithin / 1000} s (${String(problem)})`;
+      throw new ServerFailed(message, tail(options.logFile, logStart));
     }
-    await Promise.race([sleep(pause), exited]);
+    await Promise.race([sleep(pause), child.exited]);
   }
 }
 
 /** Whether a start failed only because another process had taken the port. */
 export function portWasTaken(error: unknown): boolean {
   return error instanceof ServerFailed && /address already in use|Address in use|bind:/i.test(error.output);
-}
-
-function controls(child: ChildProcess, pid: number, exited: Promise<string>, options: Launch): RunningServer {
-  const end = async (signal: NodeJS.Signals, within: number): Promise<void> => {
-    child.kill(signal);
-    const patience = new AbortController();
-    const late = sleep(within, "late" as const, { signal: patience.signal }).catch(() => "done" as const);
-    const first = await Promise.race([exited, late]);
-    patience.abort();
-    if (first === "late") {
-      child.kill("SIGKILL");
-      await exited;
-    }
-  };
-  const stop = () => end(options.stopSignal, stopWithin);
-  return {
-    url: options.url,
-    port: options.port,
-    pid,
-    exited,
-    stop,
-    kill: () => end("SIGKILL", stopWithin),
-    [Symbol.asyncDispose]: stop,
-  };
-}
-
-function endOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once("error", (error) => resolve(error.message));
-    child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
-  });
 }
 
 function tail(file: string, from: number): string {

@@ -23,11 +23,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // Found here and not in each test file: it may have to be downloaded first.
   const natsServer = await findNatsServer();
   const [postgres, redis] = await Promise.all([
-    startPostgres({ dir: join(folder, "postgres"), durability: "fast" }),
-    startRedis({ dir: join(folder, "redis"), databases: 10_000 }),
+    startPostgres({ dir: join(folder, "postgres"), durability: "fast", spawned: watch }),
+    startRedis({ dir: join(folder, "redis"), databases: 10_000, spawned: watch }),
   ]);
-  watch(postgres.pid);
-  watch(redis.pid);
   project.provide("postgresUrl", postgres.url);
   project.provide("redisUrl", redis.url);
   project.provide("natsServer", natsServer.path);

@@ -23,7 +23,7 @@ afterAll(async () => {
 export async function natsForTest(options: Partial<Omit<NatsOptions, "port">> = {}): Promise<TestServer> {
   const dir = options.dir ?? tempFolder("nats");
   const binary = options.binary ?? inject("natsServer");
-  return keep(await restartable((port) => startNats({ ...options, dir, binary, port })));
+  return keep(await restartable((again) => startNats({ ...options, ...again, dir, binary })));
 }
 
 /**
@@ -63,13 +63,13 @@ export async function redisForTest(): Promise<string> {
 /** A Postgres of this test file's own, to be stopped and killed; for all else `databaseForTest` is faster. */
 export async function postgresForTest(): Promise<TestServer> {
   const dir = tempFolder("postgres");
-  return keep(await restartable((port) => startPostgres({ dir, port, durability: "fast" })));
+  return keep(await restartable((again) => startPostgres({ ...again, dir, durability: "fast" })));
 }
 
 /** A Redis of this test file's own, to be stopped and killed; for all else `redisForTest` is faster. */
 export async function redisServerForTest(): Promise<TestServer> {
   const dir = tempFolder("redis");
-  return keep(await restartable((port) => startRedis({ dir, port })));
+  return keep(await restartable((again) => startRedis({ ...again, dir })));
 }
 
 function keep(server: TestServer): TestServer {

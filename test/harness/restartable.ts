@@ -1,6 +1,12 @@
 import type { RunningServer } from "../../internal/local/server.ts";
 import { forget, watch } from "./guard.ts";
 
+/** What `restartable` adds to a server's options. */
+export interface Again {
+  readonly port: number | undefined;
+  readonly spawned: (pid: number) => void;
+}
+
 /** A server of a test that can go away and come back on the same port with the same data. */
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
@@ -17,16 +23,15 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /**
- * Starts a server and keeps the means to start it again. `startOn` is called without a port the first time and with the
+ * Starts a server and keeps the means to start it again: `launch` is called without a port the first time and with the
  * port of the first time from then on.
  */
-export async function restartable(startOn: (port?: number) => Promise<RunningServer>): Promise<TestServer> {
-  let server = await startOn();
+export async function restartable(launch: (again: Again) => Promise<RunningServer>): Promise<TestServer> {
+  let server = await launch({ port: undefined, spawned: watch });
   let running = true;
   const follow = () => {
     const { pid, exited } = server;
     running = true;
-    watch(pid);
     void exited.then(() => {
       forget(pid);
       if (server.pid === pid) running = false;
@@ -47,7 +52,7 @@ export async function restartable(startOn: (port?: number) => Promise<RunningSer
     kill: () => server.kill(),
     start: async () => {
       if (running) return;
-      server = await startOn(server.port);
+      server = await launch({ port: server.port, spawned: watch });
       follow();
     },
     [Symbol.asyncDispose]: stop,
