@@ -1,7 +1,7 @@
-import { headers, type MsgHdrs } from "nats";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { deadSubject } from "../jetstream/subjects.ts";
+import { OutgoingHeaders, type ReceivedHeaders } from "../jetstream/wire-headers.ts";
 
 /** Why an event was set aside, as a code; docs/guarantees.md explains each to operators. */
 export const deadReasons = [
@@ -32,34 +32,26 @@ export function deadLetterOf(
   reason: DeadReason,
   because: string,
 ): Outgoing {
-  const letter = originalHeaders(delivery.headers);
-  letter.set("Casino-Dead-Step", step);
-  letter.set("Casino-Dead-Reason", reason);
-  letter.set("Casino-Dead-Error", headerText(because).slice(0, maxErrorLength));
-  letter.set("Casino-Dead-Subject", delivery.subject);
-  letter.set("Casino-Dead-Deliveries", String(delivery.deliveries));
-  letter.set("Casino-Dead-At", new Date().toISOString());
-  letter.set("Nats-Msg-Id", `${delivery.stream}:${delivery.streamSequence}:dead`);
+  const letter = originalHeaders(delivery.headers)
+    .add("Casino-Dead-Step", step)
+    .add("Casino-Dead-Reason", reason)
+    .add("Casino-Dead-Error", because.slice(0, maxErrorLength))
+    .add("Casino-Dead-Subject", delivery.subject)
+    .add("Casino-Dead-Deliveries", String(delivery.deliveries))
+    .add("Casino-Dead-At", new Date().toISOString())
+    .add("Nats-Msg-Id", `${delivery.stream}:${delivery.streamSequence}:dead`);
   return { subject: deadSubject(step, client), payload: delivery.data, headers: letter };
 }
 
 /** All but the broker's own (`Nats-…`) and an earlier letter's (`Casino-Dead-…`), as far as they fit. */
-function originalHeaders(original: MsgHdrs): MsgHdrs {
-  const kept = headers();
+function originalHeaders(original: ReceivedHeaders): OutgoingHeaders {
+  const kept = new OutgoingHeaders();
   let bytes = 0;
-  for (const [name, values] of original) {
+  for (const [name, value] of original.entries()) {
     if (/^(nats-|casino-dead-)/i.test(name)) continue;
-    for (const value of values) {
-      const clean = headerText(value);
-      bytes += Buffer.byteLength(name) + Buffer.byteLength(clean) + 4;
-      if (bytes > maxOriginalHeaderBytes) return kept;
-      kept.append(name, clean);
-    }
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + "\r\n: ".length;
+    if (bytes > maxOriginalHeaderBytes) break;
+    kept.add(name, value);
   }
   return kept;
-}
-
-/** Line breaks would end a header. */
-function headerText(value: string): string {
-  return value.replace(/[\r\n]+/g, " ");
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { headers, type MsgHdrs } from "nats";
 import { isClient, isSource } from "../casino/event.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
-import { parseEventSubject } from "../jetstream/subjects.ts";
+import { clientOf } from "../jetstream/subjects.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import type { AppliedRate } from "./step.ts";
 
 /** What travels beside the event, in subject and headers: whose it is, who sent it, its trace, the rate it was priced at. */
@@ -27,7 +27,7 @@ const traceparentForm = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f
 
 /** Reads a message's envelope. A message without a valid traceparent gets a new one: every event can be traced. */
 export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
-  const client = parseEventSubject(delivery.subject)?.client ?? "";
+  const client = clientOf(delivery.subject);
   if (!isClient(client))
     return {
       reason: "unknown_client",
@@ -51,16 +51,13 @@ export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
 }
 
 /** The headers of an event on its way to `stage`; the message id makes publishing it twice harmless. */
-export function writeEnvelope(envelope: Envelope, id: number, stage: string): MsgHdrs {
-  const message = headers();
-  message.set("Nats-Msg-Id", `${envelope.client}:${envelope.source}:${id}:${stage}`);
-  message.set("Casino-Source", envelope.source);
-  message.set("traceparent", envelope.traceparent);
-  if (envelope.rate !== undefined) {
-    message.set("Casino-Rate", envelope.rate.value);
-    message.set("Casino-Rate-At", envelope.rate.at);
-  }
-  return message;
+export function writeEnvelope(envelope: Envelope, id: number, stage: string): OutgoingHeaders {
+  const { client, source, traceparent, rate } = envelope;
+  const message = new OutgoingHeaders()
+    .add("Nats-Msg-Id", `${client}:${source}:${id}:${stage}`)
+    .add("Casino-Source", source)
+    .add("traceparent", traceparent);
+  return rate === undefined ? message : message.add("Casino-Rate", rate.value).add("Casino-Rate-At", rate.at);
 }
 
 /** The start of a new trace, sampled. */

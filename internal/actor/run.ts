@@ -5,13 +5,7 @@ import { encodeEvent } from "../casino/encode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
 import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
-import {
-  parseEventSubject,
-  rawStage,
-  stageFilter,
-  stageStream,
-  stageSubject,
-} from "../jetstream/subjects.ts";
+import { clientOf, rawStage, stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
 import type { Log } from "../log.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { backOff } from "./back-off.ts";
@@ -24,6 +18,9 @@ const maxAckPending = 50_000;
 
 /** At a stop, how long a batch may go on before its I/O is cut; the rest of the 10 s is for handing back. */
 const stopGraceMs = 6_000;
+
+/** While something is away: the longest pause between attempts, so that events flow again soon after it is back. */
+const longestAttemptGap = 5;
 
 export interface RunOptions {
   readonly step: Step;
@@ -52,7 +49,6 @@ export class StepRun {
   readonly #mailbox: Mailbox;
   readonly #decode: (payload: Uint8Array) => Decoded;
   readonly #log: Log;
-  readonly #settling = new Set<Promise<void>>();
   /** Aborted at a stop: ends waits between attempts. */
   readonly #stopping = new AbortController();
   /** Aborted when a stop has no more time: cuts I/O. */
@@ -94,11 +90,11 @@ export class StepRun {
 
   /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error(`${this.#options.step.name} is stopping`));
+    this.#stopping.abort(new Error(`${this.name} is stopping`));
     const grace = setTimeout(() => this.#cut.abort(new Error("no time left")), stopGraceMs);
     await this.#mailbox.stop();
     await Promise.race([
-      this.#loop.then(() => Promise.all(this.#settling)),
+      this.#loop.then(() => this.#mailbox.allSettled()),
       new Promise((resolve) => this.#cut.signal.addEventListener("abort", resolve, { once: true })),
     ]);
     clearTimeout(grace);
@@ -108,7 +104,7 @@ export class StepRun {
   async #takeBatches(): Promise<void> {
     for (let batch = await this.#mailbox.take(); batch !== undefined; batch = await this.#mailbox.take()) {
       const works = this.#open(batch);
-      if (works.length > 0) this.#settleAll(works, await this.#enrich(works));
+      if (works.length > 0) this.#settle(works, await this.#enrich(works));
     }
   }
 
@@ -118,14 +114,14 @@ export class StepRun {
     for (const delivery of batch) {
       const envelope = readEnvelope(delivery);
       if ("reason" in envelope) {
-        this.#settle(this.#setAside(delivery, envelope.reason, envelope.because));
+        this.#setAside(delivery, envelope.reason, envelope.because);
         continue;
       }
       const decoded = this.#decode(delivery.data);
       if (decoded.ok) works.push({ delivery, envelope, client: envelope.client, event: decoded.event });
       else {
         const sentence = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
-        this.#settle(this.#setAside(delivery, decoded.reason, sentence));
+        this.#setAside(delivery, decoded.reason, sentence);
       }
     }
     return works;
@@ -141,30 +137,24 @@ export class StepRun {
           throw new Error(
             `step ${step.name} answered ${outcomes.length} outcomes for ${works.length} events`,
           );
-        if (this.#problem !== undefined) this.#log.info("going on");
-        this.#problem = undefined;
+        this.#works();
         return outcomes;
       } catch (err) {
         if (this.#stopping.signal.aborted) return undefined;
-        const message = err instanceof Error ? err.message : String(err);
-        if (this.#problem === undefined || attempt % 20 === 0)
-          this.#log[isUnavailable(err) ? "warn" : "error"](
-            { err, events: works.length, attempt },
-            "holding a batch until this works again",
-          );
-        this.#problem = message;
-        await this.#pause(backOff(Math.min(attempt, 5)));
+        this.#fails(err, isUnavailable(err) ? "warn" : "error");
+        await this.#pauseAfter(attempt);
       }
     }
   }
 
-  #settleAll(works: readonly Work[], outcomes: readonly Outcome[] | undefined): void {
-    for (const [index, work] of works.entries()) {
+  #settle(works: readonly Work[], outcomes: readonly Outcome[] | undefined): void {
+    for (let index = 0; index < works.length; index++) {
+      const work = works[index];
+      if (work === undefined) continue;
       const outcome = outcomes?.[index];
       if (outcome === undefined) this.#mailbox.nak(work.delivery);
-      else if (outcome.kind === "forward") this.#settle(this.#forward(work, outcome));
-      else if (outcome.kind === "dead-letter")
-        this.#settle(this.#setAside(work.delivery, outcome.reason, outcome.because));
+      else if (outcome.kind === "forward") this.#forward(work, outcome);
+      else if (outcome.kind === "dead-letter") this.#setAside(work.delivery, outcome.reason, outcome.because);
       else {
         this.#log.debug({ because: outcome.because }, "later");
         this.#mailbox.nak(work.delivery, backOff(work.delivery.deliveries));
@@ -172,67 +162,81 @@ export class StepRun {
     }
   }
 
-  #settle(settling: Promise<void>): void {
-    this.#settling.add(settling);
-    void settling.finally(() => this.#settling.delete(settling));
-  }
-
-  async #forward(work: Work, outcome: Forward): Promise<void> {
-    const { client } = work;
-    const { forwardsTo } = this.#options.step;
-    const { event, rate } = outcome;
+  #forward(work: Work, { event, rate }: Forward): void {
+    const stage = this.#options.step.forwardsTo;
     const envelope = rate === undefined ? work.envelope : { ...work.envelope, rate };
-    const message: Outgoing = {
-      subject: stageSubject(forwardsTo, client, event.type),
-      payload: encodeEvent(event),
-      headers: writeEnvelope(envelope, event.id, forwardsTo),
-    };
-    try {
-      if (await this.#publish(message)) this.#mailbox.ack(work.delivery);
-      else this.#mailbox.nak(work.delivery);
-    } catch (err) {
-      await this.#setAside(work.delivery, "too_large", err instanceof Error ? err.message : String(err));
-    }
+    this.#publish(
+      {
+        subject: stageSubject(stage, work.client, event.type),
+        payload: encodeEvent(event),
+        headers: writeEnvelope(envelope, event.id, stage),
+      },
+      work.delivery,
+      () => this.#mailbox.ack(work.delivery),
+      (err) => this.#setAside(work.delivery, "too_large", `The enriched event does not fit: ${err.message}.`),
+    );
   }
 
-  async #setAside(delivery: Delivery, reason: DeadReason, because: string): Promise<void> {
-    const { step } = this.#options;
-    const client = parseEventSubject(delivery.subject)?.client ?? "unknown";
+  #setAside(delivery: Delivery, reason: DeadReason, because: string): void {
+    const client = clientOf(delivery.subject);
     const position = { client, reason, stream: delivery.stream, seq: delivery.streamSequence };
-    try {
-      if (await this.#publish(deadLetterOf(delivery, step.name, client, reason, because))) {
+    this.#publish(
+      deadLetterOf(delivery, this.name, client, reason, because),
+      delivery,
+      () => {
         this.#log.warn(position, because);
         this.#mailbox.term(delivery);
-      } else this.#mailbox.nak(delivery);
-    } catch (err) {
-      // Only when the server's max_payload was lowered below what it had accepted before.
-      this.#log.error({ err, ...position }, "the dead letter does not fit, raise max_payload of the server");
-      this.#mailbox.nak(delivery, backOff(delivery.deliveries));
-    }
+      },
+      (err) => {
+        // Only when the server's max_payload was lowered below what it had accepted before.
+        this.#log.error({ err, ...position }, "a dead letter does not fit: raise max_payload of the server");
+        this.#mailbox.nak(delivery, backOff(delivery.deliveries));
+      },
+    );
   }
 
   /**
-   * Publishes until it is stored; a full stream or an absent broker means again later, with the source held meanwhile.
-   * @returns false when the process stops first.
-   * @throws PublishError only when the message is too large for the broker.
+   * Publishes until it is stored, holding the source meanwhile: a full stream or an absent broker means again later.
+   * When the process stops first, the source is handed back.
    */
-  async #publish(message: Outgoing): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#options.publisher.publish(message);
-        return true;
-      } catch (err) {
-        if (err instanceof PublishError && err.isTooLarge) throw err;
-        if (this.#stopping.signal.aborted) return false;
-        if (attempt === 1)
-          this.#log.warn({ err, subject: message.subject }, "publishing failed, trying again");
-        await this.#pause(backOff(Math.min(attempt, 5)));
-        if (this.#stopping.signal.aborted) return false;
+  #publish(
+    message: Outgoing,
+    source: Delivery,
+    onStored: () => void,
+    onTooLarge: (err: PublishError) => void,
+    attempt = 1,
+  ): void {
+    this.#options.publisher.send(message, (outcome) => {
+      if (!(outcome instanceof PublishError)) {
+        this.#works();
+        onStored();
+      } else if (outcome.isTooLarge) onTooLarge(outcome);
+      else if (this.#stopping.signal.aborted) this.#mailbox.nak(source);
+      else {
+        this.#fails(outcome, "warn");
+        void this.#pauseAfter(attempt).then(() => {
+          if (this.#stopping.signal.aborted) this.#mailbox.nak(source);
+          else this.#publish(message, source, onStored, onTooLarge, attempt + 1);
+        });
       }
-    }
+    });
   }
 
-  async #pause(ms: number): Promise<void> {
+  #works(): void {
+    if (this.#problem === undefined) return;
+    this.#problem = undefined;
+    this.#log.info("events flow again");
+  }
+
+  /** Says it once per outage; readiness shows it for as long as it lasts. */
+  #fails(err: unknown, level: "warn" | "error"): void {
+    const message = err instanceof Error ? err.message : String(err);
+    if (this.#problem === undefined) this.#log[level]({ err }, `events wait: ${message}`);
+    this.#problem = message;
+  }
+
+  async #pauseAfter(attempt: number): Promise<void> {
+    const ms = backOff(Math.min(attempt, longestAttemptGap));
     await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 }

@@ -1,4 +1,5 @@
-import { headers, type Msg, type MsgHdrs, type NatsConnection } from "nats";
+import type { Msg, NatsConnection } from "nats";
+import { ReceivedHeaders } from "./wire-headers.ts";
 
 const encoder = new TextEncoder();
 const ACK = encoder.encode("+ACK");
@@ -17,6 +18,7 @@ export class Delivery {
   readonly #msg: Msg;
   readonly #nc: NatsConnection;
   readonly #reply: string;
+  #headers: ReceivedHeaders | undefined;
   #tokens: readonly string[] | undefined;
   #settled = false;
 
@@ -28,8 +30,9 @@ export class Delivery {
     this.data = msg.data;
   }
 
-  get headers(): MsgHdrs {
-    return this.#msg.headers ?? headers();
+  get headers(): ReceivedHeaders {
+    this.#headers ??= ReceivedHeaders.of(this.#msg);
+    return this.#headers;
   }
 
   get stream(): string {

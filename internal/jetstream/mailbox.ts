@@ -30,6 +30,7 @@ export class Mailbox {
   /** Held deliveries and when each was last renewed. */
   readonly #held = new Map<Delivery, number>();
   #wakeTaker: (() => void) | undefined;
+  #wakeSettled: (() => void) | undefined;
   #stopped = false;
   #refusal: string | undefined;
 
@@ -100,6 +101,14 @@ export class Mailbox {
     this.#wakeTaker?.();
   }
 
+  /** Resolves when everything taken is settled; for a shutdown, after `stop`. */
+  async allSettled(): Promise<void> {
+    if (this.#held.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#wakeSettled = resolve;
+      });
+  }
+
   /** Hands back everything still held, taken or not: the last resort of a shutdown that has no time left. */
   close(): void {
     clearInterval(this.#renewal);
@@ -115,7 +124,9 @@ export class Mailbox {
   }
 
   #release(delivery: Delivery): void {
-    if (this.#held.delete(delivery) && !this.#stopped) this.#puller.wake();
+    if (!this.#held.delete(delivery)) return;
+    if (!this.#stopped) this.#puller.wake();
+    else if (this.#held.size === 0) this.#wakeSettled?.();
   }
 
   #renew(): void {

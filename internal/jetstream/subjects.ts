@@ -47,5 +47,12 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
   return type ? { stage, client, type } : undefined;
 }
 
+/** The client of an event's subject, its fourth token; empty where there is none. */
+export function clientOf(subject: string): string {
+  const start = subject.indexOf(".", "casino.event.".length) + 1;
+  const end = subject.indexOf(".", start);
+  return start === 0 ? "" : subject.slice(start, end < 0 ? undefined : end);
+}
+
 /** Reply subject, request subject and service name of the aggregates: on no stream, else a PubAck would answer. */
 export const materializedSubject = "casino.materialized";
