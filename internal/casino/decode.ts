@@ -43,7 +43,7 @@ function decode(payload: Uint8Array, readers: Readers, customTypes: CustomTypes)
     return refuse("invalid_json", [fieldError("", "must be JSON in UTF-8")]);
   }
   if (!isJsonObject(value)) return refuse("invalid_event", [fieldError("", "must be object")]);
-  const type = Object.hasOwn(value, "type") ? value.type : undefined;
+  const { type } = value;
   if (typeof type !== "string" || !isEventType(type)) {
     return refuse("invalid_event", untypedErrors(value));
   }

@@ -31,10 +31,9 @@ export function unstorable(root: object, path: string): FieldError | undefined {
   const open: Place[] = [{ value: root, level: 1, key: "", parent: undefined }];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     if (place.level > MAX_LEVELS) return fieldError(path, `must be at most ${MAX_LEVELS} levels deep`);
-    const isArray = Array.isArray(place.value);
     const entries: [string, unknown][] = Object.entries(place.value);
     for (const [key, child] of entries) {
-      if (!isArray && !isStorableText(key)) {
+      if (!isStorableText(key)) {
         return fieldError(pointer(path, place), `${TEXT_RULE} in a key`);
       }
       if (typeof child === "string") {
