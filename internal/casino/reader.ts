@@ -24,8 +24,8 @@ export type Reader = (value: Json, check?: DataCheck) => Decoded;
 /**
  * Makes an event of what a schema let pass.
  *
- * @param created_at in its final form, "" when it has none
- * @param errors takes what the schema cannot see
+ * @param created_at in its final form; "" when the one sent does not exist, which `errors` then holds
+ * @param errors takes what the schema cannot see: with any in it, the event is not used
  */
 export type Build<T> = (value: T, created_at: string, errors: FieldError[]) => CasinoEvent;
 
@@ -62,7 +62,7 @@ export function refuse(reason: Refusal, errors: readonly FieldError[]): Decoded 
   return { ok: false, reason, errors };
 }
 
-/** The one form of a timestamp. "" when there is none, with an error unless the schema has one: for what is no text. */
+/** A timestamp in its final form; "" for what is none. The error is added for a text only: of others the schema tells. */
 export function timestamp(value: unknown, path: string, errors: FieldError[]): string {
   if (typeof value !== "string") return "";
   const parsed = parseTimestamp(value);

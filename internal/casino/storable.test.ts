@@ -29,6 +29,14 @@ describe("unstorable", () => {
     expect(unstorable(data, "/data")).toEqual({ path, message: expected }),
   );
 
+  it("finds a number that would turn into null", () => {
+    expect(unstorable(JSON.parse('{"a":[1e308,1e309]}'), "/data")).toEqual({
+      path: "/data/a/1",
+      message: "must be within the range of a double",
+    });
+    expect(unstorable({ a: -Infinity }, "/data")?.path).toBe("/data/a");
+  });
+
   it("finds nothing in other objects", () => {
     expect(unstorable({}, "/data")).toBeUndefined();
     expect(unstorable({ a: [1, null, true, "x", { b: "😀" }], "": {} }, "/data")).toBeUndefined();

@@ -2,12 +2,14 @@ import { escapeKey, type FieldError, fieldError } from "./field-error.ts";
 
 const MAX_LEVELS = 64;
 const TEXT_RULE = "must not contain U+0000 or a lone surrogate";
+const NUMBER_RULE = "must be within the range of a double";
 
 /** Whether Postgres can keep a text: neither `text` nor `jsonb` holds U+0000 or half a surrogate pair. */
 export function isStorableText(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
 }
 
+/** The error of a text for which `isStorableText` is false. */
 export function textError(path: string): FieldError {
   return fieldError(path, TEXT_RULE);
 }
@@ -20,9 +22,10 @@ interface Place {
 }
 
 /**
- * The first reason for which a JSON object could not be stored or safely walked: a text that Postgres cannot keep, in
- * a value or a key, or more than 64 levels of nesting, the object itself being the first. Without recursion, so that no
- * nesting exhausts the stack; what comes after may then recurse.
+ * The first reason for which a parsed JSON object could not be kept as it is or safely walked: a text that Postgres
+ * cannot hold, in a value or a key; a number so large that it was read as infinite, and would be written as null; or
+ * more than 64 levels of nesting, the object itself being the first. Does not recurse, so that no nesting exhausts the
+ * stack; what comes after may.
  *
  * @param path JSON pointer of the object, put before the paths of the errors
  * @returns undefined when there is none
@@ -38,6 +41,9 @@ export function unstorable(root: object, path: string): FieldError | undefined {
       }
       if (typeof child === "string") {
         if (!isStorableText(child)) return textError(`${pointer(path, place)}/${escapeKey(key)}`);
+      } else if (typeof child === "number") {
+        if (!Number.isFinite(child))
+          return fieldError(`${pointer(path, place)}/${escapeKey(key)}`, NUMBER_RULE);
       } else if (typeof child === "object" && child !== null) {
         open.push({ value: child, level: place.level + 1, key, parent: place });
       }
