@@ -8,11 +8,12 @@ import {
   type OrderedConsumerOptions,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
+import { finalStage, stageStream } from "../jetstream/subjects.ts";
 import type { Log } from "../log.ts";
 import { readFinalEvent } from "./final-event.ts";
 import type { Fold } from "./fold.ts";
 
-const streamName = "CASINO_EVENTS";
+const streamName = stageStream(finalStage);
 const retryMs = 250;
 const pull = {
   // Enough in flight that the server never waits for the next request while a rebuild runs.
@@ -45,6 +46,7 @@ export class Replay {
   /** Last sequence that the stream held at start; undefined until the stream was found. */
   #target: number | undefined;
   #caughtUp = false;
+  #trouble: string | undefined;
   #undecodable = 0;
 
   constructor(options: ReplayOptions) {
@@ -55,6 +57,12 @@ export class Replay {
   /** Whether all that the stream held at start is folded. Stays true from then on. */
   caughtUp(): boolean {
     return this.#caughtUp;
+  }
+
+  /** Why the figures are not what they should be: the rebuild still runs, or the stream cannot be read. Undefined = fine. */
+  get problem(): string | undefined {
+    if (this.#trouble !== undefined) return this.#trouble;
+    return this.#caughtUp ? undefined : `still folding what ${streamName} retains`;
   }
 
   /** Final events that could not be read; each was logged and skipped. */
@@ -79,6 +87,7 @@ export class Replay {
         if (!this.#stop.signal.aborted) log.info({ why }, `resuming ${streamName} where it was left`);
       } catch (err) {
         if (this.#stop.signal.aborted) return;
+        this.#trouble = `${streamName} cannot be read: ${err instanceof Error ? err.message : String(err)}`;
         if (failures++ % 40 === 0) log.warn({ err }, `${streamName} cannot be read, trying until it can`);
         await sleep(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       }
@@ -112,6 +121,7 @@ export class Replay {
   async #open(js: JetStreamClient, end: (why: string) => void) {
     const consumer = await js.consumers.get(streamName, await this.#start());
     const messages = await consumer.consume({ ...pull, callback: (message) => this.#receive(message) });
+    this.#trouble = undefined;
     void this.#watch(messages, end);
     return { consumer, messages };
   }
