@@ -26,6 +26,7 @@ export class Mailbox {
   readonly #renewal: NodeJS.Timeout;
   readonly #log: Log;
   readonly #ensure: () => Promise<void>;
+  readonly #ackWaitMs: number;
   #waiting: Delivery[] = [];
   /** Held deliveries and when each was last renewed. */
   readonly #held = new Map<Delivery, number>();
@@ -38,6 +39,7 @@ export class Mailbox {
     this.#batch = batch;
     this.#capacity = capacity;
     this.#log = log;
+    this.#ackWaitMs = durable.ackWaitMs ?? ackWaitMs;
     this.#ensure = () => ensureDurable(nc, durable);
     this.#puller = new Puller(nc, {
       stream: durable.stream,
@@ -47,7 +49,7 @@ export class Mailbox {
       onDelivery: (delivery) => this.#onDelivery(delivery),
       onRefused: (code, description) => void this.#onRefused(code, description),
     });
-    this.#renewal = setInterval(() => this.#renew(), ackWaitMs / 6).unref();
+    this.#renewal = setInterval(() => this.#renew(), this.#ackWaitMs / 6).unref();
   }
 
   /** Creates the durable consumer where it is missing and starts to pull. @throws Error when it cannot be created. */
@@ -132,7 +134,7 @@ export class Mailbox {
   #renew(): void {
     const now = performance.now();
     for (const [delivery, renewed] of this.#held) {
-      if (now - renewed < ackWaitMs / 3) continue;
+      if (now - renewed < this.#ackWaitMs / 3) continue;
       delivery.working();
       this.#held.set(delivery, now);
     }

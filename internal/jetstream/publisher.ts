@@ -171,7 +171,7 @@ export class Publisher {
   #onAck(msg: Msg): void {
     const entry = this.#inFlight.get(Number(msg.subject.slice(this.#inbox.length + 1)));
     if (entry === undefined) return; // answered before it was sent again, or too late
-    const answer = parsePubAck(msg);
+    const answer = parsePubAck(msg, entry.message.subject);
     if (answer instanceof PublishError) {
       this.#fail(entry, answer);
       return;
@@ -230,10 +230,10 @@ export class Publisher {
   }
 }
 
-function parsePubAck(msg: Msg): PubAck | PublishError {
+function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
   if (msg.data.length === 0)
     return new PublishError(
-      `no stream takes ${msg.subject}: its stream is missing or JetStream is away`,
+      `no stream takes ${subject}: its stream is missing or JetStream is away`,
       msg.headers?.code ?? 0,
     );
   const answer: unknown = msg.json();

@@ -31,7 +31,11 @@ export class Puller {
   readonly #lanes: readonly Lane[];
 
   constructor(nc: NatsConnection, options: PullerOptions) {
-    this.#lanes = [new Lane(nc, options), new Lane(nc, options)];
+    const lanes: Lane[] = [];
+    const room = () => lanes.reduce((left, lane) => left - lane.due, options.room());
+    for (let lane = 0; lane < 2; lane++) lanes.push(new Lane(nc, { ...options, room }));
+    this.#lanes = lanes;
+    this.wake();
   }
 
   /** Tells that the holder has room again. Cheap; call it after settling. */
@@ -46,6 +50,8 @@ export class Puller {
 }
 
 class Lane {
+  /** Messages the outstanding request may still bring; 0 = no request outstanding. */
+  due = 0;
   readonly #nc: NatsConnection;
   readonly #options: PullerOptions;
   readonly #inbox: string;
@@ -53,8 +59,6 @@ class Lane {
   readonly #subscription: Subscription;
   readonly #timer: NodeJS.Timeout;
   #request = 0;
-  /** Messages the outstanding request may still bring; 0 = no request outstanding. */
-  #due = 0;
   #sentAt = 0;
   #pausedUntil = 0;
   #stopped = false;
@@ -67,15 +71,14 @@ class Lane {
     this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onMessage(msg) });
     this.#timer = setInterval(() => this.#tick(), refusedPauseMs).unref();
     void this.#followConnection();
-    this.wake();
   }
 
   wake(): void {
-    if (this.#stopped || this.#due > 0 || performance.now() < this.#pausedUntil) return;
+    if (this.#stopped || this.due > 0 || performance.now() < this.#pausedUntil) return;
     const batch = Math.min(this.#options.batch, this.#options.room());
     // A handful at a time would make every message a request of its own: wait until a good part is free.
     if (batch < this.#options.batch / 4) return;
-    this.#due = batch;
+    this.due = batch;
     this.#sentAt = performance.now();
     this.#request++;
     this.#nc.publish(this.#subject, JSON.stringify({ batch, expires: nanos(expiresMs) }), {
@@ -86,20 +89,20 @@ class Lane {
   async drain(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    if (!this.#nc.isClosed()) await this.#subscription.drain();
+    if (!this.#nc.isClosed() && !this.#subscription.isClosed()) await this.#subscription.drain();
   }
 
   #onMessage(msg: Msg): void {
     if (!msg.subject.startsWith(this.#inbox)) {
-      if (this.#due > 0) this.#due--;
+      if (this.due > 0) this.due--;
       this.#options.onDelivery(new Delivery(this.#nc, msg));
-      if (this.#due === 0) this.wake();
+      if (this.due === 0) this.wake();
       return;
     }
     if (msg.subject !== `${this.#inbox}.${this.#request}`) return; // about a request given up as lost
     const code = msg.headers?.code ?? 0;
     if (code === 100) return;
-    this.#due = 0;
+    this.due = 0;
     // 404 and 408 end a request in the ordinary way: no more messages within its time.
     if (code === 404 || code === 408) {
       this.wake();
@@ -110,7 +113,7 @@ class Lane {
   }
 
   #tick(): void {
-    if (this.#due > 0 && performance.now() - this.#sentAt > lostAfterMs) this.#due = 0;
+    if (this.due > 0 && performance.now() - this.#sentAt > lostAfterMs) this.due = 0;
     this.wake();
   }
 
@@ -118,7 +121,7 @@ class Lane {
     for await (const status of this.#nc.status()) {
       if (this.#stopped) return;
       if (status.type === "reconnect") {
-        this.#due = 0;
+        this.due = 0;
         this.wake();
       }
     }

@@ -94,6 +94,8 @@ export interface Durable {
   readonly filter: string;
   /** Over all processes. Events that wait for rates count too, so that the others still pass. */
   readonly maxAckPending: number;
+  /** Default `ackWaitMs`. */
+  readonly ackWaitMs?: number;
 }
 
 /**
@@ -135,7 +137,7 @@ export async function ensureDurable(nc: NatsConnection, durable: Durable): Promi
     filter_subject: durable.filter,
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
-    ack_wait: nanos(ackWaitMs),
+    ack_wait: nanos(durable.ackWaitMs ?? ackWaitMs),
     max_ack_pending: durable.maxAckPending,
     // At the server's own limit a message would only be stranded with an advisory: the runner decides instead.
     max_deliver: -1,

@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { headers } from "nats";
+import { describe, expect, test } from "vitest";
+import { connectForTest } from "../../test/harness/broker.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { OutgoingHeaders, ReceivedHeaders } from "./wire-headers.ts";
+
+const { nc } = await connectForTest(await natsForTest());
+
+/** Sends a message through a real server and gives the headers as they arrive. */
+async function sent(publish: (subject: string) => void): Promise<ReceivedHeaders> {
+  const subscription = nc.subscribe("headers.test", { max: 1 });
+  publish("headers.test");
+  for await (const msg of subscription) return ReceivedHeaders.of(msg);
+  throw new Error("no message came");
+}
+
+describe("headers on the wire", () => {
+  test("what was added arrives, through the client and the server", async () => {
+    const out = new OutgoingHeaders()
+      .add("Casino-Source", "crm")
+      .add("traceparent", "00-ab-cd-01")
+      .add("X", "a")
+      .add("X", "b");
+    const got = await sent((subject) => nc.publish(subject, "body", { headers: out.forPublish }));
+    expect([...got.entries()]).toEqual([
+      ["Casino-Source", "crm"],
+      ["traceparent", "00-ab-cd-01"],
+      ["X", "a"],
+      ["X", "b"],
+    ]);
+    expect(got.get("X")).toBe("a");
+    expect(got.get("x")).toBe("");
+    expect(got.get("Casino")).toBe("");
+  });
+
+  test("reads what the library writes, with a reply subject and with an empty payload", async () => {
+    const h = headers();
+    h.set("Casino-Source", "ünïcode ✓");
+    const got = await sent((subject) => nc.publish(subject, "", { headers: h, reply: "some.reply" }));
+    expect(got.get("Casino-Source")).toBe("ünïcode ✓");
+  });
+
+  test("a message without headers has none", async () => {
+    const got = await sent((subject) => nc.publish(subject, "NATS/1.0\r\nCasino-Source: fake\r\n\r\n"));
+    expect(got.get("Casino-Source")).toBe("");
+    expect([...got.entries()]).toEqual([]);
+  });
+
+  test("takes names that the library refuses to read", async () => {
+    const odd = {
+      encode: () => Buffer.from("NATS/1.0\r\nbad name: 1\r\nno colon\r\n: nameless\r\nGood: 2\r\n\r\n"),
+    };
+    const got = await sent((subject) => nc.publish(subject, "x", { headers: odd as never })); // only encode is called
+    expect(got.get("Good")).toBe("2");
+    expect([...got.entries()]).toEqual([
+      ["bad name", "1"],
+      ["Good", "2"],
+    ]);
+  });
+
+  test("a line break in a value cannot start another header", () => {
+    fc.assert(
+      fc.property(fc.string(), (value) => {
+        const text = Buffer.from(new OutgoingHeaders().add("A", value).encode()).toString();
+        expect(text.split(/[\r\n]+/).filter((line) => line !== "")).toHaveLength(2);
+      }),
+    );
+  });
+});
