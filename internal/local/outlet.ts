@@ -1,0 +1,60 @@
+import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Our own stdout or stderr, which may lose its reader at any time (`| head`): what is written after that is dropped, and
+ * everything goes on.
+ */
+export class Outlet {
+  readonly #stream: Writable;
+  #open = true;
+  #room = Promise.withResolvers<void>();
+
+  /** @param onClosed called once when the reader is gone. */
+  constructor(stream: Writable, onClosed: () => void) {
+    this.#stream = stream;
+    stream.on("drain", () => this.#makeRoom());
+    stream.on("error", () => {
+      this.#makeRoom();
+      if (!this.#open) return;
+      this.#open = false;
+      onClosed();
+    });
+  }
+
+  /** Resolves when there is room for more: a slow reader slows its source down and fills no memory. */
+  async write(data: Uint8Array | string): Promise<void> {
+    if (this.#open && !this.#stream.write(data)) await this.#room.promise;
+  }
+
+  /** Resolves when all that was written has left this process, or never can, and after half a second in any case. */
+  async flushed(): Promise<void> {
+    if (!this.#open) return;
+    const written = new Promise<void>((resolve) => this.#stream.write("", () => resolve()));
+    await Promise.race([written, sleep(500)]);
+  }
+
+  #makeRoom(): void {
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+}
+
+const newline = 0x0a;
+
+/**
+ * Copies whole lines from a child to an outlet until the child closes its end. A line that the child's death has cut
+ * short is dropped: the next child's output would be glued to it.
+ */
+export async function relayLines(from: Readable, to: Outlet): Promise<void> {
+  let rest: Buffer[] = [];
+  for await (const chunk of from as AsyncIterable<Buffer>) {
+    // without an encoding a stream of bytes gives Buffers
+    const end = chunk.lastIndexOf(newline) + 1;
+    if (end > 0) {
+      await to.write(Buffer.concat([...rest, chunk.subarray(0, end)]));
+      rest = [];
+    }
+    if (end < chunk.length) rest.push(chunk.subarray(end));
+  }
+}

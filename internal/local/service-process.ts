@@ -1,0 +1,42 @@
+import { type SpawnOptions, spawn } from "node:child_process";
+import { type Child, follow } from "./child.ts";
+import { type Outlet, relayLines } from "./outlet.ts";
+
+export interface ServiceStart {
+  /** The file that Node runs. */
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdout: Outlet;
+  readonly stderr: Outlet;
+}
+
+/** A service, and the end of what it writes. */
+export interface ServiceProcess extends Child {
+  /** Settles when all it has written was passed on. */
+  readonly relayed: Promise<void>;
+}
+
+/**
+ * Starts a service as a process of its own; ready or not is for its /readyz to say. The IPC channel tells it when this
+ * process is gone, even by kill -9; the process group of its own leaves the order of stopping to us after a Ctrl-C.
+ */
+export function startService(start: ServiceStart): ServiceProcess {
+  const options: SpawnOptions = {
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { ...process.env, ...start.env },
+  };
+  const child = spawn(process.execPath, [start.script, ...start.args], options);
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error(`${start.script} was started without pipes`);
+  const relayed = Promise.all([relayLines(stdout, start.stdout), relayLines(stderr, start.stderr)]);
+  return {
+    ...follow(child, "SIGTERM"),
+    // A pipe that breaks with its process has given what it had.
+    relayed: relayed.then(
+      () => undefined,
+      () => undefined,
+    ),
+  };
+}

@@ -1,0 +1,20 @@
+/** One service as `npm run up` runs it. */
+export interface ServiceSpec {
+  /** Its folder below cmd/, and what `--no-<name>` leaves out. */
+  readonly name: string;
+  /** Services start from the lowest stage to the highest and stop the other way round, each stage at once. */
+  readonly stage: 1 | 2 | 3;
+  /** "front": it listens on `--port` when no earlier one of these runs; "own": on any free port; "none": no HTTP. */
+  readonly http: "front" | "own" | "none";
+  /** Its stdout is what `up` writes to stdout; everybody else's goes to stderr. */
+  readonly writesEvents?: true;
+}
+
+/** Everything that `npm run up` starts beside NATS, Postgres and Redis. A new service is one more line. */
+export const services: readonly ServiceSpec[] = [
+  { name: "rates", stage: 1, http: "own" },
+  { name: "enricher", stage: 2, http: "own" },
+  { name: "materializer", stage: 2, http: "front" },
+  { name: "logger", stage: 2, http: "own", writesEvents: true },
+  { name: "generator", stage: 3, http: "none" },
+];

@@ -1,0 +1,238 @@
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { banner } from "./banner.ts";
+import type { Child } from "./child.ts";
+import { type DataFolder, takeDataFolder } from "./data-folder.ts";
+import { freePort, isFree } from "./free-port.ts";
+import {
+  type Endpoint,
+  environmentOf,
+  type Given,
+  type Infrastructure,
+  serverStage,
+  startInfrastructure,
+} from "./infrastructure.ts";
+import { type Kept, keepRunning } from "./keep-running.ts";
+import { type Outlet, relayLines } from "./outlet.ts";
+import { readiness } from "./readiness.ts";
+import { type ServiceProcess, startService } from "./service-process.ts";
+import type { ServiceSpec } from "./services.ts";
+import type { UpOptions } from "./up-options.ts";
+
+export interface StackSettings {
+  readonly options: UpOptions;
+  readonly given: Given;
+  readonly services: readonly ServiceSpec[];
+  /** Holds `<service>/main.ts`, and that of `migrate`. */
+  readonly commands: string;
+  /** Where final events go. */
+  readonly events: Outlet;
+  /** Where everything else goes. */
+  readonly messages: Outlet;
+}
+
+/** Something in the way of starting, in one sentence that says what to do. */
+export class StackError extends Error {
+  override readonly name = "StackError";
+}
+
+/** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
+const patience: Readonly<Record<number, number>> = { 3: 1_500, 2: 4_500, 1: 500, [serverStage]: 2_500 };
+const readyWithin = 60_000;
+
+/** Everything that `npm run up` runs. One start, one stop; both may be under way at once. */
+export class Stack {
+  readonly #settings: StackSettings;
+  readonly #stopping = new AbortController();
+  readonly #kept: { readonly stage: number; readonly process: Kept<Child> }[] = [];
+  readonly #relays = new Set<Promise<void>>();
+  #folder: DataFolder | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(settings: StackSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Starts everything and says where it is; resolves once that is said. Rejects with one sentence when it cannot start at
+   * all, and with whatever the interrupted step gave when `stop` is called meanwhile. In both cases `stop` is still due.
+   */
+  async start(): Promise<void> {
+    const { options, given, services } = this.#settings;
+    const { signal } = this.#stopping;
+    const chosen = services.filter(({ name }) => !options.without.has(name));
+    const runs = (service: string) => chosen.some(({ name }) => name === service);
+    if (runs("enricher") && !runs("rates") && !given.RATES_URL) {
+      throw new StackError("the enricher needs rates: leave out --no-rates, or set RATES_URL");
+    }
+
+    const folder = await this.#takeFolder();
+    const front = chosen.find(({ http }) => http === "front");
+    if (front !== undefined && !(await isFree(options.port))) {
+      const advice = "stop what listens there, or choose another with --port";
+      throw new StackError(`port ${options.port} is taken: ${advice}`);
+    }
+    signal.throwIfAborted();
+    if (options.fresh) this.#empty(folder);
+    const infrastructure = await startInfrastructure(given, {
+      folder,
+      say: (message) => this.#say(message),
+      adopt: (process) => this.#kept.push({ stage: serverStage, process }),
+    });
+    signal.throwIfAborted();
+
+    const env = environmentOf(infrastructure);
+    await this.#migrate(env);
+    const ports = await this.#ports(chosen, front);
+    const rates = this.#rates(ports.get("rates"));
+    const unready = await this.#startServices(chosen, ports, { ...env, RATES_URL: rates.url ?? "" });
+    this.#announce(infrastructure, rates, front, ports, unready);
+  }
+
+  /** Stops everything, generator first and servers last, within 10 s; by force what takes longer. Never rejects. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Ends everything at once, as a crash would. */
+  kill(): void {
+    this.#folder?.processes.killAll();
+    this.#folder?.release();
+  }
+
+  async #takeFolder(): Promise<DataFolder> {
+    const folder = await takeDataFolder(this.#settings.options.data);
+    this.#folder = folder;
+    const left = await folder.processes.stopLeftovers();
+    if (left.length > 0) this.#say(`stopped what an earlier up had left running: ${left.join(", ")}`);
+    return folder;
+  }
+
+  #empty(folder: DataFolder): void {
+    const { elsewhere } = folder.empty();
+    if (elsewhere !== undefined) {
+      this.#say(`--fresh deletes only below --data: ${elsewhere} is no longer used and may be removed`);
+    }
+    const { NATS_URL, DATABASE_URL, REDIS_URL } = this.#settings.given;
+    for (const [name, url] of Object.entries({ NATS_URL, DATABASE_URL, REDIS_URL })) {
+      if (url) this.#say(`--fresh leaves alone what ${name} points to`);
+    }
+  }
+
+  async #migrate(env: Readonly<Record<string, string>>): Promise<void> {
+    const script = resolve(this.#settings.commands, "migrate/main.ts");
+    const child = spawn(process.execPath, [script], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+      signal: this.#stopping.signal,
+    });
+    const code = new Promise<number | null>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    });
+    const { messages } = this.#settings;
+    const [result] = await Promise.all([
+      code,
+      relayLines(child.stdout, messages),
+      relayLines(child.stderr, messages),
+    ]);
+    if (result !== 0)
+      throw new StackError(`the database could not be migrated (exit code ${result}): see above`);
+  }
+
+  async #ports(chosen: readonly ServiceSpec[], front: ServiceSpec | undefined): Promise<Map<string, number>> {
+    const ports = new Map<string, number>();
+    for (const { name, http } of chosen) {
+      if (http !== "none")
+        ports.set(name, name === front?.name ? this.#settings.options.port : await freePort());
+    }
+    return ports;
+  }
+
+  #rates(port: number | undefined): Endpoint {
+    const { RATES_URL } = this.#settings.given;
+    if (RATES_URL) return { url: RATES_URL, note: "from RATES_URL" };
+    if (port === undefined) return { url: undefined, note: "--no-rates" };
+    const note = "a local sample with fixed rates; set RATES_URL for real ones";
+    return { url: `http://127.0.0.1:${port}/latest`, port, note };
+  }
+
+  /** Stage by stage. Resolves to what is not ready after a minute: it may still come, and the rest is of use already. */
+  async #startServices(
+    chosen: readonly ServiceSpec[],
+    ports: ReadonlyMap<string, number>,
+    env: Readonly<Record<string, string>>,
+  ): Promise<Map<string, string>> {
+    const unready = new Map<string, string>();
+    const { signal } = this.#stopping;
+    for (const stage of [1, 2, 3]) {
+      const ofStage = chosen.filter((spec) => spec.stage === stage);
+      for (const spec of ofStage)
+        this.#keepService(spec, { ...env, HTTP_PORT: String(ports.get(spec.name) ?? "") });
+      const waits = ofStage.map(async ({ name }) => {
+        const port = ports.get(name);
+        if (port === undefined) return;
+        const lacking = await readiness(`http://127.0.0.1:${port}`, readyWithin, signal);
+        if (lacking !== undefined) unready.set(name, lacking);
+      });
+      await Promise.all(waits);
+    }
+    signal.throwIfAborted();
+    return unready;
+  }
+
+  #keepService(spec: ServiceSpec, env: Readonly<Record<string, string>>): void {
+    const { commands, events, messages, options } = this.#settings;
+    const start = async (): Promise<ServiceProcess> => {
+      const child = startService({
+        script: resolve(commands, spec.name, "main.ts"),
+        args: spec.name === "generator" && options.rate !== undefined ? ["--rate", String(options.rate)] : [],
+        env,
+        stdout: spec.writesEvents ? events : messages,
+        stderr: messages,
+      });
+      this.#folder?.processes.record(spec.name, child.pid, spec.stage, "SIGTERM");
+      this.#relays.add(child.relayed);
+      void child.relayed.then(() => this.#relays.delete(child.relayed));
+      return child;
+    };
+    const process = keepRunning(spec.name, start, (message) => this.#say(message));
+    this.#kept.push({ stage: spec.stage, process });
+  }
+
+  #announce(
+    infrastructure: Infrastructure,
+    rates: Endpoint,
+    front: ServiceSpec | undefined,
+    ports: ReadonlyMap<string, number>,
+    unready: ReadonlyMap<string, string>,
+  ): void {
+    const { port, data } = this.#settings.options;
+    const facts = { infrastructure, rates, port, front: front?.name, ports, unready, data: resolve(data) };
+    void this.#settings.messages.write(banner(facts));
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort(new Error("stopped"));
+    for (const stage of [3, 2, 1, serverStage]) {
+      const within = patience[stage] ?? 0;
+      const ending = this.#kept
+        .filter((kept) => kept.stage === stage)
+        .map(({ process }) => process.stop(within));
+      // A start that cannot be interrupted, such as a download, is not waited for.
+      await Promise.race([Promise.all(ending), sleep(within + 300)]);
+    }
+    await Promise.race([Promise.all(this.#relays), sleep(500)]);
+    await this.#settings.events.flushed();
+    // What is still there could not be stopped, such as a server whose start was interrupted.
+    this.#folder?.processes.killAll();
+    this.#folder?.processes.clear();
+    this.#folder?.release();
+  }
+
+  #say(message: string): void {
+    void this.#settings.messages.write(`up: ${message}\n`);
+  }
+}

@@ -1,0 +1,45 @@
+import type { Outlet } from "./outlet.ts";
+
+interface Stoppable {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** One Ctrl-C can arrive twice: from the terminal, and once more from npm, which passes it on. */
+const sameWithin = 1_000;
+
+/**
+ * Runs the stack until SIGINT, SIGTERM or SIGHUP, then stops it; a second signal ends it at once. Resolves to the exit
+ * code: 0 after a signal, also one during the start; 1 when the start failed, which is said in one sentence.
+ */
+export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<number> {
+  let firstAt: number | undefined;
+  const asked = Promise.withResolvers<number>();
+  const onSignal = (signal: string): void => {
+    if (firstAt === undefined) {
+      firstAt = performance.now();
+      void messages.write(`up: ${signal}, stopping; again to end it at once\n`);
+      void stack.stop().then(() => asked.resolve(0));
+    } else if (performance.now() - firstAt > sameWithin) {
+      stack.kill();
+      process.exit(130);
+    }
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, onSignal);
+
+  // The start may be in the middle of something that cannot be interrupted; nobody waits for that after a signal.
+  const failure = stack.start().then(
+    () => asked.promise,
+    async (error: unknown) => {
+      if (firstAt !== undefined) return asked.promise;
+      await messages.write(`up: ${error instanceof Error ? error.message : String(error)}\n`);
+      await stack.stop();
+      return 1;
+    },
+  );
+  const code = await Promise.race([asked.promise, failure]);
+  if (firstAt !== undefined) await messages.write("up: stopped\n");
+  await messages.flushed();
+  return code;
+}

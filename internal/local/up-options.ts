@@ -1,0 +1,100 @@
+import { parseArgs } from "node:util";
+import { generatorFlags } from "../generator/flags.ts";
+import type { ServiceSpec } from "./services.ts";
+
+/** What the command line of `up` asks for. */
+export interface UpOptions {
+  /** Events per second from the generator; undefined = its own random gaps, unless it is among `without`. */
+  readonly rate: number | undefined;
+  readonly port: number;
+  readonly data: string;
+  readonly fresh: boolean;
+  /** Names of services that are not to run. */
+  readonly without: ReadonlySet<string>;
+}
+
+/** The command line is wrong; the message has a sentence per problem. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Reads the command line of `up`; "help" when that is all it asks for. Throws `UsageError`. */
+export function readUpOptions(args: readonly string[], services: readonly ServiceSpec[]): UpOptions | "help" {
+  const values = parse(args, services);
+  if (values.help) return "help";
+  const problems: string[] = [];
+  let rate: number | undefined;
+  try {
+    if (values.rate !== undefined && values.rate !== "0") rate = generatorFlags.rate.parse(values.rate);
+  } catch (error) {
+    problems.push(
+      `--rate must ${error instanceof Error ? error.message : error}, or 0 for none, not "${values.rate}".`,
+    );
+  }
+  const port = Number(values.port ?? 3000);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    problems.push(`--port must be an integer from 1 to 65535, not "${values.port}".`);
+  }
+  const data = values.data ?? ".data";
+  if (data === "") problems.push("--data must name a folder.");
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
+
+  const without = new Set(services.map(({ name }) => name).filter((name) => values[`no-${name}`]));
+  if (values.rate === "0") without.add("generator");
+  return { rate, port, data, fresh: values.fresh ?? false, without };
+}
+
+/** What `--help` prints. */
+export function upHelp(services: readonly ServiceSpec[]): string {
+  return `up: starts Croupier on this machine, with a NATS, a Postgres and a Redis of its own unless told of others.
+Final events go to stdout as JSON lines, all else to stderr. Ctrl-C stops all of it.
+
+Flags:
+  --rate N              events per second from the generator, 0 for none (default: random gaps of 0 to 100 ms)
+  --port N              HTTP port (default 3000)
+  --data DIR            where the data lies (default .data)
+  --fresh               start with empty data
+  --no-<service>        leave out one of ${services.map(({ name }) => name).join(", ")}
+  --help                this text
+
+Environment:
+  NATS_URL              use this NATS instead of starting one
+  DATABASE_URL          use this Postgres instead of starting one
+  REDIS_URL             use this Redis instead of starting one
+  RATES_URL             use this rates API instead of a local sample with fixed rates
+  and the variables of the services, which their --help names
+`;
+}
+
+interface Values {
+  readonly rate?: string;
+  readonly port?: string;
+  readonly data?: string;
+  readonly fresh?: boolean;
+  readonly help?: boolean;
+  readonly [without: `no-${string}`]: boolean | undefined;
+}
+
+function parse(args: readonly string[], services: readonly ServiceSpec[]): Values {
+  const without = services.map(({ name }) => [`no-${name}`, { type: "boolean" as const }] as const);
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        rate: { type: "string" },
+        port: { type: "string" },
+        data: { type: "string" },
+        fresh: { type: "boolean" },
+        help: { type: "boolean" },
+        ...Object.fromEntries(without),
+      },
+    });
+    return values;
+  } catch (error) {
+    // Only the first sentence: the rest is advice on positional arguments, which there are none of.
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split(". ");
+    throw new UsageError(`${sentence?.replace(/\.$/, "")}; --help lists the flags.`);
+  }
+}
