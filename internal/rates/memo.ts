@@ -80,7 +80,8 @@ export function kvMemo(nc: NatsConnection, options: KvMemoOptions): Memo & { rea
             const sheet = read(entry);
             if (sheet !== undefined && wanted(sheet)) return sheet;
           }
-          return undefined;
+          if (signal.aborted) return undefined;
+          throw new Error(`the watch of the bucket ${bucketName} ended`);
         } finally {
           signal.removeEventListener("abort", stop);
           stop();

@@ -69,18 +69,16 @@ export function createRates(options: RatesOptions): Rates {
     const fetchedAt = now();
     const sheet: RateSheet = { rates: await fetchRates(closing.signal), fetchedAt };
     if (!usable(sheet)) throw new RatesError(`the rates API took longer than ${sheetMaxAge / 1000} s`);
+    // Also where reading it has just failed: one lost request must not make everybody ask.
+    await memo.put(sheet).then(memoAway.over, memoAway.began);
     return sheet;
   };
 
-  const askAndShare = async (lease: Lease): Promise<RateSheet> => {
+  const askUnder = async (lease: Lease): Promise<RateSheet> => {
     try {
       // Between the last look at the memo and the lock its former holder may have put a sheet there.
       const known = await recall();
-      if (known === "away") return await ask();
-      if (known !== undefined) return known;
-      const sheet = await ask();
-      await memo.put(sheet).catch((error: unknown) => memoAway.began(error));
-      return sheet;
+      return known === undefined || known === "away" ? await ask() : known;
     } finally {
       await lease.release();
     }
@@ -100,7 +98,7 @@ export function createRates(options: RatesOptions): Rates {
         if (first === undefined) return await ask();
         if (first !== "again") return first;
         const lease = await lock.acquire();
-        if (lease !== undefined) return await askAndShare(lease);
+        if (lease !== undefined) return await askUnder(lease);
       }
       throw new RatesError(
         `another process is asking the rates API and had no answer within ${patience / 1000} s`,
@@ -116,7 +114,7 @@ export function createRates(options: RatesOptions): Rates {
     if (known === "away") return ask();
     if (known !== undefined) return known;
     const lease = await lock.acquire();
-    return lease === undefined ? waitForHolder() : askAndShare(lease);
+    return lease === undefined ? waitForHolder() : askUnder(lease);
   };
 
   const launch = async (): Promise<RateSheet> => {

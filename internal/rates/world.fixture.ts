@@ -94,7 +94,7 @@ export async function somebodyWaits(): Promise<void> {
 /** The lock as one process has it. */
 export function lockOfAProcess(options: { redis?: string; ttl?: number } = {}) {
   const { redis = world.redisUrl, ...others } = options;
-  const lock = redisLock({ url: redis, log, timeout: 500, ...others });
+  const lock = redisLock({ url: redis, log, ...others });
   closers.push(() => lock.close());
   return lock;
 }
@@ -108,11 +108,11 @@ export async function dieWithLock(ttl: number): Promise<void> {
 
 /** What one process has: connections of its own, the clock of all. */
 export async function startProcess(
-  options: Partial<RatesOptions> & { redis?: string; apiTimeout?: number } = {},
+  options: Partial<RatesOptions> & { redis?: string; apiTimeout?: number; natsTimeout?: number } = {},
 ): Promise<Rates> {
-  const { redis = world.redisUrl, apiTimeout = 5_000, ...others } = options;
+  const { redis = world.redisUrl, apiTimeout = 5_000, natsTimeout = 5_000, ...others } = options;
   const rates = createRates({
-    memo: kvMemo(await connection(), { log, replicas: 1, timeout: 500 }),
+    memo: kvMemo(await connection(), { log, replicas: 1, timeout: natsTimeout }),
     fetchRates: ratesApi({ url: apiUrl, timeout: apiTimeout }),
     lock: lockOfAProcess({ redis }),
     log,
