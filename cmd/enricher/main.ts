@@ -1,7 +1,7 @@
 import { StepRun } from "../../internal/actor/run.ts";
 import { pipeline, stations, stepNames } from "../../internal/enrichment/pipeline.ts";
 import { buildHealth, listen } from "../../internal/health.ts";
-import { connectNats } from "../../internal/jetstream/connect.ts";
+import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { brokerAnswers } from "../../internal/jetstream/readiness.ts";
 import { finalStage } from "../../internal/jetstream/subjects.ts";
@@ -25,17 +25,20 @@ await runService({
     ...rateVariables,
   ],
   port: 3001,
-  check: ({ STEPS, RATES_URL }) => [
-    ...STEPS.filter((name) => !stepNames.includes(name)).map(
-      (name) => `STEPS names "${name}", which is none of ${stepNames.join(", ")}.`,
-    ),
-    ...(STEPS.includes("currency") && RATES_URL === undefined
-      ? ["RATES_URL must be set for the step currency, for example to https://open.er-api.com/v6/latest/EUR."]
-      : []),
-  ],
+  check: ({ STEPS = [], RATES_URL }) => {
+    const unknown = STEPS.filter((name) => !stepNames.includes(name));
+    return {
+      ...(unknown.length > 0
+        ? { STEPS: `name only steps of ${stepNames.join(", ")}, not ${unknown.join(", ")}` }
+        : {}),
+      ...(STEPS.includes("currency") && RATES_URL === undefined
+        ? { RATES_URL: "be set for the step currency, for example to https://open.er-api.com/v6/latest/EUR" }
+        : {}),
+    };
+  },
   async start({ config, log, stopping, onClose }) {
     const nc = await connectNats("enricher", config, log, stopping);
-    onClose("NATS", () => nc.drain());
+    onClose("NATS", () => disconnect(nc));
     const db = connectPostgres(config.DATABASE_URL, "enricher", log);
     onClose("Postgres", () => db.destroy());
     const rates = sharedRates(nc, config, log);

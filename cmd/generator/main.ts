@@ -1,6 +1,6 @@
 import { generatorFlags } from "../../internal/generator/flags.ts";
 import { generate } from "../../internal/generator/generate.ts";
-import { connectNats } from "../../internal/jetstream/connect.ts";
+import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { rawStage } from "../../internal/jetstream/subjects.ts";
 import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
@@ -13,7 +13,7 @@ await runService({
   flags: generatorFlags,
   async start({ config, flags, log, stopping, onClose }) {
     const nc = await connectNats("generator", config, log, stopping);
-    onClose("NATS", () => nc.drain());
+    onClose("NATS", () => disconnect(nc));
     await ensureStreams(nc, [rawStage], config);
     const publisher = new Publisher(nc);
     onClose("publisher", () => publisher.close());

@@ -1,5 +1,5 @@
 import { buildHealth, listen } from "../../internal/health.ts";
-import { connectNats } from "../../internal/jetstream/connect.ts";
+import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Mailbox } from "../../internal/jetstream/mailbox.ts";
 import { brokerAnswers, lagWithinRetention } from "../../internal/jetstream/readiness.ts";
 import { finalStage } from "../../internal/jetstream/subjects.ts";
@@ -14,7 +14,7 @@ await runService({
   port: 3003,
   async start({ config, log, stopping, onClose, stop }) {
     const nc = await connectNats("logger", config, log, stopping);
-    onClose("NATS", () => nc.drain());
+    onClose("NATS", () => disconnect(nc));
     await ensureStreams(nc, [finalStage], config);
     const mailbox = await Mailbox.open(nc, { durable: loggerDurable, log });
     onClose("mailbox", () => mailbox.close());

@@ -1,5 +1,5 @@
 import { buildHealth, listen } from "../../internal/health.ts";
-import { connectNats } from "../../internal/jetstream/connect.ts";
+import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { brokerAnswers } from "../../internal/jetstream/readiness.ts";
 import { finalStage } from "../../internal/jetstream/subjects.ts";
 import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
@@ -18,7 +18,7 @@ await runService({
   async start({ config, log, stopping, onClose }) {
     const nc = await connectNats("materializer", config, log, stopping);
     // Not drained: the service under it has been, and a drain fails while NATS is away.
-    onClose("NATS", () => nc.close());
+    onClose("NATS", () => disconnect(nc));
     await ensureStreams(nc, [finalStage], config);
 
     const fold = new Fold();

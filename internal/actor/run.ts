@@ -5,19 +5,24 @@ import { encodeEvent } from "../casino/encode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
 import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
+import { watchForStranded } from "../jetstream/stranded.ts";
 import { clientOf, rawStage, stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
+import type { Durable } from "../jetstream/topology.ts";
 import type { Log } from "../log.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { backOff } from "./back-off.ts";
 import { type DeadReason, deadLetterOf } from "./dead-letter.ts";
 import { type Envelope, readEnvelope, writeEnvelope } from "./envelope.ts";
-import type { ClientEvent, Forward, Outcome, Step } from "./step.ts";
+import { type ClientEvent, deadLetter, type Forward, later, type Outcome, type Step } from "./step.ts";
 
 /** Events that wait for rates count as unsettled: enough of them that the others still pass during an outage. */
 const maxAckPending = 50_000;
 
 /** At a stop, how long a batch may go on before its I/O is cut; the rest of the 10 s is for handing back. */
 const stopGraceMs = 6_000;
+
+/** An event on which the step itself fails is tried this often: a new version may be on its way. */
+const mostDeliveries = 5;
 
 /** While something is away: the longest pause between attempts, so that events flow again soon after it is back. */
 const longestAttemptGap = 5;
@@ -29,6 +34,8 @@ export interface RunOptions {
   readonly nc: NatsConnection;
   readonly publisher: Publisher;
   readonly log: Log;
+  /** Default 10 s. */
+  readonly lookForStrandedEveryMs?: number;
 }
 
 /** One decoded delivery on its way through the step. */
@@ -55,6 +62,7 @@ export class StepRun {
   readonly #cut = new AbortController();
   #loop: Promise<void> = Promise.resolve();
   #problem: string | undefined;
+  #endWatch: () => void = () => undefined;
 
   private constructor(options: RunOptions, mailbox: Mailbox) {
     this.#options = options;
@@ -65,16 +73,15 @@ export class StepRun {
 
   /** Opens the step's mailbox and starts the loop. @throws Error when the consumer cannot be created. */
   static async start(options: RunOptions): Promise<StepRun> {
-    const mailbox = await Mailbox.open(options.nc, {
-      log: options.log,
-      durable: {
-        stream: stageStream(options.takesFrom),
-        name: options.step.name,
-        filter: stageFilter(options.takesFrom),
-        maxAckPending,
-      },
-    });
-    const run = new StepRun(options, mailbox);
+    const { step, takesFrom, nc, log } = options;
+    const durable: Durable = {
+      stream: stageStream(takesFrom),
+      name: step.name,
+      filter: stageFilter(takesFrom),
+      maxAckPending,
+    };
+    const run = new StepRun(options, await Mailbox.open(nc, { durable, log }));
+    run.#endWatch = watchForStranded(nc, durable, log, options.lookForStrandedEveryMs);
     run.#loop = run.#takeBatches();
     return run;
   }
@@ -91,6 +98,7 @@ export class StepRun {
   /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error(`${this.name} is stopping`));
+    this.#endWatch();
     const grace = setTimeout(() => this.#cut.abort(new Error("no time left")), stopGraceMs);
     await this.#mailbox.stop();
     await Promise.race([
@@ -129,22 +137,50 @@ export class StepRun {
 
   /** The step's word on each event; undefined when the process stops before the step could say it. */
   async #enrich(works: readonly Work[]): Promise<readonly Outcome[] | undefined> {
-    const { step } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        const outcomes = await step.enrich(works, { log: this.#log, signal: this.#cut.signal });
-        if (outcomes.length !== works.length)
-          throw new Error(
-            `step ${step.name} answered ${outcomes.length} outcomes for ${works.length} events`,
-          );
+        const outcomes = await this.#ask(works);
         this.#works();
         return outcomes;
       } catch (err) {
         if (this.#stopping.signal.aborted) return undefined;
-        this.#fails(err, isUnavailable(err) ? "warn" : "error");
+        if (!isUnavailable(err)) return this.#enrichAlone(works);
+        this.#fails(err);
         await this.#pauseAfter(attempt);
       }
     }
+  }
+
+  /** The step threw without anything being away, a bug: find the events it throws on, so that the others go on. */
+  async #enrichAlone(works: readonly Work[]): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const work of works) {
+      try {
+        outcomes.push(...(await this.#ask([work])));
+      } catch (err) {
+        outcomes.push(this.#onBug(work, err));
+      }
+    }
+    return outcomes;
+  }
+
+  #onBug(work: Work, err: unknown): Outcome {
+    const because = `The step ${this.name} failed: ${err instanceof Error ? err.message : String(err)}`;
+    const { deliveries, stream, streamSequence } = work.delivery;
+    if (isUnavailable(err) || this.#stopping.signal.aborted) return later(because);
+    this.#log.error(
+      { err, stream, seq: streamSequence, deliveries },
+      "a step failed on an event, this is a bug",
+    );
+    return deliveries < mostDeliveries ? later(because) : deadLetter("max_deliveries", because);
+  }
+
+  async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {
+    const { step } = this.#options;
+    const outcomes = await step.enrich(works, { log: this.#log, signal: this.#cut.signal });
+    if (outcomes.length !== works.length)
+      throw new Error(`it gave ${outcomes.length} outcomes for ${works.length} events`);
+    return outcomes;
   }
 
   #settle(works: readonly Work[], outcomes: readonly Outcome[] | undefined): void {
@@ -213,7 +249,7 @@ export class StepRun {
       } else if (outcome.isTooLarge) onTooLarge(outcome);
       else if (this.#stopping.signal.aborted) this.#mailbox.nak(source);
       else {
-        this.#fails(outcome, "warn");
+        this.#fails(outcome);
         void this.#pauseAfter(attempt).then(() => {
           if (this.#stopping.signal.aborted) this.#mailbox.nak(source);
           else this.#publish(message, source, onStored, onTooLarge, attempt + 1);
@@ -229,10 +265,9 @@ export class StepRun {
   }
 
   /** Says it once per outage; readiness shows it for as long as it lasts. */
-  #fails(err: unknown, level: "warn" | "error"): void {
-    const message = err instanceof Error ? err.message : String(err);
-    if (this.#problem === undefined) this.#log[level]({ err }, `events wait: ${message}`);
-    this.#problem = message;
+  #fails(err: Error): void {
+    if (this.#problem === undefined) this.#log.warn({ err }, `events wait: ${err.message}`);
+    this.#problem = err.message;
   }
 
   async #pauseAfter(attempt: number): Promise<void> {

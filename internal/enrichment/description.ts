@@ -1,5 +1,7 @@
-import { forward, type Step } from "../actor/step.ts";
+import { deadLetter, forward, type Step } from "../actor/step.ts";
 import { describe } from "../casino/description.ts";
+import { isMoney } from "../casino/event.ts";
+import { minorUnits } from "../casino/money.ts";
 
 /** Adds the one English sentence that says what happened. */
 export function description(): Step {
@@ -7,7 +9,12 @@ export function description(): Step {
     name: "description",
     forwardsTo: "final",
     async enrich(batch) {
-      return batch.map(({ event }) => forward({ ...event, description: describe(event) }));
+      return batch.map(({ event }) =>
+        // Only where somebody published past the currency step: an amount cannot be written without its decimals.
+        isMoney(event) && minorUnits(event.currency) === undefined
+          ? deadLetter("unsupported_currency", `/currency ${event.currency} is not in use (ISO 4217)`)
+          : forward({ ...event, description: describe(event) }),
+      );
     },
   };
 }

@@ -48,6 +48,16 @@ export async function connectNats(
   }
 }
 
+/** How long what is still to be sent may take at the end. */
+const farewellMs = 2_000;
+
+/** Sends what is still to be sent, acknowledgements above all, and closes; at once where the server is away. */
+export async function disconnect(nc: NatsConnection): Promise<void> {
+  const flushed = nc.flush().catch(() => undefined);
+  await Promise.race([flushed, sleep(farewellMs, undefined, { ref: false })]);
+  await nc.close();
+}
+
 async function serversOf(config: Config<"NATS_URL" | "NATS_CREDS">): Promise<Partial<ConnectionOptions>> {
   const servers = config.NATS_URL.split(",").map((server) => new URL(withScheme(server.trim())));
   const user = servers.find((server) => server.username !== "");

@@ -163,6 +163,13 @@ describe("a mailbox", () => {
     await server.kill();
     await server.start();
     await publish(durable.stream, 10, 20);
-    expect(numbers(await take(mailbox, 10))).toEqual(Array.from({ length: 10 }, (_, i) => 10 + i));
+    // An acknowledgement that the killed server did not keep brings its message again: harmless, but more than ten.
+    const seen = new Set<number>();
+    while ([...seen].filter((number) => number >= 10).length < 10)
+      for (const delivery of await take(mailbox, 1)) {
+        seen.add(numbers([delivery])[0] ?? -1);
+        mailbox.ack(delivery);
+      }
+    expect(Math.max(...seen)).toBe(19);
   });
 });
