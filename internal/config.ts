@@ -1,4 +1,5 @@
-import { type LogLevel, logLevels, withoutPassword } from "./log.ts";
+import { accessSync, constants } from "node:fs";
+import { logLevels, withoutPassword } from "./log.ts";
 
 /** One environment variable: what it is for, its default as text, and how its text becomes a value. */
 interface Variable<T> {
@@ -7,6 +8,8 @@ interface Variable<T> {
   readonly default?: string;
   /** Throws an Error whose message completes the sentence "NAME must …". */
   readonly parse: (text: string) => T;
+  /** How a text that is wrong is shown, where it may hold a secret. */
+  readonly show?: (text: string) => string;
 }
 
 const text = (value: string): string => value;
@@ -22,41 +25,56 @@ function integer(min: number, max: number): (value: string) => number {
 
 function url(protocols: readonly string[]): (value: string) => string {
   return (value) => {
-    for (const part of value.split(",")) {
-      const parsed = URL.parse(part.trim());
-      if (parsed === null || !protocols.includes(parsed.protocol))
-        throw new Error(`be a URL that starts with ${protocols.map((p) => `${p}//`).join(" or ")}`);
-    }
+    if (!protocols.includes(URL.parse(value)?.protocol ?? ""))
+      throw new Error(`be a URL that starts with ${protocols.map((p) => `${p}//`).join(" or ")}`);
     return value;
   };
 }
 
-/** NATS servers are also written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
-function natsUrl(value: string): string {
-  const check = url(["nats:", "tls:"]);
-  for (const part of value.split(",")) check(part.includes("://") ? part.trim() : `nats://${part.trim()}`);
+/** Servers are also written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
+function natsUrls(value: string): string {
+  for (const server of value.split(",")) {
+    const parsed = URL.parse(server.includes("://") ? server.trim() : `nats://${server.trim()}`);
+    if (!parsed?.hostname || !["nats:", "tls:"].includes(parsed.protocol))
+      throw new Error(
+        "be comma-separated URLs that start with nats:// or tls:// (in a password, percent-encode what is neither letter nor digit)",
+      );
+  }
   return value;
+}
+
+function readableFile(path: string): string {
+  try {
+    accessSync(path, constants.R_OK);
+    return path;
+  } catch {
+    throw new Error("be the path of a file that can be read");
+  }
 }
 
 const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
+/** In ms; the server counts in nanoseconds, in 64 bits, and refuses what does not fit. */
+const longestDuration = 36_500 * secondsPer.d * 1000;
+
 /** `90s`, `15m`, `24h`, `30d` (a space before the unit is allowed) to milliseconds. */
 function duration(value: string): number {
-  const match = /^(\d{1,9}) ?(s|m|h|d)$/.exec(value);
-  const unit = match?.[2] as keyof typeof secondsPer | undefined; // the pattern admits only these four
-  if (!match || unit === undefined || Number(match[1]) === 0)
-    throw new Error("be a duration such as 90s, 15m, 24h or 30d");
-  return Number(match[1]) * secondsPer[unit] * 1000;
+  const match = /^(\d+) ?([smhd])$/.exec(value);
+  const unit = (match?.[2] ?? "s") as keyof typeof secondsPer; // the pattern admits only these four
+  const ms = Number(match?.[1]) * secondsPer[unit] * 1000;
+  if (!(ms > 0 && ms <= longestDuration))
+    throw new Error("be a duration such as 90s, 15m, 24h or 30d, at most 36500d");
+  return ms;
 }
 
 const bytesPer = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
 
 /** `512MiB`, `4GiB` (a space before the unit is allowed), or plain bytes. */
 function bytes(value: string): number {
-  const match = /^(\d{1,15}) ?(B|KiB|MiB|GiB|TiB)?$/.exec(value);
+  const match = /^(\d+) ?(B|KiB|MiB|GiB|TiB)?$/.exec(value);
   const unit = (match?.[2] ?? "B") as keyof typeof bytesPer; // the pattern admits only these five
-  const size = match ? Number(match[1]) * bytesPer[unit] : 0;
-  if (size < 2 ** 20 || !Number.isSafeInteger(size))
+  const size = Number(match?.[1]) * bytesPer[unit];
+  if (!Number.isSafeInteger(size) || size < 2 ** 20)
     throw new Error("be a size of at least 1MiB, such as 512MiB or 4GiB");
   return size;
 }
@@ -86,22 +104,26 @@ export const variables = {
   NATS_URL: define({
     doc: "NATS servers, comma-separated; user:password@ or token@ in the URL",
     default: "nats://127.0.0.1:4222",
-    parse: natsUrl,
+    parse: natsUrls,
+    show: withoutPassword,
   }),
-  NATS_CREDS: define({ doc: "path of a NATS credentials file", parse: text }),
+  NATS_CREDS: define({ doc: "path of a NATS credentials file", parse: readableFile }),
   NATS_REPLICAS: define({ doc: "replicas of streams and buckets", default: "1", parse: integer(1, 5) }),
   DATABASE_URL: define({
     doc: "Postgres",
     default: "postgres://casino:casino@127.0.0.1:5432/casino",
     parse: url(["postgres:", "postgresql:"]),
+    show: withoutPassword,
   }),
   REDIS_URL: define({
     doc: "Redis, for the lock around the rates API; unset = one machine only, no lock between processes",
     parse: url(["redis:", "rediss:"]),
+    show: withoutPassword,
   }),
   RATES_URL: define({
     doc: "rates API, EUR-based; needed by the step `currency`",
     parse: url(["http:", "https:"]),
+    show: withoutPassword,
   }),
   RATES_API_KEY: define({ doc: "sent to the rates API as `access_key`", parse: text }),
   HTTP_PORT: define({
@@ -117,7 +139,7 @@ export const variables = {
   LOG_LEVEL: define({
     doc: "least level that is logged",
     default: "info",
-    parse: oneOf(logLevels) as (value: string) => LogLevel,
+    parse: oneOf(logLevels),
   }),
   MATERIALIZER_REPLAY: define({
     doc: "`on` folds all retained events at start, `off` starts from zero",
@@ -160,19 +182,32 @@ export class ConfigError extends Error {
   }
 }
 
-const secret = new Set<VariableName>(["RATES_API_KEY"]);
+/**
+ * Rules that span several variables: given those that are right in themselves, returns what completes the sentence
+ * "NAME must …" for those that are wrong together.
+ */
+export type Check<N extends VariableName> = (config: Partial<Config<N>>) => Partial<Record<N, string>>;
+
+/** Those of the variables that the environment sets to something. */
+export function setVariables<N extends VariableName>(
+  names: readonly N[],
+  env: NodeJS.ProcessEnv = process.env,
+): readonly N[] {
+  return names.filter((name) => env[name]);
+}
 
 /**
- * Reads and checks the named variables.
+ * Reads and checks the named variables; one that is empty counts as unset.
  * @param defaults texts that stand in for a default that differs per service (HTTP_PORT).
- * @throws ConfigError with every problem at once; values that may hold a password are never quoted whole.
+ * @throws ConfigError with every problem at once; passwords and keys are never quoted.
  */
 export function readConfig<N extends VariableName>(
   names: readonly N[],
   defaults: Partial<Record<VariableName, string>> = {},
   env: NodeJS.ProcessEnv = process.env,
+  check: Check<N> = () => ({}),
 ): Config<N> {
-  const problems: string[] = [];
+  const problems = new Map<VariableName, string>();
   const config: Partial<Record<VariableName, unknown>> = {};
   for (const name of names) {
     const variable: Variable<unknown> = variables[name];
@@ -181,10 +216,16 @@ export function readConfig<N extends VariableName>(
     try {
       config[name] = variable.parse(given);
     } catch (err) {
-      const shown = secret.has(name) ? "what it is" : `"${withoutPassword(given).slice(0, 100)}"`;
-      problems.push(`${name} must ${err instanceof Error ? err.message : String(err)}, not ${shown}.`);
+      const shown = variable.show?.(given) ?? given.slice(0, 100);
+      problems.set(name, `${err instanceof Error ? err.message : String(err)}, not "${shown}"`);
     }
   }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config as Config<N>; // every name was parsed by its own variable above
+  const right = config as Partial<Config<N>>; // each name was parsed by its own variable above
+  for (const name of names) {
+    const wrong = check(right)[name];
+    if (wrong !== undefined && !problems.has(name)) problems.set(name, wrong);
+  }
+  if (problems.size > 0)
+    throw new ConfigError([...problems].map(([name, problem]) => `${name} must ${problem}.`));
+  return right as Config<N>; // no problem: none is missing
 }

@@ -1,9 +1,6 @@
 import { parseArgs } from "node:util";
-import { type Config, ConfigError, readConfig, type VariableName, variables } from "./config.ts";
+import { type Check, type Config, ConfigError, readConfig, type VariableName, variables } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
-
-/** How long in-flight work may take after a signal before the process gives up and ends all the same. */
-const shutdownDeadlineMs = 10_000;
 
 const exitCode = { ok: 0, failed: 1, config: 78 } as const;
 
@@ -26,8 +23,8 @@ export interface Service<N extends VariableName, F extends Flags> {
   readonly flags?: F;
   /** Default of HTTP_PORT. */
   readonly port?: number;
-  /** Rules that span several variables; returns what is wrong, one sentence each. */
-  readonly check?: (config: Config<N | "LOG_LEVEL">) => readonly string[];
+  /** Rules that span several variables. */
+  readonly check?: Check<N | "LOG_LEVEL">;
   /** Builds and runs. Resolves to "done" when the service's work is finished (a command), else it goes on until a signal. */
   readonly start: (run: Run<N, F>) => Promise<"done" | "running">;
 }
@@ -47,58 +44,62 @@ export interface Run<N extends VariableName, F extends Flags> {
 
 /**
  * Runs a service as this process: parses flags and environment (all problems at once, exit 78), starts it, and on
- * SIGTERM, SIGINT or the end of a supervising parent closes what it opened, newest first, within 10 s (exit 0).
+ * SIGTERM, SIGINT or the end of a supervising parent closes what it opened, newest first (exit 0). A close that takes
+ * longer than the deadline, or fails, makes it exit 1: what was in flight comes again from its stream.
  */
 export async function runService<N extends VariableName, const F extends Flags = Record<never, never>>(
   service: Service<N, F>,
+  { shutdownDeadlineMs = 10_000 }: { readonly shutdownDeadlineMs?: number } = {},
 ): Promise<void> {
   const { config, flags } = configure(service);
   const log = createLog(service.name, config.LOG_LEVEL);
   const stop = new AbortController();
-  const closers: { what: string; close: () => Promise<unknown> | unknown }[] = [];
-  let ending: Promise<void> | undefined;
+  const open: { what: string; close: () => Promise<unknown> | unknown }[] = [];
 
-  const end = (code: number): Promise<void> => {
-    ending ??= (async () => {
-      stop.abort(new Error(`${service.name} is stopping`));
-      const deadline = setTimeout(() => {
-        log.error(
-          { unfinished: closers.map((closer) => closer.what) },
-          "gave up closing after 10 s; what was in flight comes again from its stream",
-        );
-        process.exit(exitCode.failed);
-      }, shutdownDeadlineMs);
-      for (let closer = closers.at(-1); closer !== undefined; closers.pop(), closer = closers.at(-1)) {
-        try {
-          await closer.close();
-        } catch (err) {
-          log.error({ err, what: closer.what }, "closing failed");
-          code ||= exitCode.failed;
-        }
+  const end = async (exit: number): Promise<void> => {
+    if (stop.signal.aborted) return;
+    stop.abort(new Error(`${service.name} is stopping`));
+    let code = exit;
+    let closing: string | undefined;
+    setTimeout(() => {
+      log.error(
+        { closing, unfinished: open.map(({ what }) => what).reverse() },
+        `gave up closing after ${shutdownDeadlineMs / 1000} s; what was in flight comes again from its stream`,
+      );
+      process.exit(exitCode.failed);
+    }, shutdownDeadlineMs);
+    // A start that is still under way may register more while this runs.
+    for (let closer = open.pop(); closer !== undefined; closer = open.pop()) {
+      closing = closer.what;
+      try {
+        await closer.close();
+      } catch (err) {
+        log.error({ err, what: closing }, "closing failed");
+        code ||= exitCode.failed;
       }
-      clearTimeout(deadline);
-      if (code === exitCode.ok) log.info("stopped");
-      process.exit(code);
-    })();
-    return ending;
+    }
+    if (code === exitCode.ok) log.info("stopped");
+    process.exit(code);
   };
 
   const quit = (why: string): void => {
+    // Ctrl-C reaches a service twice under a supervisor, once from the terminal and once passed on: only the first counts.
+    if (stop.signal.aborted) return;
     log.info({ why }, "stopping");
     void end(exitCode.ok);
   };
   process.on("SIGTERM", quit);
   process.on("SIGINT", quit);
   // Under a supervisor the IPC channel tells that the parent is gone, even by kill -9: no orphans.
-  if (process.channel) {
-    process.on("disconnect", () => quit("parent gone"));
-    process.channel.unref();
-  }
+  process.on("disconnect", () => quit("parent gone"));
+  process.channel?.unref();
   // A bug leaves unknown state behind: die at once and loudly, unacknowledged events come again from their stream.
   process.on("uncaughtException", (err) => {
     log.fatal({ err }, "unexpected error, the process ends");
     process.exit(exitCode.failed);
   });
+  // It was gone before anybody listened.
+  if (process.connected === false) return quit("parent gone");
 
   try {
     const outcome = await service.start({
@@ -106,11 +107,12 @@ export async function runService<N extends VariableName, const F extends Flags =
       flags,
       log,
       stopping: stop.signal,
-      onClose: (what, close) => closers.push({ what, close }),
+      onClose: (what, close) => open.push({ what, close }),
       stop: quit,
     });
     if (outcome === "done") await end(exitCode.ok);
   } catch (err) {
+    // A stop cuts the I/O of a start; what the start then says about it is of no interest.
     if (stop.signal.aborted) return;
     log.fatal({ err }, err instanceof Error ? err.message : String(err));
     await end(exitCode.failed);
@@ -120,41 +122,26 @@ export async function runService<N extends VariableName, const F extends Flags =
 function configure<N extends VariableName, F extends Flags>(
   service: Service<N, F>,
 ): { config: Config<N | "LOG_LEVEL">; flags: FlagValues<F> } {
-  const problems: string[] = [];
-  const names: (N | "LOG_LEVEL")[] = [...service.variables, "LOG_LEVEL"];
+  const known: Flags = service.flags ?? {};
+  const { values, problems } = readFlags(known, process.argv.slice(2));
+  if (values.help !== undefined) {
+    process.stdout.write(help(service));
+    process.exit(exitCode.ok);
+  }
   const flags: Record<string, unknown> = {};
+  for (const [name, given] of Object.entries(values)) {
+    try {
+      flags[name] = known[name]?.parse(given);
+    } catch (err) {
+      const must = err instanceof Error ? err.message : String(err);
+      problems.push(`--${name} must ${must}, not "${given.slice(0, 100)}".`);
+    }
+  }
+  if (problems.length > 0) problems.push("--help lists the flags.");
   let config: Config<N | "LOG_LEVEL"> | undefined;
   try {
-    const known = service.flags ?? ({} as F); // no flags declared: F is the empty record
-    const { values } = parseArgs({
-      strict: true,
-      allowPositionals: false,
-      options: {
-        help: { type: "boolean" },
-        ...Object.fromEntries(Object.keys(known).map((name) => [name, { type: "string" as const }])),
-      },
-    });
-    if (values.help) {
-      process.stdout.write(help(service));
-      process.exit(exitCode.ok);
-    }
-    for (const [name, flag] of Object.entries(known)) {
-      const given = (values as Record<string, unknown>)[name]; // parseArgs types only statically known names
-      if (typeof given !== "string") continue;
-      try {
-        flags[name] = flag.parse(given);
-      } catch (err) {
-        problems.push(
-          `--${name} must ${err instanceof Error ? err.message : String(err)}, not "${given.slice(0, 100)}".`,
-        );
-      }
-    }
-  } catch (err) {
-    problems.push(`${err instanceof Error ? err.message : String(err)} Try --help.`);
-  }
-  try {
-    config = readConfig(names, service.port === undefined ? {} : { HTTP_PORT: String(service.port) });
-    problems.push(...(service.check?.(config) ?? []));
+    const defaults = service.port === undefined ? {} : { HTTP_PORT: String(service.port) };
+    config = readConfig([...service.variables, "LOG_LEVEL"], defaults, undefined, service.check);
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     problems.push(...err.problems);
@@ -168,11 +155,39 @@ function configure<N extends VariableName, F extends Flags>(
   return { config, flags: flags as FlagValues<F> }; // each value comes from its own flag's parse
 }
 
+/** The text of each known flag that is given, the last one where it is given twice, and what else is wrong, all of it. */
+function readFlags(
+  known: Flags,
+  args: string[],
+): { values: Readonly<Record<string, string>>; problems: string[] } {
+  const values: Record<string, string> = {};
+  const problems: string[] = [];
+  const options = Object.keys(known).map((name) => [name, { type: "string" }] as const);
+  const { tokens } = parseArgs({
+    args,
+    // Strict would stop at the first problem.
+    strict: false,
+    tokens: true,
+    options: { ...Object.fromEntries(options), help: { type: "boolean", short: "h" } },
+  });
+  for (const token of tokens) {
+    if (token.kind === "positional") problems.push(`"${token.value.slice(0, 100)}" is not expected.`);
+    if (token.kind !== "option") continue;
+    if (token.name === "help") values.help = "";
+    else if (!Object.hasOwn(known, token.name)) problems.push(`There is no flag ${token.rawName}.`);
+    // The next flag is not the value of this one.
+    else if (!token.value || (!token.inlineValue && token.value.startsWith("--")))
+      problems.push(`${token.rawName} needs a value.`);
+    else values[token.name] = token.value;
+  }
+  return { values, problems };
+}
+
 function help<N extends VariableName, F extends Flags>(service: Service<N, F>): string {
   const flagLines = Object.entries(service.flags ?? {}).map(
     ([name, flag]) => `  --${name} `.padEnd(24) + flag.doc,
   );
-  const variableLines = [...service.variables, "LOG_LEVEL" as const].map((name) => {
+  const variableLines = [...new Set<VariableName>([...service.variables, "LOG_LEVEL"])].map((name) => {
     const { doc, default: fallback }: { doc: string; default?: string } = variables[name];
     const preset = name === "HTTP_PORT" ? service.port : fallback;
     return `  ${name} `.padEnd(24) + doc + (preset === undefined ? "" : ` (default ${preset})`);

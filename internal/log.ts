@@ -22,10 +22,20 @@ export function createLog(service: string, level: LogLevel): Log {
   );
 }
 
-/** The URL (or comma-separated URLs) with user and password replaced, fit for a log or a banner. */
-export function withoutPassword(url: string): string {
-  return url.replace(
-    /([a-z]+:\/\/)?[^\s,/@]+(:[^\s,/]*)?@/gi,
-    (_match, scheme: string | undefined) => `${scheme ?? ""}***@`,
-  );
+/** Scheme, user and password, host and port; then path and query. An `@` outside its place makes it no URL of this form. */
+const urlForm = /^([a-z]+:\/\/)?([^\s,/?#@]+@)?((?:[\w.-]+|\[[\da-f:.]+\])?(?::\d{1,5})?)(?:[/?#][^@]*)?$/i;
+
+/**
+ * Where a URL (or each of comma-separated URLs) points to, fit for a log or a banner: without user and password, and
+ * without path and query, which may hold a key. "***" where a password with characters that belong percent-encoded
+ * leaves it unclear what the address is.
+ */
+export function withoutPassword(urls: string): string {
+  const addresses = (urls.includes("?") ? [urls] : urls.split(",")).map((url, index) => {
+    const [, scheme = "", user, address] = urlForm.exec(url.trim()) ?? [];
+    // Without a scheme of its own it is rather the rest of a password with a comma in it.
+    if (address === undefined || (index > 0 && user !== undefined && scheme === "")) return undefined;
+    return `${scheme}${user === undefined ? "" : "***@"}${address}`;
+  });
+  return addresses.includes(undefined) ? "***" : addresses.join(",");
 }

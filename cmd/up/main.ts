@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { ConfigError, readConfig } from "../../internal/config.ts";
+import { ConfigError, readConfig, setVariables } from "../../internal/config.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
 import { services } from "../../internal/local/services.ts";
 import { Stack } from "../../internal/local/stack.ts";
@@ -18,7 +18,7 @@ try {
   } else {
     const names = ["NATS_URL", "DATABASE_URL", "REDIS_URL", "RATES_URL"] as const;
     // Only those that are set: the others' defaults are for services that run alone.
-    const given = readConfig(names.filter((name) => process.env[name]));
+    const given = readConfig(setVariables(names));
     const commands = resolve(import.meta.dirname, "..");
     const stack = new Stack({ options, given, services, commands, events, messages });
     // Whatever a start that was cut short has left open must not keep this process.
