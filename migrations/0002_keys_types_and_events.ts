@@ -1,0 +1,69 @@
+import { type Kysely, sql } from "kysely";
+
+export async function up(db: Kysely<never>): Promise<void> {
+  await sql`
+    create table api_keys (
+      id bigint generated always as identity primary key,
+      -- Null: an operator's key, good for every client.
+      client_id text references clients (id),
+      source text check (source ~ '^[A-Za-z0-9._-]{1,64}$'),
+      prefix text not null,
+      -- SHA-256 of the whole key: it is random, so it needs no salt and no slow hash.
+      hash bytea not null unique check (octet_length(hash) = 32),
+      created_at timestamptz not null default now(),
+      expires_at timestamptz,
+      revoked_at timestamptz,
+      check ((client_id is null) = (source is null))
+    )`.execute(db);
+
+  await sql`
+    create table event_types (
+      name text primary key check (name ~ '^[a-z0-9_-]{1,40}$'),
+      built_in boolean not null default false
+    )`.execute(db);
+  await sql`
+    insert into event_types (name, built_in)
+    values ('game_start', true), ('game_stop', true), ('bet', true), ('deposit', true)`.execute(db);
+  // What a custom type's data must be: for one client, or (null) for every client that has none of its own.
+  await sql`
+    create table event_type_schemas (
+      type text not null references event_types (name),
+      client_id text references clients (id),
+      schema jsonb not null,
+      updated_at timestamptz not null default now(),
+      unique nulls not distinct (type, client_id)
+    )`.execute(db);
+
+  await sql`
+    create table events (
+      client_id text not null references clients (id),
+      source text not null,
+      id bigint not null,
+      type text not null references event_types (name),
+      player_id bigint,
+      game_id bigint,
+      amount bigint,
+      currency text,
+      has_won boolean,
+      created_at timestamptz not null,
+      data jsonb,
+      amount_eur bigint,
+      player_email text,
+      player_last_signed_in_at timestamptz,
+      description text not null,
+      -- Units of the currency per euro, where one was used, and its time.
+      rate numeric,
+      rate_at timestamptz,
+      -- When CASINO_EVENTS stored the final event.
+      stored_at timestamptz not null,
+      primary key (client_id, source, id)
+    )`.execute(db);
+  await sql`create index events_by_time on events (client_id, created_at desc, source, id)`.execute(db);
+  await sql`create index events_by_type on events (client_id, type, created_at desc, source, id)`.execute(db);
+  await sql`create index events_by_player on events (client_id, player_id, created_at desc, source, id)`.execute(db);
+}
+
+export async function down(db: Kysely<never>): Promise<void> {
+  for (const table of ["events", "event_type_schemas", "event_types", "api_keys"])
+    await sql`drop table ${sql.table(table)}`.execute(db);
+}
