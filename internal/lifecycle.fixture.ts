@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { type Run, runService } from "./lifecycle.ts";
 
 // A service to be run as a process by lifecycle.test.ts: what it does is the argument of --do. It says on stdout what it
@@ -15,6 +15,8 @@ function say(what: string): void {
 function open(run: FixtureRun, what: string, close: () => unknown = () => undefined): void {
   run.onClose(what, async () => {
     await close();
+    // As real ones do, it takes a while.
+    await turn();
     say(`closed ${what}`);
   });
 }

@@ -92,7 +92,6 @@ export async function runService<N extends VariableName, const F extends Flags =
   process.on("SIGINT", quit);
   // Under a supervisor the IPC channel tells that the parent is gone, even by kill -9: no orphans.
   process.on("disconnect", () => quit("parent gone"));
-  process.channel?.unref();
   // A bug leaves unknown state behind: die at once and loudly, unacknowledged events come again from their stream.
   process.on("uncaughtException", (err) => {
     log.fatal({ err }, "unexpected error, the process ends");
