@@ -1,7 +1,7 @@
 import { type FastifyInstance, fastify } from "fastify";
 import type { Config } from "./config.ts";
 
-/** What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not. */
+/** What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not. A throw counts as its message. */
 export type ReadyCheck = (signal: AbortSignal) => Promise<string | undefined> | string | undefined;
 
 /** A check that takes longer than this counts as failed: a probe must answer while a dependency hangs. */
@@ -29,20 +29,20 @@ export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>): Fasti
   return app;
 }
 
-/** Starts listening on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when the port is taken. */
+/** Starts listening on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when that cannot be. */
 export async function listen(
   app: FastifyInstance,
-  config: Config<"HTTP_HOST" | "HTTP_PORT">,
+  { HTTP_HOST: host, HTTP_PORT: port }: Config<"HTTP_HOST" | "HTTP_PORT">,
 ): Promise<string> {
   try {
-    return await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
+    return await app.listen({ host, port });
   } catch (err) {
-    if (err instanceof Error && "code" in err && err.code === "EADDRINUSE")
-      throw new Error(
-        `port ${config.HTTP_PORT} on ${config.HTTP_HOST} is taken: stop what listens there or set HTTP_PORT`,
-        { cause: err },
-      );
-    throw err;
+    if (!(err instanceof Error && "syscall" in err)) throw err;
+    const problem =
+      "code" in err && err.code === "EADDRINUSE"
+        ? `port ${port} on ${host} is taken: stop what listens there or set HTTP_PORT`
+        : `cannot listen on port ${port} of ${host} (${err.message}): set HTTP_HOST and HTTP_PORT`;
+    throw new Error(problem, { cause: err });
   }
 }
 
@@ -56,6 +56,7 @@ async function outcome(check: ReadyCheck): Promise<string | undefined> {
   try {
     return await Promise.race([Promise.resolve(check(signal)), timedOut]);
   } catch (err) {
-    return err instanceof Error ? err.message : String(err);
+    // An error without a message still has a name.
+    return (err instanceof Error && err.message) || String(err);
   }
 }
