@@ -8,10 +8,11 @@ import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts"
 import { placeForPostgres } from "./postgres-place.ts";
 import { runToEnd } from "./run-to-end.ts";
 import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
+import { removeStaleLock } from "./stale-postmaster.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
 export interface PostgresOptions extends ServerOptions {
-  /** "fast" never waits for the disk: for data that a crash of the machine may take. */
+  /** "fast" never waits for the disk: what is committed survives a crash of Postgres, but not one of the machine. */
   readonly durability: "durable" | "fast";
 }
 
@@ -30,6 +31,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const place = await placeForPostgres(options.dir, user);
   const data = join(place, "data");
   const password = await superuserPassword(place);
+  await removeStaleLock(data);
   if (!existsSync(data)) await initialise(binaries, place, password, user);
 
   for (let attempt = 1; ; attempt++) {
@@ -65,7 +67,7 @@ function settings(durability: PostgresOptions["durability"]): string[] {
     "max_connections=200",
     "timezone=UTC",
     "log_timezone=UTC",
-    ...(durability === "fast" ? ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] : []),
+    ...(durability === "fast" ? ["fsync=off", "full_page_writes=off"] : []),
   ];
   return chosen.flatMap((setting) => ["-c", setting]);
 }

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Binary } from "./binaries.ts";
 import { type Child, follow } from "./child.ts";
+import { isFree } from "./free-port.ts";
 import type { SystemUser } from "./system-user.ts";
 
 /** A server that this process has started, ready when handed out. Disposing of it is `stop()`. */
@@ -41,6 +42,11 @@ export interface Launch {
 
 const readyWithin = 30_000;
 
+/** Another process listens where the server was to. */
+export class PortTaken extends Error {
+  override readonly name = "PortTaken";
+}
+
 /** The server ended before it was ready; `output` is the end of what it said. */
 export class ServerFailed extends Error {
   override readonly name = "ServerFailed";
@@ -54,11 +60,13 @@ export class ServerFailed extends Error {
 
 /**
  * Starts a server in a process group of its own (Ctrl-C in a terminal must not reach a database before its clients have
- * finished) and waits until it is ready. Throws `ServerFailed` when it ends first or is not ready within 30 s, and what
+ * finished) and waits until it is ready. Throws `PortTaken`, `ServerFailed` when it ends first or is not ready within 30 s, and what
  * `signal` aborts with; then nothing of it is left running.
  */
 export async function launch(options: Launch): Promise<RunningServer> {
   options.signal?.throwIfAborted();
+  // Else whoever has the port would answer the question whether ours is ready.
+  if (!(await isFree(options.port))) throw new PortTaken(`port ${options.port} for ${options.name} is taken`);
   const log = openSync(options.logFile, "a");
   const logStart = fstatSync(log).size;
   let spawned: ChildProcess;
@@ -107,9 +115,12 @@ export async function launch(options: Launch): Promise<RunningServer> {
   }
 }
 
-/** Whether a start failed only because another process had taken the port. */
+/** Whether a start failed only because another process had the port, or has taken it in the same moment. */
 export function portWasTaken(error: unknown): boolean {
-  return error instanceof ServerFailed && /address already in use|Address in use|bind:/i.test(error.output);
+  return (
+    error instanceof PortTaken ||
+    (error instanceof ServerFailed && /address (already )?in use/i.test(error.output))
+  );
 }
 
 function tail(file: string, from: number): string {

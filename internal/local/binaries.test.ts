@@ -1,0 +1,62 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { findNatsServer, findRedisServer } from "./binaries.ts";
+import { downloadNatsRelease } from "./nats-release.ts";
+
+/** Answers every download with bytes that are no release. */
+const releases = createServer((_request, response) => response.end("not a release"));
+let releasesUrl = "";
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => releases.listen(0, "127.0.0.1", resolve));
+  const address = releases.address();
+  releasesUrl = `http://127.0.0.1:${typeof address === "object" && address?.port}`;
+});
+afterAll(() => releases.close());
+
+function fakeServer(path: string, version: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\necho '${version}'\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+describe("nats-server", () => {
+  test("is taken from where it is installed, unless it is too old", async () => {
+    const folder = tempFolder("bin");
+    const old = fakeServer(join(folder, "old"), "nats-server: v2.8.4");
+    const recent = fakeServer(join(folder, "recent"), "nats-server: v2.9.0");
+    const found = await findNatsServer({ commands: [join(folder, "none"), old, recent], cache: folder });
+    expect(found).toEqual({ path: recent, env: {}, source: "installed" });
+  });
+
+  test("3.0 is newer than 2.9", async () => {
+    const folder = tempFolder("bin");
+    const newest = fakeServer(join(folder, "newest"), "nats-server: v3.0.0");
+    expect((await findNatsServer({ commands: [newest], cache: folder })).path).toBe(newest);
+  });
+
+  test("a download with another checksum is refused", async () => {
+    const download = downloadNatsRelease(tempFolder("bin"), releasesUrl);
+    await expect(download).rejects.toThrow(
+      /does not have the pinned checksum|no nats-server release is pinned/,
+    );
+  });
+
+  test("what an earlier run has unpacked is used again", async () => {
+    const cache = tempFolder("bin");
+    const path = fakeServer(join(cache, "debian-nats-server/usr/sbin/nats-server"), "nats-server: v2.9.10");
+    expect((await findNatsServer({ commands: [], cache, releases: releasesUrl })).path).toBe(path);
+  });
+});
+
+test("libraries that were unpacked beside a program are found by it", async () => {
+  const cache = tempFolder("bin");
+  fakeServer(join(cache, "debian-redis-server/usr/bin/redis-server"), "Redis server v=7.0.15");
+  const libraries = join(cache, "debian-redis-server/usr/lib/x86_64-linux-gnu");
+  mkdirSync(libraries, { recursive: true });
+  expect((await findRedisServer({ commands: [], cache })).env).toEqual({ LD_LIBRARY_PATH: libraries });
+});

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { services } from "./services.ts";
+import { readUpOptions, UsageError, upHelp } from "./up-options.ts";
+
+test("the defaults", () => {
+  expect(readUpOptions([], services)).toEqual({
+    rate: undefined,
+    port: 3000,
+    data: ".data",
+    fresh: false,
+    without: new Set(),
+  });
+});
+
+test("every flag", () => {
+  const args = ["--rate", "5.5", "--port=8080", "--data", "/d", "--fresh", "--no-logger", "--no-rates"];
+  expect(readUpOptions(args, services)).toEqual({
+    rate: 5.5,
+    port: 8080,
+    data: "/d",
+    fresh: true,
+    without: new Set(["rates", "logger"]),
+  });
+});
+
+test("every service can be left out, and a rate of 0 leaves out the generator", () => {
+  for (const { name } of services) {
+    expect(readUpOptions([`--no-${name}`], services)).toMatchObject({ without: new Set([name]) });
+    expect(upHelp(services)).toContain(name);
+  }
+  expect(readUpOptions(["--rate", "0"], services)).toMatchObject({ without: new Set(["generator"]) });
+});
+
+test("--help", () => {
+  expect(readUpOptions(["--help"], services)).toBe("help");
+});
+
+test.each([
+  [["--nope"], "Unknown option '--nope'; --help lists the flags."],
+  [["--no-nope"], "Unknown option '--no-nope'; --help lists the flags."],
+  [["word"], "Unexpected argument 'word'; --help lists the flags."],
+  [["--port"], "Option '--port <value>' argument missing; --help lists the flags."],
+  [["--rate", "-1"], ""],
+  [["--rate", "fast"], '--rate must be a number from 0.001 to 1000000, or 0 for none, not "fast".'],
+  [["--rate", ""], '--rate must be a number from 0.001 to 1000000, or 0 for none, not "".'],
+  [["--port", "65536"], '--port must be an integer from 1 to 65535, not "65536".'],
+  [
+    ["--port", "x", "--data", ""],
+    '--port must be an integer from 1 to 65535, not "x".\n--data must name a folder.',
+  ],
+])("%j is refused", (args, message) => {
+  expect(() => readUpOptions(args, services)).toThrow(UsageError);
+  expect(() => readUpOptions(args, services)).toThrow(message);
+});
