@@ -1,0 +1,90 @@
+import { jetstream } from "@nats-io/jetstream";
+import type { NatsConnection } from "nats";
+import { newTraceparent, writeEnvelope } from "../internal/actor/envelope.ts";
+import { randomEvents } from "../internal/generator/events.ts";
+import { seededRandom } from "../internal/generator/random.ts";
+import { type Outgoing, Publisher } from "../internal/jetstream/publisher.ts";
+import { rawStage } from "../internal/jetstream/subjects.ts";
+import { freshQueue } from "./environment.ts";
+
+const window = 4096;
+
+/** Messages as the generator publishes them: the same bytes, the same headers. */
+export function rawMessages(count: number, subject: string, source: string): readonly Outgoing[] {
+  const events = randomEvents(seededRandom(1), () => new Date());
+  return Array.from({ length: count }, (_, index) => ({
+    subject,
+    payload: Buffer.from(JSON.stringify(events.next().value)),
+    headers: writeEnvelope({ client: "casino", source, traceparent: newTraceparent() }, index + 1, rawStage),
+  }));
+}
+
+/**
+ * The broker's own limit, in acknowledged publishes per second: the pipeline's raw messages with their headers, 4,096
+ * in flight, one subscription for all PubAcks, which are only counted. No client of one connection can be faster.
+ */
+export async function rawLimit(nc: NatsConnection, count: number): Promise<number> {
+  const subject = await freshQueue(nc, "BENCH");
+  const messages = rawMessages(count, subject, "limit");
+  let sent = 0;
+  let acked = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const pump = () => {
+    for (; sent < count && sent - acked < window; sent++) {
+      const message = messages[sent];
+      if (message !== undefined)
+        nc.publish(subject, message.payload, { headers: message.headers.forPublish, reply: "bench.acks" });
+    }
+  };
+  const subscription = nc.subscribe("bench.acks", {
+    callback: () => {
+      if (++acked === count) resolve();
+      pump();
+    },
+  });
+  const started = performance.now();
+  pump();
+  await promise;
+  subscription.unsubscribe();
+  return perSecond(count, started);
+}
+
+/** The same messages through the pipelined publisher, every PubAck parsed, checked and routed to its message. */
+export async function publisherSpeed(nc: NatsConnection, count: number): Promise<number> {
+  const subject = await freshQueue(nc, "BENCH");
+  const messages = rawMessages(count, subject, "publisher");
+  const publisher = new Publisher(nc, { window });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let stored = 0;
+  const started = performance.now();
+  for (const message of messages) {
+    await publisher.room();
+    publisher.send(message, (outcome) => {
+      if (outcome instanceof Error) reject(outcome);
+      else if (++stored === count) resolve();
+    });
+  }
+  await promise;
+  const speed = perSecond(count, started);
+  publisher.close();
+  return speed;
+}
+
+/** The same number of messages by the library's `js.publish`, 2,000 at once. */
+export async function libraryPublishSpeed(nc: NatsConnection, count: number): Promise<number> {
+  const subject = await freshQueue(nc, "BENCH");
+  const messages = rawMessages(count, subject, "library");
+  const js = jetstream(nc);
+  const started = performance.now();
+  for (let from = 0; from < count; from += 2_000)
+    await Promise.all(
+      messages
+        .slice(from, from + 2_000)
+        .map(({ payload }, i) => js.publish(subject, payload, { msgID: String(from + i) })),
+    );
+  return perSecond(count, started);
+}
+
+export function perSecond(count: number, started: number): number {
+  return count / ((performance.now() - started) / 1000);
+}
