@@ -30,6 +30,8 @@ export interface StackSettings {
   readonly events: Outlet;
   /** Where everything else goes. */
   readonly messages: Outlet;
+  /** How long a stage is waited for until it is ready, in ms; default a minute. */
+  readonly readyWithin?: number;
 }
 
 /** Something in the way of starting, in one sentence that says what to do. */
@@ -39,7 +41,6 @@ export class StackError extends Error {
 
 /** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
 const patience: Readonly<Record<number, number>> = { 3: 1_500, 2: 4_500, 1: 500, [serverStage]: 2_500 };
-const readyWithin = 60_000;
 
 /** Everything that `npm run up` runs. One start, one stop; both may be under way at once. */
 export class Stack {
@@ -167,6 +168,7 @@ export class Stack {
   ): Promise<Map<string, string>> {
     const unready = new Map<string, string>();
     const { signal } = this.#stopping;
+    const { readyWithin = 60_000 } = this.#settings;
     for (const stage of [1, 2, 3]) {
       const ofStage = chosen.filter((spec) => spec.stage === stage);
       for (const spec of ofStage)

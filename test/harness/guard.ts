@@ -9,8 +9,13 @@ while read -r verb what; do
   case $verb in
     watch) pids="$pids $what " ;;
     forget) pids=$(printf %s "$pids" | sed "s/ $what / /") ;;
+    stop) stops="$stops $what" ;;
     folder) folders="$folders $what" ;;
   esac
+done
+for pid in $stops; do
+  kill "$pid" 2>/dev/null || continue
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do kill -0 "$pid" 2>/dev/null && sleep 1; done
 done
 for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
 for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; done
@@ -21,6 +26,11 @@ let shell: ChildProcess | undefined;
 /** From now on `pid` does not outlive this process. */
 export function watch(pid: number): void {
   tell(`watch ${pid}`);
+}
+
+/** From now on `pid`, which cleans up behind itself when asked to stop, does not outlive this process. */
+export function stopAtEnd(pid: number): void {
+  tell(`stop ${pid}`);
 }
 
 /** The process has ended; its number may soon be somebody else's. */

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+type Truthy<T> = Exclude<T, null | undefined | false | 0 | "">;
+
 /**
  * Polls until `condition` gives something truthy and returns that. A throw counts as "not yet". Throws after `timeout`
  * milliseconds (default 10,000) with what the last poll gave or threw.
@@ -7,14 +9,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: { readonly timeout?: number; readonly interval?: number; readonly what?: string } = {},
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const { timeout = 10_000, interval = 20, what = "the condition" } = options;
   const deadline = performance.now() + timeout;
   for (;;) {
     let last: unknown;
     try {
       const value = await condition();
-      if (value) return value;
+      if (value) return value as Truthy<T>; // `if` does not narrow a type parameter
       last = value;
     } catch (error) {
       last = error;
