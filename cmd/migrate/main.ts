@@ -7,7 +7,8 @@ await runService({
   summary: "brings the database to the schema of this version and ends.",
   variables: ["DATABASE_URL"],
   async start({ config, log, onClose }) {
-    const db = connectPostgres(config.DATABASE_URL, "migrate", log, 1);
+    // A migration of a large table takes its time, and so does waiting for another process that migrates.
+    const db = connectPostgres(config.DATABASE_URL, "migrate", log, { max: 1, statementTimeoutMs: 0 });
     onClose("Postgres", () => db.destroy());
     const applied = await migrate(db);
     log.info(

@@ -1,0 +1,155 @@
+import { type RawBuilder, sql } from "kysely";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { silent } from "../../test/harness/broker.ts";
+import { databaseForTest, postgresForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { freePort } from "../local/free-port.ts";
+import { isUnavailable } from "../unavailable.ts";
+import {
+  asUnavailable,
+  connectPostgres,
+  type Database,
+  type PostgresOptions,
+  postgresAnswers,
+} from "./connect.ts";
+
+const signal = new AbortController().signal;
+
+function open(url: string, options?: PostgresOptions): Database {
+  const db = connectPostgres(url, "test", silent, options);
+  onTestFinished(() => db.destroy());
+  return db;
+}
+
+/** What becomes of a query that fails. */
+async function failure(db: Database, query: RawBuilder<unknown>): Promise<unknown> {
+  try {
+    await query.execute(db);
+  } catch (err) {
+    return asUnavailable(err);
+  }
+  throw new Error("the query did not fail");
+}
+
+/** A URL with parts of it replaced. */
+function change(
+  url: string,
+  parts: Partial<Pick<URL, "hostname" | "port" | "password" | "pathname">>,
+): string {
+  return Object.assign(new URL(url), parts).href;
+}
+
+describe("is unavailable", () => {
+  test.each(["127.0.0.1", "localhost"])("where nobody listens on %s", async (hostname) => {
+    const db = open(`postgres://casino@${hostname}:${await freePort()}/casino`);
+    expect(await failure(db, sql`select 1`)).toMatchObject({
+      name: "Unavailable",
+      message: expect.stringMatching(/^Postgres is away: .+/),
+    });
+  });
+
+  test("a host without an address", async () => {
+    expect(await failure(open("postgres://casino@no-such-host.invalid/casino"), sql`select 1`)).toSatisfy(
+      isUnavailable,
+    );
+  });
+
+  test("a wrong password", async () => {
+    const url = change(await databaseForTest(), { password: "wrong" });
+    expect(await failure(open(url), sql`select 1`)).toSatisfy(isUnavailable);
+  });
+
+  test("a database that does not exist yet", async () => {
+    const url = change(await databaseForTest(), { pathname: "/no_such_database" });
+    expect(await failure(open(url), sql`select 1`)).toSatisfy(isUnavailable);
+  });
+
+  test.each([
+    ["table", sql`select 1 from no_such_table`],
+    ["column", sql`select no_such_column from pg_class`],
+  ])("a %s that no migration has made yet", async (_what, query) => {
+    expect(await failure(open(await databaseForTest()), query)).toSatisfy(isUnavailable);
+  });
+
+  test("a query that takes too long", async () => {
+    const db = open(await databaseForTest(), { statementTimeoutMs: 20 });
+    expect(await failure(db, sql`select pg_sleep(60)`)).toSatisfy(isUnavailable);
+  });
+
+  test("a server that is away, however it went; it is used again when it is back", async () => {
+    const postgres = await postgresForTest();
+    const db = open(postgres.url);
+    for (const end of [postgres.stop, postgres.kill]) {
+      const query = sql`select pg_sleep(60)`;
+      const failed = failure(db, query);
+      await waitFor(async () => {
+        const running = sql`select from pg_stat_activity where query like 'select pg_sleep%'`;
+        return (await running.execute(db)).rows.length > 0;
+      });
+      await end();
+      expect(await failed).toSatisfy(isUnavailable);
+      expect(await failure(db, sql`select 1`)).toSatisfy(isUnavailable);
+      await expect(postgresAnswers(db)(signal)).rejects.toThrow();
+      await postgres.start();
+      expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
+      expect(await postgresAnswers(db)(signal)).toBeUndefined();
+    }
+  });
+
+  test("one connection too many", async () => {
+    const postgres = await postgresForTest();
+    const db = open(postgres.url, { max: 250 });
+    const held = Promise.withResolvers<void>();
+    const crowd = Array.from({ length: 250 }, () => db.connection().execute(() => held.promise));
+    const refusal = await Promise.race(crowd).catch(asUnavailable);
+    held.resolve();
+    await Promise.allSettled(crowd);
+    expect(refusal).toMatchObject({ name: "Unavailable", cause: { code: "53300" } });
+  });
+
+  test("a socket that breaks while it is written to", () => {
+    const broken = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    expect(asUnavailable(broken)).toSatisfy(isUnavailable);
+  });
+});
+
+const duplicate = sql`create table numbers (n int unique); insert into numbers values (1), (1)`;
+
+describe("is not unavailable", () => {
+  test.each([
+    ["text that is no number", sql`select ${"ten"}::bigint`],
+    ["a number out of range", sql`select ${"9223372036854775808"}::bigint`],
+    ["a character that Postgres cannot keep", sql`select ${"\0"}::text`],
+    ["a row that is there already", duplicate],
+    ["SQL that is none", sql`selekt 1`],
+    ["division by zero", sql`select 1 / 0`],
+  ])("%s", async (_what, query) => {
+    expect(await failure(open(await databaseForTest()), query)).not.toSatisfy(isUnavailable);
+  });
+
+  test("a bug of ours, or what is no error at all", () => {
+    for (const err of [new TypeError("x is not a function"), "text", undefined])
+      expect(asUnavailable(err)).toBe(err);
+  });
+});
+
+test("a statement has no end where it is asked to have none", async () => {
+  const db = open(await databaseForTest(), { statementTimeoutMs: 0 });
+  const { rows } = await sql`show statement_timeout`.execute(db);
+  expect(rows).toEqual([{ statement_timeout: "0" }]);
+});
+
+test("an idle connection that breaks is replaced", async () => {
+  const url = await databaseForTest();
+  const lost: string[] = [];
+  const log = Object.assign(Object.create(silent), {
+    warn: (_: unknown, message: string) => lost.push(message),
+  });
+  const db = connectPostgres(url, "test", log, { max: 1 });
+  onTestFinished(() => db.destroy());
+  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+  await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(open(url));
+  await waitFor(() => lost.length > 0);
+  expect(lost).toEqual(["lost an idle Postgres connection"]);
+  expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
+});
