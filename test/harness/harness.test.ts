@@ -1,12 +1,12 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { promisify } from "node:util";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Redis } from "ioredis";
 import { connect } from "nats";
 import pg from "pg";
 import { describe, expect, test } from "vitest";
+import { identityOf } from "../../internal/local/process-identity.ts";
 import {
   databaseForTest,
   natsForTest,
@@ -134,11 +134,6 @@ test("nothing is left of a process that was killed while its servers ran", async
   const { dir, pid }: { dir: string; pid: number } = JSON.parse(line);
   expect(existsSync(dir)).toBe(true);
   child.kill("SIGKILL");
-  await waitFor(() =>
-    promisify(execFile)("ps", ["-p", String(pid)]).then(
-      () => false,
-      () => true,
-    ),
-  );
+  await waitFor(() => identityOf(pid) === undefined);
   await waitFor(() => !existsSync(dir));
 });
