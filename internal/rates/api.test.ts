@@ -53,7 +53,9 @@ test("sends user and password of the URL as basic authentication", async () => {
 });
 
 test("follows redirects, but not in circles", async () => {
+  let circled = 0;
   const url = await serve((request, response) => {
+    if (request.url === "/circle") circled++;
     if (request.url === "/old") send(response, 301, "", { location: "/new" });
     else if (request.url === "/new") send(response, 200, good);
     else send(response, 302, "", { location: request.url });
@@ -62,6 +64,7 @@ test("follows redirects, but not in circles", async () => {
   expect(await failure(ratesApi({ url: `${url}/circle` })(never))).toMatchObject({
     message: expect.stringContaining("more than 3 redirects"),
   });
+  expect(circled).toBe(4);
 });
 
 test("keeps credentials from the host it is redirected to", async () => {

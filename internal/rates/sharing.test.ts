@@ -78,6 +78,16 @@ describe("many processes", () => {
     expect(world.calls).toBe(0);
   });
 
+  test("look again once they have the lock: its former holder may have put a sheet there", async () => {
+    const sheet = { rates: new Map([["USD", "7"]]), fetchedAt: start - 1_000 };
+    const answers = [undefined, sheet];
+    const rates = await startProcess({
+      memo: { get: async () => answers.shift(), put: async () => {}, next: async () => undefined },
+    });
+    expect(await rates.current(never)).toEqual(sheet);
+    expect(world.calls).toBe(0);
+  });
+
   test("pass the lock on when the API fails", async () => {
     world.answer = broken;
     const processes = await startProcesses(3);
