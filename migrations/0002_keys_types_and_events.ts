@@ -37,7 +37,8 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     create table events (
       client_id text not null references clients (id),
-      source text not null,
+      -- Its order is part of the order that events are listed in: the same on every machine.
+      source text collate "C" not null,
       id bigint not null,
       type text not null references event_types (name),
       player_id bigint,
@@ -46,7 +47,8 @@ export async function up(db: Kysely<never>): Promise<void> {
       currency text,
       has_won boolean,
       created_at timestamptz not null,
-      data jsonb,
+      -- Not jsonb, which would sort the keys and change how numbers are written.
+      data json,
       amount_eur bigint,
       player_email text,
       player_last_signed_in_at timestamptz,
@@ -60,7 +62,11 @@ export async function up(db: Kysely<never>): Promise<void> {
     )`.execute(db);
   await sql`create index events_by_time on events (client_id, created_at desc, source, id)`.execute(db);
   await sql`create index events_by_type on events (client_id, type, created_at desc, source, id)`.execute(db);
-  await sql`create index events_by_player on events (client_id, player_id, created_at desc, source, id)`.execute(db);
+  await sql`create index events_by_player on events (client_id, player_id, created_at desc, source, id)`.execute(
+    db,
+  );
+  // For deleting what is older than the archive keeps.
+  await sql`create index events_by_storing on events (stored_at)`.execute(db);
 }
 
 export async function down(db: Kysely<never>): Promise<void> {

@@ -1,0 +1,16 @@
+import { type RawBuilder, sql } from "kysely";
+
+/**
+ * Instants go to Postgres and come back as whole milliseconds since 1970: exact over the years 0000 to 9999, where a
+ * double of seconds is not, and a text would have to call the year 0000 "1 BC".
+ */
+
+/** A timestamptz of an expression of type bigint. */
+export function instant(ms: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(to_timestamp(${ms} / 1000) + (${ms} % 1000) * interval '1 millisecond')`;
+}
+
+/** The milliseconds of a timestamptz column, as bigint. */
+export function millisecondsOf(column: string): RawBuilder<unknown> {
+  return sql`floor(extract(epoch from ${sql.ref(column)}) * 1000)::bigint`;
+}
