@@ -35,7 +35,7 @@ export class Mailbox {
   #stopped = false;
   #refusal: string | undefined;
 
-  private constructor(nc: NatsConnection, { durable, log, batch = 256, capacity = 2048 }: MailboxOptions) {
+  private constructor(nc: NatsConnection, { durable, log, batch = 256, capacity = 1024 }: MailboxOptions) {
     this.#batch = batch;
     this.#capacity = capacity;
     this.#log = log;

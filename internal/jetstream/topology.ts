@@ -153,6 +153,7 @@ export async function ensureDurable(nc: NatsConnection, durable: Durable): Promi
 
 /** Codes of the server's errors.json: stable numbers where the descriptions are not. */
 const nameInUse = [10058];
+const noRoom = [10047, 10028];
 const consumerExists = [10013, 10105, 10148];
 
 function hasCode(err: unknown, codes: readonly number[]): boolean {
@@ -160,6 +161,9 @@ function hasCode(err: unknown, codes: readonly number[]): boolean {
 }
 
 function explain(err: unknown, what: string): Error {
-  const reason = err instanceof Error ? err.message : String(err);
+  const message = err instanceof Error ? err.message : String(err);
+  const reason = hasCode(err, noRoom)
+    ? `${message}: lower EVENTS_MAX_BYTES and QUEUE_MAX_BYTES or raise max_file_store of the server`
+    : message;
   return new Error(`${what}: ${reason}`, { cause: err });
 }
