@@ -17,9 +17,13 @@ interface Row {
   readonly last_signed_in_at: Date | null;
 }
 
+/** What RFC 3339 can say. Postgres keeps more: other years, and 'infinity'. */
+const firstInstant = "0001-01-01T00:00:00Z";
+const lastInstant = "9999-12-31T23:59:59.999999Z";
+
 /**
  * Looks players up in Postgres, all keys in one query, nothing kept from one call to the next.
- * `find` answers one row per key in the same order.
+ * `find` gives one answer per key in the same order; a last sign-in that no RFC 3339 time can say counts as none.
  * @throws Unavailable when Postgres is away, the signal's reason when aborted
  */
 export function postgresPlayers(db: Database): {
@@ -28,7 +32,9 @@ export function postgresPlayers(db: Database): {
   return {
     async find(keys, signal) {
       const query = sql<Row>`
-        select c.id is not null as client_known, p.email, p.last_signed_in_at
+        select c.id is not null as client_known, p.email,
+          case when p.last_signed_in_at between ${firstInstant}::timestamptz and ${lastInstant}::timestamptz
+            then p.last_signed_in_at end as last_signed_in_at
         from unnest(${keys.map((key) => key.client)}::text[], ${keys.map((key) => key.id ?? null)}::bigint[])
           with ordinality as k (client_id, id, position)
         left join clients c on c.id = k.client_id

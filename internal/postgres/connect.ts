@@ -34,6 +34,8 @@ export function connectPostgres(
     // The server may be gone without a word: then the client must give up by itself.
     query_timeout: timeout === 0 ? 0 : timeout + 2_000,
     keepAlive: true,
+    // `pg` reads times in this style only, and takes those that a database writes in another for null.
+    options: "-c datestyle=ISO",
   });
   // One that breaks during a query says so twice, by the query's failure and as an event. Unheard, either event would
   // end the process.
