@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { deadReasons } from "../internal/actor/dead-letter.ts";
+import { variables } from "../internal/config.ts";
+import { pipeline, stations } from "../internal/enrichment/pipeline.ts";
+import { deadStream, finalStage, stageFilter, stageStream } from "../internal/jetstream/subjects.ts";
+
+const root = join(import.meta.dirname, "..");
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const pages = ["README.md", "CHANGELOG.md", ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`)];
+
+/** The rows of the table below a heading, as cells without backticks. */
+function table(file: string, heading: string): readonly (readonly string[])[] {
+  const [, section = ""] = read(file).split(`\n## ${heading}\n`);
+  const [before = ""] = section.split("\n## ");
+  const rows = before.split("\n").filter((line) => line.startsWith("|"));
+  if (rows.length < 3) throw new Error(`${file} has no table under "${heading}"`);
+  return rows.slice(2).map((row) =>
+    row
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll("`", "")),
+  );
+}
+
+const firstColumn = (file: string, heading: string) => table(file, heading).map(([cell]) => cell);
+
+const stagesOfPipeline = [
+  ...stations(pipeline({ rates: { current: never }, players: { find: never } })).map(
+    (station) => station.takesFrom,
+  ),
+  finalStage,
+];
+async function never(): Promise<never> {
+  throw new Error("only named, never run");
+}
+
+describe("the docs", () => {
+  test("README lists every environment variable with its default and meaning", () => {
+    const documented = table("README.md", "Configuration").map(([name, preset, meaning]) => ({
+      name,
+      preset,
+      meaning,
+    }));
+    const actual = Object.entries(variables).map(
+      ([name, variable]: [string, { doc: string; default?: string }]) => ({
+        name,
+        preset: variable.default ?? "",
+        meaning: variable.doc.replaceAll("`", ""),
+      }),
+    );
+    const perService = documented.find(({ name }) => name === "HTTP_PORT");
+    expect(documented.filter(({ name }) => name !== "HTTP_PORT")).toEqual(
+      actual.filter(({ name }) => name !== "HTTP_PORT"),
+    );
+    for (const [service, port] of servicePorts()) expect(perService?.preset).toContain(`${service} ${port}`);
+  });
+
+  test("README lists every command", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> }; // our own file
+    const listed = firstColumn("README.md", "Commands").map(
+      (cell) => /^npm (?:run )?(\S+)/.exec(cell ?? "")?.[1],
+    );
+    expect(listed.toSorted()).toEqual(
+      Object.keys(scripts)
+        .filter((name) => name !== "format")
+        .sort(),
+    );
+  });
+
+  test("subjects.md lists every stage's subject and stream", () => {
+    const streams = table("docs/subjects.md", "Streams").map(([name, filter]) => [name, filter]);
+    expect(streams).toEqual([
+      ...stagesOfPipeline.map((stage) => [stageStream(stage), stageFilter(stage)]),
+      [deadStream, "casino.dead.>"],
+    ]);
+    const subjects = firstColumn("docs/subjects.md", "Subjects");
+    for (const stage of stagesOfPipeline)
+      expect(subjects).toContain(stageFilter(stage).replace("*", "<client>").replace("*", "<type>"));
+  });
+
+  test("guarantees.md explains every reason of a dead letter", () => {
+    expect(firstColumn("docs/guarantees.md", "Dead letters")).toEqual([...deadReasons]);
+  });
+
+  test.each(pages)("%s links only to what exists", (page) => {
+    const links = [...read(page).matchAll(/\]\(([^)#\s]+)(#[^)\s]*)?\)/g)].map(([, target = ""]) => target);
+    for (const target of links.filter((link) => !link.startsWith("http")))
+      expect(() => statSync(join(root, dirname(page), target)), `${page} → ${target}`).not.toThrow();
+  });
+});
+
+/** The default ports, read where the services name them. */
+function servicePorts(): readonly (readonly [string, string])[] {
+  return readdirSync(join(root, "cmd")).flatMap((service) => {
+    const port = /^\s+port: (\d+),/m.exec(read(relative(root, join(root, "cmd", service, "main.ts"))))?.[1];
+    return port === undefined ? [] : [[service, port] as const];
+  });
+}
