@@ -1,0 +1,108 @@
+import { sql } from "kysely";
+import { isCasinoType, isClient, isEventType } from "../casino/event.ts";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { compileDataCheck, RegistrationError } from "./data-check.ts";
+
+/** What a type's schema is registered under: one client, or undefined for every client that has none of its own. */
+export interface TypeKey {
+  readonly type: string;
+  readonly client: string | undefined;
+}
+
+export interface RegisteredType extends TypeKey {
+  readonly schema: unknown;
+  readonly updatedAt: Date;
+}
+
+/** Every registered custom type, by name; the one for all clients before those of single ones. @throws Unavailable */
+export async function listTypes(db: Database): Promise<readonly RegisteredType[]> {
+  try {
+    const rows = await db
+      .selectFrom("event_type_schemas")
+      .select(["type", "client_id", "schema", "updated_at"])
+      .orderBy("type")
+      .orderBy("client_id", (order) => order.asc().nullsFirst())
+      .execute();
+    return rows.map(({ type, client_id, schema, updated_at }) => ({
+      type,
+      client: client_id ?? undefined,
+      schema,
+      updatedAt: updated_at,
+    }));
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}
+
+/**
+ * Registers a custom type with the JSON Schema of its `data`, or changes its schema. Running processes go by it within
+ * seconds.
+ * @throws RegistrationError when type, client or schema cannot be accepted; Unavailable
+ */
+export async function registerType(
+  db: Database,
+  { type, client }: TypeKey,
+  schema: unknown,
+): Promise<"registered" | "changed"> {
+  checkKey({ type, client });
+  compileDataCheck(schema);
+  try {
+    return await db.transaction().execute(async (trx) => {
+      await trx
+        .insertInto("event_types")
+        .values({ name: type })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      const { rows } = await sql<{ is_new: boolean }>`
+        insert into event_type_schemas (type, client_id, schema)
+        values (${type}, ${client ?? null}, ${JSON.stringify(schema)}::jsonb)
+        on conflict (type, client_id) do update set schema = excluded.schema, updated_at = now()
+        returning xmax = 0 as is_new`.execute(trx);
+      return rows[0]?.is_new ? "registered" : "changed";
+    });
+  } catch (err) {
+    if (hasCode(err, foreignKeyViolation))
+      throw new RegistrationError(`There is no client "${client}".`, { cause: err });
+    throw asUnavailable(err);
+  }
+}
+
+/**
+ * Removes a type's schema: with no other left, its events are of an unknown type from then on. The name itself stays in
+ * event_types, because the events of the past refer to it.
+ * @returns whether there was one
+ * @throws RegistrationError when it cannot be one; Unavailable
+ */
+export async function removeType(db: Database, { type, client }: TypeKey): Promise<boolean> {
+  checkKey({ type, client });
+  try {
+    const { numDeletedRows } = await db
+      .deleteFrom("event_type_schemas")
+      .where("type", "=", type)
+      .where("client_id", "is not distinct from", client ?? null)
+      .executeTakeFirst();
+    return numDeletedRows > 0n;
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}
+
+function checkKey({ type, client }: TypeKey): void {
+  if (!isEventType(type))
+    throw new RegistrationError(
+      `The type must be of the form [a-z0-9_-]{1,40}, not "${type.slice(0, 100)}".`,
+    );
+  if (isCasinoType(type))
+    throw new RegistrationError(`The type ${type} is built in: every client has it, and it has no data.`);
+  if (client !== undefined && !isClient(client))
+    throw new RegistrationError(
+      `The client must be of the form [a-z0-9-]{1,40}, not "${client.slice(0, 100)}".`,
+    );
+}
+
+// SQLSTATE, Postgres manual, appendix A.
+const foreignKeyViolation = "23503";
+
+function hasCode(err: unknown, code: string): boolean {
+  return err instanceof Error && "code" in err && err.code === code;
+}
