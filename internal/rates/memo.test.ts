@@ -8,6 +8,7 @@ import type { TestServer } from "../../test/harness/restartable.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { kvMemo } from "./memo.ts";
 import type { RateSheet } from "./sheet.ts";
+import { removeBucket } from "./world.fixture.ts";
 
 const stream = "KV_casino_rates";
 const logged: string[] = [];
@@ -32,8 +33,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(connections.map((nc) => nc.close())));
 beforeEach(async () => {
   logged.length = 0;
-  const { streams } = await manager();
-  await streams.delete(stream).catch(() => {});
+  await removeBucket(await manager());
 });
 
 test("makes its bucket once, however many processes do so at the same time", async () => {

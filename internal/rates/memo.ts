@@ -108,8 +108,8 @@ async function open(kvm: Kvm, jsm: JetStreamManager, replicas: number): Promise<
   const { streamInfo } = await kv.status();
   const { name, num_replicas } = streamInfo.config;
   if (num_replicas === replicas) return kv;
-  // Servers before 2.11 accept the update also outside of a cluster, and then claim replicas that do not exist.
-  if (streamInfo.cluster === undefined && replicas > 1) {
+  // 2.9 and 2.10 accept the update also outside of a cluster, and then claim replicas that do not exist.
+  if (streamInfo.cluster?.name === undefined && replicas > 1) {
     throw new Error(
       `the bucket ${bucketName} cannot have ${replicas} replicas: the NATS server is not in a cluster`,
     );
