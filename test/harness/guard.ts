@@ -10,7 +10,7 @@ while read -r verb what; do
     watch) pids="$pids $what " ;;
     forget) pids=$(printf %s "$pids" | sed "s/ $what / /") ;;
     stop) stops="$stops $what" ;;
-    folder) folders="$folders $what" ;;
+    folder) set -- "$@" "$what" ;;
   esac
 done
 for pid in $stops; do
@@ -18,7 +18,7 @@ for pid in $stops; do
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do kill -0 "$pid" 2>/dev/null && sleep 1; done
 done
 for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
-for folder in $folders; do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; done
+for folder do rm -rf "$folder" || { sleep 1; rm -rf "$folder"; }; done
 `;
 
 let shell: ChildProcess | undefined;
@@ -38,7 +38,7 @@ export function forget(pid: number): void {
   tell(`forget ${pid}`);
 }
 
-/** From now on the folder (no spaces in its path) does not outlive this process. */
+/** From now on the folder does not outlive this process. */
 export function removeAtEnd(folder: string): void {
   tell(`folder ${folder}`);
 }
