@@ -114,6 +114,10 @@ async function open(kvm: Kvm, jsm: JetStreamManager, replicas: number): Promise<
       `the bucket ${bucketName} cannot have ${replicas} replicas: the NATS server is not in a cluster`,
     );
   }
-  await jsm.streams.update(name, { num_replicas: replicas });
+  await jsm.streams.update(name, { num_replicas: replicas }).catch(async (error: unknown) => {
+    // Of several who ask for it at once most get no answer, although it is done.
+    const { config } = await jsm.streams.info(name);
+    if (config.num_replicas !== replicas) throw error;
+  });
   return kv;
 }
