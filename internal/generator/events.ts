@@ -23,16 +23,16 @@ export function* randomEvents(
   for (let id = 1; ; id++) {
     const kind = type ?? pick(casinoTypes);
     const event: Record<string, unknown> = { id, player_id: between(10, 19) };
-    if (kind !== "deposit") event["game_id"] = between(100, 109);
-    event["type"] = kind;
+    if (kind !== "deposit") event.game_id = between(100, 109);
+    event.type = kind;
     if (kind === "bet" || kind === "deposit") {
       const currency = pick(currencies);
       const amount = between(0, maxAmount(currency));
-      if (amount > 0) event["amount"] = amount;
-      event["currency"] = currency;
+      if (amount > 0) event.amount = amount;
+      event.currency = currency;
     }
-    if (kind === "bet" && random() < winShare) event["has_won"] = true;
-    event["created_at"] = now().toISOString();
+    if (kind === "bet" && random() < winShare) event.has_won = true;
+    event.created_at = now().toISOString();
     yield event;
   }
 }

@@ -22,11 +22,15 @@ export interface GenerateOptions {
 
 const longestGapMs = 100;
 const retryMs = 500;
+/** Most events on their way at once: while none is stored, none is added. */
+const mostUnstored = 4_096;
+/** Most events between two looks at the clock. */
+const burst = 500;
 
 /**
- * Publishes random events until `count` is reached or the signal ends it; resolves once every event is stored. Each
- * run has a source of its own (`generator-<run>`), because its ids start at 1 again. A refused event (stream full,
- * broker away) is published again until it is stored.
+ * Publishes random events until `count` is reached or the signal ends it; resolves once every event is stored, after
+ * the signal once each is stored or refused. Each run has a source of its own (`generator-<run>`), because its ids start
+ * at 1 again. A refused event (stream full, broker away) is published again until it is stored.
  */
 export async function generate(options: GenerateOptions): Promise<void> {
   const { publisher, log, signal, rate, count = Number.POSITIVE_INFINITY, client = "casino", type } = options;
@@ -34,43 +38,83 @@ export async function generate(options: GenerateOptions): Promise<void> {
   const source = `generator-${randomBytes(4).toString("hex")}`;
   log.info({ source, seed, client }, "generating");
 
-  const random = seededRandom(seed);
-  const events = randomEvents(random, () => new Date(), type);
-  const unanswered = new Set<Promise<void>>();
+  const outbox = new Outbox(publisher, log, signal);
+  const events = randomEvents(seededRandom(seed), () => new Date(), type);
   const started = performance.now();
   let sent = 0;
   while (sent < count && !signal.aborted) {
+    await outbox.below(mostUnstored);
     const due = rate === undefined ? 1 : Math.floor(((performance.now() - started) / 1000) * rate) - sent + 1;
-    for (let i = 0; i < Math.min(due, 500) && sent < count; i++, sent++) {
+    const end = Math.min(sent + Math.min(due, burst), count);
+    while (sent < end && !signal.aborted) {
       const event = events.next().value;
-      const message: Outgoing = {
+      sent++;
+      outbox.add({
         subject: rawSubject(client),
         payload: Buffer.from(JSON.stringify(event)),
-        headers: writeEnvelope({ client, source, traceparent: newTraceparent() }, sent + 1, rawStage),
-      };
-      const storing: Promise<void> = store(publisher, message, log, signal).finally(() =>
-        unanswered.delete(storing),
-      );
-      unanswered.add(storing);
+        headers: writeEnvelope({ client, source, traceparent: newTraceparent() }, sent, rawStage),
+      });
     }
     const gap =
       rate === undefined ? Math.random() * longestGapMs : started + (sent / rate) * 1000 - performance.now();
     if (sent < count) await sleep(Math.max(0, gap), undefined, { signal }).catch(() => undefined);
   }
-  await Promise.all(unanswered);
-  log.info({ source, events: sent, duplicates: publisher.stats.duplicates }, "generated");
+  await outbox.below(1);
+  log.info({ source, events: outbox.stored }, "generated");
 }
 
-async function store(publisher: Publisher, message: Outgoing, log: Log, signal: AbortSignal): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await publisher.publish(message);
-      return;
-    } catch (err) {
-      if (signal.aborted) return;
-      if (!(err instanceof PublishError) || err.isTooLarge) throw err;
-      if (attempt === 1) log.warn({ err, subject: message.subject }, "publishing failed, trying again");
-      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+/** Events on their way into the stream, each published until it is stored; after the signal only once more. */
+class Outbox {
+  readonly #publisher: Publisher;
+  readonly #log: Log;
+  readonly #signal: AbortSignal;
+  #unstored = 0;
+  #stored = 0;
+  #refused = false;
+  #wake: () => void = () => undefined;
+
+  constructor(publisher: Publisher, log: Log, signal: AbortSignal) {
+    this.#publisher = publisher;
+    this.#log = log;
+    this.#signal = signal;
+  }
+
+  /** How many events the stream has. */
+  get stored(): number {
+    return this.#stored;
+  }
+
+  /** Resolves as soon as fewer than `limit` events are on their way. */
+  async below(limit: number): Promise<void> {
+    while (this.#unstored >= limit)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+  }
+
+  add(message: Outgoing): void {
+    this.#unstored++;
+    void this.#store(message).then(() => {
+      this.#unstored--;
+      this.#wake();
+    });
+  }
+
+  async #store(message: Outgoing): Promise<void> {
+    for (;;) {
+      try {
+        await this.#publisher.publish(message);
+        this.#stored++;
+        if (this.#refused) this.#log.info("events are stored again");
+        this.#refused = false;
+        return;
+      } catch (err) {
+        if (this.#signal.aborted) return;
+        if (!(err instanceof PublishError) || err.isTooLarge) throw err;
+        if (!this.#refused) this.#log.warn({ err }, `events wait: ${err.message}`);
+        this.#refused = true;
+        await sleep(retryMs, undefined, { signal: this.#signal }).catch(() => undefined);
+      }
     }
   }
 }
