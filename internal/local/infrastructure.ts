@@ -75,7 +75,7 @@ async function ownNats(keeper: Keeper): Promise<Endpoint> {
 async function ownPostgres(keeper: Keeper): Promise<Endpoint> {
   const dir = keeper.folder.of("postgres");
   const { url, port, place } = await own("postgres", dir, 5432, "SIGINT", keeper, (options) =>
-    startPostgres({ ...options, durability: "durable" }),
+    startPostgres({ ...options, durability: "durable", ours: keeper.folder.path }),
   );
   const why = place === dir ? "" : `, because the user that Postgres runs as cannot enter ${dir}`;
   return { url, port, note: `data in ${place}${why}` };

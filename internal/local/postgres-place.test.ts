@@ -21,6 +21,14 @@ test("a folder that is closed itself is opened for passing through, not for read
   expect(statSync(dir).mode & 0o777).toBe(0o711);
 });
 
+test("so is a closed folder of ours around it", async () => {
+  const ours = tempFolder("place");
+  chmodSync(ours, 0o700);
+  const dir = join(ours, "postgres");
+  expect(await placeForPostgres(dir, nobody, ours)).toBe(dir);
+  expect(closedFolder(dir, nobody)).toBeUndefined();
+});
+
 test("below a folder that is closed the data goes elsewhere, and to the same place each time", async () => {
   const closed = tempFolder("place");
   chmodSync(closed, 0o700);
@@ -31,6 +39,8 @@ test("below a folder that is closed the data goes elsewhere, and to the same pla
     expect(closedFolder(place, nobody)).toBeUndefined();
     expect(statSync(closed).mode & 0o777).toBe(0o700);
     expect(readFileSync(join(place, "belongs-to"), "utf8")).toBe(`${dir}\n`);
+    expect(await placeForPostgres(dir, nobody)).toBe(place);
+    chmodSync(closed, 0o711);
     expect(await placeForPostgres(dir, nobody)).toBe(place);
     expect(knownElsewhere(dir)).toBe(place);
   } finally {

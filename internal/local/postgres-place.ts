@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { sharedFolder } from "./shared-folder.ts";
 import { closedFolder, type SystemUser } from "./system-user.ts";
 
@@ -15,22 +15,38 @@ export function knownElsewhere(dir: string): string | undefined {
 
 /**
  * The folder that is to hold Postgres' data: `dir`, made when missing, if the user that Postgres runs as can enter it.
- * When only `dir` itself is closed (as `mktemp -d` leaves it), it is opened for passing through. When a folder above is
- * closed (root's home), that is not ours to open: a folder elsewhere is made once, and `<dir>/elsewhere` names it.
+ * Where only `ours` (`dir`, or a folder of ours around it) is closed, as `mktemp -d` leaves it, it is opened for passing
+ * through. A closed folder above (root's home) is not ours to open: a folder elsewhere is made once, and
+ * `<dir>/elsewhere` names it.
  */
-export async function placeForPostgres(dir: string, user: SystemUser | undefined): Promise<string> {
+export async function placeForPostgres(
+  dir: string,
+  user: SystemUser | undefined,
+  ours: string = dir,
+): Promise<string> {
   const folder = resolve(dir);
   await mkdir(folder, { recursive: true });
   if (user === undefined) return folder;
 
-  if (closedFolder(folder, user) === folder) await chmod(folder, (await stat(folder)).mode | 0o011);
-  if (closedFolder(folder, user) === undefined) return folder;
-
+  // Before all else: a way that has been opened since must not lead away from the data.
   const known = knownElsewhere(folder);
   if (known !== undefined) return known;
+
+  let closed = closedFolder(folder, user);
+  for (let opened: string | undefined; isWithin(closed, ours) && closed !== opened; ) {
+    opened = closed;
+    await chmod(closed, (await stat(closed)).mode | 0o011);
+    closed = closedFolder(folder, user);
+  }
+  if (closed === undefined) return folder;
+
   const elsewhere = await mkdtemp(join(await sharedFolder(), "data-"));
   await chmod(elsewhere, 0o711);
   await writeFile(join(elsewhere, "belongs-to"), `${folder}\n`);
   await writeFile(join(folder, pointer), `${elsewhere}\n`);
   return elsewhere;
+}
+
+function isWithin(path: string | undefined, folder: string): path is string {
+  return path !== undefined && !relative(resolve(folder), path).startsWith("..");
 }

@@ -14,6 +14,8 @@ import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 export interface PostgresOptions extends ServerOptions {
   /** "fast" never waits for the disk: what is committed survives a crash of Postgres, but not one of the machine. */
   readonly durability: "durable" | "fast";
+  /** A folder of ours around `dir`, which may be opened for the user that Postgres runs as. Default: `dir` itself. */
+  readonly ours?: string | undefined;
 }
 
 export interface PostgresServer extends RunningServer {
@@ -28,7 +30,7 @@ export interface PostgresServer extends RunningServer {
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const user = unprivilegedUser();
   const binaries = await postgresBinaries(user);
-  const place = await placeForPostgres(options.dir, user);
+  const place = await placeForPostgres(options.dir, user, options.ours);
   const data = join(place, "data");
   const password = await superuserPassword(place);
   await removeStaleLock(data);

@@ -16,5 +16,6 @@ export const services: readonly ServiceSpec[] = [
   { name: "enricher", stage: 2, http: "own" },
   { name: "materializer", stage: 2, http: "front" },
   { name: "logger", stage: 2, http: "own", writesEvents: true },
+  { name: "archiver", stage: 2, http: "own" },
   { name: "generator", stage: 3, http: "none" },
 ];
