@@ -1,0 +1,64 @@
+import { afterAll } from "vitest";
+import { silent } from "../../test/harness/broker.ts";
+import { databaseForTest } from "../../test/harness/infrastructure.ts";
+import type { CasinoEvent } from "../casino/event.ts";
+import { connectPostgres, type Database } from "../postgres/connect.ts";
+import { migrate } from "../postgres/migrate.ts";
+import { insertRows } from "./insert.ts";
+import type { EventRow } from "./row.ts";
+
+/** A migrated database of its own; the connections are closed after the file's last test. */
+export async function archiveForTest(url?: string): Promise<Database> {
+  const db = connectPostgres(url ?? (await databaseForTest()), "test", silent);
+  afterAll(() => db.destroy());
+  await migrate(db);
+  return db;
+}
+
+export async function addClients(db: Database, ...ids: readonly string[]): Promise<void> {
+  await db
+    .insertInto("clients")
+    .values(ids.map((id) => ({ id, name: id })))
+    .execute();
+}
+
+export async function addTypes(db: Database, ...names: readonly string[]): Promise<void> {
+  await db
+    .insertInto("event_types")
+    .values(names.map((name) => ({ name })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** A final event, complete as the pipeline makes it. */
+export function finalBet(id: number, more: Partial<CasinoEvent> = {}): CasinoEvent {
+  return {
+    id,
+    player_id: 10,
+    game_id: 100,
+    type: "bet",
+    amount: 300,
+    currency: "USD",
+    has_won: false,
+    created_at: "2022-01-10T12:34:56.789Z",
+    amount_eur: 281,
+    description: `Bet #${id}.`,
+    ...more,
+  } as CasinoEvent; // a bet unless `more` says otherwise
+}
+
+/** Archives events as rows of one client and source, without a broker. */
+export async function archive(
+  db: Database,
+  events: readonly CasinoEvent[],
+  more: Partial<EventRow> = {},
+): Promise<number> {
+  const rows = events.map((event) => ({
+    client: "casino",
+    source: "test",
+    event,
+    storedAt: Date.now(),
+    ...more,
+  }));
+  return insertRows(db, rows, new AbortController().signal);
+}

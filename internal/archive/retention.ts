@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "kysely";
+import type { Log } from "../log.ts";
+import type { Database } from "../postgres/connect.ts";
+
+/** Rows of one delete: it holds their locks, and the connection, for some ten milliseconds. */
+const batchSize = 1_000;
+/** An arbitrary number, the same in every archiver: whoever holds its lock deletes. */
+const lockKey = 4_862_090_311;
+const longestGapMs = 60_000;
+const shortestGapMs = 1_000;
+
+export interface RetentionOptions {
+  /** How long an event is kept after CASINO_EVENTS stored it, in ms. */
+  readonly retentionMs: number;
+  readonly log: Log;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Deletes what has been kept for long enough, again and again until the signal, in batches with pauses in which others
+ * have the database for as long as the batch had it. Never rejects: what cannot be deleted now is deleted later.
+ */
+export async function keepFor(db: Database, { retentionMs, log, signal }: RetentionOptions): Promise<void> {
+  const gapMs = Math.min(longestGapMs, Math.max(shortestGapMs, retentionMs / 10));
+  while (!signal.aborted) {
+    let deleted = 0;
+    try {
+      for (let batch = batchSize; batch === batchSize && !signal.aborted; ) {
+        const started = performance.now();
+        batch = (await deleteOlderThan(db, retentionMs, batchSize, signal)) ?? 0;
+        deleted += batch;
+        await pause(performance.now() - started, signal);
+      }
+    } catch (err) {
+      if (!signal.aborted) log.warn({ err }, "old events cannot be deleted now");
+    }
+    if (deleted > 0) log.info({ deleted }, "deleted old events");
+    await pause(gapMs, signal);
+  }
+}
+
+/**
+ * Deletes at most `limit` events whose time in the archive is over, the oldest first. By the time at which the stream
+ * stored them, and the clock of Postgres: `created_at` is the producer's word, and may be any year.
+ * @returns how many; undefined when another archiver is at it
+ */
+export function deleteOlderThan(
+  db: Database,
+  retentionMs: number,
+  limit: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  return db.transaction().execute(async (trx) => {
+    const lock = sql<{ mine: boolean }>`select pg_try_advisory_xact_lock(${lockKey}::bigint) as mine`;
+    const { rows } = await lock.execute(trx, { signal });
+    if (rows[0]?.mine !== true) return undefined;
+    const { numAffectedRows } = await sql`
+      delete from events where ctid = any (array(
+        select ctid from events
+        where stored_at < now() - ${retentionMs}::float8 * interval '1 millisecond'
+        order by stored_at limit ${limit}))`.execute(trx, { signal });
+    return Number(numAffectedRows ?? 0);
+  });
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

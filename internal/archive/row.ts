@@ -1,0 +1,71 @@
+import type { DeadReason } from "../actor/dead-letter.ts";
+import { readEnvelope } from "../actor/envelope.ts";
+import type { AppliedRate } from "../actor/step.ts";
+import { type CustomTypes, decodeEnriched } from "../casino/decode.ts";
+import { type CasinoEvent, isMoney } from "../casino/event.ts";
+import { parseTimestamp } from "../casino/timestamp.ts";
+import type { Delivery } from "../jetstream/delivery.ts";
+
+/** What the table keeps of a final event. */
+export interface EventRow {
+  readonly client: string;
+  readonly source: string;
+  /** With its description, and as a bet or deposit with `amount_eur`. */
+  readonly event: CasinoEvent;
+  readonly rate?: AppliedRate;
+  /** When CASINO_EVENTS stored it, in ms since the epoch. */
+  readonly storedAt: number;
+}
+
+/** A row and the message it comes from. */
+export interface DeliveredRow extends EventRow {
+  readonly delivery: Delivery;
+}
+
+/** Why a message is no final event, or why Postgres does not take it: for its dead letter. */
+export interface Refusal {
+  readonly reason: DeadReason;
+  readonly because: string;
+}
+
+/** Reads a message of the final stage; never throws. */
+export function readRow(delivery: Delivery): DeliveredRow | Refusal {
+  const envelope = readEnvelope(delivery);
+  if ("reason" in envelope) return envelope;
+  const decoded = decodeEnriched(delivery.data, anyCustomType);
+  if (!decoded.ok) {
+    const because = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
+    return { reason: decoded.reason, because };
+  }
+  const { event } = decoded;
+  if (event.description === undefined) return unfinished("/description");
+  const { client, source } = envelope;
+  const row = { delivery, client, source, event, storedAt: delivery.storedAt };
+  if (!isMoney(event)) return row;
+  if (event.amount_eur === undefined) return unfinished("/amount_eur");
+  if (envelope.rate === undefined) return row;
+  const rate = readRate(envelope.rate);
+  return "reason" in rate ? rate : { ...row, rate };
+}
+
+// The pipeline has checked the data, perhaps against a schema that has changed since. Whether the type is registered,
+// the table's foreign key knows.
+const anyCustomType: CustomTypes = () => () => [];
+
+const rateForm = /^(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+function readRate(given: AppliedRate): AppliedRate | Refusal {
+  if (!rateForm.test(given.value)) return invalid("The header Casino-Rate is not a decimal number.");
+  const at = parseTimestamp(given.at);
+  return at === undefined
+    ? invalid("The header Casino-Rate-At is not an existing RFC 3339 date-time.")
+    : { value: given.value, at };
+}
+
+function unfinished(key: string): Refusal {
+  return invalid(`${key} is missing: the event is not a final one.`);
+}
+
+function invalid(because: string): Refusal {
+  return { reason: "invalid_event", because };
+}
