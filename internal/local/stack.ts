@@ -40,7 +40,7 @@ export class StackError extends Error {
 }
 
 /** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
-const patience: Readonly<Record<number, number>> = { 3: 1_500, 2: 4_500, 1: 500, [serverStage]: 2_500 };
+const patience: Readonly<Record<number, number>> = { 3: 2_200, 2: 3_800, 1: 400, [serverStage]: 2_200 };
 
 /** Everything that `npm run up` runs. One start, one stop; both may be under way at once. */
 export class Stack {
