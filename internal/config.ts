@@ -158,13 +158,17 @@ export const variables = {
     parse: bytes,
   }),
   DEAD_MAX_AGE: define({ doc: "how long CASINO_DEAD keeps dead letters", default: "30d", parse: duration }),
+  ARCHIVE_RETENTION: define({
+    doc: "how long Postgres keeps final events, from when CASINO_EVENTS stored them; unset = for ever",
+    parse: duration,
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;
 
 type Value<N extends VariableName> = ReturnType<(typeof variables)[N]["parse"]>;
 /** Variables without a default are `undefined` when unset. HTTP_PORT always has one: its service's. */
-type Optional = "NATS_CREDS" | "REDIS_URL" | "RATES_URL" | "RATES_API_KEY";
+type Optional = "NATS_CREDS" | "REDIS_URL" | "RATES_URL" | "RATES_API_KEY" | "ARCHIVE_RETENTION";
 
 /** The parsed variables a service asked for, by name. */
 export type Config<N extends VariableName = VariableName> = {
