@@ -1,0 +1,81 @@
+import { type RawBuilder, sql } from "kysely";
+import { describe, expect, test } from "vitest";
+import { writeCursor } from "./cursor.ts";
+import { addClients, archiveForTest } from "./database.fixture.ts";
+import { type EventFilter, eventsQuery } from "./find-events.ts";
+
+const db = await archiveForTest();
+await addClients(db, "other", "burst");
+const rows = 200_000;
+// Five players have a tenth of the events each, one has three; a client has thousands at one time.
+await sql`
+  insert into events (client_id, source, id, type, player_id, created_at, description, stored_at)
+  select case when g % 20 = 0 then 'burst' when g % 10 = 1 then 'other' else 'casino' end, 'source-' || g % 3, g,
+    (array['bet', 'deposit', 'game_start', 'game_stop'])[1 + g / 7 % 4],
+    case when g % 70000 = 2 then 999999 when g % 2 = 0 then g / 2 % 5 + 1 else g / 2 % 20000 + 100 end,
+    case when g % 20 = 0 then timestamptz '2024-01-01Z' else timestamptz '2024-01-01Z' + g * interval '1 ms' end,
+    'd', timestamptz '2024-01-02Z'
+  from generate_series(1, ${rows}::int) g`.execute(db);
+await sql`analyze events`.execute(db);
+
+interface Plan {
+  readonly "Node Type": string;
+  readonly "Actual Rows": number;
+  readonly "Actual Loops": number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly Plans?: readonly Plan[];
+}
+
+/** Runs the query: the kinds of its plan's nodes, and the most rows that one of them read. */
+async function run(query: RawBuilder<unknown>): Promise<{ kinds: readonly string[]; mostRead: number }> {
+  const explained = await sql<{ "QUERY PLAN": readonly [{ readonly Plan: Plan }] }>`
+    explain (analyze, format json) ${query}`.execute(db);
+  const nodes: Plan[] = [];
+  const walk = (plan: Plan) => {
+    nodes.push(plan);
+    for (const child of plan.Plans ?? []) walk(child);
+  };
+  for (const row of explained.rows) walk(row["QUERY PLAN"][0].Plan);
+  const read = nodes.map(
+    (node) => (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"],
+  );
+  return { kinds: nodes.map((node) => node["Node Type"]), mostRead: Math.max(...read) };
+}
+
+const from = "2024-01-01T00:01:00.000Z";
+const to = "2024-01-01T00:02:00.000Z";
+const cursor = writeCursor({ createdAt: Date.parse(from), source: "source-1", id: 60_000 });
+const burst = writeCursor({
+  createdAt: Date.parse("2024-01-01T00:00:00.000Z"),
+  source: "source-1",
+  id: 100_000,
+});
+const filters: readonly (readonly [string, Partial<EventFilter>])[] = [
+  ["a client", {}],
+  ["a span of time", { from, to }],
+  ["a type", { type: "deposit" }],
+  ["a type that has no events", { type: "nothing" }],
+  ["a player with many events", { playerId: 1 }],
+  ["a player with few events", { playerId: 999_999 }],
+  ["a player with none", { playerId: 123_456 }],
+  ["a type, a player and a span of time", { type: "bet", playerId: 2, from, to }],
+];
+
+describe(`of ${rows} events a page reads little more than it shows`, () => {
+  test.each([
+    ...filters,
+    ...filters.map(([what, filter]) => [`${what}, from a cursor`, { ...filter, cursor }] as const),
+    ["in the middle of thousands at one time", { client: "burst", cursor: burst }] as const,
+  ])("%s", async (_what, filter) => {
+    const { kinds, mostRead } = await run(eventsQuery({ client: "casino", limit: 100, ...filter }));
+    expect(kinds).not.toContain("Seq Scan");
+    // With type and player the index finds the player's events, and a quarter of them are of the type.
+    expect(mostRead).toBeLessThanOrEqual(101 * 6);
+  });
+
+  test("a query that no index serves would be noticed", async () => {
+    const { kinds, mostRead } = await run(sql`select * from events order by description limit 101`);
+    expect(kinds.join()).toContain("Seq Scan");
+    expect(mostRead).toBeGreaterThan(10_000);
+  });
+});
