@@ -45,10 +45,13 @@ export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
   return {
     client,
     source,
-    traceparent: traceparentForm.test(traceparent) ? traceparent : newTraceparent(),
+    traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
     ...(value === "" ? {} : { rate: { value, at: given.get("Casino-Rate-At") } }),
   };
 }
+
+/** Whether a text continues a trace: version 00 of W3C Trace Context, ids not all zeros. */
+export const isTraceparent = (text: string): boolean => traceparentForm.test(text);
 
 /** The headers of an event on its way to `stage`; the message id makes publishing it twice harmless. */
 export function writeEnvelope(envelope: Envelope, id: number, stage: string): OutgoingHeaders {

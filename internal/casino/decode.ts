@@ -20,6 +20,11 @@ export function decodeRaw(payload: Uint8Array, customTypes: CustomTypes = noCust
   return decode(payload, rawReaders, customTypes);
 }
 
+/** As `decodeRaw`, for a value that was parsed already: `invalid_json` is then for the parser to say. */
+export function decodeRawValue(value: unknown, customTypes: CustomTypes = noCustomTypes): Decoded {
+  return decodeValue(value, rawReaders, customTypes);
+}
+
 /**
  * Reads an event that at least one step has handled: nothing is filled in, and `amount_eur`, `player` and
  * `description` are kept.
@@ -42,6 +47,10 @@ function decode(payload: Uint8Array, readers: Readers, customTypes: CustomTypes)
     // The parser's own message quotes the payload, line breaks and all.
     return refuse("invalid_json", [fieldError("", "must be JSON in UTF-8")]);
   }
+  return decodeValue(value, readers, customTypes);
+}
+
+function decodeValue(value: unknown, readers: Readers, customTypes: CustomTypes): Decoded {
   if (!isJsonObject(value)) return refuse("invalid_event", [fieldError("", "must be object")]);
   const { type } = value;
   if (typeof type !== "string" || !isEventType(type)) {
