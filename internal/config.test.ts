@@ -37,6 +37,7 @@ test("an empty environment gives the defaults", () => {
     EVENTS_MAX_AGE: day,
     EVENTS_MAX_BYTES: 4 * GiB,
     QUEUE_MAX_BYTES: GiB,
+    RATE_LIMIT: 1000,
     DEAD_MAX_AGE: 30 * day,
   });
 });
@@ -73,6 +74,7 @@ const accepted: readonly (readonly [VariableName, string, unknown])[] = [
   ["QUEUE_MAX_BYTES", "4 GiB", 4 * GiB],
   ["QUEUE_MAX_BYTES", "2TiB", 2 ** 41],
   ["RATES_API_KEY", "any thing", "any thing"],
+  ["RATE_LIMIT", "5", 5],
 ];
 test.each(accepted)("%s=%s", (name, text, value) => {
   expect(read(name, text)).toEqual(value);
@@ -117,6 +119,7 @@ const refused: readonly (readonly [VariableName, string])[] = [
   ["STEPS", "player,player"],
   ["LOG_LEVEL", "INFO"],
   ["MATERIALIZER_REPLAY", "true"],
+  ["RATE_LIMIT", "0"],
   ["EVENTS_MAX_AGE", "24"],
   ["EVENTS_MAX_AGE", "0s"],
   ["EVENTS_MAX_AGE", "-1d"],

@@ -58,7 +58,7 @@ const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 const longestDuration = 36_500 * secondsPer.d * 1000;
 
 /** `90s`, `15m`, `24h`, `30d` (a space before the unit is allowed) to milliseconds. */
-function duration(value: string): number {
+export function duration(value: string): number {
   const match = /^(\d+) ?([smhd])$/.exec(value);
   const unit = (match?.[2] ?? "s") as keyof typeof secondsPer; // the pattern admits only these four
   const ms = Number(match?.[1]) * secondsPer[unit] * 1000;
@@ -116,7 +116,7 @@ export const variables = {
     show: withoutPassword,
   }),
   REDIS_URL: define({
-    doc: "Redis, for the lock around the rates API; unset = one machine only, no lock between processes",
+    doc: "Redis; unset = one machine only: no lock around the rates API, rate limits of each gateway for itself",
     parse: url(["redis:", "rediss:"]),
     show: withoutPassword,
   }),
@@ -156,6 +156,11 @@ export const variables = {
     doc: "most bytes in each work queue and in CASINO_DEAD",
     default: "1GiB",
     parse: bytes,
+  }),
+  RATE_LIMIT: define({
+    doc: "requests per second and API key",
+    default: "1000",
+    parse: integer(1, 1_000_000),
   }),
   DEAD_MAX_AGE: define({ doc: "how long CASINO_DEAD keeps dead letters", default: "30d", parse: duration }),
   ARCHIVE_RETENTION: define({
