@@ -1,4 +1,4 @@
-import { type FastifyInstance, fastify } from "fastify";
+import { type FastifyInstance, fastify, type RouteShorthandOptions } from "fastify";
 import type { Config } from "./config.ts";
 
 /** What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not. A throw counts as its message. */
@@ -17,8 +17,21 @@ export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>): Fasti
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
   });
-  app.get("/healthz", () => ({ status: "alive" }));
-  app.get("/readyz", async (_request, reply) => {
+  addHealthRoutes(app, checks);
+  return app;
+}
+
+/**
+ * Adds `/healthz` and `/readyz` to an app of another make.
+ * @param options of the two routes
+ */
+export function addHealthRoutes(
+  app: FastifyInstance,
+  checks: Readonly<Record<string, ReadyCheck>>,
+  { healthz = {}, readyz = {} }: { healthz?: RouteShorthandOptions; readyz?: RouteShorthandOptions } = {},
+): void {
+  app.get("/healthz", healthz, () => ({ status: "alive" }));
+  app.get("/readyz", readyz, async (_request, reply) => {
     const results = await Promise.all(
       Object.entries(checks).map(async ([name, check]) => [name, (await outcome(check)) ?? "ok"] as const),
     );
@@ -26,7 +39,6 @@ export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>): Fasti
     reply.code(ready ? 200 : 503);
     return { status: ready ? "ready" : "not ready", checks: Object.fromEntries(results) };
   });
-  return app;
 }
 
 /** Starts listening on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when that cannot be. */

@@ -1,0 +1,72 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Log } from "../log.ts";
+import { Problem, problemBody, sendProblem } from "./problem.ts";
+
+/** How long a connection stays open for the rest of a request that was answered before its end. */
+const lingerMs = 5_000;
+
+/**
+ * Answers everything that goes wrong with a problem document: errors of handlers and hooks, paths that no route has, and
+ * methods that a path does not have. To be registered before the routes.
+ */
+export function answerErrors(app: FastifyInstance, log: Log): void {
+  const routes: { readonly methods: readonly string[]; readonly path: RegExp }[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    const pattern = url
+      .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
+      .replace(/:\w+/g, "[^/]+")
+      .replace("*", ".*");
+    routes.push({ methods: [method].flat(), path: new RegExp(`^${pattern}/?$`) });
+  });
+
+  app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    const methods = routes.filter((route) => route.path.test(path)).flatMap((route) => route.methods);
+    const problem =
+      methods.length === 0
+        ? new Problem(404, "There is nothing at this path: /docs shows what there is.")
+        : new Problem(405, `This path has no ${request.method}, but ${[...new Set(methods)].join(", ")}.`, {
+            headers: { allow: [...new Set(methods)].join(", ") },
+          });
+    sendProblem(problem, request, reply, log);
+  });
+
+  // Who is answered early (too large, no key) may still be sending, and would miss the answer if the connection ended at
+  // once. Node reads on and throws away; this bounds for how long.
+  app.addHook("onResponse", async ({ raw }) => {
+    if (raw.complete || raw.socket.destroyed) return;
+    const { socket } = raw;
+    const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+    raw.once("close", () => clearTimeout(timer));
+  });
+}
+
+/** Fastify's own errors from before any route is found, such as a path that is not percent-encoded. */
+export function frameworkErrors(log: Log) {
+  return (err: Error, request: FastifyRequest, reply: FastifyReply): void =>
+    sendProblem(err, request, reply, log);
+}
+
+const clientErrors: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "The headers are larger than 16 KiB."],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "The chunk extensions are too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "The headers took too long."],
+};
+
+/** Answers what is no HTTP, or too slow or large to become a request, and ends the connection. */
+export function answerClientError(err: Error & { code?: string }, socket: Socket): void {
+  if (err.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, detail] = clientErrors[err.code ?? ""] ?? [400, "The request is not valid HTTP/1.1."];
+  const body = problemBody(new Problem(status, detail));
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+  setTimeout(() => socket.destroy(), 1_000).unref();
+}

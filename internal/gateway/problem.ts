@@ -1,0 +1,83 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Log } from "../log.ts";
+
+/** What a problem document may carry beside its standard members, and the headers that go with it. */
+export interface ProblemDetails {
+  readonly members?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** A request that is not answered as it was meant to be; thrown anywhere, answered as a problem document (RFC 9457). */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly status: number;
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** @param detail one or more sentences for whoever sent the request */
+  constructor(status: number, detail: string, { members = {}, headers = {}, cause }: ProblemDetails = {}) {
+    super(detail, { cause });
+    this.status = status;
+    this.members = members;
+    this.headers = headers;
+  }
+}
+
+const retryAfterSeconds = 2;
+
+/** Something the gateway needs is away or full; the same request may do better in a moment. */
+export function unavailable(detail: string, details: Omit<ProblemDetails, "headers"> = {}): Problem {
+  return new Problem(503, detail, { ...details, headers: { "retry-after": String(retryAfterSeconds) } });
+}
+
+// Fastify's own errors, by code. Their messages are not for whoever sends requests.
+const knownErrors: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  FST_ERR_BAD_URL: [400, "The path is not properly percent-encoded."],
+  FST_ERR_MAX_PARAM_LENGTH: [414, "A part of the path is too long."],
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, "The body is larger than 1 MiB."],
+  FST_ERR_CTP_EMPTY_JSON_BODY: [400, "The body is empty though its Content-Type is application/json."],
+  FST_ERR_CTP_INVALID_JSON_BODY: [400, "The body is not JSON in UTF-8."],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, "The body has another length than Content-Length says."],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "This route takes no body of that Content-Type."],
+  FST_UNDER_PRESSURE: [503, "The gateway has more to do than it can: try again in a moment."],
+};
+
+/** Whatever was thrown, as the problem that may be shown: nothing of an unexpected error is. */
+export function problemOf(err: unknown): Problem {
+  if (err instanceof Problem) return err;
+  const { code, statusCode } = (typeof err === "object" && err !== null ? err : {}) as {
+    code?: unknown;
+    statusCode?: unknown;
+  }; // both fields are checked below
+  const known = typeof code === "string" ? knownErrors[code] : undefined;
+  if (known !== undefined) return new Problem(known[0], known[1], { cause: err });
+  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500)
+    return new Problem(statusCode, "The request cannot be understood.", { cause: err });
+  return new Problem(500, "The gateway failed on this request; it was logged.", { cause: err });
+}
+
+/** The document itself. */
+export function problemBody({ status, message, members }: Problem): string {
+  return JSON.stringify({
+    type: "about:blank",
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    detail: message,
+    ...members,
+  });
+}
+
+/** Answers with a problem; an unexpected one goes to the log with its cause. */
+export function sendProblem(err: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
+  const problem = problemOf(err);
+  if (problem.status === 500)
+    log.error({ err, method: request.method, route: request.routeOptions.url }, "a request failed");
+  // As bytes, because Fastify adds a charset to text, which this media type does not have.
+  void reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type("application/problem+json")
+    .send(Buffer.from(problemBody(problem)));
+}
