@@ -1,4 +1,5 @@
 import { StepRun } from "../../internal/actor/run.ts";
+import { decoder } from "../../internal/enrichment/decoding.ts";
 import { pipeline, stations, stepNames } from "../../internal/enrichment/pipeline.ts";
 import { buildHealth, listen } from "../../internal/health.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
@@ -10,6 +11,7 @@ import { runService } from "../../internal/lifecycle.ts";
 import { postgresPlayers } from "../../internal/players/players.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
 import { rateVariables, sharedRates } from "../../internal/rates/shared.ts";
+import { Registry } from "../../internal/registry/registry.ts";
 
 await runService({
   name: "enricher",
@@ -41,6 +43,8 @@ await runService({
     onClose("NATS", () => disconnect(nc));
     const db = connectPostgres(config.DATABASE_URL, "enricher", log);
     onClose("Postgres", () => db.destroy());
+    const types = Registry.start(db, log);
+    onClose("event types", () => types.close());
     const rates = sharedRates(nc, config, log);
     onClose("rates", () => rates.close());
     const publisher = new Publisher(nc);
@@ -52,7 +56,14 @@ await runService({
       all
         .filter(({ step }) => config.STEPS.includes(step.name))
         .map(({ step, takesFrom }) =>
-          StepRun.start({ step, takesFrom, nc, publisher, log: log.child({ step: step.name }) }),
+          StepRun.start({
+            step,
+            takesFrom,
+            decode: decoder(takesFrom, types),
+            nc,
+            publisher,
+            log: log.child({ step: step.name }),
+          }),
         ),
     );
     onClose("steps", () => Promise.all(runs.map((run) => run.stop())));
@@ -61,6 +72,7 @@ await runService({
       nats: brokerAnswers(nc),
       postgres: postgresAnswers(db),
       rates: () => rates.problem(),
+      event_types: () => types.problem,
       ...Object.fromEntries(runs.map((run) => [run.name, () => run.problem])),
     });
     onClose("HTTP", () => health.close());

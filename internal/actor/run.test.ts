@@ -2,11 +2,12 @@ import { afterEach, describe, expect, test } from "vitest";
 import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { decodeRaw } from "../casino/decode.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { Unavailable } from "../unavailable.ts";
-import { StepRun } from "./run.ts";
+import { type RunOptions, StepRun } from "./run.ts";
 import { deadLetter, forward, later, type Outcome, type Step } from "./step.ts";
 
 const server = await natsForTest();
@@ -20,12 +21,16 @@ afterEach(async () => {
 });
 
 /** Runs a step on fresh streams. */
-async function start(enrich: Step["enrich"]): Promise<StepRun> {
+async function start(
+  enrich: Step["enrich"],
+  decode: RunOptions["decode"] = (payload) => decodeRaw(payload),
+): Promise<StepRun> {
   await ensureStreams(nc, ["raw", "tested"], defaultLimits);
   const step: Step = { name: "test", forwardsTo: "tested", enrich };
   const run = await StepRun.start({
     step,
     takesFrom: "raw",
+    decode,
     nc,
     publisher,
     log: silent,
@@ -201,6 +206,36 @@ describe("the actor loop", () => {
     const { forwarded } = await settled();
     expect(forwarded.map((message) => JSON.parse(message.text).id)).toEqual([21, 22, 20]);
     expect(attempts).toBe(3);
+  });
+
+  test("reads each event for its client, and keeps the order while some are looked up", async () => {
+    const asked: string[] = [];
+    await start(passOn, (payload, client) => {
+      asked.push(client);
+      const decoded = decodeRaw(payload);
+      return decoded.ok && decoded.event.id % 2 === 0 ? Promise.resolve(decoded) : decoded;
+    });
+    await Promise.all([1, 2, 3, 4].map((id) => send(raw(id), {}, `client-${id}`)));
+    const { forwarded } = await settled();
+    expect(forwarded.map(({ text }) => JSON.parse(text).id)).toEqual([1, 2, 3, 4]);
+    expect(asked).toEqual(["client-1", "client-2", "client-3", "client-4"]);
+  });
+
+  test("what cannot be read now comes again, others pass it; what cannot be read at all is set aside", async () => {
+    let away = true;
+    await start(passOn, async (payload) => {
+      const decoded = decodeRaw(payload);
+      if (decoded.ok && decoded.event.id === 1 && away) throw new Unavailable("the types are away");
+      return decoded;
+    });
+    await send(raw(1));
+    await send(raw(2));
+    await send("{}");
+    await waitFor(async () => (await count("CASINO_TESTED")) === 1 && (await count("CASINO_DEAD")) === 1);
+    expect(await count("CASINO_RAW")).toBe(1);
+    away = false;
+    const { forwarded } = await settled();
+    expect(forwarded.map(({ text }) => JSON.parse(text).id)).toEqual([2, 1]);
   });
 
   test("while something is away it holds its batch, raises no delivery count, and says so", async () => {

@@ -1,19 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
-import { type Decoded, decodeEnriched, decodeRaw } from "../casino/decode.ts";
+import type { Decoded } from "../casino/decode.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
 import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
 import { watchForStranded } from "../jetstream/stranded.ts";
-import { clientOf, rawStage, stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
+import { clientOf, stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
 import type { Durable } from "../jetstream/topology.ts";
 import type { Log } from "../log.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { backOff } from "./back-off.ts";
 import { type DeadReason, deadLetterOf } from "./dead-letter.ts";
 import { type Envelope, readEnvelope, writeEnvelope } from "./envelope.ts";
-import { type ClientEvent, deadLetter, type Forward, later, type Outcome, type Step } from "./step.ts";
+import {
+  type ClientEvent,
+  type DeadLetter,
+  deadLetter,
+  type Forward,
+  type Later,
+  later,
+  type Outcome,
+  type Step,
+} from "./step.ts";
 
 /** Events that wait for rates count as unsettled: enough of them that the others still pass during an outage. */
 const maxAckPending = 50_000;
@@ -31,6 +40,11 @@ export interface RunOptions {
   readonly step: Step;
   /** The stage whose messages it takes: what the step before it forwards to. */
   readonly takesFrom: string;
+  /**
+   * Reads an event of a client. A promise holds up the batch and is for what has to be looked up first; the event comes
+   * again later when it rejects with `Unavailable`.
+   */
+  readonly decode: (payload: Uint8Array, client: string) => Decoded | Promise<Decoded>;
   readonly nc: NatsConnection;
   readonly publisher: Publisher;
   readonly log: Log;
@@ -44,6 +58,8 @@ interface Work extends ClientEvent {
   readonly envelope: Envelope;
 }
 
+type Opened = Work | DeadLetter | Later;
+
 /**
  * The loop around a step: take a batch, decode and validate, let the step enrich, publish each event to the next stage,
  * and acknowledge each source once its own PubAck has arrived.
@@ -54,7 +70,6 @@ interface Work extends ClientEvent {
 export class StepRun {
   readonly #options: RunOptions;
   readonly #mailbox: Mailbox;
-  readonly #decode: (payload: Uint8Array) => Decoded;
   readonly #log: Log;
   /** Aborted at a stop: ends waits between attempts. */
   readonly #stopping = new AbortController();
@@ -68,7 +83,6 @@ export class StepRun {
     this.#options = options;
     this.#mailbox = mailbox;
     this.#log = options.log;
-    this.#decode = options.takesFrom === rawStage ? decodeRaw : decodeEnriched;
   }
 
   /** Opens the step's mailbox and starts the loop. @throws Error when the consumer cannot be created. */
@@ -111,28 +125,39 @@ export class StepRun {
 
   async #takeBatches(): Promise<void> {
     for (let batch = await this.#mailbox.take(); batch !== undefined; batch = await this.#mailbox.take()) {
-      const works = this.#open(batch);
+      const works = await this.#open(batch);
       if (works.length > 0) this.#settle(works, await this.#enrich(works));
     }
   }
 
-  /** Decodes a batch; what cannot be an event is set aside on the way. */
-  #open(batch: readonly Delivery[]): readonly Work[] {
+  /** Decodes a batch, in its order; what cannot be an event, or cannot be read now, is settled on the way. */
+  async #open(batch: readonly Delivery[]): Promise<readonly Work[]> {
+    const opened = await Promise.all(batch.map((delivery) => this.#read(delivery)));
     const works: Work[] = [];
-    for (const delivery of batch) {
-      const envelope = readEnvelope(delivery);
-      if ("reason" in envelope) {
-        this.#setAside(delivery, envelope.reason, envelope.because);
-        continue;
-      }
-      const decoded = this.#decode(delivery.data);
-      if (decoded.ok) works.push({ delivery, envelope, client: envelope.client, event: decoded.event });
-      else {
-        const sentence = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
-        this.#setAside(delivery, decoded.reason, sentence);
-      }
+    for (const [index, delivery] of batch.entries()) {
+      const result = opened[index];
+      if (result === undefined) continue;
+      if ("kind" in result) this.#turnAway(delivery, result);
+      else works.push(result);
     }
     return works;
+  }
+
+  #read(delivery: Delivery): Opened | Promise<Opened> {
+    const envelope = readEnvelope(delivery);
+    if ("reason" in envelope) return deadLetter(envelope.reason, envelope.because);
+    const { client } = envelope;
+    const open = (decoded: Decoded): Opened => {
+      if (decoded.ok) return { delivery, envelope, client, event: decoded.event };
+      const sentence = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
+      return deadLetter(decoded.reason, sentence);
+    };
+    const decoded = this.#options.decode(delivery.data, client);
+    if (!(decoded instanceof Promise)) return open(decoded);
+    return decoded.then(open, (err: unknown) => {
+      if (isUnavailable(err)) return later(err.message);
+      throw err;
+    });
   }
 
   /** The step's word on each event; undefined when the process stops before the step could say it. */
@@ -190,11 +215,15 @@ export class StepRun {
       const outcome = outcomes?.[index];
       if (outcome === undefined) this.#mailbox.nak(work.delivery);
       else if (outcome.kind === "forward") this.#forward(work, outcome);
-      else if (outcome.kind === "dead-letter") this.#setAside(work.delivery, outcome.reason, outcome.because);
-      else {
-        this.#log.debug({ because: outcome.because }, "later");
-        this.#mailbox.nak(work.delivery, backOff(work.delivery.deliveries));
-      }
+      else this.#turnAway(work.delivery, outcome);
+    }
+  }
+
+  #turnAway(delivery: Delivery, outcome: DeadLetter | Later): void {
+    if (outcome.kind === "dead-letter") this.#setAside(delivery, outcome.reason, outcome.because);
+    else {
+      this.#log.debug({ because: outcome.because }, "later");
+      this.#mailbox.nak(delivery, backOff(delivery.deliveries));
     }
   }
 
