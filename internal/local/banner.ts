@@ -1,4 +1,5 @@
 import { type Endpoint, type Infrastructure, shownUrl } from "./infrastructure.ts";
+import { curlLine } from "./sample-key.ts";
 
 export interface BannerFacts {
   readonly infrastructure: Infrastructure;
@@ -6,6 +7,8 @@ export interface BannerFacts {
   readonly port: number;
   /** The service that listens on `port`; undefined when none does. */
   readonly front: string | undefined;
+  /** A fresh API key for it, if it asks for keys. */
+  readonly key: string | undefined;
   /** The HTTP ports of the other services. */
   readonly ports: ReadonlyMap<string, number>;
   /** Services that do not answer yet, with what they lack. */
@@ -22,6 +25,7 @@ export function banner(facts: BannerFacts): string {
       ? "Croupier is up. Final events go to stdout; Ctrl-C stops everything."
       : "Croupier is up, but not all of it is ready yet. Ctrl-C stops everything.",
     "",
+    ...(facts.key === undefined ? [] : [`  ${curlLine(facts.port, facts.key)}`]),
     ...(facts.front === undefined ? [] : [`  curl http://127.0.0.1:${facts.port}/materialized`]),
     `  nats${server} sub 'casino.>'`,
     `  nats${server} req casino.materialized ''`,

@@ -6,6 +6,8 @@ export interface ServiceSpec {
   readonly stage: 1 | 2 | 3;
   /** "front": it listens on `--port` when no earlier one of these runs; "own": on any free port; "none": no HTTP. */
   readonly http: "front" | "own" | "none";
+  /** It asks for API keys: `up` has one made and shows how to use it. */
+  readonly asksForKeys?: true;
   /** Its stdout is what `up` writes to stdout; everybody else's goes to stderr. */
   readonly writesEvents?: true;
 }
@@ -14,6 +16,7 @@ export interface ServiceSpec {
 export const services: readonly ServiceSpec[] = [
   { name: "rates", stage: 1, http: "own" },
   { name: "enricher", stage: 2, http: "own" },
+  { name: "gateway", stage: 2, http: "front", asksForKeys: true },
   { name: "materializer", stage: 2, http: "front" },
   { name: "logger", stage: 2, http: "own", writesEvents: true },
   { name: "archiver", stage: 2, http: "own" },

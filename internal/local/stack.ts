@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { banner } from "./banner.ts";
+import { type BannerFacts, banner } from "./banner.ts";
 import type { Child } from "./child.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
 import { freePort, isFree } from "./free-port.ts";
@@ -9,13 +9,13 @@ import {
   type Endpoint,
   environmentOf,
   type Given,
-  type Infrastructure,
   serverStage,
   startInfrastructure,
 } from "./infrastructure.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
 import { type Outlet, relayLines } from "./outlet.ts";
 import { readiness } from "./readiness.ts";
+import { createSampleKey } from "./sample-key.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
 import type { ServiceSpec } from "./services.ts";
 import type { UpOptions } from "./up-options.ts";
@@ -88,7 +88,8 @@ export class Stack {
     const ports = await this.#ports(chosen, front);
     const rates = this.#rates(ports.get("rates"));
     const unready = await this.#startServices(chosen, ports, { ...env, RATES_URL: rates.url ?? "" });
-    this.#announce(infrastructure, rates, front, ports, unready);
+    const key = front?.asksForKeys && (await this.#sampleKey(env));
+    this.#announce({ infrastructure, rates, front: front?.name, key, ports, unready });
   }
 
   /** Stops everything, generator first and servers last, within 10 s; by force what takes longer. Never rejects. */
@@ -204,16 +205,21 @@ export class Stack {
     this.#kept.push({ stage: spec.stage, process });
   }
 
-  #announce(
-    infrastructure: Infrastructure,
-    rates: Endpoint,
-    front: ServiceSpec | undefined,
-    ports: ReadonlyMap<string, number>,
-    unready: ReadonlyMap<string, string>,
-  ): void {
+  /** Undefined when none could be made: everything else is of use without it. */
+  async #sampleKey(env: Readonly<Record<string, string>>): Promise<string | undefined> {
+    try {
+      const script = resolve(this.#settings.commands, "clients/main.ts");
+      return await createSampleKey(script, env, this.#stopping.signal);
+    } catch (error) {
+      this.#stopping.signal.throwIfAborted();
+      this.#say(`no API key could be made: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  }
+
+  #announce(facts: Omit<BannerFacts, "port" | "data">): void {
     const { port, data } = this.#settings.options;
-    const facts = { infrastructure, rates, port, front: front?.name, ports, unready, data: resolve(data) };
-    void this.#settings.messages.write(banner(facts));
+    void this.#settings.messages.write(banner({ ...facts, port, data: resolve(data) }));
   }
 
   async #stop(): Promise<void> {
