@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, totalmem } from "node:os";
+import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { jetstreamManager, RetentionPolicy } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "nats";
@@ -30,7 +30,7 @@ export interface Running {
 
 /** NATS with file storage and the project's nats.conf, a durable Postgres, the sample rates API; on free ports. */
 export async function openBench(): Promise<Bench> {
-  const dir = await mkdtemp(join(root, ".bench-"));
+  const dir = await mkdtemp(join(tmpdir(), "croupier-bench-"));
   const nats = await startNats({ dir: join(dir, "nats"), config: join(root, "nats.conf") });
   const postgres = await startPostgres({ dir: join(dir, "postgres"), durability: "durable" });
   const nc = await connect({ servers: nats.url });
@@ -80,6 +80,7 @@ export async function openBench(): Promise<Bench> {
       await nc.close();
       await Promise.all([nats.stop(), postgres.stop()]);
       await rm(dir, { recursive: true, force: true });
+      await rm(postgres.place, { recursive: true, force: true });
     },
   };
 }

@@ -16,14 +16,19 @@ export interface Rates {
   current(signal: AbortSignal): Promise<RateSheet>;
 }
 
+/** How long a batch waits for rates before its events that need one are put off. */
+const patienceMs = 3_000;
+
 /** Adds `amount_eur` to bets and deposits. While rates are away only the events that need one wait. */
 export function currency(rates: Rates): Step {
   return {
     name: "currency",
     forwardsTo: "priced",
     async enrich(batch, { signal }) {
+      // Not for long: the events of the batch that need no rate wait with it.
+      const patience = () => AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
       const sheet = batch.some(needsRate)
-        ? await rates.current(signal).catch(asProblem)
+        ? await rates.current(patience()).catch(asProblem)
         : "no rate is needed";
       return batch.map((item) => price(item, sheet));
     },

@@ -95,6 +95,22 @@ describe("a mailbox", () => {
     expect((await info(durable)).num_ack_pending).toBeLessThanOrEqual(200);
   });
 
+  test("stops asking while it holds many bytes, and takes large messages all the same", async () => {
+    const durable = await queue(0);
+    const payload = Buffer.alloc(900_000);
+    for (let i = 0; i < 40; i++)
+      await publisher.publish({ subject: `${durable.stream}.x`, payload, headers: new OutgoingHeaders() });
+    const mailbox = await mailboxOf(durable, { capacityBytes: 2_000_000 });
+    let taken = 0;
+    while (taken < 40) {
+      const batch = await take(mailbox, 1);
+      taken += batch.length;
+      // Two requests of 4 MiB each may be on their way when the bound is met, and acknowledgements too.
+      expect((await info(durable)).num_ack_pending).toBeLessThanOrEqual(20);
+      for (const delivery of batch) mailbox.ack(delivery);
+    }
+  });
+
   test("keeps what is held from being delivered again, however long it is held", async () => {
     const durable = await queue(1, { ackWaitMs: 300 });
     const mailbox = await mailboxOf(durable);

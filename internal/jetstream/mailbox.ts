@@ -9,8 +9,10 @@ export interface MailboxOptions {
   readonly log: Log;
   /** Most deliveries in one batch. */
   readonly batch?: number;
-  /** Most deliveries held at once: taken or waiting to be taken, and not yet settled. Bounds this process's memory. */
+  /** Most deliveries held at once: taken or waiting to be taken, and not yet settled. */
   readonly capacity?: number;
+  /** No more is asked for while this many bytes are held. Bounds this process's memory. */
+  readonly capacityBytes?: number;
 }
 
 /**
@@ -30,12 +32,16 @@ export class Mailbox {
   #waiting: Delivery[] = [];
   /** Held deliveries and when each was last renewed. */
   readonly #held = new Map<Delivery, number>();
+  #heldBytes = 0;
   #wakeTaker: (() => void) | undefined;
   #wakeSettled: (() => void) | undefined;
   #stopped = false;
   #refusal: string | undefined;
 
-  private constructor(nc: NatsConnection, { durable, log, batch = 256, capacity = 1024 }: MailboxOptions) {
+  private constructor(
+    nc: NatsConnection,
+    { durable, log, batch = 256, capacity = 1024, capacityBytes = 32 * 1024 * 1024 }: MailboxOptions,
+  ) {
     this.#batch = batch;
     this.#capacity = capacity;
     this.#log = log;
@@ -45,7 +51,7 @@ export class Mailbox {
       stream: durable.stream,
       consumer: durable.name,
       batch,
-      room: () => this.#capacity - this.#held.size,
+      room: () => (this.#heldBytes < capacityBytes ? this.#capacity - this.#held.size : 0),
       onDelivery: (delivery) => this.#onDelivery(delivery),
       onRefused: (code, description) => void this.#onRefused(code, description),
     });
@@ -120,6 +126,7 @@ export class Mailbox {
   #onDelivery(delivery: Delivery): void {
     this.#refusal = undefined;
     this.#held.set(delivery, performance.now());
+    this.#heldBytes += delivery.data.length;
     this.#waiting.push(delivery);
     this.#wakeTaker?.();
     this.#wakeTaker = undefined;
@@ -127,6 +134,7 @@ export class Mailbox {
 
   #release(delivery: Delivery): void {
     if (!this.#held.delete(delivery)) return;
+    this.#heldBytes -= delivery.data.length;
     if (!this.#stopped) this.#puller.wake();
     else if (this.#held.size === 0) this.#wakeSettled?.();
   }

@@ -5,6 +5,11 @@ import { Delivery } from "./delivery.ts";
 const expiresMs = 5_000;
 /** A request without any answer this long after it expired was lost (server restarted, leader moved). */
 const lostAfterMs = expiresMs + 2_000;
+/**
+ * Most bytes per request, far above the largest message. All requests on one connection must stay below what the server
+ * buffers for a client (64 MiB) before it takes it for a slow consumer and cuts it off.
+ */
+const maxRequestBytes = 4 * 1024 * 1024;
 /** Pause after the server refused a request: consumer missing, leader moving, too many waiting. */
 const refusedPauseMs = 500;
 
@@ -81,9 +86,13 @@ class Lane {
     this.due = batch;
     this.#sentAt = performance.now();
     this.#request++;
-    this.#nc.publish(this.#subject, JSON.stringify({ batch, expires: nanos(expiresMs) }), {
-      reply: `${this.#inbox}.${this.#request}`,
-    });
+    this.#nc.publish(
+      this.#subject,
+      JSON.stringify({ batch, max_bytes: maxRequestBytes, expires: nanos(expiresMs) }),
+      {
+        reply: `${this.#inbox}.${this.#request}`,
+      },
+    );
   }
 
   async drain(): Promise<void> {
@@ -99,17 +108,19 @@ class Lane {
       if (this.due === 0) this.wake();
       return;
     }
-    if (msg.subject !== `${this.#inbox}.${this.#request}`) return; // about a request given up as lost
+    // About a request given up as lost, or one that is complete: newer servers say so once more.
+    if (msg.subject !== `${this.#inbox}.${this.#request}` || this.due === 0) return;
     const code = msg.headers?.code ?? 0;
     if (code === 100) return;
     this.due = 0;
-    // 404 and 408 end a request in the ordinary way: no more messages within its time.
-    if (code === 404 || code === 408) {
+    const description = msg.headers?.description ?? "";
+    // The ordinary ends of a request: no more messages within its time, or within its bytes.
+    if (code === 404 || code === 408 || (code === 409 && /max_?bytes/i.test(description))) {
       this.wake();
       return;
     }
     this.#pausedUntil = performance.now() + refusedPauseMs;
-    this.#options.onRefused?.(code, msg.headers?.description ?? "");
+    this.#options.onRefused?.(code, description);
   }
 
   #tick(): void {
