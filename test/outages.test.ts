@@ -1,0 +1,122 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { Publisher } from "../internal/jetstream/publisher.ts";
+import { OutgoingHeaders } from "../internal/jetstream/wire-headers.ts";
+import { connectForTest } from "./harness/broker.ts";
+import { natsForTest, postgresForTest, redisServerForTest } from "./harness/infrastructure.ts";
+import { runForTest, serviceForTest } from "./harness/service.ts";
+import { waitFor } from "./harness/wait-for.ts";
+
+let ratesAre: "there" | "failing" | "nonsense" = "there";
+const rates = createServer((_request, response) => {
+  response.statusCode = ratesAre === "failing" ? 500 : 200;
+  response.end(
+    ratesAre === "nonsense"
+      ? '{"base":"USD","rates":{"EUR":0.9}}'
+      : '{"base":"EUR","rates":{"USD":"1.0684"}}',
+  );
+});
+await new Promise<void>((resolve) => rates.listen(0, "127.0.0.1", resolve));
+afterAll(() => rates.close());
+
+const [nats, postgres, redis] = await Promise.all([natsForTest(), postgresForTest(), redisServerForTest()]);
+const { nc, jsm } = await connectForTest(nats);
+const env = {
+  NATS_URL: nats.url,
+  DATABASE_URL: postgres.url,
+  REDIS_URL: redis.url,
+  RATES_URL: `http://127.0.0.1:${(rates.address() as AddressInfo).port}/`, // an address, as it listens on a port
+};
+await runForTest("migrate", [], env);
+const publisher = new Publisher(nc);
+
+const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+let id = 0;
+async function bets(currency: string, many = 10): Promise<void> {
+  await Promise.all(
+    Array.from({ length: many }, () => {
+      const event = {
+        id: ++id,
+        type: "bet",
+        player_id: 10,
+        game_id: 100,
+        amount: 500,
+        currency,
+        created_at: "2022-01-10T12:34:56Z",
+      };
+      return publisher.publish({
+        subject: "casino.event.raw.casino",
+        payload: Buffer.from(JSON.stringify(event)),
+        headers: new OutgoingHeaders().add("Nats-Msg-Id", `outage:${id}`),
+      });
+    }),
+  );
+}
+
+const readiness = async (url: string): Promise<Record<string, string>> =>
+  ((await (await fetch(`${url}/readyz`)).json()) as { checks: Record<string, string> }).checks; // our own answer
+
+/** A fresh start: no rates remembered, nothing in the streams. */
+async function enricher() {
+  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
+  return serviceForTest("enricher", env);
+}
+
+const services: { stop: () => Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(services.splice(0).map((service) => service.stop()));
+  ratesAre = "there";
+});
+
+describe("an outage sets nothing aside, and events flow when it is over", () => {
+  test.each(["failing", "nonsense"] as const)(
+    "rates that are %s: events that need none still flow",
+    async (how) => {
+      ratesAre = how;
+      const service = await enricher();
+      services.push(service);
+      await bets("USD");
+      await bets("EUR");
+      await waitFor(async () => (await count("CASINO_EVENTS")) === 10);
+      await waitFor(async () => (await readiness(service.url)).rates !== "ok");
+      expect(await count("CASINO_RAW")).toBe(10);
+      ratesAre = "there";
+      await waitFor(async () => (await count("CASINO_EVENTS")) === 20, { timeout: 40_000 });
+      expect(await count("CASINO_DEAD")).toBe(0);
+    },
+  );
+
+  test("Postgres killed and started again", async () => {
+    const service = await enricher();
+    services.push(service);
+    await bets("EUR");
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 10);
+    await postgres.kill();
+    await bets("EUR");
+    await waitFor(async () => (await readiness(service.url)).player !== "ok");
+    expect(await count("CASINO_EVENTS")).toBe(10);
+    await postgres.start();
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 20, { timeout: 30_000 });
+    expect((await jsm.consumers.info("CASINO_PRICED", "player")).num_redelivered).toBe(0);
+    expect(await count("CASINO_DEAD")).toBe(0);
+  });
+
+  test("Redis killed: rates are fetched without the lock", async () => {
+    await redis.kill();
+    services.push(await enricher());
+    await bets("USD");
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 10);
+    await redis.start();
+  });
+
+  test("NATS killed and started again under a running enricher", async () => {
+    services.push(await enricher());
+    await bets("USD");
+    await nats.kill();
+    await nats.start();
+    await bets("USD");
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 20, { timeout: 50_000 });
+    expect(await count("CASINO_DEAD")).toBe(0);
+  });
+});
