@@ -25,7 +25,7 @@ export interface Service<N extends VariableName, F extends Flags> {
   readonly port?: number;
   /** Rules that span several variables. */
   readonly check?: Check<N | "LOG_LEVEL">;
-  /** Builds and runs. Resolves to "done" when the service's work is finished (a command), else it goes on until a signal. */
+  /** Builds and runs; throws a ConfigError for what only now turns out wrong (exit 78). Resolves to "done" when the service's work is finished (a command), else it goes on until a signal. */
   readonly start: (run: Run<N, F>) => Promise<"done" | "running">;
 }
 
@@ -113,6 +113,10 @@ export async function runService<N extends VariableName, const F extends Flags =
   } catch (err) {
     // A stop cuts the I/O of a start; what the start then says about it is of no interest.
     if (stop.signal.aborted) return;
+    if (err instanceof ConfigError) {
+      complain(service.name, err.problems);
+      return await end(exitCode.config);
+    }
     log.fatal({ err }, err instanceof Error ? err.message : String(err));
     await end(exitCode.failed);
   }
@@ -146,12 +150,14 @@ function configure<N extends VariableName, F extends Flags>(
     problems.push(...err.problems);
   }
   if (config === undefined || problems.length > 0) {
-    process.stderr.write(
-      `${service.name}: the configuration is wrong:\n${problems.map((p) => `  ${p}\n`).join("")}`,
-    );
+    complain(service.name, problems);
     process.exit(exitCode.config);
   }
   return { config, flags: flags as FlagValues<F> }; // each value comes from its own flag's parse
+}
+
+function complain(name: string, problems: readonly string[]): void {
+  process.stderr.write(`${name}: the configuration is wrong:\n${problems.map((p) => `  ${p}\n`).join("")}`);
 }
 
 /** The text of each known flag that is given, the last one where it is given twice, and what else is wrong, all of it. */

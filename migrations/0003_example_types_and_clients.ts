@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 
+// What `examples` there are the generator picks from.
 const draft = "https://json-schema.org/draft/2020-12/schema";
 
 const schemas = {
@@ -8,9 +9,14 @@ const schemas = {
     type: "object",
     properties: {
       transaction_id: { type: "string", pattern: "^[A-Za-z0-9_-]{1,64}$" },
-      player_id: { type: "integer", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
-      amount: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-      currency: { type: "string", pattern: "^[A-Z]{3}$" },
+      player_id: {
+        type: "integer",
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        examples: [10, 11, 12, 13, 14, 15],
+      },
+      amount: { type: "integer", minimum: 0, maximum: 100_000_000 },
+      currency: { type: "string", pattern: "^[A-Z]{3}$", examples: ["EUR", "USD", "GBP", "BTC"] },
       method: { enum: ["card", "bank_transfer", "wallet", "crypto"] },
     },
     required: ["transaction_id", "amount", "currency", "method"],
@@ -20,11 +26,16 @@ const schemas = {
     $schema: draft,
     type: "object",
     properties: {
-      app: { type: "string", pattern: "^[a-z0-9-]{1,40}$" },
+      app: { type: "string", pattern: "^[a-z0-9-]{1,40}$", examples: ["lobby", "wallet", "game-server"] },
       level: { enum: ["debug", "info", "warning", "error"] },
-      message: { type: "string", minLength: 1, maxLength: 1000 },
-      host: { type: "string", maxLength: 253 },
-      duration_ms: { type: "number", minimum: 0 },
+      message: {
+        type: "string",
+        minLength: 1,
+        maxLength: 1000,
+        examples: ["started", "stopped", "request served", "queue is long", "connection lost"],
+      },
+      host: { type: "string", maxLength: 253, examples: ["node-1", "node-2"] },
+      duration_ms: { type: "number", minimum: 0, maximum: 60_000 },
     },
     required: ["app", "level", "message"],
     additionalProperties: false,

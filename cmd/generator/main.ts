@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isCasinoType } from "../../internal/casino/event.ts";
+import { customEvents } from "../../internal/generator/custom.ts";
+import { type MakeEvents, randomEvents } from "../../internal/generator/events.ts";
 import { generatorFlags } from "../../internal/generator/flags.ts";
 import { generate } from "../../internal/generator/generate.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
@@ -6,22 +9,38 @@ import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { rawStage } from "../../internal/jetstream/subjects.ts";
 import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
 import { runService } from "../../internal/lifecycle.ts";
+import type { Log } from "../../internal/log.ts";
+import { connectPostgres } from "../../internal/postgres/connect.ts";
 
 /** How long the answers for what was published may take once it is to stop. */
 const farewellMs = 2_000;
 
+/** What to make. Only types that are not built in are looked up, so the others need no Postgres. */
+async function eventsOf(
+  type: string | undefined,
+  client: string,
+  databaseUrl: string,
+  log: Log,
+): Promise<MakeEvents> {
+  if (type === undefined) return randomEvents;
+  if (isCasinoType(type)) return (random, now) => randomEvents(random, now, type);
+  await using db = connectPostgres(databaseUrl, "generator", log, { max: 1 });
+  return await customEvents(db, client, type);
+}
+
 await runService({
   name: "generator",
-  summary: "publishes random casino events.",
-  variables: ["NATS_URL", "NATS_CREDS", ...streamVariables],
+  summary: "publishes random events.",
+  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", ...streamVariables],
   flags: generatorFlags,
   async start({ config, flags, log, stopping, onClose }) {
+    const events = await eventsOf(flags.type, flags.client ?? "casino", config.DATABASE_URL, log);
     const nc = await connectNats("generator", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
     await ensureStreams(nc, [rawStage], config);
     const publisher = new Publisher(nc);
     onClose("publisher", () => publisher.close());
-    const generating = generate({ publisher, log, signal: stopping, ...flags });
+    const generating = generate({ publisher, log, signal: stopping, ...flags, events });
     onClose("events on their way", () => Promise.race([generating, sleep(farewellMs)]));
     await generating;
     return "done";

@@ -7,6 +7,13 @@ const winShare = 0.05;
 const maxAmount = (currency: string): number => (currency === "BTC" ? 5_000_000 : 100_000);
 
 /**
+ * Makes events without end, ids from 1.
+ * @param random numbers in [0, 1); a seeded one makes the same events again, but for `now`
+ * @param now gives `created_at`
+ */
+export type MakeEvents = (random: () => number, now: () => Date) => Generator<Record<string, unknown>, never>;
+
+/**
  * Random events of a casino, without end: players 10 to 19 (of whom 10 to 14 are known), games 100 to 109, ids from 1.
  * Each has the keys of its type; zero amounts and lost bets leave theirs out, as producers do.
  * @param random numbers in [0, 1); a seeded one makes the same events again, but for `now`

@@ -11,6 +11,7 @@ const accepted: readonly (readonly [keyof typeof generatorFlags, string, unknown
   ["seed", "4294967295", 2 ** 32 - 1],
   ["client", "lucky-7", "lucky-7"],
   ["type", "deposit", "deposit"],
+  ["type", "transaction_approved", "transaction_approved"],
 ];
 test.each(accepted)("--%s %s", (flag, text, value) => {
   expect(generatorFlags[flag].parse(text)).toBe(value);
@@ -30,7 +31,7 @@ const refused: readonly (readonly [keyof typeof generatorFlags, string])[] = [
   ["client", "Lucky"],
   ["client", "a.b"],
   ["client", "x".repeat(41)],
-  ["type", "jackpot"],
+  ["type", "Jackpot!"],
 ];
 describe('is refused, in words that complete "--flag must …"', () => {
   test.each(refused)("--%s %s", (flag, text) => {

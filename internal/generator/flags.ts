@@ -1,4 +1,4 @@
-import { type CasinoType, casinoTypes, isClient } from "../casino/event.ts";
+import { casinoTypes, isClient, isEventType } from "../casino/event.ts";
 
 function integer(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -30,11 +30,11 @@ export const generatorFlags = {
     },
   },
   type: {
-    doc: `only this type: ${casinoTypes.join(", ")}`,
-    parse: (text: string): CasinoType => {
-      const type = casinoTypes.find((name) => name === text);
-      if (type === undefined) throw new Error(`be one of ${casinoTypes.join(", ")}`);
-      return type;
+    doc: `only this type: ${casinoTypes.join(", ")}, or a registered one (looked up in Postgres)`,
+    parse: (text: string): string => {
+      if (!isEventType(text))
+        throw new Error(`be one of ${casinoTypes.join(", ")} or registered, of the form [a-z0-9_-]{1,40}`);
+      return text;
     },
   },
 } as const;

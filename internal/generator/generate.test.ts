@@ -5,6 +5,7 @@ import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
+import { type MakeEvents, randomEvents } from "./events.ts";
 import { type GenerateOptions, generate } from "./generate.ts";
 
 const nats = await natsForTest();
@@ -40,6 +41,8 @@ beforeEach(async () => {
   await ensureStreams(nc, ["raw"], defaultLimits);
 });
 
+const bets: MakeEvents = (random, now) => randomEvents(random, now, "bet");
+
 /** One run in this process. */
 function run(options: Partial<GenerateOptions>): Promise<void> {
   return generate({ publisher: new Publisher(nc), log: silent, signal: never, ...options });
@@ -67,8 +70,8 @@ test("exactly as many events as asked for, in order, each a message that can be 
 });
 
 test("two runs with one seed send the same events, as two sources, and all are stored", async () => {
-  await run({ count: 20, rate: 1e6, seed: 7, type: "bet" });
-  await run({ count: 20, rate: 1e6, seed: 7, type: "bet" });
+  await run({ count: 20, rate: 1e6, seed: 7, events: bets });
+  await run({ count: 20, rate: 1e6, seed: 7, events: bets });
   const messages = (await stored()).map(({ event: { created_at, ...event } }) => event);
   expect(messages).toHaveLength(40);
   expect(messages.slice(20)).toEqual(messages.slice(0, 20));

@@ -1,11 +1,10 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newTraceparent, writeEnvelope } from "../actor/envelope.ts";
-import type { CasinoType } from "../casino/event.ts";
 import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
 import { rawStage, rawSubject } from "../jetstream/subjects.ts";
 import type { Log } from "../log.ts";
-import { randomEvents } from "./events.ts";
+import { type MakeEvents, randomEvents } from "./events.ts";
 import { seededRandom } from "./random.ts";
 
 export interface GenerateOptions {
@@ -17,7 +16,8 @@ export interface GenerateOptions {
   readonly count?: number;
   readonly seed?: number;
   readonly client?: string;
-  readonly type?: CasinoType;
+  /** Default: casino events of all types. */
+  readonly events?: MakeEvents;
 }
 
 const longestGapMs = 100;
@@ -33,13 +33,14 @@ const burst = 500;
  * at 1 again. A refused event (stream full, broker away) is published again until it is stored.
  */
 export async function generate(options: GenerateOptions): Promise<void> {
-  const { publisher, log, signal, rate, count = Number.POSITIVE_INFINITY, client = "casino", type } = options;
+  const { publisher, log, signal, rate, count = Number.POSITIVE_INFINITY, client = "casino" } = options;
   const seed = options.seed ?? randomInt(2 ** 32);
   const source = `generator-${randomBytes(4).toString("hex")}`;
   log.info({ source, seed, client }, "generating");
 
   const outbox = new Outbox(publisher, log, signal);
-  const events = randomEvents(seededRandom(seed), () => new Date(), type);
+  const { events: makeEvents = randomEvents } = options;
+  const events = makeEvents(seededRandom(seed), () => new Date());
   const started = performance.now();
   let sent = 0;
   while (sent < count && !signal.aborted) {

@@ -1,0 +1,49 @@
+import { generateSync, type JsonSchema } from "json-schema-faker";
+import { casinoTypes } from "../casino/event.ts";
+import { ConfigError } from "../config.ts";
+import type { Database } from "../postgres/connect.ts";
+import { compileDataCheck } from "../registry/data-check.ts";
+import { listTypes } from "../registry/event-types.ts";
+import type { MakeEvents } from "./events.ts";
+
+/**
+ * Random events of a type that is registered for this client or for all, by its schema as it is now.
+ * @throws ConfigError when there is no such type, or no data can be made up for its schema; Unavailable
+ */
+export async function customEvents(db: Database, client: string, type: string): Promise<MakeEvents> {
+  const types = (await listTypes(db)).filter((one) => one.client === undefined || one.client === client);
+  // A client's own comes after the one for all.
+  const found = types.findLast((one) => one.type === type);
+  if (found === undefined) {
+    const names = [...new Set([...casinoTypes, ...types.map((one) => one.type)])].join(", ");
+    throw new ConfigError([
+      `--type must be registered for client ${client}, which has ${names}, not "${type}": npm run event-types.`,
+    ]);
+  }
+  const data = randomData(type, found.schema);
+  data(() => 0.5);
+  return function* (random, now) {
+    for (let id = 1; ; id++) yield { id, type, created_at: now().toISOString(), data: data(random) };
+  };
+}
+
+const mostAttempts = 100;
+
+/** Makes up data that satisfies a schema: the same from the same random numbers. */
+function randomData(type: string, schema: unknown): (random: () => number) => unknown {
+  const check = compileDataCheck(schema);
+  return (random) => {
+    let because = "";
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+      const seed = Math.floor(random() * 2 ** 32) + attempt;
+      // A schema that compiles is an object, which is all that this type says.
+      const data = generateSync(schema as JsonSchema, { seed, useExamplesValue: true });
+      const [error] = check(data);
+      if (error === undefined) return data;
+      because = `/data${error.path} ${error.message}`;
+    }
+    throw new ConfigError([
+      `--type must have a schema that random data can satisfy, which that of ${type} is not (${because}).`,
+    ]);
+  };
+}
