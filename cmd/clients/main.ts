@@ -21,8 +21,11 @@ try {
   if (err instanceof UsageError || err instanceof ConfigError) {
     process.stderr.write(`clients: ${err.message}\n--help shows the commands.\n`);
     process.exitCode = 78;
-  } else if (err instanceof CommandError || (isUnavailable(away) && away instanceof Error)) {
-    process.stderr.write(`clients: ${err instanceof CommandError ? err.message : String(away)}\n`);
+  } else if (err instanceof CommandError) {
+    process.stderr.write(`clients: ${err.message}\n`);
+    process.exitCode = 1;
+  } else if (isUnavailable(away)) {
+    process.stderr.write(`clients: ${away.message}\n`);
     process.exitCode = 1;
   } else throw err;
 }

@@ -41,12 +41,20 @@ interface Entry {
   freshUntil: number;
 }
 
-/** How long an answer holds: this soon a revoked key is refused, and a new one accepted. */
-const knownMs = 3_000;
-const unknownMs = 1_000;
-/** While Postgres is away, how often it is asked again, and how long any request waits for it. */
-const retryMs = 1_000;
-const patienceMs = 1_000;
+/** Times in ms. */
+export interface KeyRingTimes {
+  /** How long a key that was found is taken for granted: this soon a revoked one is refused. */
+  readonly knownMs: number;
+  /** The same for one that was not found: this soon a new one is accepted. */
+  readonly unknownMs: number;
+  /** While Postgres is away, how often it is asked again for a key. */
+  readonly retryMs: number;
+  /** How long any request waits for Postgres. */
+  readonly patienceMs: number;
+}
+
+const usualTimes: KeyRingTimes = { knownMs: 3_000, unknownMs: 1_000, retryMs: 1_000, patienceMs: 1_000 };
+
 /** Keys kept in memory; whoever tries out keys must not fill it. */
 const mostKeys = 10_000;
 
@@ -56,12 +64,14 @@ const mostKeys = 10_000;
  */
 export class KeyRing {
   readonly #find: FindKey;
+  readonly #times: KeyRingTimes;
   readonly #entries = new Map<string, Entry>();
   readonly #loading = new Map<string, Promise<KnownKey | undefined>>();
   #away = false;
 
-  constructor(find: FindKey) {
+  constructor(find: FindKey, times: Partial<KeyRingTimes> = {}) {
     this.#find = find;
+    this.#times = { ...usualTimes, ...times };
   }
 
   /**
@@ -78,7 +88,7 @@ export class KeyRing {
     if (entry?.key === undefined) return loading;
     const stale = (err: unknown): KnownKey | undefined => {
       if (!isUnavailable(err)) throw err;
-      entry.freshUntil = performance.now() + retryMs;
+      entry.freshUntil = performance.now() + this.#times.retryMs;
       return entry.key;
     };
     if (!this.#away) return loading.catch(stale);
@@ -95,6 +105,7 @@ export class KeyRing {
   }
 
   async #ask(name: string, hash: Buffer): Promise<KnownKey | undefined> {
+    const { patienceMs } = this.#times;
     const done = new AbortController();
     // The query may not notice the signal while it waits for a connection.
     const timeout = sleep(patienceMs, undefined, { signal: done.signal }).then(() => {
@@ -115,6 +126,7 @@ export class KeyRing {
   }
 
   #keep(name: string, key: KnownKey | undefined): void {
+    const { knownMs, unknownMs } = this.#times;
     this.#entries.delete(name);
     this.#entries.set(name, {
       key,
