@@ -53,6 +53,9 @@ const defaultLimits: GatewayLimits = {
   silentMs: 65_000,
 };
 
+/** At a stop, how long requests may go on: what comes after has to fit into 10 s too. */
+const closeWithinMs = 7_000;
+
 /** The HTTP side of the pipeline: everything but listening. Closing it waits for the requests that are under way. */
 export async function buildGateway(dependencies: GatewayDependencies): Promise<FastifyInstance> {
   const { nc, outbox, keys, types, findEvents, counter, checks, log, stopping } = dependencies;
@@ -78,6 +81,10 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
 
+  // Whoever neither finishes a request nor reads an answer must not hold up a stop.
+  app.addHook("preClose", async () => {
+    setTimeout(() => app.server.closeAllConnections(), closeWithinMs).unref();
+  });
   answerErrors(app, log);
   await app.register(underPressure, {
     maxEventLoopDelay: 1_000,

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import { GrowingBuffer } from "./growing-buffer.ts";
-import { Problem } from "./problem.ts";
+import { Problem, unavailable } from "./problem.ts";
 
 export interface BodyLimits {
   readonly maxBytes: number;
   /** How long the whole body may take, in ms. */
   readonly withinMs: number;
+  /** Aborted when the process stops: a body that is not there yet is no longer waited for. */
+  readonly stopping: AbortSignal;
 }
 
 /** The client went away, or sent something that is no HTTP, before the end of its body: nobody reads an answer. */
@@ -20,13 +22,17 @@ export function tooSlow(detail: string): Problem {
 
 /**
  * Reads a whole body.
- * @throws Problem 413 when it is larger, 408 when it takes longer; BodyCut when it does not come to its end
+ * @throws Problem 413 when it is larger, 408 when it takes longer, 503 at a stop; BodyCut when it does not come to its end
  */
-export function readBody(raw: IncomingMessage, { maxBytes, withinMs }: BodyLimits): Promise<Uint8Array> {
+export function readBody(
+  raw: IncomingMessage,
+  { maxBytes, withinMs, stopping }: BodyLimits,
+): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const body = new GrowingBuffer();
   const stop = (): void => {
     clearTimeout(timer);
+    stopping.removeEventListener("abort", onStop);
     raw.off("data", onData).off("end", onEnd).off("close", onCut).off("error", onCut);
   };
   const fail = (problem: Error): void => {
@@ -43,9 +49,14 @@ export function readBody(raw: IncomingMessage, { maxBytes, withinMs }: BodyLimit
     resolve(body.bytes());
   };
   const onCut = (cause?: unknown): void => fail(new BodyCut("the body was cut", { cause }));
+  const onStop = (): void => fail(unavailable("The gateway is stopping: send the events again."));
   const timer = setTimeout(() => fail(tooSlow(`The body took longer than ${withinMs / 1_000} s.`)), withinMs);
   if (Number(raw.headers["content-length"]) > maxBytes) fail(tooLarge(maxBytes));
-  else raw.on("data", onData).on("end", onEnd).on("close", onCut).on("error", onCut);
+  else if (stopping.aborted) onStop();
+  else {
+    stopping.addEventListener("abort", onStop);
+    raw.on("data", onData).on("end", onEnd).on("close", onCut).on("error", onCut);
+  }
   return promise;
 }
 

@@ -37,17 +37,16 @@ export function postEvents(options: PostEventsOptions) {
     const mediaType = mediaTypeOf(request);
     const given = request.headers.traceparent;
     const traceparent = typeof given === "string" && isTraceparent(given) ? given : undefined;
-    const { outbox, types, patienceMs } = options;
+    const { outbox, types, patienceMs, bodyWithinMs, stopping } = options;
     const submission = new Submission({ outbox, types, sender: { client, source, traceparent }, patienceMs });
     const { raw } = request;
 
     let unread: Problem | undefined;
     try {
       if (mediaType === ndjsonType) {
-        const { bodyWithinMs: lineWithinMs, stopping } = options;
-        unread = await submitLines(raw, { submission, lineWithinMs, stopping });
+        unread = await submitLines(raw, { submission, lineWithinMs: bodyWithinMs, stopping });
       } else {
-        const body = await readBody(raw, { maxBytes: maxBodyBytes, withinMs: options.bodyWithinMs });
+        const body = await readBody(raw, { maxBytes: maxBodyBytes, withinMs: bodyWithinMs, stopping });
         await submitAll(mediaType === jsonType ? jsonEvents(body) : protobufEvents(body), submission);
       }
     } catch (err) {
