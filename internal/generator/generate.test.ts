@@ -36,7 +36,7 @@ const upTo = (last: number) => Array.from({ length: last }, (_, index) => index 
 
 beforeEach(async () => {
   await nats.start();
-  await waitFor(() => jsm.getAccountInfo());
+  await waitFor(() => nc.rtt());
   await jsm.streams.delete("CASINO_RAW").catch(() => undefined);
   await ensureStreams(nc, ["raw"], defaultLimits);
 });
@@ -117,7 +117,7 @@ test("the broker is killed in the middle: every event is stored, once", async ()
   await nats.kill();
   await nats.start();
   expect(await generator.ended, generator.stderr).toEqual({ code: 0, signal: null });
-  await waitFor(() => jsm.getAccountInfo());
+  await waitFor(() => nc.rtt());
   const messages = await stored();
   expect(messages.map(({ event }) => Number(event.id)).toSorted((a, b) => a - b)).toEqual(upTo(6_000));
   expect(new Set(messages.map(({ header }) => header("Casino-Source"))).size).toBe(1);

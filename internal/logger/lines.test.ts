@@ -1,0 +1,240 @@
+import { once } from "node:events";
+import { PassThrough, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { logLines as linesOfLog, startCommand } from "../../test/harness/command.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { Mailbox, type MailboxOptions } from "../jetstream/mailbox.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { loggerDurable, logLines } from "./lines.ts";
+
+const nats = await natsForTest();
+const { nc, jsm } = await connectForTest(nats);
+const publisher = new Publisher(nc);
+const open: Mailbox[] = [];
+
+beforeEach(async () => {
+  await nats.start();
+  await waitFor(() => nc.rtt());
+  await jsm.streams.delete("CASINO_EVENTS").catch(() => undefined);
+  await ensureStreams(nc, ["final"], defaultLimits);
+});
+
+afterEach(async () => {
+  for (const mailbox of open.splice(0)) await close(mailbox);
+});
+
+async function close(mailbox: Mailbox): Promise<void> {
+  await mailbox.stop();
+  mailbox.close();
+}
+
+async function openMailbox(options: Partial<MailboxOptions> = {}): Promise<Mailbox> {
+  const mailbox = await Mailbox.open(nc, { durable: loggerDurable, log: silent, ...options });
+  open.push(mailbox);
+  return mailbox;
+}
+
+/** Puts events with these ids into the stream, as texts of about 300 bytes; any text will do for the logger. */
+async function publish(from: number, to: number): Promise<void> {
+  const ids = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  await Promise.all(
+    ids.map((id) =>
+      publisher.publish({
+        subject: "casino.event.final.casino.bet",
+        payload: Buffer.from(line(id)),
+        headers: new OutgoingHeaders().add("Nats-Msg-Id", `casino:test:${id}:final`),
+      }),
+    ),
+  );
+}
+
+const line = (id: number) => `{"id":${id},"description":"${"€".repeat(80)} \\n ${id}"}`;
+const linesOf = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => `${line(from + index)}\n`).join("");
+const idsOf = (written: string) =>
+  written
+    .split("\n")
+    .slice(0, -1)
+    .map((text): number => JSON.parse(text).id);
+const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
+const settled = async () => {
+  const { num_pending, num_ack_pending } = await jsm.consumers.info("CASINO_EVENTS", "logger");
+  return num_pending === 0 && num_ack_pending === 0;
+};
+
+describe("logLines", () => {
+  test("writes what is stored to the byte, one line each, in order, and acknowledges it", async () => {
+    await publish(1, 1_000);
+    const mailbox = await openMailbox();
+    const out = new PassThrough();
+    const written = text(out);
+    const writing = logLines(mailbox, out);
+    await waitFor(settled);
+    await close(mailbox);
+    expect(await writing).toBe("stopped");
+    out.end();
+    expect(await written).toBe(linesOf(1, 1_000));
+  });
+
+  test("takes and acknowledges nothing more while the reader does not", async () => {
+    await publish(1, 6_000);
+    const chunks: string[] = [];
+    let goOn: (() => void) | undefined;
+    const out = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        chunks.push(chunk.toString());
+        goOn = done;
+      },
+    });
+    const mailbox = await openMailbox({ batch: 128, capacity: 512 });
+    const writing = logLines(mailbox, out);
+    // The mailbox fills up to what it may hold, and no further.
+    const { num_ack_pending, ack_floor } = await waitFor(async () => {
+      const info = await jsm.consumers.info("CASINO_EVENTS", "logger");
+      return info.num_ack_pending > 384 && info;
+    });
+    expect(num_ack_pending).toBeLessThanOrEqual(512);
+    expect(ack_floor.stream_seq).toBe(0);
+    expect(chunks).toHaveLength(1);
+
+    await waitFor(async () => {
+      goOn?.();
+      return settled();
+    });
+    await close(mailbox);
+    expect(await writing).toBe("stopped");
+    expect(chunks.join("")).toBe(linesOf(1, 6_000));
+  });
+
+  test("hands back what a closed reader did not take: the next logger writes it", async () => {
+    await publish(1, 2_000);
+    const taken: string[] = [];
+    const out = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        if (taken.length === 3) return done(new Error("write EPIPE"));
+        taken.push(chunk.toString());
+        done();
+      },
+    });
+    const first = await openMailbox();
+    expect(await logLines(first, out)).toBe("reader gone");
+    await close(first);
+
+    const rest = new PassThrough();
+    const written = text(rest);
+    const second = await openMailbox();
+    const writing = logLines(second, rest);
+    await waitFor(settled);
+    await close(second);
+    await writing;
+    rest.end();
+    const ids = [...idsOf(taken.join("")), ...idsOf(await written)];
+    expect(ids.toSorted((a, b) => a - b)).toEqual(upTo(2_000));
+  });
+
+  test("a reader that was gone before the first line is noticed", async () => {
+    await publish(1, 10);
+    const out = new PassThrough();
+    out.destroy();
+    expect(await logLines(await openMailbox(), out)).toBe("reader gone");
+  });
+});
+
+describe("the command", () => {
+  const start = (stdout: "read" | "held" = "read") =>
+    startCommand("cmd/logger/main.ts", { env: { NATS_URL: nats.url, HTTP_PORT: "0" }, stdout });
+
+  test("writes only events to stdout, and ends with 0", async () => {
+    await publish(1, 3);
+    const logger = start();
+    await waitFor(() => logger.stdout === linesOf(1, 3));
+    await publish(4, 5);
+    await waitFor(() => logger.stdout === linesOf(1, 5));
+    const { http } = await logger.logged("ready");
+    expect((await fetch(`${http}/readyz`)).status).toBe(200);
+    logger.child.kill("SIGTERM");
+    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    expect(logger.stdout).toBe(linesOf(1, 5));
+    expect(linesOfLog(logger.stderr).map(({ msg }) => msg)).toEqual(["ready", "stopping", "stopped"]);
+  });
+
+  test("SIGTERM under load: the next one goes on where it stopped, no line lost and none doubled", async () => {
+    const publishing = publish(1, 20_000);
+    const ids: number[] = [];
+    for (const share of [2_000, 9_000, 20_000]) {
+      const logger = start();
+      await waitFor(() => ids.length + logger.stdout.split("\n").length > share, { timeout: 45_000 });
+      logger.child.kill("SIGTERM");
+      expect(await logger.ended).toEqual({ code: 0, signal: null });
+      ids.push(...idsOf(logger.stdout));
+    }
+    await publishing;
+    expect(ids.toSorted((a, b) => a - b)).toEqual(upTo(20_000));
+  });
+
+  test("a reader that pauses is waited for, while the service stays alive and takes no more", async () => {
+    await publish(1, 10_000);
+    const logger = start("held");
+    const { http } = await logger.logged("ready");
+    await waitFor(async () => (await jsm.consumers.info("CASINO_EVENTS", "logger")).num_ack_pending > 500);
+    expect((await fetch(`${http}/healthz`)).status).toBe(200);
+    expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).num_pending).toBeGreaterThan(5_000);
+    const { stdout } = logger.child;
+    if (stdout === null) throw new Error("there is no stdout");
+    const written = text(stdout);
+    await waitFor(settled);
+    logger.child.kill("SIGTERM");
+    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    expect(await written).toBe(linesOf(1, 10_000));
+  });
+
+  test("a pipe that is closed ends it with 0 and a sentence; the next one writes what is left", async () => {
+    await publish(1, 5_000);
+    const logger = start("held");
+    const { stdout } = logger.child;
+    if (stdout === null) throw new Error("there is no stdout");
+    await once(stdout, "data");
+    stdout.destroy();
+    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    expect(await logger.logged("stopping")).toMatchObject({ why: "whoever read stdout is gone" });
+    expect(logger.stderr).not.toMatch(/EPIPE|stack/);
+
+    const next = start();
+    await waitFor(settled);
+    next.child.kill("SIGTERM");
+    await next.ended;
+    // What the system took counts as written, read or not: the next one begins after that, and leaves nothing out.
+    const ids = idsOf(next.stdout).toSorted((a, b) => a - b);
+    const taken = 5_000 - ids.length;
+    expect(ids).toEqual(upTo(5_000).slice(taken));
+    expect(taken).toBeLessThan(5_000);
+  });
+
+  test("SIGTERM ends it with 0 also while the broker is away", async () => {
+    await publish(1, 3);
+    const logger = start();
+    await waitFor(() => logger.stdout === linesOf(1, 3));
+    await nats.kill();
+    await logger.logged(/^lost NATS/);
+    logger.child.kill("SIGTERM");
+    expect(await logger.ended).toEqual({ code: 0, signal: null });
+  });
+
+  test("it goes on after the broker was killed", async () => {
+    await publish(1, 3);
+    const logger = start();
+    await waitFor(() => logger.stdout === linesOf(1, 3));
+    await nats.kill();
+    await nats.start();
+    await waitFor(() => nc.rtt());
+    await publish(4, 6);
+    await waitFor(() => logger.stdout.includes(linesOf(4, 6)), { timeout: 45_000 });
+    logger.child.kill("SIGTERM");
+    expect(await logger.ended).toEqual({ code: 0, signal: null });
+  });
+});
