@@ -1,7 +1,10 @@
 /** One service as `npm run up` runs it. */
 export interface ServiceSpec {
-  /** Its folder below cmd/, and what `--no-<name>` leaves out. */
+  /** What `--no-<name>` leaves out. */
   readonly name: string;
+  /** Its folder below cmd/, where that has another name. */
+  readonly command?: string;
+  readonly args?: readonly string[];
   /** Services start from the lowest stage to the highest and stop the other way round, each stage at once. */
   readonly stage: 1 | 2 | 3;
   /** "front": it listens on `--port` when no earlier one of these runs; "own": on any free port; "none": no HTTP. */

@@ -8,6 +8,7 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import { freePort } from "./free-port.ts";
 import { Outlet } from "./outlet.ts";
 import { identityOf } from "./process-identity.ts";
+import type { Producer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
 import { Stack } from "./stack.ts";
 
@@ -33,7 +34,11 @@ if (port) createServer((_request, response) => response.end("ready")).listen(Num
 else setInterval(() => undefined, 1000);
 `;
 
-async function stackOf(overrides: Record<string, string> = {}, port?: number) {
+async function stackOf(
+  overrides: Record<string, string> = {},
+  port?: number,
+  producers: readonly Producer[] = [],
+) {
   const folder = tempFolder("stack");
   const scripts: Record<string, string> = {
     migrate: 'console.error("migrated " + process.env.DATABASE_URL)',
@@ -53,6 +58,7 @@ async function stackOf(overrides: Record<string, string> = {}, port?: number) {
   });
   const options = {
     rate: 7,
+    producers,
     port: port ?? (await freePort()),
     data: join(folder, "data"),
     fresh: false,
@@ -108,6 +114,19 @@ test("a service that dies is started again on its port; after a stop nothing is 
   expect(stops[0]).toBe("generator");
   expect(stops.sort()).toEqual(["generator", "other", "web", "writer"]);
   for (const { name } of services) for (const pid of runs(name)) expect(identityOf(pid)).toBeUndefined();
+});
+
+test("producers run beside the generator", async () => {
+  const { stack, said, runs } = await stackOf({}, undefined, [
+    { client: "acme", type: "bet", rate: 3 },
+    { client: "acme", type: undefined, rate: undefined },
+  ]);
+  await stack.start();
+  await waitFor(() => runs("generator").length === 3);
+  expect(said.messages).toMatch(/generator runs \d+ --client acme --type bet --rate 3\n/);
+  expect(said.messages).toMatch(/generator runs \d+ --client acme\n/);
+  await stack.stop();
+  for (const pid of runs("generator")) expect(identityOf(pid)).toBeUndefined();
 });
 
 test("a service that never gets ready does not keep the others from running", async () => {

@@ -14,6 +14,7 @@ import {
 } from "./infrastructure.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
 import { type Outlet, relayLines } from "./outlet.ts";
+import { producerServices } from "./producers.ts";
 import { readiness } from "./readiness.ts";
 import { createSampleKey } from "./sample-key.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
@@ -62,7 +63,10 @@ export class Stack {
   async start(): Promise<void> {
     const { options, given, services } = this.#settings;
     const { signal } = this.#stopping;
-    const chosen = services.filter(({ name }) => !options.without.has(name));
+    const chosen = [
+      ...services.filter(({ name }) => !options.without.has(name)),
+      ...producerServices(options.producers),
+    ];
     const runs = (service: string) => chosen.some(({ name }) => name === service);
     if (runs("enricher") && !runs("rates") && !given.RATES_URL) {
       throw new StackError("the enricher needs rates: leave out --no-rates, or set RATES_URL");
@@ -190,8 +194,11 @@ export class Stack {
     const { commands, events, messages, options } = this.#settings;
     const start = async (): Promise<ServiceProcess> => {
       const child = startService({
-        script: resolve(commands, spec.name, "main.ts"),
-        args: spec.name === "generator" && options.rate !== undefined ? ["--rate", String(options.rate)] : [],
+        script: resolve(commands, spec.command ?? spec.name, "main.ts"),
+        args:
+          spec.name === "generator" && options.rate !== undefined
+            ? ["--rate", String(options.rate)]
+            : (spec.args ?? []),
         env,
         stdout: spec.writesEvents ? events : messages,
         stderr: messages,

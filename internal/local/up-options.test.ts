@@ -5,6 +5,7 @@ import { readUpOptions, UsageError, upHelp } from "./up-options.ts";
 test("the defaults", () => {
   expect(readUpOptions([], services)).toEqual({
     rate: undefined,
+    producers: [],
     port: 3000,
     data: ".data",
     fresh: false,
@@ -14,8 +15,13 @@ test("the defaults", () => {
 
 test("every flag", () => {
   const args = ["--rate", "5.5", "--port=8080", "--data", "/d", "--fresh", "--no-logger", "--no-rates"];
+  args.push("--producer", "acme-casino:transaction_approved:10", "--producer", "lucky-spin");
   expect(readUpOptions(args, services)).toEqual({
     rate: 5.5,
+    producers: [
+      { client: "acme-casino", type: "transaction_approved", rate: 10 },
+      { client: "lucky-spin", type: undefined, rate: undefined },
+    ],
     port: 8080,
     data: "/d",
     fresh: true,
@@ -43,6 +49,7 @@ test.each([
   [["--rate", "-1"], ""],
   [["--rate", "fast"], '--rate must be a number from 0.001 to 1000000, or 0 for none, not "fast".'],
   [["--rate", ""], '--rate must be a number from 0.001 to 1000000, or 0 for none, not "".'],
+  [["--producer", "a:b:c:d"], '--producer must be of the form client[:type[:rate]], not "a:b:c:d".'],
   [["--port", "65536"], '--port must be an integer from 1 to 65535, not "65536".'],
   [
     ["--port", "x", "--data", ""],

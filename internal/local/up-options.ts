@@ -1,11 +1,14 @@
 import { parseArgs } from "node:util";
 import { generatorFlags } from "../generator/flags.ts";
+import { type Producer, parseProducer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
 
 /** What the command line of `up` asks for. */
 export interface UpOptions {
   /** Events per second from the generator; undefined = its own random gaps, unless it is among `without`. */
   readonly rate: number | undefined;
+  /** Generators beside the first. */
+  readonly producers: readonly Producer[];
   readonly port: number;
   readonly data: string;
   readonly fresh: boolean;
@@ -31,6 +34,14 @@ export function readUpOptions(args: readonly string[], services: readonly Servic
       `--rate must ${error instanceof Error ? error.message : error}, or 0 for none, not "${values.rate}".`,
     );
   }
+  const producers: Producer[] = [];
+  for (const text of values.producer ?? []) {
+    try {
+      producers.push(parseProducer(text));
+    } catch (error) {
+      problems.push(`--producer must ${error instanceof Error ? error.message : error}, not "${text}".`);
+    }
+  }
   const port = Number(values.port ?? 3000);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     problems.push(`--port must be an integer from 1 to 65535, not "${values.port}".`);
@@ -41,7 +52,7 @@ export function readUpOptions(args: readonly string[], services: readonly Servic
 
   const without = new Set(services.map(({ name }) => name).filter((name) => values[`no-${name}`]));
   if (values.rate === "0") without.add("generator");
-  return { rate, port, data, fresh: values.fresh ?? false, without };
+  return { rate, producers, port, data, fresh: values.fresh ?? false, without };
 }
 
 /** What `--help` prints. */
@@ -51,6 +62,8 @@ Final events go to stdout as JSON lines, all else to stderr. Ctrl-C stops all of
 
 Flags:
   --rate N              events per second from the generator, 0 for none (default: random gaps of 0 to 100 ms)
+  --producer CLIENT[:TYPE[:RATE]]
+                        one more generator, for this client: casino events or those of a registered type; repeatable
   --port N              HTTP port (default 3000)
   --data DIR            where the data lies (default .data)
   --fresh               start with empty data
@@ -68,6 +81,7 @@ Environment:
 
 interface Values {
   readonly rate?: string;
+  readonly producer?: readonly string[];
   readonly port?: string;
   readonly data?: string;
   readonly fresh?: boolean;
@@ -84,6 +98,7 @@ function parse(args: readonly string[], services: readonly ServiceSpec[]): Value
       allowPositionals: false,
       options: {
         rate: { type: "string" },
+        producer: { type: "string", multiple: true },
         port: { type: "string" },
         data: { type: "string" },
         fresh: { type: "boolean" },

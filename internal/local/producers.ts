@@ -1,0 +1,47 @@
+import { generatorFlags } from "../generator/flags.ts";
+import type { ServiceSpec } from "./services.ts";
+
+/** One more generator beside the first: whose events, of which type, and how many a second. */
+export interface Producer {
+  readonly client: string;
+  /** Undefined: all of the casino's own. */
+  readonly type: string | undefined;
+  /** Undefined: random gaps. */
+  readonly rate: number | undefined;
+}
+
+/** Reads `client[:type[:rate]]`. @throws Error whose message completes "--producer must …" */
+export function parseProducer(text: string): Producer {
+  const [client = "", type, rate, ...more] = text.split(":");
+  if (more.length > 0) throw new Error("be of the form client[:type[:rate]]");
+  return {
+    client: part("a client", generatorFlags.client, client),
+    type: type ? part("a type", generatorFlags.type, type) : undefined,
+    rate: rate ? part("a rate", generatorFlags.rate, rate) : undefined,
+  };
+}
+
+/** The generators that these producers are. */
+export function producerServices(producers: readonly Producer[]): readonly ServiceSpec[] {
+  return producers.map(({ client, type, rate }, index) => ({
+    name: `producer-${index + 1}-${client}`,
+    command: "generator",
+    args: [
+      ...["--client", client],
+      ...(type === undefined ? [] : ["--type", type]),
+      ...(rate === undefined ? [] : ["--rate", String(rate)]),
+    ],
+    stage: 3,
+    http: "none",
+  }));
+}
+
+function part<T>(name: string, { parse }: { parse: (text: string) => T }, text: string): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error(
+      `be client[:type[:rate]] with ${name} that must ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
