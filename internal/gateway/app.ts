@@ -44,6 +44,8 @@ export interface GatewayLimits {
   readonly bodyWithinMs: number;
   /** How long a connection may be silent, and how long it may wait for its next request. */
   readonly silentMs: number;
+  /** How long what is still coming of a request that was answered already may take. */
+  readonly lingerMs: number;
 }
 
 const defaultLimits: GatewayLimits = {
@@ -51,6 +53,7 @@ const defaultLimits: GatewayLimits = {
   headersWithinMs: 10_000,
   bodyWithinMs: 30_000,
   silentMs: 65_000,
+  lingerMs: 5_000,
 };
 
 /** At a stop, how long requests may go on: what comes after has to fit into 10 s too. */
@@ -59,7 +62,7 @@ const closeWithinMs = 7_000;
 /** The HTTP side of the pipeline: everything but listening. Closing it waits for the requests that are under way. */
 export async function buildGateway(dependencies: GatewayDependencies): Promise<FastifyInstance> {
   const { nc, outbox, keys, types, findEvents, counter, checks, log, stopping } = dependencies;
-  const { patienceMs, headersWithinMs, bodyWithinMs, silentMs } = {
+  const { patienceMs, headersWithinMs, bodyWithinMs, silentMs, lingerMs } = {
     ...defaultLimits,
     ...dependencies.limits,
   };
@@ -85,7 +88,7 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   app.addHook("preClose", async () => {
     setTimeout(() => app.server.closeAllConnections(), closeWithinMs).unref();
   });
-  answerErrors(app, log);
+  answerErrors(app, log, lingerMs);
   await app.register(underPressure, {
     maxEventLoopDelay: 1_000,
     maxHeapUsedBytes: 0.85 * getHeapStatistics().heap_size_limit,

@@ -4,14 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Log } from "../log.ts";
 import { Problem, problemBody, sendProblem } from "./problem.ts";
 
-/** How long a connection stays open for the rest of a request that was answered before its end. */
-const lingerMs = 5_000;
-
 /**
  * Answers everything that goes wrong with a problem document: errors of handlers and hooks, paths that no route has, and
  * methods that a path does not have. To be registered before the routes.
+ * @param lingerMs how long a connection stays open for the rest of a request that was answered before its end
  */
-export function answerErrors(app: FastifyInstance, log: Log): void {
+export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): void {
   const routes: { readonly methods: readonly string[]; readonly path: RegExp }[] = [];
   app.addHook("onRoute", ({ method, url }) => {
     const pattern = url
@@ -37,9 +35,8 @@ export function answerErrors(app: FastifyInstance, log: Log): void {
   // Who is answered early (too large, no key) may still be sending, and would miss the answer if the connection ended at
   // once. Node reads on and throws away; this bounds for how long.
   app.addHook("onResponse", async ({ raw }) => {
-    if (raw.complete || raw.socket.destroyed) return;
-    const { socket } = raw;
-    const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+    if (raw.complete || raw.destroyed) return;
+    const timer = setTimeout(() => raw.destroy(), lingerMs).unref();
     raw.once("close", () => clearTimeout(timer));
   });
 }

@@ -60,7 +60,10 @@ export interface TestGateway {
 export async function gatewayForTest(
   server: TestServer,
   db: Database,
-  given: Partial<GatewayDependencies> & { readonly outboxMessages?: number; readonly timeoutMs?: number } = {},
+  given: Partial<GatewayDependencies> & {
+    readonly outboxMessages?: number;
+    readonly timeoutMs?: number;
+  } = {},
 ): Promise<TestGateway> {
   const nc = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   if (server.running) await ensureStreams(nc, ["raw"], defaultLimits);
@@ -105,7 +108,10 @@ export async function gatewayForTest(
 }
 
 /** Empties the raw stream and gives it these limits, or the usual ones. */
-export async function emptyRaw(jsm: JetStreamManager, limits: { readonly max_msgs?: number } = {}): Promise<void> {
+export async function emptyRaw(
+  jsm: JetStreamManager,
+  limits: { readonly max_msgs?: number } = {},
+): Promise<void> {
   await jsm.streams.delete("CASINO_RAW").catch(() => false);
   await jsm.streams.add({
     name: "CASINO_RAW",

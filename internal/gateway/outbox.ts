@@ -19,6 +19,7 @@ export class Outbox {
   readonly #waiting = new Set<() => void>();
   #messages = 0;
   #bytes = 0;
+  #waking = false;
 
   constructor({ publisher, maxMessages = 4_096, maxBytes = 64 * 2 ** 20 }: OutboxOptions) {
     this.#publisher = publisher;
@@ -30,14 +31,16 @@ export class Outbox {
     return this.#messages < this.#maxMessages && this.#bytes < this.#maxBytes;
   }
 
-  /** Resolves to true once there is room, to false when `signal` aborts first. */
+  /** Resolves to true once there is room, in the order of asking; to false when `signal` aborts first. */
   async room(signal: AbortSignal): Promise<boolean> {
     while (!this.hasRoom) {
       if (signal.aborted) return false;
       const { promise, resolve } = Promise.withResolvers<void>();
+      const giveUp = (): void => resolve();
       this.#waiting.add(resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      signal.addEventListener("abort", giveUp);
       await promise;
+      signal.removeEventListener("abort", giveUp);
       this.#waiting.delete(resolve);
     }
     return true;
@@ -52,7 +55,21 @@ export class Outbox {
       this.#messages--;
       this.#bytes -= bytes;
       onSettled(outcome);
-      if (this.#waiting.size > 0 && this.hasRoom) for (const wake of this.#waiting) wake();
+      this.#wake();
+    });
+  }
+
+  /** One after the other, because who is woken may fill all the room there is; or none of it, so the next one follows. */
+  #wake(): void {
+    if (this.#waking || !this.hasRoom) return;
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    this.#waiting.delete(first);
+    first();
+    this.#waking = true;
+    setImmediate(() => {
+      this.#waking = false;
+      this.#wake();
     });
   }
 }
