@@ -1,0 +1,73 @@
+import { globSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { freePort } from "../internal/local/free-port.ts";
+import { startCommand } from "./harness/command.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const commands = globSync("cmd/*/main.ts", { cwd: root }).sort();
+const sourceOf = (file: string) => readFileSync(join(root, file), "utf8");
+const services = commands.filter((file) => sourceOf(file).includes("runService("));
+const withNats = services.filter((file) => sourceOf(file).includes("connectNats("));
+
+test("there are commands, most of them services", () => {
+  expect(commands).toContain("cmd/up/main.ts");
+  expect(services.length).toBeGreaterThan(4);
+  expect(withNats.length).toBeGreaterThan(3);
+});
+
+test.each(commands)("%s --help explains itself and exits 0", async (file) => {
+  const command = startCommand(file, { args: ["--help"] });
+  expect(await command.ended).toEqual({ code: 0, signal: null });
+  expect(command.stdout).toMatch(/\S/);
+  expect(command.stderr).toBe("");
+});
+
+test.each(commands)("%s with a flag that there is not says so and exits 78", async (file) => {
+  const command = startCommand(file, { args: ["--no-such-flag"] });
+  expect(await command.ended).toEqual({ code: 78, signal: null });
+  expect(command.stdout).toBe("");
+  expect(command.stderr).toMatch(/--no-such-flag|--help/);
+});
+
+test.each(services)(
+  "%s lists all that is wrong with its flags and environment, and exits 78",
+  async (file) => {
+    const env = {
+      NATS_URL: "http://127.0.0.1",
+      NATS_REPLICAS: "none",
+      DATABASE_URL: "nowhere",
+      HTTP_PORT: "high",
+      LOG_LEVEL: "loud",
+    };
+    const help = startCommand(file, { args: ["--help"] });
+    await help.ended;
+    const asked = Object.keys(env).filter((name) => help.stdout.includes(`  ${name} `));
+    const command = startCommand(file, { args: ["--wrong"], env });
+    expect(await command.ended).toEqual({ code: 78, signal: null });
+    expect(command.stdout).toBe("");
+    const lines = command.stderr.split("\n");
+    expect(lines).toContain("  There is no flag --wrong.");
+    for (const name of asked) expect(lines.some((line) => line.startsWith(`  ${name} must `))).toBe(true);
+  },
+);
+
+test.each(withNats)(
+  "%s waits for a NATS that is away, and ends at once with 0 when told to",
+  async (file) => {
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    const command = startCommand(file, {
+      env: {
+        NATS_URL: `nats://casino:secret@${nowhere}`,
+        DATABASE_URL: `postgres://casino:secret@${nowhere}/casino`,
+        RATES_URL: `http://${nowhere}/`,
+        HTTP_PORT: "0",
+      },
+    });
+    expect(await command.logged(/NATS is away/)).toMatchObject({ servers: `nats://***@${nowhere}` });
+    command.child.kill("SIGTERM");
+    expect(await command.ended, command.stderr).toEqual({ code: 0, signal: null });
+    expect(command.stdout).toBe("");
+    expect(command.stderr).not.toContain("secret");
+  },
+);
