@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import { resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
@@ -31,8 +32,7 @@ test("each key is a new one of client casino", async () => {
 test("the curl line posts one valid event with the key, as it stands", async () => {
   let got: { url: string | undefined; headers: NodeJS.Dict<string | string[]>; body: string } | undefined;
   const server = createServer(async (request, response) => {
-    const body = Buffer.concat(await Array.fromAsync(request)).toString();
-    got = { url: request.url, headers: request.headers, body };
+    got = { url: request.url, headers: request.headers, body: await text(request) };
     response.end("ok");
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
