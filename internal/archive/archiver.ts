@@ -39,6 +39,8 @@ export interface ArchiverOptions {
   readonly db: Database;
   readonly publisher: Publisher;
   readonly log: Log;
+  /** Default: that of all consumers. */
+  readonly ackWaitMs?: number;
 }
 
 /**
@@ -70,8 +72,9 @@ export class Archiver {
 
   /** Opens the mailbox and starts to archive. @throws Error when the consumer cannot be created */
   static async start(options: ArchiverOptions): Promise<Archiver> {
-    const { nc, log } = options;
-    const mailbox = await Mailbox.open(nc, { durable: archiverDurable, log, batch: batchSize, capacity });
+    const { nc, log, ackWaitMs } = options;
+    const durable = { ...archiverDurable, ...(ackWaitMs === undefined ? {} : { ackWaitMs }) };
+    const mailbox = await Mailbox.open(nc, { durable, log, batch: batchSize, capacity });
     const archiver = new Archiver(options, mailbox);
     archiver.#loop = archiver.#archive();
     return archiver;
@@ -84,15 +87,22 @@ export class Archiver {
 
   /** Settles what is in flight or hands it back. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error("the archiver is stopping"));
     const grace = setTimeout(() => this.#cut.abort(new Error("no time left")), stopGraceMs);
-    await this.#mailbox.stop();
     await Promise.race([
-      this.#loop.then(() => this.#mailbox.allSettled()),
+      this.#settleAll(),
       new Promise((resolve) => this.#cut.signal.addEventListener("abort", resolve, { once: true })),
     ]);
     clearTimeout(grace);
+    this.#stopping.abort();
     this.#mailbox.close();
+  }
+
+  async #settleAll(): Promise<void> {
+    // First of all: what is handed back while a pull request of this process still waits is delivered to it, and lost.
+    await this.#mailbox.stop();
+    this.#stopping.abort(new Error("the archiver is stopping"));
+    await this.#loop;
+    await this.#mailbox.allSettled();
   }
 
   async #archive(): Promise<void> {

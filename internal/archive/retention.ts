@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { sql } from "kysely";
+import { sql, type Transaction } from "kysely";
 import type { Log } from "../log.ts";
 import type { Database } from "../postgres/connect.ts";
+import type { Schema } from "../postgres/schema.ts";
 
 /** Rows of one delete: it holds their locks, and the connection, for some ten milliseconds. */
 const batchSize = 1_000;
@@ -52,17 +53,25 @@ export function deleteOlderThan(
   limit: number,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  return db.transaction().execute(async (trx) => {
-    const lock = sql<{ mine: boolean }>`select pg_try_advisory_xact_lock(${lockKey}::bigint) as mine`;
-    const { rows } = await lock.execute(trx, { signal });
-    if (rows[0]?.mine !== true) return undefined;
-    const { numAffectedRows } = await sql`
-      delete from events where ctid = any (array(
-        select ctid from events
-        where stored_at < now() - ${retentionMs}::float8 * interval '1 millisecond'
-        order by stored_at limit ${limit}))`.execute(trx, { signal });
-    return Number(numAffectedRows ?? 0);
-  });
+  return db.transaction().execute((transaction) => deleteBatch(transaction, retentionMs, limit, signal));
+}
+
+/** The batch itself. Its lock lasts until the end of the transaction, however that ends. */
+export async function deleteBatch(
+  transaction: Transaction<Schema>,
+  retentionMs: number,
+  limit: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const lock = sql<{ mine: boolean }>`select pg_try_advisory_xact_lock(${lockKey}::bigint) as mine`;
+  const { rows } = await lock.execute(transaction, { signal });
+  if (rows[0]?.mine !== true) return undefined;
+  const { numAffectedRows } = await sql`
+    delete from events where ctid = any (array(
+      select ctid from events
+      where stored_at < now() - ${retentionMs}::float8 * interval '1 millisecond'
+      order by stored_at limit ${limit}))`.execute(transaction, { signal });
+  return Number(numAffectedRows ?? 0);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
