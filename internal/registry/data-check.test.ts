@@ -4,6 +4,12 @@ import { compileDataCheck, RegistrationError } from "./data-check.ts";
 const draft07 = "http://json-schema.org/draft-07/schema#";
 const draft2020 = "https://json-schema.org/draft/2020-12/schema";
 
+function nested(levels: number): unknown {
+  let value: unknown = [];
+  for (let level = 1; level < levels; level++) value = [value];
+  return value;
+}
+
 function refusal(schema: unknown): string {
   try {
     compileDataCheck(schema);
@@ -68,6 +74,27 @@ describe("compileDataCheck", () => {
     expect(texts({ amount: 1 })).toEqual([{ path: "/amount", message: "must be string" }]);
   });
 
+  test("a schema cannot take another's names, or those of JSON Schema itself", () => {
+    const named = (type: string) => ({
+      type: "object",
+      properties: {
+        a: { $id: "https://example.com/a", type, $anchor: "a" },
+        b: { $ref: "https://example.com/a#a" },
+      },
+    });
+    const [integers, texts] = [compileDataCheck(named("integer")), compileDataCheck(named("string"))];
+    expect(integers({ a: 1, b: 1 })).toEqual([]);
+    expect(texts({ a: 1, b: 1 })).toEqual([
+      { path: "/a", message: "must be string" },
+      { path: "/b", message: "must be string" },
+    ]);
+    expect(refusal({ type: "object", $id: draft2020 })).toMatch(/^The schema cannot be compiled/);
+    expect(refusal({ $schema: draft07, type: "object", $id: draft07 })).toMatch(
+      /^The schema cannot be compiled/,
+    );
+    for (const $schema of [draft2020, draft07]) compileDataCheck({ $schema, type: "object" });
+  });
+
   test.each([
     [[], "The schema must be a JSON object."],
     ["{}", "The schema must be a JSON object."],
@@ -90,13 +117,17 @@ describe("compileDataCheck", () => {
       /^The schema cannot be compiled: unknown format "dat"/,
     ],
     [{ type: "object", properties: { a: { pattern: "(" } } }, /^The schema cannot be compiled: /],
+    [
+      { type: "object", default: nested(20_000) },
+      /^The schema cannot be kept: must be at most 64 levels deep/,
+    ],
     [{ type: "object", $async: true }, /^The schema cannot be compiled: \$async is not supported/],
     [
       { type: "object", properties: { a: { $ref: "https://example.com/other.json" } } },
       /^The schema refers to "https:\/\/example.com\/other.json", which is not in it/,
     ],
     [{ type: "object", properties: { a: { $ref: "#/$defs/a" } } }, /^The schema refers to "#\/\$defs\/a"/],
-  ])("refuses %j", (schema, sentence) => {
+  ])("refuses schema %#", (schema, sentence) => {
     expect(refusal(schema)).toMatch(sentence);
   });
 

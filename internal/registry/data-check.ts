@@ -25,12 +25,14 @@ const options: Options = {
   allErrors: true,
   ownProperties: true,
   logger: false,
-  // Two schemas may have the same $id: they are of different types, and none refers to another.
-  addUsedSchema: false,
 };
-const dialects: ReadonlyMap<string, Ajv> = new Map([
-  ["json-schema.org/draft/2020-12/schema", formats.default(new Ajv2020(options))],
-  ["json-schema.org/draft-07/schema", formats.default(new Ajv(options))],
+// It follows $anchor, but would call it unknown.
+const draft2020 = () => formats.default(new Ajv2020({ ...options, keywords: ["$anchor"] }));
+const draft07 = () => formats.default(new Ajv(options));
+
+const dialects: ReadonlyMap<string, { readonly make: () => Ajv; readonly shared: Ajv }> = new Map([
+  ["json-schema.org/draft/2020-12/schema", { make: draft2020, shared: draft2020() }],
+  ["json-schema.org/draft-07/schema", { make: draft07, shared: draft07() }],
 ]);
 
 /**
@@ -40,16 +42,17 @@ const dialects: ReadonlyMap<string, Ajv> = new Map([
  */
 export function compileDataCheck(schema: unknown): DataCheck {
   if (!isObject(schema)) throw new RegistrationError("The schema must be a JSON object.");
-  if (Buffer.byteLength(JSON.stringify(schema)) > maxSchemaBytes)
-    throw new RegistrationError(`The schema must be at most ${maxSchemaBytes / 1024} KiB.`);
   const flaw = unstorable(schema, "");
   if (flaw !== undefined)
     throw new RegistrationError(`The schema cannot be kept: ${`${flaw.path} ${flaw.message}`.trim()}.`);
+  const text = JSON.stringify(schema);
+  if (Buffer.byteLength(text) > maxSchemaBytes)
+    throw new RegistrationError(`The schema must be at most ${maxSchemaBytes / 1024} KiB.`);
   if (schema.type !== "object")
     throw new RegistrationError(
       'The schema must have "type": "object" at its top: data is always an object.',
     );
-  const validate = compile(schema);
+  const validate = compile(schema, text);
   const check: DataCheck = (data) => {
     try {
       return validate(data) ? [] : fromAjv(validate.errors);
@@ -66,8 +69,10 @@ export function compileDataCheck(schema: unknown): DataCheck {
   ]);
 }
 
-function compile(schema: Readonly<Record<string, unknown>>) {
-  const ajv = dialectOf(schema);
+function compile(schema: Readonly<Record<string, unknown>>, text: string) {
+  const { make, shared } = dialectOf(schema);
+  // What a schema names is named for all of one ajv, JSON Schema itself included: such a schema gets one of its own.
+  const ajv = /"\$(id|anchor|dynamicAnchor)"/.test(text) ? make() : shared;
   try {
     // An asynchronous check answers with a promise: every event would pass.
     if (schema.$async !== undefined) throw new Error("$async is not supported");
@@ -85,14 +90,14 @@ function compile(schema: Readonly<Record<string, unknown>>) {
   }
 }
 
-function dialectOf({ $schema }: Readonly<Record<string, unknown>>): Ajv {
+function dialectOf({ $schema }: Readonly<Record<string, unknown>>) {
   const uri = $schema ?? "https://json-schema.org/draft/2020-12/schema";
-  const ajv = dialects.get(String(uri).replace(/^https?:\/\/|#$/g, ""));
-  if (ajv === undefined)
+  const dialect = dialects.get(String(uri).replace(/^https?:\/\/|#$/g, ""));
+  if (dialect === undefined)
     throw new RegistrationError(
       'The schema must have a $schema of "https://json-schema.org/draft/2020-12/schema" (also when it has none) or "http://json-schema.org/draft-07/schema#".',
     );
-  return ajv;
+  return dialect;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
