@@ -64,7 +64,7 @@ create table events (
   currency text,
   has_won boolean,
   created_at timestamp with time zone not null,
-  data jsonb,
+  data json,
   amount_eur bigint,
   player_email text,
   player_last_signed_in_at timestamp with time zone,
@@ -78,6 +78,8 @@ create table events (
 );
 
 create index events_by_player ON public.events USING btree (client_id, player_id, created_at DESC, source, id);
+
+create index events_by_storing ON public.events USING btree (stored_at);
 
 create index events_by_time ON public.events USING btree (client_id, created_at DESC, source, id);
 
