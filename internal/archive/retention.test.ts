@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { pino } from "pino";
 import { beforeEach, describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
@@ -90,8 +91,10 @@ test("an outage ends nothing: it deletes when Postgres is back", async () => {
   const stop = new AbortController();
   await archiveAged(1, 11, 2 * hour);
   await sql`alter table events rename to elsewhere`.execute(db);
-  const running = keepFor(db, { retentionMs: 1_000, log: silent, signal: stop.signal });
-  await sql`select pg_sleep(0.1)`.execute(db);
+  const said: string[] = [];
+  const log = pino({}, { write: (line: string) => void said.push(line) });
+  const running = keepFor(db, { retentionMs: 1_000, log, signal: stop.signal });
+  await waitFor(() => said.some((line) => line.includes("cannot be deleted now")));
   await sql`alter table elsewhere rename to events`.execute(db);
   await waitFor(async () => (await ids()).length === 0);
   stop.abort();
