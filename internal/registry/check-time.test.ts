@@ -36,7 +36,9 @@ describe("costlyPart", () => {
     );
   });
 
-  test("does not trust distinct items, and nothing else", () => {
+  test("does not trust distinct items and the format url, and nothing else", () => {
+    expect(costlyPart({ properties: { a: { type: "string", format: "url" } } })).toBe("format url");
+    expect(costlyPart({ properties: { a: { type: "string", format: "uri" } } })).toBeUndefined();
     expect(costlyPart({ properties: { a: { items: { type: "object" }, uniqueItems: true } } })).toBe(
       "uniqueItems",
     );
