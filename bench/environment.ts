@@ -17,8 +17,8 @@ export interface Bench {
   readonly nc: NatsConnection;
   /** Starts a service; resolves when it is ready. */
   readonly start: (service: string, env?: Record<string, string>) => Promise<Running>;
-  /** Runs a command to its end. */
-  readonly run: (service: string, ...args: readonly string[]) => Promise<void>;
+  /** Runs a command to its end; what it wrote to stdout. */
+  readonly run: (service: string, ...args: readonly string[]) => Promise<string>;
   readonly close: () => Promise<void>;
 }
 
@@ -45,15 +45,21 @@ export async function openBench(): Promise<Bench> {
 
   const launch = (service: string, args: readonly string[], own: Record<string, string>) => {
     const child = spawn(process.execPath, [join(root, "cmd", service, "main.ts"), ...args], {
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "pipe", "inherit"],
       env: { PATH: process.env.PATH, ...env, ...own },
     });
-    return follow(child, "SIGTERM");
+    const output: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+    return { ...follow(child, "SIGTERM"), output: () => Buffer.concat(output).toString() };
   };
   const start = async (service: string, own: Record<string, string> = {}): Promise<Running> => {
     const port = own.HTTP_PORT ?? String(await freePort());
     const child = launch(service, [], { ...own, HTTP_PORT: port });
-    const running = { url: `http://127.0.0.1:${port}`, pid: child.pid, stop: () => child.stop() };
+    const running = {
+      url: `http://127.0.0.1:${port}`,
+      pid: child.pid,
+      stop: () => child.stop(),
+    };
     children.push(running);
     const ready = () =>
       fetch(`${running.url}/readyz`).then(
@@ -63,9 +69,11 @@ export async function openBench(): Promise<Bench> {
     await until(ready, `${service} to be ready`);
     return running;
   };
-  const run = async (service: string, ...args: readonly string[]): Promise<void> => {
-    const how = await launch(service, args, {}).exited;
+  const run = async (service: string, ...args: readonly string[]): Promise<string> => {
+    const child = launch(service, args, {});
+    const how = await child.exited;
     if (how !== "exit code 0") throw new Error(`${service} ended: ${how}`);
+    return child.output();
   };
 
   await run("migrate");

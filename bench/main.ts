@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
+import { type ArchiveSpeeds, archiveSpeeds } from "./archive.ts";
 import { machine, openBench } from "./environment.ts";
+import { type GatewaySpeeds, gatewaySpeeds } from "./gateway.ts";
 import { endToEnd, latency } from "./pipeline.ts";
 import { libraryPublishSpeed, publisherSpeed, rawLimit } from "./publishing.ts";
 
@@ -35,6 +37,8 @@ try {
   const library: number[] = [];
   const one: number[] = [];
   const two: number[] = [];
+  const gateway: GatewaySpeeds[] = [];
+  const archive: ArchiveSpeeds[] = [];
   // In turns, so that a noisy spell of the machine meets all of them.
   for (let round = 0; round < rounds; round++) {
     limits.push(await rawLimit(bench.nc, events));
@@ -42,6 +46,8 @@ try {
     library.push(await libraryPublishSpeed(bench.nc, Math.min(events, 50_000)));
     one.push(await endToEnd(bench, events, 1));
     two.push(await endToEnd(bench, events, 2));
+    gateway.push(await gatewaySpeeds(bench, Math.ceil(events / 100) * 100));
+    archive.push(await archiveSpeeds(bench, events));
   }
   const limit = best(limits);
   const share = (speed: number, of: number) => `${(speed / of).toFixed(2)}`;
@@ -61,6 +67,21 @@ try {
   say(
     `  the same with 2 enrichers                          ${n(best(two))}   ${share(best(two), limit / 4)}`,
   );
+  say();
+  const posted = (of: (speeds: GatewaySpeeds) => number) => {
+    const speed = best(gateway.map(of));
+    return `${n(speed)}   ${share(speed, limit)}`;
+  };
+  say("one gateway, events/s stored                               ratio to the limit");
+  say(`  single events, 64 at once                          ${posted((speeds) => speeds.single)}`);
+  say(`  arrays of 100, 8 at once                           ${posted((speeds) => speeds.arrays)}`);
+  say(`  one NDJSON stream                                  ${posted((speeds) => speeds.ndjson)}`);
+  say();
+  const insert = best(archive.map((speeds) => speeds.raw));
+  const archived = best(archive.map((speeds) => speeds.archiver));
+  say("into Postgres, rows/s                                      ratio to the inserts");
+  say(`  inserts of 1,000 rows, no key, index or reference  ${n(insert)}   1`);
+  say(`  one archiver                                       ${n(archived)}   ${share(archived, insert)}`);
   say();
   const { p50, p99, worst } = await latency(bench, 1_000, 10);
   say("latency raw to final at 1,000 events/s");

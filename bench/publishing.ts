@@ -9,12 +9,19 @@ import { freshQueue } from "./environment.ts";
 
 const window = 4096;
 
+/** Raw events as JSON, ids from `firstId`. */
+export function rawPayloads(count: number, firstId = 1): readonly Buffer[] {
+  const events = randomEvents(seededRandom(firstId), () => new Date());
+  return Array.from({ length: count }, (_, index) =>
+    Buffer.from(JSON.stringify({ ...events.next().value, id: firstId + index })),
+  );
+}
+
 /** Messages as the generator publishes them: the same bytes, the same headers. */
 export function rawMessages(count: number, subject: string, source: string): readonly Outgoing[] {
-  const events = randomEvents(seededRandom(1), () => new Date());
-  return Array.from({ length: count }, (_, index) => ({
+  return rawPayloads(count).map((payload, index) => ({
     subject,
-    payload: Buffer.from(JSON.stringify(events.next().value)),
+    payload,
     headers: writeEnvelope({ client: "casino", source, traceparent: newTraceparent() }, index + 1, rawStage),
   }));
 }
