@@ -22,7 +22,7 @@ export const archiverDurable: Durable = {
   maxAckPending: 20_000,
 };
 
-/** Rows of one insert: more bring nothing, see docs/benchmarks.md. */
+/** Rows of one insert: with more, a row costs no less. */
 const batchSize = 1_000;
 const capacity = 4_000;
 /** How long the first event of a batch waits for others. */
@@ -105,16 +105,30 @@ export class Archiver {
     await this.#mailbox.allSettled();
   }
 
+  /** Reads a batch while the one before is inserted. */
   async #archive(): Promise<void> {
+    let storing = Promise.resolve();
     for await (const batch of batches(this.#mailbox, { size: batchSize, lingerMs })) {
-      const rows: DeliveredRow[] = [];
-      for (const delivery of batch) {
-        const row = readRow(delivery);
-        if ("reason" in row) void this.#setAside(delivery, row);
-        else rows.push(row);
-      }
-      for (const part of partsOf(rows)) await this.#store(part);
+      const rows = this.#read(batch);
+      await storing;
+      storing = this.#storeAll(rows);
     }
+    await storing;
+  }
+
+  /** The rows of a batch; what cannot be one is set aside on the way. */
+  #read(batch: readonly Delivery[]): readonly DeliveredRow[] {
+    const rows: DeliveredRow[] = [];
+    for (const delivery of batch) {
+      const row = readRow(delivery);
+      if ("reason" in row) void this.#setAside(delivery, row);
+      else rows.push(row);
+    }
+    return rows;
+  }
+
+  async #storeAll(rows: readonly DeliveredRow[]): Promise<void> {
+    for (const part of partsOf(rows)) await this.#store(part);
   }
 
   /** Inserts the rows and settles each of them, however long it takes; hands them back when the process stops first. */

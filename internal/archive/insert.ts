@@ -39,6 +39,10 @@ const selected = sql.join(
 
 /**
  * Adds the rows to the table, all or none; a row whose client, source and id the table has already is left out.
+ *
+ * One array per column: of the ways measured it costs Postgres the least, 16.5 µs a row with all indexes and foreign keys,
+ * a third of it for the keys. COPY into a staging table and an insert from there cost 17.2 in three round trips more,
+ * one JSON text 21, a plain COPY, which cannot leave rows out, 14.
  * @returns how many were added
  */
 export async function insertRows(
