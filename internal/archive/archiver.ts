@@ -98,7 +98,7 @@ export class Archiver {
   }
 
   async #settleAll(): Promise<void> {
-    // First of all: what is handed back while a pull request of this process still waits is delivered to it, and lost.
+    // First of all: what is handed back while a pull request of this process still waits would come to it again.
     await this.#mailbox.stop();
     this.#stopping.abort(new Error("the archiver is stopping"));
     await this.#loop;
