@@ -111,16 +111,22 @@ export class StepRun {
 
   /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error(`${this.name} is stopping`));
     this.#endWatch();
     const grace = setTimeout(() => this.#cut.abort(new Error("no time left")), stopGraceMs);
-    await this.#mailbox.stop();
     await Promise.race([
-      this.#loop.then(() => this.#mailbox.allSettled()),
+      this.#settleAll(),
       new Promise((resolve) => this.#cut.signal.addEventListener("abort", resolve, { once: true })),
     ]);
     clearTimeout(grace);
+    this.#stopping.abort();
     this.#mailbox.close();
+  }
+
+  async #settleAll(): Promise<void> {
+    await this.#mailbox.stop();
+    this.#stopping.abort(new Error(`${this.name} is stopping`));
+    await this.#loop;
+    await this.#mailbox.allSettled();
   }
 
   async #takeBatches(): Promise<void> {

@@ -35,6 +35,8 @@ export class Mailbox {
   #heldBytes = 0;
   #wakeTaker: (() => void) | undefined;
   #wakeSettled: (() => void) | undefined;
+  readonly #handBack: Delivery[] = [];
+  #stopping = false;
   #stopped = false;
   #refusal: string | undefined;
 
@@ -91,7 +93,12 @@ export class Mailbox {
     this.#release(delivery);
   }
 
+  /** While it stops, it goes back at the end of that: earlier it would only come again, to this very mailbox. */
   nak(delivery: Delivery, delayMs?: number): void {
+    if (this.#stopping && !this.#stopped) {
+      this.#handBack.push(delivery);
+      return;
+    }
     delivery.nak(delayMs);
     this.#release(delivery);
   }
@@ -101,11 +108,15 @@ export class Mailbox {
     return this.#refusal;
   }
 
-  /** Stops pulling and hands back what nobody took; what was taken stays held until its holder settles it. */
+  /**
+   * Stops pulling, which takes up to a second, hands over what still comes meanwhile, and hands back what nobody took
+   * until then; what was taken stays held until its holder settles it.
+   */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping = true;
     await this.#puller.drain();
-    for (const delivery of this.#waiting.splice(0)) this.nak(delivery);
+    this.#stopped = true;
+    for (const delivery of [...this.#handBack.splice(0), ...this.#waiting.splice(0)]) this.nak(delivery);
     this.#wakeTaker?.();
   }
 
@@ -120,6 +131,7 @@ export class Mailbox {
   /** Hands back everything still held, taken or not: the last resort of a shutdown that has no time left. */
   close(): void {
     clearInterval(this.#renewal);
+    this.#stopped = true;
     for (const delivery of [...this.#held.keys()]) this.nak(delivery);
   }
 

@@ -1,8 +1,11 @@
 import { createInbox, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
 import { Delivery } from "./delivery.ts";
 
-/** How long one pull request waits at the server; short, so that a request lost on the way costs little. */
-const expiresMs = 5_000;
+/**
+ * How long one pull request waits at the server. Short, because a stop waits for its end: a request cannot be called
+ * back, and nats-server 2.9 delivers to one for two seconds after its subscription is gone, where nobody hears it.
+ */
+const expiresMs = 1_000;
 /** A request without any answer this long after it expired was lost (server restarted, leader moved). */
 const lostAfterMs = expiresMs + 2_000;
 /**
@@ -48,7 +51,7 @@ export class Puller {
     for (const lane of this.#lanes) lane.wake();
   }
 
-  /** Stops asking; resolves when everything that the server had already sent was handed over. */
+  /** Stops asking; resolves when the last request has ended, at most a second later, and all it brought is handed over. */
   async drain(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.drain()));
   }
@@ -67,6 +70,7 @@ class Lane {
   #sentAt = 0;
   #pausedUntil = 0;
   #stopped = false;
+  #wakeDrain: (() => void) | undefined;
 
   constructor(nc: NatsConnection, options: PullerOptions) {
     this.#nc = nc;
@@ -79,7 +83,8 @@ class Lane {
   }
 
   wake(): void {
-    if (this.#stopped || this.due > 0 || performance.now() < this.#pausedUntil) return;
+    if (this.due === 0) this.#wakeDrain?.();
+    if (this.#stopped || this.#nc.isClosed() || this.due > 0 || performance.now() < this.#pausedUntil) return;
     const batch = Math.min(this.#options.batch, this.#options.room());
     // A handful at a time would make every message a request of its own: wait until a good part is free.
     if (batch < this.#options.batch / 4) return;
@@ -97,6 +102,10 @@ class Lane {
 
   async drain(): Promise<void> {
     this.#stopped = true;
+    while (this.due > 0 && !this.#nc.isClosed())
+      await new Promise<void>((resolve) => {
+        this.#wakeDrain = resolve;
+      });
     clearInterval(this.#timer);
     if (!this.#nc.isClosed() && !this.#subscription.isClosed()) await this.#subscription.drain();
   }
@@ -120,17 +129,18 @@ class Lane {
       return;
     }
     this.#pausedUntil = performance.now() + refusedPauseMs;
+    this.wake();
     this.#options.onRefused?.(code, description);
   }
 
   #tick(): void {
-    if (this.due > 0 && performance.now() - this.#sentAt > lostAfterMs) this.due = 0;
+    const lost = this.#nc.isClosed() || performance.now() - this.#sentAt > lostAfterMs;
+    if (this.due > 0 && lost) this.due = 0;
     this.wake();
   }
 
   async #followConnection(): Promise<void> {
     for await (const status of this.#nc.status()) {
-      if (this.#stopped) return;
       if (status.type === "reconnect") {
         this.due = 0;
         this.wake();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
-import { ensureDurable, ensureStreams } from "./topology.ts";
+import { ensureDurable, ensureStreams, streamConfigs } from "./topology.ts";
 
 const server = await natsForTest();
 const { nc, jsm } = await connectForTest(server);
@@ -76,6 +76,23 @@ describe("the streams", () => {
         max_age: seconds(30 * 86_400),
       },
     });
+  });
+
+  test.each([
+    ["2.9.10", 2 ** 20],
+    ["2.10.4", 2 ** 20],
+    ["2.10.5", undefined],
+    ["2.15.1-RC.1", undefined],
+    ["3.0.0", undefined],
+  ])("on nats-server %s limit the messages of a queue to %s", (version, expected) => {
+    const configs = streamConfigs(stages, defaultLimits, version);
+    expect(configs.map((config) => config.max_msgs)).toEqual([
+      expected,
+      expected,
+      expected,
+      undefined,
+      undefined,
+    ]);
   });
 
   test("are made by whoever comes first, many at once", async () => {

@@ -44,10 +44,21 @@ export const maxRawBytes = 960 * 1024;
 export const ackWaitMs = 30_000;
 
 /**
- * The streams of the given stages, and the one of the dead letters. A mailbox of its own for each stage: on one shared
+ * A nats-server before 2.10.5 lets a message that just fits into a full queue push out the oldest ones (nats-server
+ * issue 4771). There the number of messages is limited too, so low that ordinary events meet that limit first, at which
+ * it refuses cleanly.
+ */
+const bytesPerMessageOnOldServers = 1024;
+
+/**
+ * The streams of the given stages, and the one of the dead letters, for a server of this version. A mailbox of its own for each stage: on one shared
  * stream a full queue would refuse the very forwards that empty it.
  */
-export function streamConfigs(stages: readonly string[], limits: StreamLimits): readonly StreamSettings[] {
+export function streamConfigs(
+  stages: readonly string[],
+  limits: StreamLimits,
+  serverVersion: string,
+): readonly StreamSettings[] {
   const common = { storage: StorageType.File, num_replicas: limits.NATS_REPLICAS };
   const queue = (stage: string): StreamSettings => ({
     ...common,
@@ -57,6 +68,9 @@ export function streamConfigs(stages: readonly string[], limits: StreamLimits): 
     // A full queue refuses its producers, loudly, instead of dropping what it accepted.
     discard: DiscardPolicy.New,
     max_bytes: limits.QUEUE_MAX_BYTES,
+    ...(isOlderThan(serverVersion, [2, 10, 5])
+      ? { max_msgs: Math.floor(limits.QUEUE_MAX_BYTES / bytesPerMessageOnOldServers) }
+      : {}),
     duplicate_window: nanos(2 * minute),
     ...(stage === rawStage ? { max_msg_size: maxRawBytes } : {}),
   });
@@ -111,7 +125,7 @@ export async function ensureStreams(
   apply = false,
 ): Promise<void> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
-  for (const config of streamConfigs(stages, limits)) {
+  for (const config of streamConfigs(stages, limits, nc.info?.version ?? "")) {
     try {
       await jsm.streams.add(config);
     } catch (err) {
@@ -149,6 +163,11 @@ export async function ensureDurable(nc: NatsConnection, durable: Durable): Promi
     if (!hasCode(err, consumerExists)) throw explain(err, `consumer ${durable.name} cannot be created`);
     await jsm.consumers.update(durable.stream, durable.name, settings);
   }
+}
+
+function isOlderThan(version: string, [major, minor, patch]: readonly [number, number, number]): boolean {
+  const [a = 0, b = 0, c = 0] = version.split(/[.-]/).map(Number);
+  return (a - major || b - minor || c - patch) < 0;
 }
 
 /** Codes of the server's errors.json: stable numbers where the descriptions are not. */
