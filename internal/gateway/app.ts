@@ -2,9 +2,12 @@ import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
 import { type FastifyContextConfig, type FastifyInstance, fastify } from "fastify";
 import type { NatsConnection } from "nats";
+import { currentRates } from "../dead-letters/forecast.ts";
+import { LetterStore } from "../dead-letters/store.ts";
 import { addHealthRoutes, type ReadyCheck } from "../health.ts";
 import type { Log } from "../log.ts";
 import { type Keys, requireKey } from "./authentication.ts";
+import { addDeadLetterRoutes } from "./dead-letters.ts";
 import { describeApi } from "./docs.ts";
 import { answerClientError, answerErrors, frameworkErrors } from "./errors.ts";
 import { type FindEvents, getEvents } from "./get-events.ts";
@@ -21,6 +24,8 @@ export interface GatewayDependencies {
   readonly outbox: Outbox;
   readonly keys: Keys;
   readonly types: EventTypes;
+  /** Whether a client is registered. @throws Unavailable */
+  readonly knowsClient: (client: string) => Promise<boolean>;
   readonly findEvents: FindEvents;
   readonly counter: RequestCounter;
   /** Requests per second and key. */
@@ -61,7 +66,7 @@ const closeWithinMs = 7_000;
 
 /** The HTTP side of the pipeline: everything but listening. Closing it waits for the requests that are under way. */
 export async function buildGateway(dependencies: GatewayDependencies): Promise<FastifyInstance> {
-  const { nc, outbox, keys, types, findEvents, counter, checks, log, stopping } = dependencies;
+  const { nc, outbox, keys, types, knowsClient, findEvents, counter, checks, log, stopping } = dependencies;
   const { patienceMs, headersWithinMs, bodyWithinMs, silentMs, lingerMs } = {
     ...defaultLimits,
     ...dependencies.limits,
@@ -107,6 +112,17 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   });
   const behindKey = { onRequest: requireKey(keys), config: perKey };
   app.get("/events", { ...behindKey, schema: routeSchemas.getEvents }, getEvents(findEvents));
+  await addDeadLetterRoutes(
+    app,
+    {
+      store: new LetterStore(nc),
+      publish: (message) => outbox.publish(message, AbortSignal.timeout(patienceMs)),
+      oracle: { types, knowsClient, rates: currentRates(nc) },
+      log,
+      stopping,
+    },
+    behindKey,
+  );
   for (const url of ["/materialized", "/materialize"])
     app.get(url, { schema: routeSchemas.getMaterialized }, getMaterialized(nc));
   await app.register(async (scope) => {

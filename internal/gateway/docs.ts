@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { deadLetterComponents } from "./dead-letter-schemas.ts";
 import { components } from "./schemas.ts";
 
 const protoFile = new URL("../../proto/event.proto", import.meta.url);
@@ -11,7 +12,8 @@ const protoFile = new URL("../../proto/event.proto", import.meta.url);
  * other server, `/event.proto`, and `/` as the way there. To be registered before the routes it describes.
  */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
-  for (const [name, schema] of Object.entries(components)) app.addSchema({ ...schema, $id: name });
+  for (const [name, schema] of Object.entries({ ...components, ...deadLetterComponents }))
+    app.addSchema({ ...schema, $id: name });
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -22,6 +24,7 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
       },
       tags: [
         { name: "events", description: "send and read events" },
+        { name: "dead letters", description: "what was set aside: inspect, send again, discard" },
         { name: "aggregates", description: "totals, rates and top players" },
         { name: "health", description: "for probes" },
       ],

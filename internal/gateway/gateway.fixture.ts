@@ -7,7 +7,7 @@ import { defaultLimits, silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import type { TestServer } from "../../test/harness/restartable.ts";
 import type { CustomTypes } from "../casino/decode.ts";
-import { createKey } from "../clients/directory.ts";
+import { createKey, hasClient } from "../clients/directory.ts";
 import { KeyRing, postgresKeys } from "../clients/key-ring.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
@@ -74,6 +74,7 @@ export async function gatewayForTest(
     outbox: new Outbox({ publisher, ...(given.outboxMessages && { maxMessages: given.outboxMessages }) }),
     keys: new KeyRing(postgresKeys(db)),
     types: noteTypes,
+    knowsClient: (client) => hasClient(db, client),
     findEvents: async () => ({ events: [], next_cursor: null }),
     counter: localCounter(),
     rateLimit: 1_000_000,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { waitFor } from "../../test/harness/wait-for.ts";
 import type { OnSettled, Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { Outbox } from "./outbox.ts";
@@ -9,7 +10,7 @@ const message = (bytes: number): Outgoing => ({
   headers: new OutgoingHeaders(),
 });
 
-function outboxOf(limits: { maxMessages?: number; maxBytes?: number }) {
+function outboxOf(limits: { maxMessages?: number; maxBytes?: number; stallMs?: number }) {
   const unsettled: OnSettled[] = [];
   const outbox = new Outbox({
     publisher: { send: (_message, onSettled) => void unsettled.push(onSettled) },
@@ -51,6 +52,23 @@ test("whoever is woken and sends nothing does not keep the next one asleep", asy
   const waiting = [outbox.room(never), outbox.room(never), outbox.room(never)];
   settle();
   expect(await Promise.all(waiting)).toEqual([true, true, true]);
+});
+
+test("while nothing is settled nobody waits in vain, but for the first moment", async () => {
+  const { outbox, settle } = outboxOf({ maxMessages: 1, stallMs: 100 });
+  outbox.send(message(1), () => undefined);
+  const patient = outbox.room(never);
+  await waitFor(async () => (await outbox.room(AbortSignal.timeout(10))) === false);
+  await waitFor(async () => {
+    const began = performance.now();
+    return (await outbox.room(AbortSignal.timeout(5_000))) === false && performance.now() - began < 1_000;
+  });
+  settle();
+  expect(await patient).toBe(true);
+  outbox.send(message(1), () => undefined);
+  const next = outbox.room(never);
+  settle();
+  expect(await next).toBe(true);
 });
 
 test("whoever gives up waiting is told so, and leaves nothing behind", async () => {

@@ -1,4 +1,10 @@
-import type { OnSettled, Outgoing, Publisher } from "../jetstream/publisher.ts";
+import {
+  type OnSettled,
+  type Outgoing,
+  type PubAck,
+  PublishError,
+  type Publisher,
+} from "../jetstream/publisher.ts";
 
 export interface OutboxOptions {
   readonly publisher: Pick<Publisher, "send">;
@@ -6,6 +12,8 @@ export interface OutboxOptions {
   readonly maxMessages?: number;
   /** Most bytes of them: events may be large. */
   readonly maxBytes?: number;
+  /** Once nothing was settled for so long while it was full, in ms, nobody needs to wait for room. */
+  readonly stallMs?: number;
 }
 
 /**
@@ -16,25 +24,32 @@ export class Outbox {
   readonly #publisher: Pick<Publisher, "send">;
   readonly #maxMessages: number;
   readonly #maxBytes: number;
+  readonly #stallMs: number;
   readonly #waiting = new Set<() => void>();
   #messages = 0;
   #bytes = 0;
   #waking = false;
+  /** Since when it is full without anything being settled, on the clock of `performance.now()`. */
+  #fullSince: number | undefined;
 
-  constructor({ publisher, maxMessages = 4_096, maxBytes = 64 * 2 ** 20 }: OutboxOptions) {
+  constructor({ publisher, maxMessages = 4_096, maxBytes = 64 * 2 ** 20, stallMs = 1_000 }: OutboxOptions) {
     this.#publisher = publisher;
     this.#maxMessages = maxMessages;
     this.#maxBytes = maxBytes;
+    this.#stallMs = stallMs;
   }
 
   get hasRoom(): boolean {
     return this.#messages < this.#maxMessages && this.#bytes < this.#maxBytes;
   }
 
-  /** Resolves to true once there is room, in the order of asking; to false when `signal` aborts first. */
+  /**
+   * Resolves to true once there is room, in the order of asking; to false when `signal` aborts first, and at once while
+   * the broker takes nothing at all: requests that wait in vain take memory too.
+   */
   async room(signal: AbortSignal): Promise<boolean> {
     while (!this.hasRoom) {
-      if (signal.aborted) return false;
+      if (signal.aborted || this.#isStalled) return false;
       const { promise, resolve } = Promise.withResolvers<void>();
       const giveUp = (): void => resolve();
       this.#waiting.add(resolve);
@@ -51,12 +66,40 @@ export class Outbox {
     const bytes = message.payload.length;
     this.#messages++;
     this.#bytes += bytes;
+    this.#noteFull();
     this.#publisher.send(message, (outcome) => {
       this.#messages--;
       this.#bytes -= bytes;
+      this.#fullSince = undefined;
+      this.#noteFull();
       onSettled(outcome);
       this.#wake();
     });
+  }
+
+  /**
+   * Waits for room and for the stream's answer, both until `signal` aborts; then it may or may not be stored.
+   * @throws PublishError
+   */
+  async publish(message: Outgoing, signal: AbortSignal): Promise<PubAck> {
+    if (!(await this.room(signal))) throw new PublishError("the broker does not keep up");
+    const { promise, resolve, reject } = Promise.withResolvers<PubAck>();
+    const giveUp = (): void => reject(new PublishError("the broker does not answer"));
+    signal.addEventListener("abort", giveUp);
+    this.send(message, (outcome) => {
+      signal.removeEventListener("abort", giveUp);
+      if (outcome instanceof PublishError) reject(outcome);
+      else resolve(outcome);
+    });
+    return promise;
+  }
+
+  get #isStalled(): boolean {
+    return this.#fullSince !== undefined && performance.now() - this.#fullSince >= this.#stallMs;
+  }
+
+  #noteFull(): void {
+    if (this.#fullSince === undefined && !this.hasRoom) this.#fullSince = performance.now();
   }
 
   /** One after the other, because who is woken may fill all the room there is; or none of it, so the next one follows. */

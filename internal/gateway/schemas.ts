@@ -2,7 +2,7 @@ import { type TSchema, Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../casino/event.ts";
 import { enrichedSchemas, rawSchemas } from "../casino/schema.ts";
 
-const ref = (name: string) => Type.Unsafe({ $ref: `${name}#` });
+export const ref = (name: string) => Type.Unsafe({ $ref: `${name}#` });
 const count = (description: string) => Type.Integer({ minimum: 0, description });
 
 const fieldError = Type.Object({
@@ -90,11 +90,11 @@ export const components: Readonly<Record<string, TSchema>> = {
   }),
 };
 
-const json = (name: string, description: string) => ({
+export const json = (name: string, description: string) => ({
   description,
   content: { "application/json": { schema: ref(name) } },
 });
-const problems = (name: string, description: string) => ({
+export const problems = (name: string, description: string) => ({
   description,
   content: { "application/problem+json": { schema: ref(name) } },
 });
@@ -104,7 +104,7 @@ const keyProblems = {
   403: problems("Problem", "the API key was revoked, has expired, or is an operator's"),
   429: problems("Problem", "too many requests with this API key; see Retry-After"),
 };
-const withKey = [{ apiKey: [] }];
+export const withKey = [{ apiKey: [] }];
 
 /** What the description says of each route. */
 export const routeSchemas = {

@@ -59,6 +59,7 @@ export interface SubmissionOptions {
 }
 
 const mostRejected = 1_000;
+const lastMomentMs = 500;
 const tooLarge = [fieldError("", `must be at most ${maxRawBytes} bytes as JSON, headers included`)];
 
 /** The events of one request on their way into the stream. */
@@ -137,10 +138,12 @@ export class Submission {
     if (this.#unanswered === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onAnswered = resolve;
+    // What the broker has answered already is known in a moment; the rest it may not even have.
+    const patienceMs = this.#failure === undefined ? this.#options.patienceMs : lastMomentMs;
     const timer = setTimeout(() => {
       this.#failure ??= { because: "The broker does not answer" };
       resolve();
-    }, this.#options.patienceMs);
+    }, patienceMs);
     await promise;
     clearTimeout(timer);
   }

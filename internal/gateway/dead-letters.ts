@@ -1,0 +1,263 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
+import { forEachLetter } from "../dead-letters/bulk.ts";
+import { readSeq } from "../dead-letters/command.ts";
+import { forecast, type Oracle } from "../dead-letters/forecast.ts";
+import { errorsOf, type Letter, type LetterHead, sourceOf } from "../dead-letters/letter.ts";
+import { type ReplayOptions, replay, replayOf, Unreplayable } from "../dead-letters/replay.ts";
+import type { LetterStore } from "../dead-letters/store.ts";
+import { newestLetters, survey } from "../dead-letters/survey.ts";
+import type { Log } from "../log.ts";
+import { isUnavailable } from "../unavailable.ts";
+import { holderOf } from "./authentication.ts";
+import { Parameters } from "./dead-letter-parameters.ts";
+import { deadLetterSchemas } from "./dead-letter-schemas.ts";
+import { Problem, unavailable } from "./problem.ts";
+
+export interface DeadLetterOptions {
+  readonly store: LetterStore;
+  readonly publish: ReplayOptions["publish"];
+  readonly oracle: Oracle;
+  readonly log: Log;
+  /** Aborted when the process stops: replays of many end early. */
+  readonly stopping: AbortSignal;
+}
+
+const defaultLimit = 100;
+const mostListed = 1_000;
+const mostReplayed = 10_000;
+/** How long a request may read, and how long a replay of many goes on before it leaves the rest to the next request. */
+const timeoutMs = 20_000;
+/** Requests that read through the stream at once; each may have to read all of it. */
+const mostReaders = 8;
+
+/** Adds the routes of the dead letters: an operator's key works on all of them, a client's key on its own. */
+export async function addDeadLetterRoutes(
+  app: FastifyInstance,
+  options: DeadLetterOptions,
+  behindKey: RouteShorthandOptions,
+): Promise<void> {
+  const desk = new Desk(options);
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // A payload is sent on as the bytes it is.
+    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+    const on = (schema: object) => ({ ...behindKey, schema });
+    scope.get("/dead-letters", on(deadLetterSchemas.list), (request) => desk.list(request));
+    scope.get("/dead-letters/:seq", on(deadLetterSchemas.show), (request) => desk.show(request));
+    scope.post("/dead-letters/:seq/replay", on(deadLetterSchemas.replay), (request) => desk.replay(request));
+    scope.post("/dead-letters/replay", on(deadLetterSchemas.replayMany), (request) =>
+      desk.replayMany(request),
+    );
+    scope.delete("/dead-letters/:seq", on(deadLetterSchemas.discard), (request, reply) =>
+      desk.discard(request, reply),
+    );
+  });
+}
+
+/** The handlers of the routes. */
+class Desk {
+  readonly #options: DeadLetterOptions;
+  #readers = 0;
+
+  constructor(options: DeadLetterOptions) {
+    this.#options = options;
+  }
+
+  async list(request: FastifyRequest) {
+    const parameters = new Parameters(queryOf(request));
+    const filter = parameters.filter(holderOf(request));
+    const limit = parameters.integer("limit", mostListed) ?? defaultLimit;
+    const before = parameters.integer("cursor", Number.MAX_SAFE_INTEGER);
+    const wantsGroups = parameters.boolean("groups");
+    parameters.check();
+    const { store } = this.#options;
+    return this.#reading(async (signal) => {
+      const page = await newestLetters(store, filter, { limit, before, signal });
+      const counted = wantsGroups ? await survey(store, filter, { limit: 1, signal }) : undefined;
+      return {
+        dead_letters: page.letters.map(headBody),
+        next_cursor: page.before === undefined ? null : String(page.before),
+        ...(counted && {
+          groups: counted.groups.map(({ client, ...group }) => ({ ...group, client_id: client })),
+        }),
+      };
+    });
+  }
+
+  async show(request: FastifyRequest) {
+    const letter = await this.#find(request);
+    const text = utf8(letter.payload);
+    return {
+      ...headBody(letter),
+      errors: errorsOf(letter),
+      source: sourceOf(letter),
+      headers: headersOf(letter),
+      payload: text ?? Buffer.from(letter.payload).toString("base64"),
+      payload_encoding: text === undefined ? "base64" : "utf-8",
+    };
+  }
+
+  async replay(request: FastifyRequest) {
+    const parameters = new Parameters(queryOf(request));
+    const dryRun = parameters.boolean("dry_run");
+    parameters.check();
+    const letter = await this.#find(request);
+    const edited = bodyOf(request);
+    const outlook = dryRun || edited !== undefined ? await this.#outlook(letter, edited) : undefined;
+    if (dryRun) return { seq: letter.seq, ...outlook };
+    if (outlook?.would === "fail")
+      throw new Problem(400, `Nothing was sent, because this payload would fail: ${outlook.because}`, {
+        members: { ...outlook },
+      });
+    try {
+      return await withProblems(() => replay(letter, this.#replayOptions(request), edited));
+    } catch (err) {
+      if (err instanceof Unreplayable) throw new Problem(409, err.message, { cause: err });
+      throw err;
+    }
+  }
+
+  async replayMany(request: FastifyRequest) {
+    const parameters = new Parameters({ ...queryOf(request), ...jsonOf(bodyOf(request)) });
+    const filter = parameters.filter(holderOf(request));
+    const limit = parameters.integer("limit", mostReplayed) ?? mostListed;
+    const dryRun = parameters.boolean("dry_run");
+    parameters.check();
+    const { store } = this.#options;
+    const done = { replayed: 0, already_replayed: 0, failed: [] as { seq: number; because: string }[] };
+    const foretold = { pass: 0, perhaps_pass: 0, fail: 0, dead_letters: [] as object[] };
+    const work = async ({ seq }: LetterHead): Promise<void> => {
+      const letter = await store.read(seq);
+      // Somebody else has just dealt with it.
+      if (letter === undefined) return;
+      if (dryRun) {
+        const outlook = await this.#outlook(letter);
+        foretold[outlook.would === "perhaps pass" ? "perhaps_pass" : outlook.would]++;
+        foretold.dead_letters.push({ seq, ...outlook });
+        return;
+      }
+      try {
+        const { outcome } = await replay(letter, this.#replayOptions(request));
+        done[outcome === "replayed" ? "replayed" : "already_replayed"]++;
+      } catch (err) {
+        if (!(err instanceof Unreplayable)) throw err;
+        done.failed.push({ seq, because: err.message });
+      }
+    };
+    const most = dryRun ? Math.min(limit, mostListed) : limit;
+    const { more } = await this.#reading(
+      (signal) => forEachLetter(store, filter, work, { limit: most, signal }),
+      () => (dryRun ? foretold : done),
+    );
+    return { ...(dryRun ? foretold : done), more };
+  }
+
+  async discard(request: FastifyRequest, reply: FastifyReply) {
+    const letter = await this.#find(request);
+    const { store, log } = this.#options;
+    const { seq, client, step, reason } = letter;
+    if (!(await withProblems(() => store.remove(seq)))) throw missing(seq);
+    log.info({ seq, client, step, reason, by: byOf(request) }, "dead letter discarded");
+    return reply.code(204).send();
+  }
+
+  /** The letter that a path names. @throws Problem 400, 404; 403 when it is not for the holder of the key */
+  async #find(request: FastifyRequest): Promise<Letter> {
+    const { seq: text = "" } = request.params as { seq?: string }; // the router's type
+    const seq = readSeq(text);
+    if (seq === undefined)
+      throw new Problem(400, "A dead letter's number is an integer from 1 on: GET /dead-letters lists them.");
+    const letter = await withProblems(() => this.#options.store.read(seq));
+    if (letter === undefined) throw missing(seq);
+    const { client } = holderOf(request);
+    if (client !== undefined && client !== letter.client)
+      throw new Problem(403, "This dead letter is not of this API key's client.");
+    return letter;
+  }
+
+  async #outlook(letter: Letter, edited?: Uint8Array) {
+    try {
+      replayOf(letter, edited);
+    } catch (err) {
+      if (err instanceof Unreplayable) return { would: "fail", because: err.message } as const;
+      throw err;
+    }
+    return forecast(letter, this.#options.oracle, edited);
+  }
+
+  #replayOptions(request: FastifyRequest): ReplayOptions {
+    const { store, publish, log } = this.#options;
+    return { store, publish, log, by: byOf(request) };
+  }
+
+  /** Work that may have to read the whole stream; only so much of it at once. */
+  async #reading<T>(work: (signal: AbortSignal) => Promise<T>, sofar: () => object = () => ({})): Promise<T> {
+    if (this.#readers >= mostReaders)
+      throw unavailable("Too many requests read the dead letters at the moment: try again shortly.");
+    const signal = AbortSignal.any([this.#options.stopping, AbortSignal.timeout(timeoutMs)]);
+    this.#readers++;
+    try {
+      return await withProblems(() => work(signal), sofar);
+    } catch (err) {
+      if (err !== signal.reason) throw err;
+      throw unavailable("Reading the dead letters takes too long: narrow the filter.", { cause: err });
+    } finally {
+      this.#readers--;
+    }
+  }
+}
+
+async function withProblems<T>(work: () => Promise<T>, sofar: () => object = () => ({})): Promise<T> {
+  try {
+    return await work();
+  } catch (err) {
+    if (isUnavailable(err)) throw unavailable(err.message, { members: { ...sofar() }, cause: err });
+    throw err;
+  }
+}
+
+const missing = (seq: number): Problem =>
+  new Problem(404, `There is no dead letter ${seq}: it was sent again, discarded, or too old.`);
+
+const queryOf = (request: FastifyRequest) => request.query as Readonly<Record<string, unknown>>; // the parser's type
+
+/** Who asked, for the log. */
+const byOf = (request: FastifyRequest): string => `key ${holderOf(request).keyId}`;
+
+function bodyOf({ body }: FastifyRequest): Uint8Array | undefined {
+  return body instanceof Uint8Array && body.length > 0 ? body : undefined;
+}
+
+function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, unknown>> {
+  if (body === undefined) return {};
+  const text = utf8(body);
+  try {
+    const value: unknown = JSON.parse(text ?? "");
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Said below.
+  }
+  throw new Problem(400, "The body is no JSON object in UTF-8.");
+}
+
+function headBody({ client, failedOn, ...head }: LetterHead) {
+  const { seq, at, reason, step, error, deliveries, replays, bytes } = head;
+  return { seq, at, reason, step, client_id: client, error, subject: failedOn, deliveries, replays, bytes };
+}
+
+function headersOf({ headers }: Letter): Readonly<Record<string, string>> {
+  const all = Map.groupBy(headers.entries(), ([name]) => name);
+  return Object.fromEntries(
+    [...all].map(([name, entries]) => [name, entries.map(([, value]) => value).join(", ")]),
+  );
+}
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
