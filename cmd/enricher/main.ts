@@ -10,6 +10,7 @@ import { ensureStreams, streamVariables } from "../../internal/jetstream/topolog
 import { runService } from "../../internal/lifecycle.ts";
 import { postgresPlayers } from "../../internal/players/players.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
+import { protobufEvents } from "../../internal/protobuf/decode.ts";
 import { rateVariables, sharedRates } from "../../internal/rates/shared.ts";
 import { Registry } from "../../internal/registry/registry.ts";
 
@@ -59,7 +60,7 @@ await runService({
           StepRun.start({
             step,
             takesFrom,
-            decode: decoder(takesFrom, types),
+            decode: decoder(takesFrom, types, protobufEvents),
             nc,
             publisher,
             log: log.child({ step: step.name }),

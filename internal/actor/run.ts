@@ -36,15 +36,18 @@ const mostDeliveries = 5;
 /** While something is away: the longest pause between attempts, so that events flow again soon after it is back. */
 const longestAttemptGap = 5;
 
+/** Reads the event in a message of this client; `contentType` is empty where the message names none. */
+export type Decode = (payload: Uint8Array, client: string, contentType: string) => Decoded | Promise<Decoded>;
+
 export interface RunOptions {
   readonly step: Step;
   /** The stage whose messages it takes: what the step before it forwards to. */
   readonly takesFrom: string;
   /**
-   * Reads an event of a client. A promise holds up the batch and is for what has to be looked up first; the event comes
+   * A promise holds up the batch and is for what has to be looked up first; the event comes
    * again later when it rejects with `Unavailable`.
    */
-  readonly decode: (payload: Uint8Array, client: string) => Decoded | Promise<Decoded>;
+  readonly decode: Decode;
   readonly nc: NatsConnection;
   readonly publisher: Publisher;
   readonly log: Log;
@@ -158,12 +161,13 @@ export class StepRun {
       const sentence = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
       return deadLetter(decoded.reason, sentence);
     };
-    const decoded = this.#options.decode(delivery.data, client);
-    if (!(decoded instanceof Promise)) return open(decoded);
-    return decoded.then(open, (err: unknown) => {
-      if (isUnavailable(err)) return later(err.message);
-      throw err;
-    });
+    const failed = (err: unknown): Opened => this.#onFailure(delivery, err);
+    try {
+      const decoded = this.#options.decode(delivery.data, client, delivery.headers.get("Content-Type"));
+      return decoded instanceof Promise ? decoded.then(open, failed) : open(decoded);
+    } catch (err) {
+      return failed(err);
+    }
   }
 
   /** The step's word on each event; undefined when the process stops before the step could say it. */
@@ -189,20 +193,22 @@ export class StepRun {
       try {
         outcomes.push(...(await this.#ask([work])));
       } catch (err) {
-        outcomes.push(this.#onBug(work, err));
+        outcomes.push(this.#onFailure(work.delivery, err));
       }
     }
     return outcomes;
   }
 
-  #onBug(work: Work, err: unknown): Outcome {
-    const because = `The step ${this.name} failed: ${err instanceof Error ? err.message : String(err)}`;
-    const { deliveries, stream, streamSequence } = work.delivery;
-    if (isUnavailable(err) || this.#stopping.signal.aborted) return later(because);
+  /** One event could not be handled: something is away, or this is a bug. */
+  #onFailure(delivery: Delivery, err: unknown): Later | DeadLetter {
+    const message = err instanceof Error ? err.message : String(err);
+    if (isUnavailable(err) || this.#stopping.signal.aborted) return later(message);
+    const { deliveries, stream, streamSequence } = delivery;
     this.#log.error(
       { err, stream, seq: streamSequence, deliveries },
       "a step failed on an event, this is a bug",
     );
+    const because = `The step ${this.name} failed: ${message}`;
     return deliveries < mostDeliveries ? later(because) : deadLetter("max_deliveries", because);
   }
 

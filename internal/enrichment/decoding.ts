@@ -1,3 +1,4 @@
+import type { Decode } from "../actor/run.ts";
 import { type CustomTypes, type Decoded, decodeEnriched, decodeRaw } from "../casino/decode.ts";
 import { rawStage } from "../jetstream/subjects.ts";
 
@@ -7,13 +8,25 @@ export interface EventTypes {
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded>;
 }
 
-/** How the step that takes from this stage reads what it gets. */
-export function decoder(
-  takesFrom: string,
-  types: EventTypes,
-): (payload: Uint8Array, client: string) => Decoded | Promise<Decoded> {
+/** Another form than JSON that producers may send, by its media type. */
+export interface RawForm {
+  readonly mediaType: string;
+  readonly decode: (payload: Uint8Array, types: CustomTypes) => Decoded;
+}
+
+/** How the step that takes from this stage reads what it gets; raw events also in `other` form, if they say so. */
+export function decoder(takesFrom: string, types: EventTypes, other?: RawForm): Decode {
   if (takesFrom !== rawStage) return (payload) => decodeEnriched(payload, anyType);
-  return (payload, client) => types.decode(client, (custom) => decodeRaw(payload, custom));
+  return (payload, client, contentType) => {
+    const isOther = other !== undefined && mediaTypeOf(contentType) === other.mediaType;
+    return types.decode(client, (custom) => (isOther ? other.decode : decodeRaw)(payload, custom));
+  };
+}
+
+/** `Application/X; charset=y` is `application/x`. */
+function mediaTypeOf(contentType: string): string {
+  const [mediaType = ""] = contentType.split(";");
+  return mediaType.trim().toLowerCase();
 }
 
 /** The first step has checked the data; its type may have been changed or removed since. */

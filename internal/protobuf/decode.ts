@@ -64,3 +64,6 @@ function time(seconds: bigint, nanos: number): string {
   const date = new Date(Number(seconds) * 1000 + Math.floor(nanos / 1_000_000));
   return Number.isNaN(date.getTime()) ? "" : date.toISOString();
 }
+
+/** How the first step reads messages that say they are protobuf. */
+export const protobufEvents = { mediaType: protobufType, decode: decodeRawProtobuf } as const;
