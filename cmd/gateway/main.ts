@@ -1,4 +1,5 @@
 import { findEvents } from "../../internal/archive/find-events.ts";
+import { hasClient } from "../../internal/clients/directory.ts";
 import { KeyRing, postgresKeys } from "../../internal/clients/key-ring.ts";
 import { buildGateway } from "../../internal/gateway/app.ts";
 import { Outbox } from "../../internal/gateway/outbox.ts";
@@ -47,6 +48,7 @@ await runService({
       outbox: new Outbox({ publisher }),
       keys: new KeyRing(postgresKeys(db)),
       types,
+      knowsClient: (client) => hasClient(db, client),
       findEvents: (filter, signal) => findEvents(db, filter, signal),
       counter,
       rateLimit: config.RATE_LIMIT,

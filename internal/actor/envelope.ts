@@ -11,6 +11,8 @@ export interface Envelope {
   readonly source: string;
   readonly traceparent: string;
   readonly rate?: AppliedRate;
+  /** How often it was sent again from the dead letters; absent = never. */
+  readonly replays?: string;
 }
 
 /** An envelope that cannot be accepted. */
@@ -42,11 +44,13 @@ export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
     };
   const traceparent = given.get("traceparent");
   const value = given.get("Casino-Rate");
+  const replays = given.get("Casino-Replays");
   return {
     client,
     source,
     traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
     ...(value === "" ? {} : { rate: { value, at: given.get("Casino-Rate-At") } }),
+    ...(/^\d{1,9}$/.test(replays) ? { replays } : {}),
   };
 }
 
@@ -55,11 +59,12 @@ export const isTraceparent = (text: string): boolean => traceparentForm.test(tex
 
 /** The headers of an event on its way to `stage`; the message id makes publishing it twice harmless. */
 export function writeEnvelope(envelope: Envelope, id: number, stage: string): OutgoingHeaders {
-  const { client, source, traceparent, rate } = envelope;
+  const { client, source, traceparent, rate, replays } = envelope;
   const message = new OutgoingHeaders()
     .add("Nats-Msg-Id", `${client}:${source}:${id}:${stage}`)
     .add("Casino-Source", source)
     .add("traceparent", traceparent);
+  if (replays !== undefined) message.add("Casino-Replays", replays);
   return rate === undefined ? message : message.add("Casino-Rate", rate.value).add("Casino-Rate-At", rate.at);
 }
 

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Database } from "../postgres/connect.ts";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { hashOf, newApiKey, prefixOf } from "./api-key.ts";
 
 /** Whom a key is good for: one client's producer of that name, or an operator. */
@@ -31,6 +31,16 @@ export async function addClient(db: Database, id: string, name: string): Promise
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
   return numInsertedOrUpdatedRows === 1n;
+}
+
+/** Whether a client is registered. @throws Unavailable */
+export async function hasClient(db: Database, id: string): Promise<boolean> {
+  try {
+    const row = await db.selectFrom("clients").select("id").where("id", "=", id).executeTakeFirst();
+    return row !== undefined;
+  } catch (err) {
+    throw asUnavailable(err);
+  }
 }
 
 export async function listClients(db: Database): Promise<readonly ClientRow[]> {

@@ -1,0 +1,17 @@
+import { createInterface } from "node:readline/promises";
+
+/**
+ * Asks on stderr and reads the answer from stdin: yes, or anything else. The end of the input, Ctrl-C and `signal` are a
+ * no.
+ */
+export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const close = (): void => lines.close();
+  lines.once("SIGINT", close);
+  signal.addEventListener("abort", close);
+  const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+  const answer = await Promise.race([lines.question(`${question} [y/N] `), closed]);
+  signal.removeEventListener("abort", close);
+  close();
+  return /^y(es)?$/i.test(answer.trim());
+}

@@ -1,0 +1,36 @@
+import { deadReasons } from "../actor/dead-letter.ts";
+import type { LetterHead } from "./letter.ts";
+
+/** Which letters are meant: those to which everything given applies. */
+export interface LetterFilter {
+  readonly reason?: string | undefined;
+  readonly step?: string | undefined;
+  readonly client?: string | undefined;
+}
+
+// Tokens of a subject. Whoever publishes there names the client, so it need not be a client's name.
+const token = /^[^\s.*>\p{C}]{1,100}$/u;
+
+/** What a filter's value must be, as the end of a sentence, and whether a text is that. */
+export const filterForms = {
+  reason: {
+    must: `be one of ${deadReasons.join(", ")}`,
+    fits: (text: string) => deadReasons.some((reason) => reason === text),
+  },
+  step: { must: "be the name of a step, such as currency", fits: (text: string) => token.test(text) },
+  client: { must: "be the name of a client, such as casino", fits: (text: string) => token.test(text) },
+} as const;
+
+/** The part of a filter that the broker can apply. */
+export function subjectOf({ step = "*", client = "*" }: LetterFilter): string {
+  // Only without either of them also what is no letter but lies there.
+  return step === "*" && client === "*" ? "casino.dead.>" : `casino.dead.${step}.${client}`;
+}
+
+export function matches(head: LetterHead, { reason, step, client }: LetterFilter): boolean {
+  return (
+    (reason === undefined || head.reason === reason) &&
+    (step === undefined || head.step === step) &&
+    (client === undefined || head.client === client)
+  );
+}

@@ -1,0 +1,274 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { StepRun } from "../actor/run.ts";
+import { deadLetter, forward, type Outcome } from "../actor/step.ts";
+import { decodeEnriched, decodeRaw } from "../casino/decode.ts";
+import { type Outgoing, Publisher } from "../jetstream/publisher.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { Unavailable } from "../unavailable.ts";
+import { forEachLetter } from "./bulk.ts";
+import type { Letter } from "./letter.ts";
+import { gameStart, setAside } from "./letters.fixture.ts";
+import { type ReplayOptions, replay, replayOf, Unreplayable } from "./replay.ts";
+import { LetterStore } from "./store.ts";
+
+const server = await natsForTest();
+const { nc, jsm } = await connectForTest(server);
+const publisher = new Publisher(nc);
+const store = new LetterStore(nc);
+const options: ReplayOptions = {
+  store,
+  publish: (message) => publisher.publish(message),
+  log: silent,
+  by: "test",
+};
+const runs: StepRun[] = [];
+
+beforeEach(() => ensureStreams(nc, ["raw", "checked", "final"], defaultLimits));
+afterEach(async () => {
+  await Promise.all(runs.splice(0).map((run) => run.stop()));
+  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
+});
+
+type Rule = (id: number) => Outcome | undefined;
+const passes: Rule = () => undefined;
+
+/** A pipeline of two steps, each of which refuses what its rule says. */
+async function pipeline(first: Rule, second: Rule = passes): Promise<void> {
+  for (const [name, takesFrom, forwardsTo, rule] of [
+    ["first", "raw", "checked", first],
+    ["second", "checked", "final", second],
+  ] as const)
+    runs.push(
+      await StepRun.start({
+        step: {
+          name,
+          forwardsTo,
+          enrich: async (batch) => batch.map(({ event }) => rule(event.id) ?? forward(event)),
+        },
+        takesFrom,
+        decode: (payload) => (takesFrom === "raw" ? decodeRaw(payload) : decodeEnriched(payload)),
+        nc,
+        publisher,
+        log: silent,
+      }),
+    );
+}
+
+let sent = 0;
+async function send(payload: string, headers: Record<string, string> = {}): Promise<void> {
+  const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
+  for (const [name, value] of Object.entries(headers)) out.add(name, value);
+  await publisher.publish({
+    subject: "casino.event.raw.casino",
+    payload: Buffer.from(payload),
+    headers: out,
+  });
+}
+
+const stateOf = async (stream: string) => (await jsm.streams.info(stream)).state;
+const count = async (stream: string) => (await stateOf(stream)).messages;
+const queuesEmpty = async () => (await count("CASINO_RAW")) === 0 && (await count("CASINO_CHECKED")) === 0;
+
+/** The letter of this number, once it is there. */
+const letterOf = (seq: number): Promise<Letter> => waitFor(() => store.read(seq), { what: `letter ${seq}` });
+
+const refuseOnce = (): { rule: Rule; mended: () => void } => {
+  let broken = true;
+  return {
+    rule: () => (broken ? deadLetter("unsupported_currency", "/currency is not in use") : undefined),
+    mended: () => {
+      broken = false;
+    },
+  };
+};
+
+describe("a replay", () => {
+  test("of what was mended goes through, once, with client, source, id and trace as they were", async () => {
+    const { rule, mended } = refuseOnce();
+    await pipeline(rule);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await send(gameStart(7), { "Casino-Source": "crm", traceparent });
+    const letter = await letterOf(1);
+    mended();
+    expect(await replay(letter, options)).toEqual({
+      seq: 1,
+      outcome: "replayed",
+      subject: "casino.event.raw.casino",
+      replays: 1,
+    });
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 1);
+    const final = await jsm.streams.getMessage("CASINO_EVENTS", { seq: 1 });
+    expect(final?.header.get("Nats-Msg-Id")).toBe("casino:crm:7:final");
+    expect(final?.header.get("Casino-Source")).toBe("crm");
+    expect(final?.header.get("traceparent")).toBe(traceparent);
+    expect(final?.header.get("Casino-Replays")).toBe("1");
+    expect(await count("CASINO_DEAD")).toBe(0);
+    expect(await store.read(1)).toBeUndefined();
+  });
+
+  test("of what fails again comes back with its count", async () => {
+    const { rule, mended } = refuseOnce();
+    await pipeline(rule);
+    await send(gameStart(8));
+    expect(await letterOf(1)).toMatchObject({ replays: 0, reason: "unsupported_currency" });
+    await replay(await letterOf(1), options);
+    expect(await letterOf(2)).toMatchObject({ replays: 1, failedOn: "casino.event.raw.casino" });
+    await replay(await letterOf(2), options);
+    expect(await letterOf(3)).toMatchObject({ replays: 2, step: "first", client: "casino" });
+    mended();
+    await replay(await letterOf(3), options);
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 1);
+    expect(await count("CASINO_DEAD")).toBe(0);
+  });
+
+  test("keeps its count when a later step is the one to refuse it", async () => {
+    const { rule, mended } = refuseOnce();
+    const later = refuseOnce();
+    await pipeline(rule, later.rule);
+    await send(gameStart(9));
+    const letter = await letterOf(1);
+    mended();
+    await replay(letter, options);
+    const next = await letterOf(2);
+    expect(next).toMatchObject({
+      step: "second",
+      replays: 1,
+      failedOn: "casino.event.checked.casino.game_start",
+    });
+    later.mended();
+    await replay(next, options);
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 1);
+  });
+
+  test("of two at once sends it once", async () => {
+    await setAside(publisher, { payload: gameStart(10) });
+    const letter = await letterOf(1);
+    const outcomes = (await Promise.all([replay(letter, options), replay(letter, options)])).map(
+      (it) => it.outcome,
+    );
+    expect(outcomes.toSorted()).toEqual(["already replayed", "replayed"]);
+    expect((await stateOf("CASINO_RAW")).last_seq).toBe(1);
+    expect(await count("CASINO_DEAD")).toBe(0);
+  });
+
+  test("cut off before the letter is removed sends nothing when it is done again", async () => {
+    await setAside(publisher, { payload: gameStart(11) });
+    const broken = new (class extends LetterStore {
+      override async remove(): Promise<boolean> {
+        throw new Unavailable("NATS is away");
+      }
+    })(nc);
+    const cutOff = replay(await letterOf(1), { ...options, store: broken });
+    await expect(cutOff).rejects.toThrow("Dead letter 1 was sent again, but could not be removed");
+    expect(await count("CASINO_DEAD")).toBe(1);
+    expect(await replay(await letterOf(1), options)).toMatchObject({ outcome: "already replayed" });
+    expect((await stateOf("CASINO_RAW")).last_seq).toBe(1);
+    expect(await count("CASINO_DEAD")).toBe(0);
+  });
+
+  test("leaves the letter where it is while the stream is full", async () => {
+    await jsm.streams.update("CASINO_RAW", { max_msgs: 1 });
+    await send(gameStart(12));
+    await setAside(publisher, { payload: gameStart(13) });
+    const refused = replay(await letterOf(1), options);
+    await expect(refused).rejects.toThrow("Dead letter 1 was not sent again: the stream it goes to is full.");
+    await expect(refused).rejects.toBeInstanceOf(Unavailable);
+    expect(await count("CASINO_DEAD")).toBe(1);
+  });
+
+  test("carries an edited payload under the same id", async () => {
+    await pipeline(passes);
+    await send(gameStart(14, { player_id: "ten" }), { "Casino-Source": "crm" });
+    const letter = await letterOf(1);
+    expect(letter.error).toBe("/player_id must be integer");
+    await replay(letter, options, Buffer.from(gameStart(14, { player_id: 11 })));
+    await waitFor(async () => (await count("CASINO_EVENTS")) === 1);
+    const final = await jsm.streams.getMessage("CASINO_EVENTS", { seq: 1 });
+    expect(final?.json()).toMatchObject({ id: 14, player_id: 11 });
+    expect(final?.header.get("Nats-Msg-Id")).toBe("casino:crm:14:final");
+  });
+
+  test("refuses an edit that makes another event of it", async () => {
+    await setAside(publisher, { payload: gameStart(15) });
+    await setAside(publisher, { payload: gameStart(16), failedOn: "casino.event.checked.casino.game_start" });
+    await setAside(publisher, { payload: "nonsense" });
+    const [raw, checked, nonsense] = [await letterOf(1), await letterOf(2), await letterOf(3)];
+    expect(() => replayOf(raw, Buffer.from(gameStart(99)))).toThrow(
+      "The payload must keep the event's id, 15.",
+    );
+    expect(() => replayOf(checked, Buffer.from(gameStart(16, { type: "game_stop" })))).toThrow(
+      `The payload must keep the event's type, "game_start", because it failed in stage checked.`,
+    );
+    // What had no id may get one.
+    expect(replayOf(nonsense, Buffer.from(gameStart(99))).subject).toBe("casino.event.raw.casino");
+  });
+
+  test("of protobuf carries it as such, and an edited payload as JSON", async () => {
+    await setAside(publisher, {
+      headers: { "Content-Type": "application/x-protobuf" },
+      payload: "\u0008\u0001",
+    });
+    const lines = (message: Outgoing) => Buffer.from(message.headers.encode()).toString();
+    const letter = await letterOf(1);
+    expect(lines(replayOf(letter))).toContain("Content-Type: application/x-protobuf");
+    expect(lines(replayOf(letter, Buffer.from(gameStart(1))))).not.toContain("Content-Type");
+  });
+
+  test("has an id of its own, the same for every attempt", async () => {
+    await setAside(publisher, {
+      payload: gameStart(17),
+      headers: { "Casino-Source": "crm", "X-Other": "kept" },
+    });
+    await setAside(publisher, { payload: "nonsense", headers: { "Nats-Msg-Id": "CASINO_RAW:5:dead" } });
+    const lines = async (seq: number) =>
+      Buffer.from(replayOf(await letterOf(seq)).headers.encode()).toString();
+    expect(await lines(1)).toBe(
+      "NATS/1.0\r\nNats-Msg-Id: casino:crm:17:raw:replay:1\r\nCasino-Replays: 1\r\nCasino-Source: crm\r\nX-Other: kept\r\n\r\n",
+    );
+    expect(await lines(2)).toBe(
+      "NATS/1.0\r\nNats-Msg-Id: CASINO_RAW:5:dead:replay:2\r\nCasino-Replays: 1\r\n\r\n",
+    );
+  });
+
+  test.each([
+    ["", "It does not say where it failed"],
+    ["casino.dead.currency.casino", "It does not say where it failed"],
+    ["$JS.API.STREAM.DELETE.CASINO_EVENTS", "It does not say where it failed"],
+    ["casino.event.checked.casino.*", "It does not say where it failed"],
+    ["casino.event.raw.acme", `It lies with client "casino", but failed on casino.event.raw.acme.`],
+  ])("goes only to where the letter's client has its events, not to %j", async (failedOn, sentence) => {
+    await setAside(publisher, { failedOn });
+    const refused = replay(await letterOf(1), options);
+    await expect(refused).rejects.toThrow(sentence);
+    await expect(refused).rejects.toBeInstanceOf(Unreplayable);
+    expect(await count("CASINO_DEAD")).toBe(1);
+  });
+
+  test("manages letters of any size, and with headers that libraries refuse", async () => {
+    const payload = gameStart(18, { padding: "x".repeat(959 * 1024) });
+    await setAside(publisher, { payload, headers: { "bad name": "1" } });
+    expect(Buffer.from((await letterOf(1)).payload).toString()).toBe(payload);
+    await replay(await letterOf(1), options);
+    expect((await stateOf("CASINO_RAW")).messages).toBe(1);
+  });
+
+  test("of all takes the letters that were there at the start, none twice, the filtered ones only", async () => {
+    await pipeline((id) => (id <= 100 ? deadLetter("unknown_type", "/type must be known") : undefined));
+    for (let id = 1; id <= 100; id++) await send(gameStart(id));
+    await send("nonsense");
+    await waitFor(async () => (await count("CASINO_DEAD")) === 101 && (await queuesEmpty()));
+    const { begun, more } = await forEachLetter(store, { reason: "unknown_type" }, async ({ seq }) => {
+      await replay(await letterOf(seq), options);
+    });
+    expect({ begun, more }).toEqual({ begun: 100, more: false });
+    await waitFor(async () => (await stateOf("CASINO_DEAD")).last_seq === 201);
+    const replays: number[] = [];
+    for await (const head of store.scan({}, await store.range())) replays.push(head.replays);
+    expect(replays).toEqual([0, ...Array(100).fill(1)]);
+    expect((await stateOf("CASINO_RAW")).last_seq).toBe(201);
+  });
+});
