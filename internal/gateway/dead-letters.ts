@@ -2,13 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { forEachLetter } from "../dead-letters/bulk.ts";
 import { readSeq } from "../dead-letters/command.ts";
 import { forecast, type Oracle } from "../dead-letters/forecast.ts";
-import { errorsOf, type Letter, type LetterHead, sourceOf } from "../dead-letters/letter.ts";
+import type { Letter, LetterHead } from "../dead-letters/letter.ts";
 import { type ReplayOptions, replay, replayOf, Unreplayable } from "../dead-letters/replay.ts";
 import type { LetterStore } from "../dead-letters/store.ts";
 import { newestLetters, survey } from "../dead-letters/survey.ts";
 import type { Log } from "../log.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { holderOf } from "./authentication.ts";
+import { bodyOf, headBody, jsonOf, letterBody } from "./dead-letter-bodies.ts";
 import { Parameters } from "./dead-letter-parameters.ts";
 import { deadLetterSchemas } from "./dead-letter-schemas.ts";
 import { Problem, unavailable } from "./problem.ts";
@@ -85,16 +86,7 @@ class Desk {
   }
 
   async show(request: FastifyRequest) {
-    const letter = await this.#find(request);
-    const text = utf8(letter.payload);
-    return {
-      ...headBody(letter),
-      errors: errorsOf(letter),
-      source: sourceOf(letter),
-      headers: headersOf(letter),
-      payload: text ?? Buffer.from(letter.payload).toString("base64"),
-      payload_encoding: text === undefined ? "base64" : "utf-8",
-    };
+    return letterBody(await this.#find(request));
   }
 
   async replay(request: FastifyRequest) {
@@ -223,41 +215,3 @@ const queryOf = (request: FastifyRequest) => request.query as Readonly<Record<st
 
 /** Who asked, for the log. */
 const byOf = (request: FastifyRequest): string => `key ${holderOf(request).keyId}`;
-
-function bodyOf({ body }: FastifyRequest): Uint8Array | undefined {
-  return body instanceof Uint8Array && body.length > 0 ? body : undefined;
-}
-
-function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, unknown>> {
-  if (body === undefined) return {};
-  const text = utf8(body);
-  try {
-    const value: unknown = JSON.parse(text ?? "");
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // Said below.
-  }
-  throw new Problem(400, "The body is no JSON object in UTF-8.");
-}
-
-function headBody({ client, failedOn, ...head }: LetterHead) {
-  const { seq, at, reason, step, error, deliveries, replays, bytes } = head;
-  return { seq, at, reason, step, client_id: client, error, subject: failedOn, deliveries, replays, bytes };
-}
-
-function headersOf({ headers }: Letter): Readonly<Record<string, string>> {
-  const all = Map.groupBy(headers.entries(), ([name]) => name);
-  return Object.fromEntries(
-    [...all].map(([name, entries]) => [name, entries.map(([, value]) => value).join(", ")]),
-  );
-}
-
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}

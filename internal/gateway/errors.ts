@@ -24,7 +24,7 @@ export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): 
     const path = request.url.split("?", 1)[0] ?? "";
     const methods = routes.filter((route) => route.path.test(path)).flatMap((route) => route.methods);
     const problem =
-      methods.length === 0
+      methods.length === 0 || methods.includes(request.method)
         ? new Problem(404, "There is nothing at this path: /docs shows what there is.")
         : new Problem(405, `This path has no ${request.method}, but ${[...new Set(methods)].join(", ")}.`, {
             headers: { allow: [...new Set(methods)].join(", ") },

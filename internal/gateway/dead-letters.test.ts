@@ -1,0 +1,270 @@
+import type { LightMyRequestResponse } from "fastify";
+import { beforeAll, beforeEach, expect, test } from "vitest";
+import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { addClient, createKey } from "../clients/directory.ts";
+import { gameStart, setAside } from "../dead-letters/letters.fixture.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+
+const server = await natsForTest();
+const { nc, jsm } = await connectForTest(server);
+const publisher = new Publisher(nc);
+const db = await databaseOfFile();
+let operator: string;
+let casino: string;
+let acme: string;
+
+beforeAll(async () => {
+  await addClient(db, "acme", "Acme");
+  operator = (await createKey(db, "operator")) ?? "";
+  [casino, acme] = [await keyFor(db, "till"), await keyFor(db, "till", "acme")];
+});
+beforeEach(async () => {
+  for (const name of ["CASINO_RAW", "CASINO_DEAD"]) await jsm.streams.delete(name).catch(() => false);
+  await ensureStreams(nc, ["raw"], defaultLimits);
+});
+
+type Method = "GET" | "POST" | "DELETE";
+type Ask = (
+  method: Method,
+  url: string,
+  options?: { key?: string; body?: string | Buffer; type?: string },
+) => Promise<LightMyRequestResponse>;
+
+/** Asks a new gateway, as an operator unless told otherwise. */
+async function gateway(): Promise<Ask> {
+  const { app } = await gatewayForTest(server, db);
+  return async (method, url, { key = operator, body, type = "application/json" } = {}) =>
+    app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { "content-type": type }) },
+      ...(body !== undefined && { payload: body }),
+    });
+}
+
+const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+const seqsOf = (response: { json(): { dead_letters: { seq: number }[] } }) =>
+  response.json().dead_letters.map(({ seq }) => seq);
+const problem = (status: number, detail: unknown) =>
+  expect.objectContaining({ type: "about:blank", status, detail });
+
+test("lists the newest first, filtered, in pages, with counts when asked", async () => {
+  for (let id = 1; id <= 5; id++) await setAside(publisher, { payload: gameStart(id) });
+  await setAside(publisher, {
+    client: "acme",
+    step: "player",
+    reason: "invalid_event",
+    error: "/a is wrong",
+  });
+  const ask = await gateway();
+  const first = await ask("GET", "/dead-letters?limit=4");
+  expect(first.statusCode).toBe(200);
+  expect(first.json().dead_letters[0]).toEqual({
+    seq: 6,
+    at: expect.stringMatching(/^20.*Z$/),
+    reason: "invalid_event",
+    step: "player",
+    client_id: "acme",
+    error: "/a is wrong",
+    subject: "casino.event.raw.acme",
+    deliveries: 1,
+    replays: 0,
+    bytes: gameStart(1).length,
+  });
+  expect(seqsOf(first)).toEqual([6, 5, 4, 3]);
+  const rest = await ask("GET", `/dead-letters?limit=4&cursor=${first.json().next_cursor}`);
+  expect([seqsOf(rest), rest.json().next_cursor]).toEqual([[2, 1], null]);
+  expect(first.json().groups).toBeUndefined();
+  for (const query of ["reason=invalid_event", "step=player", "client_id=acme", "step=player&client_id=acme"])
+    expect(seqsOf(await ask("GET", `/dead-letters?${query}`))).toEqual([6]);
+  expect((await ask("GET", "/dead-letters?groups=true&limit=1")).json().groups).toEqual([
+    { reason: "unknown_type", step: "currency", client_id: "casino", count: 5 },
+    { reason: "invalid_event", step: "player", client_id: "acme", count: 1 },
+  ]);
+});
+
+test("shows a letter with its errors, headers and payload, also when that is no text", async () => {
+  await setAside(publisher, {
+    error: "/a must be x; /b/c must be y",
+    payload: "\ufeffé{",
+    headers: { "Casino-Source": "crm" },
+  });
+  await setAside(publisher, { payload: Buffer.from([0xff, 0x00]) });
+  const ask = await gateway();
+  expect((await ask("GET", "/dead-letters/1")).json()).toMatchObject({
+    seq: 1,
+    errors: [
+      { path: "/a", message: "must be x" },
+      { path: "/b/c", message: "must be y" },
+    ],
+    source: "crm",
+    headers: { "Casino-Source": "crm", "Casino-Dead-Step": "currency" },
+    payload: "\ufeffé{",
+    payload_encoding: "utf-8",
+  });
+  expect((await ask("GET", "/dead-letters/2")).json()).toMatchObject({
+    payload: "/wA=",
+    payload_encoding: "base64",
+  });
+});
+
+test("replays a letter once; a dry run says what would become of it", async () => {
+  await setAside(publisher, { payload: gameStart(1), headers: { "Casino-Source": "crm" } });
+  await setAside(publisher, { payload: gameStart(2, { type: "jackpot" }) });
+  const ask = await gateway();
+  expect((await ask("POST", "/dead-letters/1/replay?dry_run=true")).json()).toEqual({
+    seq: 1,
+    would: "pass",
+  });
+  expect((await ask("POST", "/dead-letters/2/replay?dry_run=true")).json()).toEqual({
+    seq: 2,
+    would: "fail",
+    reason: "unknown_type",
+    because: "/type must be a registered type",
+  });
+  expect(await count("CASINO_RAW")).toBe(0);
+  const replayed = await ask("POST", "/dead-letters/1/replay");
+  expect([replayed.statusCode, replayed.json()]).toEqual([
+    200,
+    { seq: 1, outcome: "replayed", subject: "casino.event.raw.casino", replays: 1 },
+  ]);
+  expect((await ask("POST", "/dead-letters/1/replay")).json()).toEqual(
+    problem(404, "There is no dead letter 1: it was sent again, discarded, or too old."),
+  );
+  const message = await jsm.streams.getMessage("CASINO_RAW", { seq: 1 });
+  expect(message?.string()).toBe(gameStart(1));
+  expect(message?.header.get("Nats-Msg-Id")).toBe("casino:crm:1:raw:replay:1");
+  expect(await count("CASINO_RAW")).toBe(1);
+});
+
+test("replays an edited payload, unless it would fail or be another event", async () => {
+  await setAside(publisher, { payload: gameStart(1, { player_id: "x" }) });
+  const ask = await gateway();
+  const wrong = await ask("POST", "/dead-letters/1/replay", { body: gameStart(1, { game_id: null }) });
+  expect(wrong.headers["content-type"]).toBe("application/problem+json");
+  expect(wrong.json()).toMatchObject({ status: 400, would: "fail", because: "/game_id must be integer" });
+  for (const body of ["{}", "nonsense", gameStart(2)])
+    expect((await ask("POST", "/dead-letters/1/replay", { body })).statusCode).toBe(400);
+  expect((await ask("POST", "/dead-letters/1/replay", { body: "x".repeat(2 ** 20 + 1) })).statusCode).toBe(
+    413,
+  );
+  expect(await count("CASINO_RAW")).toBe(0);
+  expect(
+    (await ask("POST", "/dead-letters/1/replay", { body: gameStart(1), type: "text/plain" })).statusCode,
+  ).toBe(200);
+  expect((await jsm.streams.getMessage("CASINO_RAW", { seq: 1 }))?.string()).toBe(gameStart(1));
+});
+
+test("replays all that match, up to a limit", async () => {
+  for (let id = 1; id <= 5; id++) await setAside(publisher, { payload: gameStart(id) });
+  await setAside(publisher, { payload: "nonsense", reason: "invalid_json" });
+  await setAside(publisher, { payload: gameStart(7), failedOn: "nowhere" });
+  const ask = await gateway();
+  const body = (fields: object) => ({ body: JSON.stringify(fields) });
+  const dry = (await ask("POST", "/dead-letters/replay", body({ dry_run: true }))).json();
+  expect(dry).toMatchObject({ pass: 5, perhaps_pass: 0, fail: 2, more: false });
+  expect(dry.dead_letters).toContainEqual({
+    seq: 6,
+    would: "fail",
+    reason: "invalid_json",
+    because: "must be JSON in UTF-8",
+  });
+  expect(await count("CASINO_RAW")).toBe(0);
+  const some = await ask("POST", "/dead-letters/replay", body({ reason: "unknown_type", limit: 2 }));
+  expect(some.json()).toEqual({ replayed: 2, already_replayed: 0, failed: [], more: true });
+  const rest = await ask("POST", "/dead-letters/replay?reason=unknown_type");
+  expect(rest.json()).toEqual({
+    replayed: 3,
+    already_replayed: 0,
+    failed: [{ seq: 7, because: expect.stringContaining("does not say where it failed") }],
+    more: false,
+  });
+  expect([await count("CASINO_RAW"), await count("CASINO_DEAD")]).toEqual([5, 2]);
+  expect((await ask("POST", "/dead-letters/replay", { body: "[]" })).statusCode).toBe(400);
+});
+
+test("discards a letter", async () => {
+  await setAside(publisher);
+  const ask = await gateway();
+  const gone = await ask("DELETE", "/dead-letters/1");
+  expect([gone.statusCode, gone.body]).toEqual([204, ""]);
+  expect((await ask("DELETE", "/dead-letters/1")).statusCode).toBe(404);
+  expect(await count("CASINO_DEAD")).toBe(0);
+});
+
+test("a client's key sees and touches only its own", async () => {
+  await setAside(publisher, { payload: gameStart(1) });
+  await setAside(publisher, { payload: gameStart(2), client: "acme" });
+  const ask = await gateway();
+  for (const [key, own, other] of [
+    [casino, 1, 2],
+    [acme, 2, 1],
+  ] as const) {
+    expect(seqsOf(await ask("GET", "/dead-letters", { key }))).toEqual([own]);
+    expect((await ask("GET", "/dead-letters?groups=true", { key })).json().groups).toHaveLength(1);
+    expect((await ask("GET", `/dead-letters/${own}`, { key })).statusCode).toBe(200);
+    for (const [method, url] of [
+      ["GET", `/dead-letters/${other}`],
+      ["POST", `/dead-letters/${other}/replay`],
+      ["POST", `/dead-letters/${other}/replay?dry_run=true`],
+      ["DELETE", `/dead-letters/${other}`],
+      ["GET", `/dead-letters?client_id=${key === casino ? "acme" : "casino"}`],
+      ["POST", `/dead-letters/replay?client_id=${key === casino ? "acme" : "casino"}`],
+    ] as const) {
+      const refused = await ask(method, url, { key });
+      expect([url, refused.statusCode]).toEqual([url, 403]);
+      expect(refused.body).not.toContain("casino.event");
+    }
+  }
+  expect(await count("CASINO_DEAD")).toBe(2);
+  expect((await ask("POST", "/dead-letters/replay", { key: acme })).json()).toMatchObject({ replayed: 1 });
+  expect(seqsOf(await ask("GET", "/dead-letters"))).toEqual([1]);
+});
+
+test.each([
+  ["GET", "/dead-letters/x", 400, "number is an integer from 1 on"],
+  ["GET", "/dead-letters/0", 400, "number is an integer from 1 on"],
+  ["GET", "/dead-letters/1.5", 400, "number is an integer from 1 on"],
+  ["DELETE", "/dead-letters/9007199254740993", 400, "number is an integer from 1 on"],
+  ["POST", "/dead-letters/-1/replay", 400, "number is an integer from 1 on"],
+  ["GET", "/dead-letters/9007199254740991", 404, "There is no dead letter"],
+  ["POST", "/dead-letters/1/replay", 404, "There is no dead letter 1"],
+  ["GET", "/dead-letters?limit=0", 400, 'limit must be an integer from 1 to 1000, not "0".'],
+  ["GET", "/dead-letters?reason=bad", 400, "reason must be one of invalid_json,"],
+  ["GET", "/dead-letters?client_id=a.*", 400, "client_id must be the name of a client"],
+  ["GET", "/dead-letters?step=a&step=b", 400, "step must be the name of a step"],
+  ["GET", "/dead-letters?cursor=x&groups=1", 400, "cursor must be an integer"],
+  ["PUT", "/dead-letters/1", 405, "GET, HEAD, DELETE"],
+] as const)("%s %s is a %i", async (method, url, status, sentence) => {
+  const answer = await (await gateway())(method as Method, url);
+  expect(answer.json()).toEqual(problem(status, expect.stringContaining(sentence)));
+});
+
+test("without a key there is nothing, and while the broker has no such stream a 503", async () => {
+  const ask = await gateway();
+  expect((await ask("GET", "/dead-letters", { key: "none" })).statusCode).toBe(401);
+  await setAside(publisher, { payload: gameStart(1) });
+  await jsm.streams.update("CASINO_RAW", { max_msgs: 1 });
+  await nc.request("casino.event.raw.casino", "{}");
+  const full = await ask("POST", "/dead-letters/1/replay");
+  expect(full.json()).toEqual(
+    problem(503, "Dead letter 1 was not sent again: the stream it goes to is full."),
+  );
+  expect(full.headers["retry-after"]).toBe("2");
+  const many = await ask("POST", "/dead-letters/replay");
+  expect(many.json()).toMatchObject({ status: 503, replayed: 0 });
+  await jsm.streams.delete("CASINO_DEAD");
+  expect((await ask("GET", "/dead-letters")).statusCode).toBe(503);
+});
+
+test("the description of the API has the routes", async () => {
+  const { paths, components } = (await (await gateway())("GET", "/openapi.json")).json();
+  expect(Object.keys(paths["/dead-letters"])).toEqual(["get"]);
+  expect(Object.keys(paths["/dead-letters/{seq}"]).toSorted()).toEqual(["delete", "get"]);
+  expect(paths["/dead-letters/{seq}/replay"].post.requestBody).toBeDefined();
+  expect(paths["/dead-letters/replay"].post.operationId).toBe("replayDeadLetters");
+  expect(components.schemas.DeadLetter.properties.payload_encoding.enum).toEqual(["utf-8", "base64"]);
+});
