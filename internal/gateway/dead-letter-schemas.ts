@@ -106,8 +106,8 @@ const dryRun = {
     Type.Boolean({ default: false, description: "sends nothing, tells what would pass now" }),
   ),
 };
-const limit = (max: number) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum: max, default: 100, description: "most letters" }));
+const limit = (preset: number, max: number) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum: max, default: preset, description: "most letters" }));
 
 /** What the description says of the routes. */
 export const deadLetterSchemas = {
@@ -118,7 +118,7 @@ export const deadLetterSchemas = {
     description: "The newest first; with an operator's key of all clients, else of the key's client.",
     querystring: Type.Object({
       ...filter,
-      limit: limit(1_000),
+      limit: limit(100, 1_000),
       cursor: Type.Optional(Type.String({ description: "the `next_cursor` of an earlier answer" })),
       groups: Type.Optional(
         Type.Boolean({
@@ -168,10 +168,10 @@ export const deadLetterSchemas = {
     summary: "Send all dead letters again that match",
     description:
       "The oldest first, at most `limit` and for at most 20 s. Takes its parameters from the query or from the body.",
-    querystring: Type.Object({ ...filter, limit: limit(10_000), ...dryRun }),
+    querystring: Type.Object({ ...filter, limit: limit(1_000, 10_000), ...dryRun }),
     body: {
       content: {
-        "application/json": { schema: Type.Object({ ...filter, limit: limit(10_000), ...dryRun }) },
+        "application/json": { schema: Type.Object({ ...filter, limit: limit(1_000, 10_000), ...dryRun }) },
       },
     },
     response: {

@@ -268,3 +268,23 @@ test("the description of the API has the routes", async () => {
   expect(paths["/dead-letters/replay"].post.operationId).toBe("replayDeadLetters");
   expect(components.schemas.DeadLetter.properties.payload_encoding.enum).toEqual(["utf-8", "base64"]);
 });
+
+test("while the broker is away every route says so with a 503", async () => {
+  const ask = await gateway();
+  await server.kill();
+  try {
+    const answers = await Promise.all([
+      ask("GET", "/dead-letters"),
+      ask("GET", "/dead-letters/1"),
+      ask("POST", "/dead-letters/1/replay"),
+      ask("POST", "/dead-letters/replay"),
+      ask("DELETE", "/dead-letters/1"),
+    ]);
+    for (const answer of answers) {
+      expect(answer.json()).toEqual(problem(503, expect.stringContaining("NATS JetStream is away")));
+      expect(answer.headers["retry-after"]).toBe("2");
+    }
+  } finally {
+    await server.start();
+  }
+});
