@@ -1,18 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
 import type { Decoded } from "../casino/decode.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
-import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
+import type { Publisher } from "../jetstream/publisher.ts";
 import { watchForStranded } from "../jetstream/stranded.ts";
-import { clientOf, stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
+import { stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
 import type { Durable } from "../jetstream/topology.ts";
 import type { Log } from "../log.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { backOff } from "./back-off.ts";
-import { type DeadReason, deadLetterOf } from "./dead-letter.ts";
 import { type Envelope, readEnvelope, writeEnvelope } from "./envelope.ts";
+import { HandOver } from "./hand-over.ts";
+import { Outage } from "./outage.ts";
 import {
   type ClientEvent,
   type DeadLetter,
@@ -23,18 +23,13 @@ import {
   type Outcome,
   type Step,
 } from "./step.ts";
+import { Stop } from "./stop.ts";
 
 /** Events that wait for rates count as unsettled: enough of them that the others still pass during an outage. */
 const maxAckPending = 50_000;
 
-/** At a stop, how long a batch may go on before its I/O is cut; the rest of the 10 s is for handing back. */
-const stopGraceMs = 6_000;
-
 /** An event on which the step itself fails is tried this often: a new version may be on its way. */
 const mostDeliveries = 5;
-
-/** While something is away: the longest pause between attempts, so that events flow again soon after it is back. */
-const longestAttemptGap = 5;
 
 /** Reads the event in a message of this client; `contentType` is empty where the message names none. */
 export type Decode = (payload: Uint8Array, client: string, contentType: string) => Decoded | Promise<Decoded>;
@@ -74,18 +69,20 @@ export class StepRun {
   readonly #options: RunOptions;
   readonly #mailbox: Mailbox;
   readonly #log: Log;
-  /** Aborted at a stop: ends waits between attempts. */
-  readonly #stopping = new AbortController();
-  /** Aborted when a stop has no more time: cuts I/O. */
-  readonly #cut = new AbortController();
+  readonly #stop: Stop;
+  readonly #outage: Outage;
+  readonly #handOver: HandOver;
   #loop: Promise<void> = Promise.resolve();
-  #problem: string | undefined;
   #endWatch: () => void = () => undefined;
 
   private constructor(options: RunOptions, mailbox: Mailbox) {
     this.#options = options;
     this.#mailbox = mailbox;
     this.#log = options.log;
+    const { name } = options.step;
+    this.#stop = new Stop(name);
+    this.#outage = new Outage(options.log);
+    this.#handOver = new HandOver({ ...options, name, mailbox, stop: this.#stop, outage: this.#outage });
   }
 
   /** Opens the step's mailbox and starts the loop. @throws Error when the consumer cannot be created. */
@@ -109,27 +106,13 @@ export class StepRun {
 
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
-    return this.#problem ?? this.#mailbox.problem;
+    return this.#outage.problem ?? this.#mailbox.problem;
   }
 
   /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
   async stop(): Promise<void> {
     this.#endWatch();
-    const grace = setTimeout(() => this.#cut.abort(new Error("no time left")), stopGraceMs);
-    await Promise.race([
-      this.#settleAll(),
-      new Promise((resolve) => this.#cut.signal.addEventListener("abort", resolve, { once: true })),
-    ]);
-    clearTimeout(grace);
-    this.#stopping.abort();
-    this.#mailbox.close();
-  }
-
-  async #settleAll(): Promise<void> {
-    await this.#mailbox.stop();
-    this.#stopping.abort(new Error(`${this.name} is stopping`));
-    await this.#loop;
-    await this.#mailbox.allSettled();
+    await this.#stop.settle(this.#mailbox, this.#loop);
   }
 
   async #takeBatches(): Promise<void> {
@@ -175,13 +158,13 @@ export class StepRun {
     for (let attempt = 1; ; attempt++) {
       try {
         const outcomes = await this.#ask(works);
-        this.#works();
+        this.#outage.over();
         return outcomes;
       } catch (err) {
-        if (this.#stopping.signal.aborted) return undefined;
+        if (this.#stop.stopping.aborted) return undefined;
         if (!isUnavailable(err)) return this.#enrichAlone(works);
-        this.#fails(err);
-        await this.#pauseAfter(attempt);
+        this.#outage.began(err);
+        await this.#stop.pauseAfter(attempt);
       }
     }
   }
@@ -202,7 +185,7 @@ export class StepRun {
   /** One event could not be handled: something is away, or this is a bug. */
   #onFailure(delivery: Delivery, err: unknown): Later | DeadLetter {
     const message = err instanceof Error ? err.message : String(err);
-    if (isUnavailable(err) || this.#stopping.signal.aborted) return later(message);
+    if (isUnavailable(err) || this.#stop.stopping.aborted) return later(message);
     const { deliveries, stream, streamSequence } = delivery;
     this.#log.error(
       { err, stream, seq: streamSequence, deliveries },
@@ -214,7 +197,7 @@ export class StepRun {
 
   async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {
     const { step } = this.#options;
-    const outcomes = await step.enrich(works, { log: this.#log, signal: this.#cut.signal });
+    const outcomes = await step.enrich(works, { log: this.#log, signal: this.#stop.cut });
     if (outcomes.length !== works.length)
       throw new Error(`it gave ${outcomes.length} outcomes for ${works.length} events`);
     return outcomes;
@@ -232,7 +215,7 @@ export class StepRun {
   }
 
   #turnAway(delivery: Delivery, outcome: DeadLetter | Later): void {
-    if (outcome.kind === "dead-letter") this.#setAside(delivery, outcome.reason, outcome.because);
+    if (outcome.kind === "dead-letter") this.#handOver.setAside(delivery, outcome.reason, outcome.because);
     else {
       this.#log.debug({ because: outcome.because }, "later");
       this.#mailbox.nak(delivery, backOff(delivery.deliveries));
@@ -242,77 +225,10 @@ export class StepRun {
   #forward(work: Work, { event, rate }: Forward): void {
     const stage = this.#options.step.forwardsTo;
     const envelope = rate === undefined ? work.envelope : { ...work.envelope, rate };
-    this.#publish(
-      {
-        subject: stageSubject(stage, work.client, event.type),
-        payload: encodeEvent(event),
-        headers: writeEnvelope(envelope, event.id, stage),
-      },
-      work.delivery,
-      () => this.#mailbox.ack(work.delivery),
-      (err) => this.#setAside(work.delivery, "too_large", `The enriched event does not fit: ${err.message}.`),
-    );
-  }
-
-  #setAside(delivery: Delivery, reason: DeadReason, because: string): void {
-    const client = clientOf(delivery.subject);
-    const position = { client, reason, stream: delivery.stream, seq: delivery.streamSequence };
-    this.#publish(
-      deadLetterOf(delivery, this.name, client, reason, because),
-      delivery,
-      () => {
-        this.#log.warn(position, because);
-        this.#mailbox.term(delivery);
-      },
-      (err) => {
-        // Only when the server's max_payload was lowered below what it had accepted before.
-        this.#log.error({ err, ...position }, "a dead letter does not fit: raise max_payload of the server");
-        this.#mailbox.nak(delivery, backOff(delivery.deliveries));
-      },
-    );
-  }
-
-  /**
-   * Publishes until it is stored, holding the source meanwhile: a full stream or an absent broker means again later.
-   * When the process stops first, the source is handed back.
-   */
-  #publish(
-    message: Outgoing,
-    source: Delivery,
-    onStored: () => void,
-    onTooLarge: (err: PublishError) => void,
-    attempt = 1,
-  ): void {
-    this.#options.publisher.send(message, (outcome) => {
-      if (!(outcome instanceof PublishError)) {
-        this.#works();
-        onStored();
-      } else if (outcome.isTooLarge) onTooLarge(outcome);
-      else if (this.#stopping.signal.aborted) this.#mailbox.nak(source);
-      else {
-        this.#fails(outcome);
-        void this.#pauseAfter(attempt).then(() => {
-          if (this.#stopping.signal.aborted) this.#mailbox.nak(source);
-          else this.#publish(message, source, onStored, onTooLarge, attempt + 1);
-        });
-      }
+    this.#handOver.forward(work.delivery, {
+      subject: stageSubject(stage, work.client, event.type),
+      payload: encodeEvent(event),
+      headers: writeEnvelope(envelope, event.id, stage),
     });
-  }
-
-  #works(): void {
-    if (this.#problem === undefined) return;
-    this.#problem = undefined;
-    this.#log.info("events flow again");
-  }
-
-  /** Says it once per outage; readiness shows it for as long as it lasts. */
-  #fails(err: Error): void {
-    if (this.#problem === undefined) this.#log.warn({ err }, `events wait: ${err.message}`);
-    this.#problem = err.message;
-  }
-
-  async #pauseAfter(attempt: number): Promise<void> {
-    const ms = backOff(Math.min(attempt, longestAttemptGap));
-    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 }

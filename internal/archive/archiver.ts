@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
-import { backOff } from "../actor/back-off.ts";
+import { HandOver } from "../actor/hand-over.ts";
+import { Outage } from "../actor/outage.ts";
+import { Stop } from "../actor/stop.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
@@ -8,11 +9,9 @@ import { finalStage, stageFilter, stageStream } from "../jetstream/subjects.ts";
 import type { Durable } from "../jetstream/topology.ts";
 import type { Log } from "../log.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
-import { isUnavailable } from "../unavailable.ts";
 import { batches } from "./batches.ts";
 import { insertRows, refusalOf } from "./insert.ts";
 import { type DeliveredRow, type Refusal, readRow } from "./row.ts";
-import { setAsideWith } from "./set-aside.ts";
 
 export const archiverDurable: Durable = {
   stream: stageStream(finalStage),
@@ -29,10 +28,6 @@ const capacity = 4_000;
 const lingerMs = 50;
 /** Bytes of one insert: an event may have a megabyte, a statement must not have a gigabyte. */
 const maxInsertBytes = 8 * 2 ** 20;
-/** At a stop, how long an insert may go on before it is cut; the rest of the 10 s is for handing back. */
-const stopGraceMs = 6_000;
-/** While Postgres is away: the longest pause between attempts, so that rows flow again soon after it is back. */
-const longestAttemptGap = 5;
 
 export interface ArchiverOptions {
   readonly nc: NatsConnection;
@@ -54,20 +49,19 @@ export class Archiver {
   readonly #db: Database;
   readonly #log: Log;
   readonly #mailbox: Mailbox;
-  readonly #setAside: (delivery: Delivery, refusal: Refusal) => Promise<void>;
-  /** Aborted at a stop: ends waits between attempts. */
-  readonly #stopping = new AbortController();
-  /** Aborted when a stop has no more time: cuts I/O. */
-  readonly #cut = new AbortController();
+  readonly #stop: Stop;
+  readonly #outage: Outage;
+  readonly #handOver: HandOver;
   #loop: Promise<void> = Promise.resolve();
-  #problem: string | undefined;
 
   private constructor({ db, log, publisher }: ArchiverOptions, mailbox: Mailbox) {
     this.#db = db;
     this.#log = log;
     this.#mailbox = mailbox;
-    const stopping = this.#stopping.signal;
-    this.#setAside = setAsideWith({ step: archiverDurable.name, mailbox, publisher, log, stopping });
+    const { name } = archiverDurable;
+    this.#stop = new Stop(name);
+    this.#outage = new Outage(log);
+    this.#handOver = new HandOver({ name, publisher, mailbox, log, stop: this.#stop, outage: this.#outage });
   }
 
   /** Opens the mailbox and starts to archive. @throws Error when the consumer cannot be created */
@@ -82,27 +76,12 @@ export class Archiver {
 
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
-    return this.#problem ?? this.#mailbox.problem;
+    return this.#outage.problem ?? this.#mailbox.problem;
   }
 
   /** Settles what is in flight or hands it back. */
   async stop(): Promise<void> {
-    const grace = setTimeout(() => this.#cut.abort(new Error("no time left")), stopGraceMs);
-    await Promise.race([
-      this.#settleAll(),
-      new Promise((resolve) => this.#cut.signal.addEventListener("abort", resolve, { once: true })),
-    ]);
-    clearTimeout(grace);
-    this.#stopping.abort();
-    this.#mailbox.close();
-  }
-
-  async #settleAll(): Promise<void> {
-    // First of all: what is handed back while a pull request of this process still waits would come to it again.
-    await this.#mailbox.stop();
-    this.#stopping.abort(new Error("the archiver is stopping"));
-    await this.#loop;
-    await this.#mailbox.allSettled();
+    await this.#stop.settle(this.#mailbox, this.#loop);
   }
 
   /** Reads a batch while the one before is inserted. */
@@ -121,7 +100,7 @@ export class Archiver {
     const rows: DeliveredRow[] = [];
     for (const delivery of batch) {
       const row = readRow(delivery);
-      if ("reason" in row) void this.#setAside(delivery, row);
+      if ("reason" in row) this.#handOver.setAside(delivery, row.reason, row.because);
       else rows.push(row);
     }
     return rows;
@@ -133,10 +112,10 @@ export class Archiver {
 
   /** Inserts the rows and settles each of them, however long it takes; hands them back when the process stops first. */
   async #store(rows: readonly DeliveredRow[]): Promise<void> {
-    for (let attempt = 1; !this.#stopping.signal.aborted || attempt === 1; attempt++) {
+    for (let attempt = 1; !this.#stop.stopping.aborted || attempt === 1; attempt++) {
       try {
-        const added = await insertRows(this.#db, rows, this.#cut.signal);
-        this.#works();
+        const added = await insertRows(this.#db, rows, this.#stop.cut);
+        this.#outage.over();
         this.#log.debug({ rows: rows.length, added }, "archived");
         for (const { delivery } of rows) this.#mailbox.ack(delivery);
         return;
@@ -144,8 +123,7 @@ export class Archiver {
         const refusal = refusalOf(err);
         if (refusal !== undefined) return this.#storeApart(rows, refusal);
         this.#fails(err);
-        const pause = backOff(Math.min(attempt, longestAttemptGap));
-        await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+        await this.#stop.pauseAfter(attempt);
       }
     }
     for (const { delivery } of rows) this.#mailbox.nak(delivery);
@@ -154,28 +132,19 @@ export class Archiver {
   /** Some of the rows are refused: halves them until each of those is alone. */
   async #storeApart(rows: readonly DeliveredRow[], refusal: Refusal): Promise<void> {
     const [row, ...others] = rows;
-    if (row !== undefined && others.length === 0) return void this.#setAside(row.delivery, refusal);
+    if (row !== undefined && others.length === 0) {
+      this.#handOver.setAside(row.delivery, refusal.reason, refusal.because);
+      return;
+    }
     const half = Math.ceil(rows.length / 2);
     await this.#store(rows.slice(0, half));
     await this.#store(rows.slice(half));
   }
 
-  #works(): void {
-    if (this.#problem === undefined) return;
-    this.#problem = undefined;
-    this.#log.info("events are archived again");
-  }
-
-  /** Says it once per outage; readiness shows it for as long as it lasts. */
   #fails(err: unknown): void {
-    if (this.#cut.signal.aborted) return;
+    if (this.#stop.cut.aborted) return;
     const reason = asUnavailable(err);
-    const sentence = reason instanceof Error ? reason.message : String(reason);
-    if (this.#problem === undefined) {
-      if (isUnavailable(reason)) this.#log.warn({ err }, `events wait: ${sentence}`);
-      else this.#log.error({ err }, `events wait, this is a bug or a wrong schema: ${sentence}`);
-    }
-    this.#problem = sentence;
+    this.#outage.began(reason instanceof Error ? reason : new Error(String(reason), { cause: err }));
   }
 }
 

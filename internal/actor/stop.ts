@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Mailbox } from "../jetstream/mailbox.ts";
+import { backOff } from "./back-off.ts";
+
+/** How long a batch may go on after a stop before its I/O is cut; the rest of the 10 s is for handing back. */
+const graceMs = 6_000;
+
+/** While something is away: the longest pause between attempts, so that events flow again soon after it is back. */
+const longestAttemptGap = 5;
+
+/** The stop of a loop over a mailbox: settles what is in flight, or hands it back when there is no more time. */
+export class Stop {
+  readonly #name: string;
+  readonly #stopping = new AbortController();
+  readonly #cut = new AbortController();
+
+  /** @param name of what stops, for its signals' reasons */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Aborted once the mailbox takes no more: ends waits between attempts. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Aborted when there is no more time: goes to every I/O call. */
+  get cut(): AbortSignal {
+    return this.#cut.signal;
+  }
+
+  /** Resolves when everything taken is settled or handed back; `loop` is the loop that takes from the mailbox. */
+  async settle(mailbox: Mailbox, loop: Promise<void>): Promise<void> {
+    const grace = setTimeout(() => this.#cut.abort(new Error(`${this.#name} has no time left`)), graceMs);
+    const noTime = new Promise((resolve) => this.cut.addEventListener("abort", resolve, { once: true }));
+    await Promise.race([this.#settleAll(mailbox, loop), noTime]);
+    clearTimeout(grace);
+    this.#stopping.abort();
+    mailbox.close();
+  }
+
+  async #settleAll(mailbox: Mailbox, loop: Promise<void>): Promise<void> {
+    // First of all: what is handed back while a pull request of this process still waits would come to it again.
+    await mailbox.stop();
+    this.#stopping.abort(new Error(`${this.#name} is stopping`));
+    await loop;
+    await mailbox.allSettled();
+  }
+
+  /** The back-off after an attempt at what is away; a stop ends it early. */
+  async pauseAfter(attempt: number): Promise<void> {
+    const ms = backOff(Math.min(attempt, longestAttemptGap));
+    await sleep(ms, undefined, { signal: this.stopping }).catch(() => undefined);
+  }
+}
