@@ -7,6 +7,7 @@ import { LetterStore } from "../dead-letters/store.ts";
 import { addHealthRoutes, type ReadyCheck } from "../health.ts";
 import type { Log } from "../log.ts";
 import { type Keys, requireKey } from "./authentication.ts";
+import { closeConnections } from "./close-connections.ts";
 import { addDeadLetterRoutes } from "./dead-letters.ts";
 import { describeApi } from "./docs.ts";
 import { answerClientError, answerErrors, frameworkErrors } from "./errors.ts";
@@ -61,9 +62,6 @@ const defaultLimits: GatewayLimits = {
   lingerMs: 5_000,
 };
 
-/** At a stop, how long requests may go on: what comes after has to fit into 10 s too. */
-const closeWithinMs = 7_000;
-
 /** The HTTP side of the pipeline: everything but listening. Closing it waits for the requests that are under way. */
 export async function buildGateway(dependencies: GatewayDependencies): Promise<FastifyInstance> {
   const { nc, outbox, keys, types, knowsClient, findEvents, counter, checks, log, stopping } = dependencies;
@@ -89,10 +87,7 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
 
-  // Whoever neither finishes a request nor reads an answer must not hold up a stop.
-  app.addHook("preClose", async () => {
-    setTimeout(() => app.server.closeAllConnections(), closeWithinMs).unref();
-  });
+  closeConnections(app);
   answerErrors(app, log, lingerMs);
   await app.register(underPressure, {
     maxEventLoopDelay: 1_000,
@@ -123,8 +118,10 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     },
     behindKey,
   );
-  for (const url of ["/materialized", "/materialize"])
-    app.get(url, { schema: routeSchemas.getMaterialized }, getMaterialized(nc));
+  const { getMaterialized: schema } = routeSchemas;
+  app.get("/materialized", { schema }, getMaterialized(nc));
+  const older = { ...schema, operationId: "getMaterialize", deprecated: true };
+  app.get("/materialize", { schema: older }, getMaterialized(nc));
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     // The handler reads the body itself, once it knows whose it is.

@@ -174,6 +174,7 @@ export const routeSchemas = {
     },
   },
   getMaterialized: {
+    operationId: "getMaterialized",
     summary: "Read totals, rates and top players",
     tags: ["aggregates"],
     querystring: Type.Object({
