@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ["cmd/**/*.test.ts", "internal/**/*.test.ts", "migrations/**/*.test.ts", "test/**/*.test.ts"],
     globalSetup: ["test/harness/global-setup.ts"],
+    // Most of a test's time is waiting for other processes: more files at once than the default of one on two cores.
+    maxWorkers: 3,
     // Each file starts servers of its own on a machine that may have two cores: a minute is a bound, not a wait.
     testTimeout: 60_000,
     hookTimeout: 60_000,
