@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { findEvents } from "../archive/find-events.ts";
-import { anyEvent } from "../casino/event.arbitrary.ts";
+import { anyEvent, anyGame } from "../casino/event.arbitrary.ts";
 import { newApiKey } from "../clients/api-key.ts";
 import { createKey } from "../clients/directory.ts";
 import { Fold } from "../materializer/fold.ts";
@@ -85,6 +85,7 @@ const brokenEvent = fc
   )
   .map(([event, changes]) => ({ ...event, ...changes }));
 const anyJson = fc.oneof(
+  anyGame.map((event) => JSON.stringify(event)),
   brokenEvent.map((event) => JSON.stringify(event)),
   fc.array(brokenEvent, { maxLength: 20 }).map((events) => JSON.stringify(events)),
   fc

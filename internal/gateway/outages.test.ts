@@ -49,8 +49,13 @@ async function storedIds(): Promise<string[]> {
   await jsm.consumers.add("CASINO_RAW", look);
   const consumer = await jsm.jetstream().consumers.get("CASINO_RAW", look.name);
   const ids: string[] = [];
-  for await (const { headers } of await consumer.fetch({ max_messages: messages, expires: 10_000 }))
-    ids.push(headers?.get("Nats-Msg-Id") ?? "none");
+  for (let read = -1; ids.length < messages; ) {
+    expect(ids.length, `of ${messages}`).toBeGreaterThan(read);
+    read = ids.length;
+    const batch = { max_messages: Math.min(5_000, messages - ids.length), expires: 5_000 };
+    for await (const { headers } of await consumer.fetch(batch))
+      ids.push(headers?.get("Nats-Msg-Id") ?? "none");
+  }
   await jsm.consumers.delete("CASINO_RAW", look.name);
   return ids;
 }
