@@ -85,6 +85,39 @@ describe("/readyz", () => {
   });
 });
 
+describe("what goes wrong is a problem document", () => {
+  const logged: unknown[] = [];
+  const app = buildHealth({}, { error: (what: unknown) => logged.push(what) } as never);
+  app.get("/broken", () => Promise.reject(new Error("select secret from api_keys")));
+  app.get("/absent", () => Promise.reject(Object.assign(new Error("secret"), { statusCode: 503 })));
+  app.post("/echo", ({ body }) => body);
+
+  test.each([
+    ["GET", "/nothing", 404, "Not Found", "There is nothing at this path."],
+    ["POST", "/healthz", 404, "Not Found", "There is nothing at this path."],
+    ["GET", "/%zz", 400, "Bad Request", "The path is not properly percent-encoded."],
+    ["POST", "/echo", 400, "Bad Request", "The body is not JSON in UTF-8."],
+    ["GET", "/broken", 500, "Internal Server Error", "The service failed on this request."],
+    ["GET", "/absent", 500, "Internal Server Error", "The service failed on this request."],
+  ] as const)("%s %s", async (method, url, status, title, detail) => {
+    logged.length = 0;
+    const body = url === "/echo" ? { headers: { "content-type": "application/json" }, payload: "{" } : {};
+    const response = await app.inject({ method, url, ...body });
+    expect(response.statusCode).toBe(status);
+    expect(response.headers["content-type"]).toBe("application/problem+json");
+    expect(response.json()).toEqual({ type: "about:blank", title, status, detail });
+    expect(logged).toHaveLength(status === 500 ? 1 : 0);
+  });
+
+  test("also without a log", async () => {
+    const quiet = buildHealth({});
+    quiet.get("/broken", () => Promise.reject(new Error("secret")));
+    const response = await quiet.inject("/broken");
+    expect(response.statusCode).toBe(500);
+    expect(response.body).not.toContain("secret");
+  });
+});
+
 describe("listen", () => {
   test("gives the URL it listens on", async () => {
     const app = buildHealth({});

@@ -1,7 +1,12 @@
 import { type FastifyInstance, fastify, type RouteShorthandOptions } from "fastify";
 import type { Config } from "./config.ts";
+import type { Log } from "./log.ts";
+import { Problem, sendProblem } from "./problem.ts";
 
-/** What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not. A throw counts as its message. */
+/**
+ * What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not.
+ * A throw counts as its message.
+ */
 export type ReadyCheck = (signal: AbortSignal) => Promise<string | undefined> | string | undefined;
 
 /** A check that takes longer than this counts as failed: a probe must answer while a dependency hangs. */
@@ -10,13 +15,21 @@ const checkTimeoutMs = 2_000;
 /**
  * The HTTP side every service has: `/healthz` answers 200 while the process is alive, `/readyz` 200 when all checks
  * pass, else 503 with what is missing. Routes of the service's own may be added to the returned app before it listens.
+ * Paths that no route has, and errors, are answered with problem documents.
+ * @param log is told of errors that nobody expected
  */
-export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>): FastifyInstance {
+export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>, log?: Log): FastifyInstance {
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
+    // From before any route is found, such as a path that is not percent-encoded.
+    frameworkErrors: (err, request, reply) => sendProblem(err, request, reply, log),
   });
+  app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new Problem(404, "There is nothing at this path."), request, reply, log),
+  );
   addHealthRoutes(app, checks);
   return app;
 }

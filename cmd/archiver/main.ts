@@ -36,12 +36,15 @@ await runService({
     const retentionMs = config.ARCHIVE_RETENTION;
     if (retentionMs !== undefined) void keepFor(db, { retentionMs, log, signal: stopping });
 
-    const health = buildHealth({
-      nats: brokerAnswers(nc),
-      postgres: postgresAnswers(db),
-      archiver: () => archiver.problem,
-      lag: lagWithinRetention(nc, archiverDurable),
-    });
+    const health = buildHealth(
+      {
+        nats: brokerAnswers(nc),
+        postgres: postgresAnswers(db),
+        archiver: () => archiver.problem,
+        lag: lagWithinRetention(nc, archiverDurable),
+      },
+      log,
+    );
     onClose("HTTP", () => health.close());
     log.info({ http: await listen(health, config) }, "ready");
     return "running";

@@ -69,13 +69,16 @@ await runService({
     );
     onClose("steps", () => Promise.all(runs.map((run) => run.stop())));
 
-    const health = buildHealth({
-      nats: brokerAnswers(nc),
-      postgres: postgresAnswers(db),
-      rates: () => rates.problem(),
-      event_types: () => types.problem,
-      ...Object.fromEntries(runs.map((run) => [run.name, () => run.problem])),
-    });
+    const health = buildHealth(
+      {
+        nats: brokerAnswers(nc),
+        postgres: postgresAnswers(db),
+        rates: () => rates.problem(),
+        event_types: () => types.problem,
+        ...Object.fromEntries(runs.map((run) => [run.name, () => run.problem])),
+      },
+      log,
+    );
     onClose("HTTP", () => health.close());
     log.info({ steps: config.STEPS, http: await listen(health, config) }, "ready");
     return "running";

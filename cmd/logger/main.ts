@@ -25,11 +25,14 @@ await runService({
     });
     void writing.then((end) => end === "reader gone" && stop("whoever read stdout is gone"));
 
-    const health = buildHealth({
-      nats: brokerAnswers(nc),
-      mailbox: () => mailbox.problem,
-      lag: lagWithinRetention(nc, loggerDurable),
-    });
+    const health = buildHealth(
+      {
+        nats: brokerAnswers(nc),
+        mailbox: () => mailbox.problem,
+        lag: lagWithinRetention(nc, loggerDurable),
+      },
+      log,
+    );
     onClose("HTTP", () => health.close());
     log.info({ http: await listen(health, config) }, "ready");
     return "running";

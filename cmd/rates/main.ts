@@ -8,7 +8,7 @@ await runService({
   variables: ["HTTP_PORT", "HTTP_HOST"],
   port: 3009,
   async start({ config, log, onClose }) {
-    const app = buildHealth({});
+    const app = buildHealth({}, log);
     app.get("/latest", () => sampleRates);
     onClose("HTTP", () => app.close());
     log.info({ http: await listen(app, config) }, "ready");

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { KnownKey } from "../clients/key-ring.ts";
+import { Problem, unavailable } from "../problem.ts";
 import { isUnavailable } from "../unavailable.ts";
-import { Problem, unavailable } from "./problem.ts";
 
 /** Who sent a request, by the key in it. */
 export interface KeyHolder {

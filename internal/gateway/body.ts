@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
+import { Problem, unavailable } from "../problem.ts";
 import { GrowingBuffer } from "./growing-buffer.ts";
-import { Problem, unavailable } from "./problem.ts";
 
 export interface BodyLimits {
   readonly maxBytes: number;

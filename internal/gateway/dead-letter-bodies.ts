@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { errorsOf, type Letter, type LetterHead, sourceOf } from "../dead-letters/letter.ts";
-import { Problem } from "./problem.ts";
+import { Problem } from "../problem.ts";
 
 /** The bytes of a request's body; undefined where it has none. */
 export function bodyOf({ body }: FastifyRequest): Uint8Array | undefined {

@@ -1,7 +1,7 @@
 import { readSeq } from "../dead-letters/command.ts";
 import { filterForms, type LetterFilter } from "../dead-letters/filter.ts";
+import { Problem } from "../problem.ts";
 import type { KeyHolder } from "./authentication.ts";
-import { Problem } from "./problem.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 

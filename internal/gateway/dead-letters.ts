@@ -7,12 +7,12 @@ import { type ReplayOptions, replay, replayOf, Unreplayable } from "../dead-lett
 import type { LetterStore } from "../dead-letters/store.ts";
 import { newestLetters, survey } from "../dead-letters/survey.ts";
 import type { Log } from "../log.ts";
+import { Problem, unavailable } from "../problem.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { holderOf } from "./authentication.ts";
 import { bodyOf, headBody, jsonOf, letterBody } from "./dead-letter-bodies.ts";
 import { Parameters } from "./dead-letter-parameters.ts";
 import { deadLetterSchemas } from "./dead-letter-schemas.ts";
-import { Problem, unavailable } from "./problem.ts";
 
 export interface DeadLetterOptions {
   readonly store: LetterStore;

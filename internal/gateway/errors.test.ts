@@ -67,7 +67,7 @@ test("an unexpected error shows nothing of itself, and is logged", async () => {
     type: "about:blank",
     title: "Internal Server Error",
     status: 500,
-    detail: "The gateway failed on this request; it was logged.",
+    detail: "The service failed on this request.",
   });
   expect(logged).toMatchObject([{ err: { message: "select secret from api_keys" }, route: "/events" }]);
 });

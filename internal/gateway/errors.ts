@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Log } from "../log.ts";
-import { Problem, problemBody, sendProblem } from "./problem.ts";
+import { Problem, problemBody, sendProblem } from "../problem.ts";
 
 /**
  * Answers everything that goes wrong with a problem document: errors of handlers and hooks, paths that no route has, and

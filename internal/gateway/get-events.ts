@@ -3,9 +3,9 @@ import { CursorError } from "../archive/cursor.ts";
 import type { EventFilter, EventPage } from "../archive/find-events.ts";
 import { isEventType } from "../casino/event.ts";
 import { parseTimestamp } from "../casino/timestamp.ts";
+import { Problem, unavailable } from "../problem.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { producerOf } from "./authentication.ts";
-import { Problem, unavailable } from "./problem.ts";
 
 /** Reads persisted events. @throws CursorError, Unavailable */
 export type FindEvents = (filter: EventFilter, signal: AbortSignal) => Promise<EventPage>;

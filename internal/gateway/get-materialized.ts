@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Msg, NatsConnection } from "nats";
 import { materializedSubject } from "../jetstream/subjects.ts";
-import { Problem, unavailable } from "./problem.ts";
+import { Problem, unavailable } from "../problem.ts";
 
 const timeoutMs = 2_000;
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { decodeRaw } from "../casino/decode.ts";
 import { maxRawBytes } from "../jetstream/topology.ts";
+import { type Problem, unavailable } from "../problem.ts";
 import { BodyCut, tooSlow } from "./body.ts";
 import { type Line, LineSplitter } from "./line-splitter.ts";
-import { type Problem, unavailable } from "./problem.ts";
 import type { Submission } from "./submission.ts";
 
 export interface NdjsonOptions {

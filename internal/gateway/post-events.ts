@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isTraceparent } from "../actor/envelope.ts";
 import { decodeRawValue } from "../casino/decode.ts";
+import { Problem, unavailable } from "../problem.ts";
 import { parseProtobufEvents, protobufType } from "../protobuf/decode.ts";
 import { producerOf } from "./authentication.ts";
 import { BodyCut, readBody } from "./body.ts";
 import { submitLines } from "./ndjson.ts";
 import type { Outbox } from "./outbox.ts";
-import { Problem, unavailable } from "./problem.ts";
 import { type Counts, type EventTypes, Submission } from "./submission.ts";
 
 export interface PostEventsOptions {

@@ -1,7 +1,7 @@
 import rateLimit, { type FastifyRateLimitStore } from "@fastify/rate-limit";
 import type { FastifyInstance } from "fastify";
+import { Problem } from "../problem.ts";
 import { holderOf } from "./authentication.ts";
-import { Problem } from "./problem.ts";
 import type { RequestCounter } from "./request-counter.ts";
 
 const windowMs = 1_000;

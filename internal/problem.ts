@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Log } from "../log.ts";
+import type { Log } from "./log.ts";
 
 /** What a problem document may carry beside its standard members, and the headers that go with it. */
 export interface ProblemDetails {
@@ -27,7 +27,7 @@ export class Problem extends Error {
 
 const retryAfterSeconds = 2;
 
-/** Something the gateway needs is away or full; the same request may do better in a moment. */
+/** Something the service needs is away or full; the same request may do better in a moment. */
 export function unavailable(detail: string, details: Omit<ProblemDetails, "headers"> = {}): Problem {
   return new Problem(503, detail, { ...details, headers: { "retry-after": String(retryAfterSeconds) } });
 }
@@ -41,7 +41,7 @@ const knownErrors: Readonly<Record<string, readonly [status: number, detail: str
   FST_ERR_CTP_INVALID_JSON_BODY: [400, "The body is not JSON in UTF-8."],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, "The body has another length than Content-Length says."],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "This route takes no body of that Content-Type."],
-  FST_UNDER_PRESSURE: [503, "The gateway has more to do than it can: try again in a moment."],
+  FST_UNDER_PRESSURE: [503, "The service has more to do than it can: try again in a moment."],
 };
 
 /** Whatever was thrown, as the problem that may be shown: nothing of an unexpected error is. */
@@ -55,7 +55,7 @@ export function problemOf(err: unknown): Problem {
   if (known !== undefined) return new Problem(known[0], known[1], { cause: err });
   if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500)
     return new Problem(statusCode, "The request cannot be understood.", { cause: err });
-  return new Problem(500, "The gateway failed on this request; it was logged.", { cause: err });
+  return new Problem(500, "The service failed on this request.", { cause: err });
 }
 
 /** The document itself. */
@@ -70,10 +70,10 @@ export function problemBody({ status, message, members }: Problem): string {
 }
 
 /** Answers with a problem; an unexpected one goes to the log with its cause. */
-export function sendProblem(err: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
+export function sendProblem(err: unknown, request: FastifyRequest, reply: FastifyReply, log?: Log): void {
   const problem = problemOf(err);
   if (problem.status === 500)
-    log.error({ err, method: request.method, route: request.routeOptions.url }, "a request failed");
+    log?.error({ err, method: request.method, route: request.routeOptions.url }, "a request failed");
   // As bytes, because Fastify adds a charset to text, which this media type does not have.
   void reply
     .code(problem.status)
