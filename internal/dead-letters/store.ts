@@ -1,5 +1,6 @@
-import { createInbox, type NatsConnection, nanos } from "nats";
+import { type NatsConnection, nanos } from "nats";
 import { Delivery } from "../jetstream/delivery.ts";
+import { privateInbox } from "../jetstream/inbox.ts";
 import { deadStream } from "../jetstream/subjects.ts";
 import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { Unavailable } from "../unavailable.ts";
@@ -70,7 +71,7 @@ export class LetterStore {
   async *scan(filter: LetterFilter, { from, before }: Range): AsyncGenerator<LetterHead> {
     if (from >= before) return;
     const consumer = await this.#createConsumer(filter, from);
-    const inbox = createInbox((this.#nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix);
+    const inbox = privateInbox(this.#nc);
     const subscription = this.#nc.subscribe(inbox);
     let cutOff = false;
     let waiting = true;

@@ -1,4 +1,5 @@
-import { createInbox, type Msg, type NatsConnection } from "nats";
+import type { Msg, NatsConnection } from "nats";
+import { privateInbox } from "./inbox.ts";
 import type { OutgoingHeaders } from "./wire-headers.ts";
 
 /** The broker's word that a message is stored. */
@@ -97,7 +98,7 @@ export class Publisher {
     this.#nc = nc;
     this.#window = window;
     this.#timeoutMs = timeoutMs;
-    this.#inbox = createInbox((nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix);
+    this.#inbox = privateInbox(nc);
     this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onAck(msg) });
     this.#sweep = setInterval(() => this.#failUnanswered(), Math.max(50, timeoutMs / 10)).unref();
     void this.#followConnection();

@@ -1,5 +1,6 @@
-import { createInbox, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
+import { type Msg, type NatsConnection, nanos, type Subscription } from "nats";
 import { Delivery } from "./delivery.ts";
+import { privateInbox } from "./inbox.ts";
 
 /**
  * How long one pull request waits at the server. Short, because a stop waits for its end: a request cannot be called
@@ -75,7 +76,7 @@ class Lane {
   constructor(nc: NatsConnection, options: PullerOptions) {
     this.#nc = nc;
     this.#options = options;
-    this.#inbox = createInbox((nc as { options?: { inboxPrefix?: string } }).options?.inboxPrefix);
+    this.#inbox = privateInbox(nc);
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
     this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onMessage(msg) });
     this.#timer = setInterval(() => this.#tick(), refusedPauseMs).unref();
