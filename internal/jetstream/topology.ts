@@ -51,8 +51,8 @@ export const ackWaitMs = 30_000;
 const bytesPerMessageOnOldServers = 1024;
 
 /**
- * The streams of the given stages, and the one of the dead letters, for a server of this version. A mailbox of its own for each stage: on one shared
- * stream a full queue would refuse the very forwards that empty it.
+ * The streams of the given stages, and the one of the dead letters, for a server of this version. A mailbox of its own
+ * for each stage: on one shared stream a full queue would refuse the very forwards that empty it.
  */
 export function streamConfigs(
   stages: readonly string[],
@@ -113,7 +113,8 @@ export interface Durable {
 }
 
 /**
- * Creates the streams of these stages, and that of the dead letters, where they are missing; whoever comes first, any number of processes at once.
+ * Creates the streams of these stages, and that of the dead letters, where they are missing; whoever comes first, any
+ * number of processes at once.
  * @param apply also brings existing streams to the given limits. One service does it (the enricher, whose mailboxes
  *   they are), so that services with different environments do not undo each other.
  * @throws Error with one sentence when JetStream is off or a stream of that name exists with another retention.
