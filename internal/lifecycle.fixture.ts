@@ -111,6 +111,7 @@ await runService(
     flags: {
       do: { doc: "what to do", parse: String },
       count: {
+        value: "N",
         doc: "a number",
         parse: (text: string) => {
           if (!/^\d+$/.test(text)) throw new Error("be a number");

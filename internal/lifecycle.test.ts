@@ -57,7 +57,7 @@ describe("configuration", () => {
 Flags:
   --help                this text
   --do                  what to do
-  --count               a number
+  --count N             a number
 
 Environment:
   NATS_URL              NATS servers, comma-separated; user:password@ or token@ in the URL (default nats://127.0.0.1:4222)

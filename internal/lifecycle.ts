@@ -7,6 +7,8 @@ const exitCode = { ok: 0, failed: 1, config: 78 } as const;
 /** One command-line flag of a service. */
 export interface Flag {
   readonly doc: string;
+  /** What `--help` shows for its value, such as N. */
+  readonly value?: string;
   /** Throws an Error whose message completes the sentence "--name must …". */
   readonly parse: (text: string) => unknown;
 }
@@ -25,7 +27,10 @@ export interface Service<N extends VariableName, F extends Flags> {
   readonly port?: number;
   /** Rules that span several variables. */
   readonly check?: Check<N | "LOG_LEVEL">;
-  /** Builds and runs; throws a ConfigError for what only now turns out wrong (exit 78). Resolves to "done" when the service's work is finished (a command), else it goes on until a signal. */
+  /**
+   * Builds and runs; throws a ConfigError for what only now turns out wrong (exit 78). Resolves to "done" when the
+   * service's work is finished (a command), else it goes on until a signal.
+   */
   readonly start: (run: Run<N, F>) => Promise<"done" | "running">;
 }
 
@@ -190,7 +195,7 @@ function readFlags(
 
 function help<N extends VariableName, F extends Flags>(service: Service<N, F>): string {
   const flagLines = Object.entries(service.flags ?? {}).map(
-    ([name, flag]) => `  --${name} `.padEnd(24) + flag.doc,
+    ([name, { value, doc }]) => `  --${name} ${value === undefined ? "" : `${value} `}`.padEnd(24) + doc,
   );
   const variableLines = [...new Set<VariableName>([...service.variables, "LOG_LEVEL"])].map((name) => {
     const { doc, default: fallback }: { doc: string; default?: string } = variables[name];

@@ -12,6 +12,7 @@ function integer(min: number, max: number): (text: string) => number {
 /** The generator's command line. */
 export const generatorFlags = {
   rate: {
+    value: "N",
     doc: "events per second; default: random gaps of 0 to 100 ms",
     parse: (text: string): number => {
       const value = Number(text);
@@ -20,9 +21,18 @@ export const generatorFlags = {
       return value;
     },
   },
-  count: { doc: "how many events; default: without end", parse: integer(1, Number.MAX_SAFE_INTEGER) },
-  seed: { doc: "makes the same random events again; default: random", parse: integer(0, 2 ** 32 - 1) },
+  count: {
+    value: "N",
+    doc: "how many events; default: without end",
+    parse: integer(1, Number.MAX_SAFE_INTEGER),
+  },
+  seed: {
+    value: "N",
+    doc: "makes the same random events again; default: random",
+    parse: integer(0, 2 ** 32 - 1),
+  },
   client: {
+    value: "ID",
     doc: "whose events; default casino",
     parse: (text: string): string => {
       if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
@@ -30,6 +40,7 @@ export const generatorFlags = {
     },
   },
   type: {
+    value: "T",
     doc: `only this type: ${casinoTypes.join(", ")}, or a registered one (looked up in Postgres)`,
     parse: (text: string): string => {
       if (!isEventType(text))
