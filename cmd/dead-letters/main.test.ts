@@ -76,6 +76,9 @@ test("lists what there is, by reason, step and client, and shows one", async () 
     /^count .*\n1 .*\n\nThe only one:\n\nseq.*\n3 .*\n$/,
   );
 
+  await setAside(publisher, { payload: gameStart(4), client: "x".repeat(200) });
+  expect((await deadLetters("list --limit 1")).stdout).toMatch(/ x{40}\n\n.*\n\n.*\n.* x{40} {2}0 /);
+
   const shown = (await deadLetters("show 3")).stdout;
   for (const line of [
     "reason      invalid_event",

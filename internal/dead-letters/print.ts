@@ -3,6 +3,9 @@ import type { Forecast } from "./forecast.ts";
 import { errorsOf, type Letter, type LetterHead, sourceOf } from "./letter.ts";
 import type { LetterGroup, Survey } from "./survey.ts";
 
+/** The most that a client's id may have; whoever publishes past the gateway may write more there. */
+const mostClientChars = 40;
+
 /** What `list` shows: the counts, then the newest letters. */
 export function printSurvey({ total, groups, newest }: Survey): string {
   if (total === 0) return "There are no such dead letters.\n";
@@ -73,7 +76,7 @@ export function plain(text: string, steering = /[\p{Cc}\p{Cf}]/gu, kept = ""): s
 }
 
 function namesOf({ reason, step, client }: LetterHead | LetterGroup): string[] {
-  return [reason || "(no letter)", step, client].map((text) => plain(text));
+  return [plain(reason || "(no letter)"), plain(step), plain(client).slice(0, mostClientChars)];
 }
 
 function table(
