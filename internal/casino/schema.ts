@@ -46,7 +46,7 @@ const bet = {
 };
 const custom = { id, type: customType, created_at: createdAt, data };
 
-/** The generator of the original assignment leaves out zero amounts and `has_won: false`. */
+/** Some producers leave out zero amounts and `has_won: false`. */
 const absentInRaw = {
   amount: Type.Optional(amount({ description: SMALLEST_UNIT, default: 0 })),
   has_won: Type.Optional(Type.Boolean({ description: "whether the player won the bet", default: false })),
