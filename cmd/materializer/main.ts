@@ -17,19 +17,21 @@ await runService({
   port: 3002,
   async start({ config, log, stopping, onClose }) {
     const nc = await connectNats("materializer", config, log, stopping);
-    // Not drained: the service under it has been, and a drain fails while NATS is away.
     onClose("NATS", () => disconnect(nc));
     await ensureStreams(nc, [finalStage], config);
 
     const fold = new Fold();
     const replay = new Replay({ nc, fold, log, replay: config.MATERIALIZER_REPLAY });
     onClose("replay", () => replay.close());
-    onClose("NATS service", startMaterializedService({ nc, fold, log, version: manifest.version }));
-
     const http = buildHealth({ nats: brokerAnswers(nc), replay: () => replay.problem });
     onClose("HTTP", () => http.close());
-    buildMaterializerHttp(http, fold);
-    log.info({ http: await listen(http, config) }, "ready");
+    buildMaterializerHttp(http, fold, () => replay.caughtUp());
+    const address = await listen(http, config);
+
+    // Other materializers go on answering meanwhile; where there is none, nobody answers rather than with half figures.
+    await replay.whenCaughtUp();
+    onClose("NATS service", startMaterializedService({ nc, fold, log, version: manifest.version }));
+    log.info({ http: address }, "ready");
     return "running";
   },
 });

@@ -43,14 +43,26 @@ export function deadLetterOf(
   return { subject: deadSubject(step, client), payload: delivery.data, headers: letter };
 }
 
+/** What a letter needs to be sent again as the event it was: kept before all others. */
+const identity = [
+  "Casino-Source",
+  "Content-Type",
+  "traceparent",
+  "Casino-Rate",
+  "Casino-Rate-At",
+  "Casino-Replays",
+];
+
 /** All but the broker's own (`Nats-…`) and an earlier letter's (`Casino-Dead-…`), as far as they fit. */
 function originalHeaders(original: ReceivedHeaders): OutgoingHeaders {
+  const all = [...original.entries()].filter(([name]) => !/^(nats-|casino-dead-)/i.test(name));
+  const isIdentity = ([name]: readonly [string, string]) => identity.includes(name);
   const kept = new OutgoingHeaders();
   let bytes = 0;
-  for (const [name, value] of original.entries()) {
-    if (/^(nats-|casino-dead-)/i.test(name)) continue;
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + "\r\n: ".length;
-    if (bytes > maxOriginalHeaderBytes) break;
+  for (const [name, value] of [...all.filter(isIdentity), ...all.filter((header) => !isIdentity(header))]) {
+    const size = Buffer.byteLength(name) + Buffer.byteLength(value) + "\r\n: ".length;
+    if (bytes + size > maxOriginalHeaderBytes) continue;
+    bytes += size;
     kept.add(name, value);
   }
   return kept;

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { isClient, isSource } from "../casino/event.ts";
+import { isRate } from "../casino/money.ts";
+import { parseTimestamp } from "../casino/timestamp.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
-import { clientOf } from "../jetstream/subjects.ts";
-import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { clientOf, rawSubject } from "../jetstream/subjects.ts";
+import { OutgoingHeaders, type ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import type { AppliedRate } from "./step.ts";
 
 /** What travels beside the event, in subject and headers: whose it is, who sent it, its trace, the rate it was priced at. */
@@ -43,15 +45,25 @@ export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
       because: "The header Casino-Source is not of the form [A-Za-z0-9._-]{1,64}.",
     };
   const traceparent = given.get("traceparent");
-  const value = given.get("Casino-Rate");
+  const rate = delivery.subject.startsWith(rawSubjects) ? undefined : rateOf(given);
   const replays = given.get("Casino-Replays");
   return {
     client,
     source,
     traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
-    ...(value === "" ? {} : { rate: { value, at: given.get("Casino-Rate-At") } }),
+    ...(rate === undefined ? {} : { rate }),
     ...(/^\d{1,9}$/.test(replays) ? { replays } : {}),
   };
+}
+
+const rawSubjects = rawSubject("");
+
+/** The rate that the currency step used. A producer's word on it counts for nothing, and neither does what is no rate. */
+function rateOf(given: ReceivedHeaders): AppliedRate | undefined {
+  const value = given.get("Casino-Rate");
+  if (value === "" || !isRate(value)) return undefined;
+  const at = parseTimestamp(given.get("Casino-Rate-At"));
+  return at === undefined ? undefined : { value, at };
 }
 
 /** Whether a text continues a trace: version 00 of W3C Trace Context, ids not all zeros. */

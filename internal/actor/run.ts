@@ -29,7 +29,7 @@ import { Stop } from "./stop.ts";
 const maxAckPending = 50_000;
 
 /** An event on which the step itself fails is tried this often: a new version may be on its way. */
-const mostDeliveries = 5;
+const mostFailures = 5;
 
 /** Reads the event in a message of this client; `contentType` is empty where the message names none. */
 export type Decode = (payload: Uint8Array, client: string, contentType: string) => Decoded | Promise<Decoded>;
@@ -72,6 +72,8 @@ export class StepRun {
   readonly #stop: Stop;
   readonly #outage: Outage;
   readonly #handOver: HandOver;
+  /** How often the step failed on an event, by its sequence. Not the delivery count: waiting for rates raises that too. */
+  readonly #failures = new Map<number, number>();
   #loop: Promise<void> = Promise.resolve();
   #endWatch: () => void = () => undefined;
 
@@ -186,13 +188,19 @@ export class StepRun {
   #onFailure(delivery: Delivery, err: unknown): Later | DeadLetter {
     const message = err instanceof Error ? err.message : String(err);
     if (isUnavailable(err) || this.#stop.stopping.aborted) return later(message);
-    const { deliveries, stream, streamSequence } = delivery;
+    const { stream, streamSequence } = delivery;
+    const failures = (this.#failures.get(streamSequence) ?? 0) + 1;
     this.#log.error(
-      { err, stream, seq: streamSequence, deliveries },
+      { err, stream, seq: streamSequence, failures },
       "a step failed on an event, this is a bug",
     );
     const because = `The step ${this.name} failed: ${message}`;
-    return deliveries < mostDeliveries ? later(because) : deadLetter("max_deliveries", because);
+    if (failures < mostFailures) {
+      this.#failures.set(streamSequence, failures);
+      return later(because);
+    }
+    this.#failures.delete(streamSequence);
+    return deadLetter("max_deliveries", because);
   }
 
   async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {

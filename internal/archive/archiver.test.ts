@@ -105,24 +105,6 @@ describe("one bad row does not keep its batch", () => {
         { type: "logout" },
       ],
     ],
-    [
-      "a value beyond what Postgres holds",
-      "invalid_event",
-      "overflow",
-      [finalBet(7), { headers: { "Casino-Rate": "1e200000", "Casino-Rate-At": "2022-01-10T12:34:00Z" } }],
-    ],
-    [
-      "a rate that is no number",
-      "invalid_event",
-      "Casino-Rate",
-      [finalBet(7), { headers: { "Casino-Rate": "NaN" } }],
-    ],
-    [
-      "a time of a rate that is none",
-      "invalid_event",
-      "Casino-Rate-At",
-      [finalBet(7), { headers: { "Casino-Rate": "1" } }],
-    ],
     ["no JSON", "invalid_json", "JSON", ["{"]],
     ["no event", "invalid_event", "/created_at", ['{"id":7,"type":"bet"}']],
     [

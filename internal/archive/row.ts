@@ -3,7 +3,6 @@ import { readEnvelope } from "../actor/envelope.ts";
 import type { AppliedRate } from "../actor/step.ts";
 import { type CustomTypes, decodeEnriched } from "../casino/decode.ts";
 import { type CasinoEvent, isMoney } from "../casino/event.ts";
-import { parseTimestamp } from "../casino/timestamp.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 
 /** What the table keeps of a final event. */
@@ -44,23 +43,12 @@ export function readRow(delivery: Delivery): DeliveredRow | Refusal {
   if (!isMoney(event)) return row;
   if (event.amount_eur === undefined) return unfinished("/amount_eur");
   if (envelope.rate === undefined) return row;
-  const rate = readRate(envelope.rate);
-  return "reason" in rate ? rate : { ...row, rate };
+  return { ...row, rate: envelope.rate };
 }
 
 // The pipeline has checked the data, perhaps against a schema that has changed since. Whether the type is registered,
 // the table's foreign key knows.
 const anyCustomType: CustomTypes = () => () => [];
-
-const rateForm = /^(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
-
-function readRate(given: AppliedRate): AppliedRate | Refusal {
-  if (!rateForm.test(given.value)) return invalid("The header Casino-Rate is not a decimal number.");
-  const at = parseTimestamp(given.at);
-  return at === undefined
-    ? invalid("The header Casino-Rate-At is not an existing RFC 3339 date-time.")
-    : { value: given.value, at };
-}
 
 function unfinished(key: string): Refusal {
   return invalid(`${key} is missing: the event is not a final one.`);

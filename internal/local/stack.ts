@@ -64,7 +64,7 @@ export class Stack {
     const { options, given, services } = this.#settings;
     const { signal } = this.#stopping;
     const chosen = [
-      ...services.filter(({ name }) => !options.without.has(name)),
+      ...services.filter(({ name }) => !options.without.has(name) && !(name === "rates" && given.RATES_URL)),
       ...producerServices(options.producers),
     ];
     const runs = (service: string) => chosen.some(({ name }) => name === service);

@@ -6,11 +6,19 @@ import { answer, parseQuery } from "./query.ts";
 
 const start = Date.UTC(2022, 0, 10);
 
-function app() {
+function app(caughtUp = true) {
   const fold = new Fold();
   const bet = { client: "casino", source: "nats", type: "bet", playerId: 10, hasWon: true, storedAt: start };
   for (const id of [1, 2, 3]) fold.apply({ ...bet, id });
-  return { fold, http: buildMaterializerHttp(fastify(), fold, () => start + 30_000) };
+  return {
+    fold,
+    http: buildMaterializerHttp(
+      fastify(),
+      fold,
+      () => caughtUp,
+      () => start + 30_000,
+    ),
+  };
 }
 
 test.each(["/materialized", "/materialize"])("GET %s gives the answer of the query function", async (url) => {
@@ -42,3 +50,10 @@ test.each(["window_size=0", "window_size=60&window_size=61", "top=abc", "client_
     });
   },
 );
+
+test("until the rebuild is done there are no figures, because half of them would look like all", async () => {
+  const response = await app(false).http.inject("/materialized");
+  expect(response.statusCode).toBe(503);
+  expect(response.headers["content-type"]).toBe("application/problem+json");
+  expect(response.headers["retry-after"]).toBe("1");
+});

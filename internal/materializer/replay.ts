@@ -11,7 +11,7 @@ import type { NatsConnection } from "nats";
 import { finalStage, stageStream } from "../jetstream/subjects.ts";
 import type { Log } from "../log.ts";
 import { readFinalEvent } from "./final-event.ts";
-import type { Fold } from "./fold.ts";
+import type { Fold, FoldEvent } from "./fold.ts";
 
 const streamName = stageStream(finalStage);
 const retryMs = 250;
@@ -45,7 +45,8 @@ export class Replay {
   #resumeAt: number | undefined;
   /** Last sequence that the stream held at start; undefined until the stream was found. */
   #target: number | undefined;
-  #caughtUp = false;
+  readonly #caughtUp = Promise.withResolvers<void>();
+  #isCaughtUp = false;
   #trouble: string | undefined;
   #undecodable = 0;
 
@@ -56,13 +57,18 @@ export class Replay {
 
   /** Whether all that the stream held at start is folded. Stays true from then on. */
   caughtUp(): boolean {
-    return this.#caughtUp;
+    return this.#isCaughtUp;
+  }
+
+  /** Resolves as soon as it is so; stays pending when the replay is closed before. */
+  whenCaughtUp(): Promise<void> {
+    return this.#caughtUp.promise;
   }
 
   /** Why the figures are not what they should be: the rebuild still runs, or the stream cannot be read. Undefined = fine. */
   get problem(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
-    return this.#caughtUp ? undefined : `still folding what ${streamName} retains`;
+    return this.#isCaughtUp ? undefined : `still folding what ${streamName} retains`;
   }
 
   /** Final events that could not be read; each was logged and skipped. */
@@ -134,10 +140,10 @@ export class Replay {
       this.#target = state.last_seq;
       if (this.#options.replay === "off" && state.last_seq > 0) {
         this.#resumeAt = Date.parse(state.last_ts) + 1;
-        this.#caughtUp = true;
+        this.#reachedEnd();
         return { ...common, opt_start_seq: state.last_seq + 1 };
       }
-      this.#caughtUp = state.messages === 0;
+      if (state.messages === 0) this.#reachedEnd();
     }
     if (this.#resumeAt === undefined) return common;
     return { ...common, opt_start_time: new Date(this.#resumeAt).toISOString() };
@@ -147,12 +153,7 @@ export class Replay {
     if (this.#stop.signal.aborted) return;
     const { info } = message;
     const storedAt = Math.floor(info.timestampNanos / 1_000_000);
-    const event = readFinalEvent(
-      message.subject,
-      message.headers?.get("Casino-Source"),
-      message.data,
-      storedAt,
-    );
+    const event = readMessage(message, storedAt);
     if (typeof event === "string") {
       this.#undecodable++;
       const { subject, seq } = message;
@@ -164,14 +165,19 @@ export class Replay {
       this.#options.fold.apply(event);
     }
     this.#resumeAt = storedAt;
-    if (info.pending === 0 || info.streamSequence >= (this.#target ?? 0)) this.#caughtUp = true;
+    if (info.pending === 0 || info.streamSequence >= (this.#target ?? 0)) this.#reachedEnd();
+  }
+
+  #reachedEnd(): void {
+    this.#isCaughtUp = true;
+    this.#caughtUp.resolve();
   }
 
   async #watch(messages: ConsumerMessages, end: (why: string) => void): Promise<void> {
     for await (const status of messages.status()) {
       switch (status.type) {
         case "heartbeat": // comes only when there is nothing to deliver: also after the rest has aged out
-          this.#caughtUp = true;
+          this.#reachedEnd();
           break;
         case "heartbeats_missed":
         case "consumer_not_found":
@@ -184,4 +190,15 @@ export class Replay {
     }
     end(String((await messages.closed()) ?? "stopped"));
   }
+}
+
+function readMessage(message: JsMsg, storedAt: number): FoldEvent | string {
+  let source: string | undefined;
+  try {
+    source = message.headers?.get("Casino-Source");
+  } catch (err) {
+    // The library throws on a header name that is none; anybody may publish one.
+    return `its headers cannot be read: ${err instanceof Error ? err.message : String(err)}`;
+  }
+  return readFinalEvent(message.subject, source, message.data, storedAt);
 }
