@@ -29,7 +29,8 @@ export function localCounter(): RequestCounter {
         windows.set(key, window);
       }
       window.current++;
-      return { current: window.current, ttl: window.endsAt - now };
+      // Whole milliseconds: a sum of fractions may exceed the window by a hair, and Retry-After then be 2.
+      return { current: window.current, ttl: Math.round(window.endsAt - now) };
     },
     close: () => windows.clear(),
   };
