@@ -23,7 +23,7 @@ await runService({
     const fold = new Fold();
     const replay = new Replay({ nc, fold, log, replay: config.MATERIALIZER_REPLAY });
     onClose("replay", () => replay.close());
-    const http = buildHealth({ nats: brokerAnswers(nc), replay: () => replay.problem });
+    const http = buildHealth({ nats: brokerAnswers(nc), replay: () => replay.problem }, log);
     onClose("HTTP", () => http.close());
     buildMaterializerHttp(http, fold, () => replay.caughtUp());
     const address = await listen(http, config);

@@ -294,7 +294,9 @@ describe("the actor loop", () => {
     expect((await settled()).forwarded).toHaveLength(2);
   });
 
-  test("loses and doubles nothing with two runs, stops in the middle and a killed server", async () => {
+  test("loses and doubles nothing with two runs, stops in the middle and a killed server", {
+    timeout: 120_000,
+  }, async () => {
     const first = await start(passOn);
     await start(passOn);
     const sending = Promise.all(Array.from({ length: 10_000 }, (_, i) => send(raw(1_000 + i))));
@@ -305,7 +307,7 @@ describe("the actor loop", () => {
     await server.start();
     await sending;
     await waitFor(async () => (await count("CASINO_TESTED")) >= 10_000 && (await count("CASINO_RAW")) === 0, {
-      timeout: 50_000,
+      timeout: 100_000,
     });
     expect(await count("CASINO_TESTED")).toBe(10_000);
     expect(await count("CASINO_DEAD")).toBe(0);
