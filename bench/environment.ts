@@ -45,7 +45,8 @@ export async function openBench(): Promise<Bench> {
 
   const launch = (service: string, args: readonly string[], own: Record<string, string>) => {
     const child = spawn(process.execPath, [join(root, "cmd", service, "main.ts"), ...args], {
-      stdio: ["ignore", "pipe", "inherit"],
+      // Services warn on stderr; what a command says there beside its answer would only break up the tables.
+      stdio: ["ignore", "pipe", args.length > 0 ? "ignore" : "inherit"],
       env: { PATH: process.env.PATH, ...env, ...own },
     });
     const output: Buffer[] = [];
