@@ -25,7 +25,7 @@ await runService({
     onClose("replay", () => replay.close());
     const http = buildHealth({ nats: brokerAnswers(nc), replay: () => replay.problem }, log);
     onClose("HTTP", () => http.close());
-    buildMaterializerHttp(http, fold, () => replay.caughtUp());
+    buildMaterializerHttp(http, fold, () => replay.caughtUp(), Date.now, log);
     const address = await listen(http, config);
 
     // Other materializers go on answering meanwhile; where there is none, nobody answers rather than with half figures.

@@ -1,6 +1,12 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
+import type { Log } from "../log.ts";
+import { Problem, sendProblem } from "../problem.ts";
 import type { Fold } from "./fold.ts";
 import { answer, parseQuery, QueryError } from "./query.ts";
+
+const rebuilding = new Problem(503, "The figures are being rebuilt; they are there soon.", {
+  headers: { "retry-after": "1" },
+});
 
 /**
  * Adds `GET /materialized`, and `GET /materialize` as its older name, to the service's HTTP: the aggregates as they
@@ -8,6 +14,7 @@ import { answer, parseQuery, QueryError } from "./query.ts";
  * at start is done everything is a 503: half of the figures would look like all of them.
  * @param caughtUp whether the rebuild is done
  * @param now the clock, milliseconds since 1970
+ * @param log takes what nobody expected
  * @returns the app it was given
  */
 export function buildMaterializerHttp(
@@ -15,38 +22,21 @@ export function buildMaterializerHttp(
   fold: Fold,
   caughtUp: () => boolean,
   now: () => number = Date.now,
+  log?: Log,
 ): FastifyInstance {
   for (const url of ["/materialized", "/materialize"]) {
     app.get<{ Querystring: Readonly<Record<string, unknown>> }>(url, (request, reply) => {
       // The figures change with every event and every second.
       reply.header("cache-control", "no-store");
-      if (!caughtUp()) {
-        reply.header("retry-after", "1");
-        return problem(
-          reply,
-          503,
-          "Service Unavailable",
-          "The figures are being rebuilt; they are there soon.",
-        );
-      }
       try {
+        if (!caughtUp()) throw rebuilding;
         const body = answer(fold, parseQuery(request.query), now());
         return reply.type("application/json; charset=utf-8").send(body);
       } catch (err) {
-        if (!(err instanceof QueryError)) throw err;
-        return problem(reply, 400, "Bad Request", err.message);
+        sendProblem(err instanceof QueryError ? new Problem(400, err.message) : err, request, reply, log);
+        return reply;
       }
     });
   }
   return app;
-}
-
-function problem(reply: FastifyReply, status: number, title: string, detail: string): FastifyReply {
-  return (
-    reply
-      .code(status)
-      .type("application/problem+json")
-      // As bytes, because Fastify adds a charset to text, which this media type does not have.
-      .send(Buffer.from(JSON.stringify({ type: "about:blank", title, status, detail })))
-  );
 }
