@@ -31,6 +31,28 @@ function url(protocols: readonly string[]): (value: string) => string {
   };
 }
 
+const wholeNumbers = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+/** Those that the driver knows: it takes `prefer`, `require` and `verify-ca` for `verify-full`, and says so each time. */
+const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
+
+/** A mistake in the query would else show only when the database is first used. */
+function postgresUrl(value: string): string {
+  const { searchParams } = new URL(url(["postgres:", "postgresql:"])(value));
+  const max = searchParams.get("max");
+  if (max !== null && !/^[1-9]\d{0,3}$/.test(max)) throw new Error("have an integer from 1 to 9999 for max");
+  for (const name of wholeNumbers)
+    if (!/^\d{1,9}$/.test(searchParams.get(name) ?? "0")) throw new Error(`have milliseconds for ${name}`);
+  if (!sslModes.includes(searchParams.get("sslmode") ?? "disable"))
+    throw new Error(`have one of ${sslModes.join(", ")} for sslmode`);
+  for (const name of ["sslrootcert", "sslcert", "sslkey"])
+    try {
+      readableFile(searchParams.get(name) ?? "/");
+    } catch {
+      throw new Error(`have the path of a file that can be read for ${name}`);
+    }
+  return value;
+}
+
 /** Servers are also written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
 function natsUrls(value: string): string {
   for (const server of value.split(",")) {
@@ -87,6 +109,17 @@ function oneOf<const T extends readonly string[]>(choices: T): (value: string) =
   };
 }
 
+/** `gateway=secret,enricher=other`; which names there are is for others to know. */
+function passwords(value: string): Readonly<Record<string, string>> {
+  const pairs = value.split(",").map((pair) => /^\s*([a-z]+)=([!-~]+)\s*$/.exec(pair));
+  const found = pairs.map((pair) => [pair?.[1] ?? "", pair?.[2] ?? ""] as const);
+  if (pairs.includes(null) || new Set(found.map(([name]) => name)).size !== found.length)
+    throw new Error(
+      "be comma-separated pairs such as gateway=secret, each name once, in passwords no space and no comma",
+    );
+  return Object.fromEntries(found);
+}
+
 /** Which steps exist is the pipeline's to know; here only the form. */
 function names(value: string): readonly string[] {
   const list = value.split(",").map((name) => name.trim());
@@ -112,8 +145,13 @@ export const variables = {
   DATABASE_URL: define({
     doc: "Postgres",
     default: "postgres://casino:casino@127.0.0.1:5432/casino",
-    parse: url(["postgres:", "postgresql:"]),
+    parse: postgresUrl,
     show: withoutPassword,
+  }),
+  DATABASE_PASSWORDS: define({
+    doc: "passwords with which `migrate` lets the services' own roles log in, `gateway=…,enricher=…`; unset = it sets none",
+    parse: passwords,
+    show: () => "***",
   }),
   REDIS_URL: define({
     doc: "Redis; unset = one machine only: no lock around the rates API, rate limits of each gateway for itself",
@@ -132,8 +170,7 @@ export const variables = {
   }),
   HTTP_HOST: define({ doc: "address that HTTP listens on", default: "127.0.0.1", parse: text }),
   STEPS: define({
-    doc: "the steps this enricher runs",
-    default: "currency,player,description",
+    doc: "the steps this enricher runs; unset = all of the pipeline: currency,player,description",
     parse: names,
   }),
   LOG_LEVEL: define({
@@ -173,7 +210,7 @@ export type VariableName = keyof typeof variables;
 
 type Value<N extends VariableName> = ReturnType<(typeof variables)[N]["parse"]>;
 /** Variables without a default are `undefined` when unset. HTTP_PORT always has one: its service's. */
-type Optional = "NATS_CREDS" | "REDIS_URL" | "RATES_URL" | "RATES_API_KEY" | "ARCHIVE_RETENTION";
+type Optional = "NATS_CREDS" | "REDIS_URL" | "RATES_URL" | "RATES_API_KEY" | "STEPS" | "ARCHIVE_RETENTION";
 
 /** The parsed variables a service asked for, by name. */
 export type Config<N extends VariableName = VariableName> = {

@@ -33,6 +33,14 @@ describe("/readyz", () => {
     });
   });
 
+  test("shows warnings, which change nothing else", async () => {
+    const app = buildHealth({ nats: fine }, undefined, () => ["Look at this."]);
+    onTestFinished(() => app.close());
+    const answer = await app.inject("/readyz");
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({ status: "ready", checks: { nats: "ok" }, warnings: ["Look at this."] });
+  });
+
   test("fails with the sentence of each check that fails, in whatever way", async () => {
     const checks: Record<string, ReadyCheck> = {
       nats: fine,

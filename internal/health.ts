@@ -12,13 +12,20 @@ export type ReadyCheck = (signal: AbortSignal) => Promise<string | undefined> | 
 /** A check that takes longer than this counts as failed: a probe must answer while a dependency hangs. */
 const checkTimeoutMs = 2_000;
 
+/** What is no reason to be taken out of service, but for somebody to look. */
+type Warnings = () => readonly string[];
+
 /**
  * The HTTP side every service has: `/healthz` answers 200 while the process is alive, `/readyz` 200 when all checks
- * pass, else 503 with what is missing. Routes of the service's own may be added to the returned app before it listens.
+ * pass, else 503 with what is missing; warnings are shown with it and change nothing. Routes of the service's own may be added to the returned app before it listens.
  * Paths that no route has, and errors, are answered with problem documents.
  * @param log is told of errors that nobody expected
  */
-export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>, log?: Log): FastifyInstance {
+export function buildHealth(
+  checks: Readonly<Record<string, ReadyCheck>>,
+  log?: Log,
+  warnings: Warnings = () => [],
+): FastifyInstance {
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
@@ -30,7 +37,7 @@ export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>, log?: 
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new Problem(404, "There is nothing at this path."), request, reply, log),
   );
-  addHealthRoutes(app, checks);
+  addHealthRoutes(app, checks, { warnings });
   return app;
 }
 
@@ -41,7 +48,11 @@ export function buildHealth(checks: Readonly<Record<string, ReadyCheck>>, log?: 
 export function addHealthRoutes(
   app: FastifyInstance,
   checks: Readonly<Record<string, ReadyCheck>>,
-  { healthz = {}, readyz = {} }: { healthz?: RouteShorthandOptions; readyz?: RouteShorthandOptions } = {},
+  {
+    healthz = {},
+    readyz = {},
+    warnings = () => [],
+  }: { healthz?: RouteShorthandOptions; readyz?: RouteShorthandOptions; warnings?: Warnings } = {},
 ): void {
   app.get("/healthz", healthz, () => ({ status: "alive" }));
   app.get("/readyz", readyz, async (_request, reply) => {
@@ -50,7 +61,9 @@ export function addHealthRoutes(
     );
     const ready = results.every(([, result]) => result === "ok");
     reply.code(ready ? 200 : 503);
-    return { status: ready ? "ready" : "not ready", checks: Object.fromEntries(results) };
+    const status = ready ? "ready" : "not ready";
+    const seen = warnings();
+    return { status, checks: Object.fromEntries(results), ...(seen.length > 0 ? { warnings: seen } : {}) };
   });
 }
 

@@ -80,6 +80,11 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
     run.log.info("ready");
     return "running";
   },
+  "be stuck": async (run) => {
+    open(run, "first");
+    run.stuck(new Error("it does not come back"));
+    return never();
+  },
   throw: async (run) => {
     setImmediate(() => {
       throw new Error("a bug");

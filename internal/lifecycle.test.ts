@@ -187,6 +187,13 @@ describe("failures", () => {
     expect(logLines(command.stderr)).toMatchObject([{ level: "fatal", msg: "the port is taken" }]);
   });
 
+  test("work that does not come back is said, all is closed, and the exit code is 70", async () => {
+    const command = start("be stuck");
+    expect(await command.ended).toEqual({ code: 70, signal: null });
+    expect(command.stdout).toBe("closed first\n");
+    expect(logLines(command.stderr)).toMatchObject([{ level: "fatal", msg: "it does not come back" }]);
+  });
+
   test.each([
     ["throw", "a bug"],
     ["reject", "a forgotten bug"],

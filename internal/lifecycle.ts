@@ -2,7 +2,8 @@ import { parseArgs } from "node:util";
 import { type Check, type Config, ConfigError, readConfig, type VariableName, variables } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
 
-const exitCode = { ok: 0, failed: 1, config: 78 } as const;
+/** 70 and 78 are EX_SOFTWARE and EX_CONFIG of sysexits.h. */
+export const exitCode = { ok: 0, failed: 1, stuck: 70, config: 78 } as const;
 
 /** One command-line flag of a service. */
 export interface Flag {
@@ -45,6 +46,8 @@ export interface Run<N extends VariableName, F extends Flags> {
   readonly onClose: (what: string, close: () => Promise<unknown> | unknown) => void;
   /** Ends the process with exit code 0 after closing everything, as a signal does. */
   readonly stop: (why: string) => void;
+  /** Ends the process with exit code 70 after closing everything: some of its work does not come to an end. */
+  readonly stuck: (why: Error) => void;
 }
 
 /**
@@ -71,7 +74,7 @@ export async function runService<N extends VariableName, const F extends Flags =
         { closing, unfinished: open.map(({ what }) => what).reverse() },
         `gave up closing after ${shutdownDeadlineMs / 1000} s; what was in flight comes again from its stream`,
       );
-      process.exit(exitCode.failed);
+      process.exit(code || exitCode.failed);
     }, shutdownDeadlineMs);
     // A start that is still under way may register more while this runs.
     for (let closer = open.pop(); closer !== undefined; closer = open.pop()) {
@@ -113,6 +116,10 @@ export async function runService<N extends VariableName, const F extends Flags =
       stopping: stop.signal,
       onClose: (what, close) => open.push({ what, close }),
       stop: quit,
+      stuck: (why) => {
+        log.fatal(why.message);
+        void end(exitCode.stuck);
+      },
     });
     if (outcome === "done") await end(exitCode.ok);
   } catch (err) {

@@ -3,14 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsConnection } from "nats";
 import type { Config } from "../config.ts";
 import { type Log, withoutPassword } from "../log.ts";
+import { Unavailable } from "../unavailable.ts";
+import { privateInbox } from "./inbox.ts";
 
 /** Pause between attempts; short, because each second away is a second of latency for every event in flight. */
 const retryMs = 500;
 
 /**
  * Connects to NATS and stays connected: waits for a server that is away (now and later, for ever), and says so in
- * the log. Inboxes get a prefix of the service's own, so that permissions can keep services apart.
- * @throws an Error with one sentence when the server refuses the credentials, or `signal`'s reason when aborted.
+ * the log. Inboxes get a prefix of the service's own, `_INBOX_<service>`, so that permissions can keep services apart.
+ * @throws Unavailable, in one sentence, when the server refuses the credentials or they are those of somebody else than
+ *   this service; `signal`'s reason when aborted
  */
 export async function connectNats(
   service: string,
@@ -25,6 +28,8 @@ export async function connectNats(
     maxReconnectAttempts: -1,
     reconnectTimeWait: retryMs,
     reconnectJitter: retryMs / 2,
+    // Credentials that were right may be refused for a while, as when they are changed: that is no reason to give up.
+    ignoreAuthErrorAbort: true,
     // A half-open connection is noticed after two missed pings.
     pingInterval: 10_000,
     maxPingOut: 2,
@@ -33,14 +38,13 @@ export async function connectNats(
     signal.throwIfAborted();
     try {
       const nc = await connect(options);
+      await checkUser(nc, service, config);
       void logStatus(nc, log);
       return nc;
     } catch (err) {
-      if (err instanceof errors.AuthorizationError || err instanceof errors.UserAuthenticationExpiredError)
-        throw new Error(
-          `NATS at ${withoutPassword(config.NATS_URL)} refuses the credentials: check NATS_URL and NATS_CREDS`,
-          { cause: err },
-        );
+      if (err instanceof Unavailable) throw err;
+      if (isAuthError(err))
+        throw refusal("refuses the credentials: check NATS_URL and NATS_CREDS", config, err);
       if (attempt % 20 === 1)
         log.warn({ err, servers: withoutPassword(config.NATS_URL) }, "NATS is away, trying until it answers");
       await sleep(retryMs, undefined, { signal });
@@ -48,8 +52,43 @@ export async function connectNats(
   }
 }
 
+/** Whoever may not hear its own inboxes would wait in vain for every answer. Said here, it is said once and clearly. */
+async function checkUser(
+  nc: NatsConnection,
+  service: string,
+  config: Config<"NATS_URL" | "NATS_CREDS">,
+): Promise<void> {
+  let problem: Error | null = null;
+  const subscription = nc.subscribe(privateInbox(nc), {
+    callback: (err) => {
+      problem = err;
+    },
+  });
+  try {
+    await nc.flush();
+    if (problem !== null)
+      throw refusal(
+        `does not let this user hear the answers that ${service} needs: NATS_URL must name the user of nats.conf for it`,
+        config,
+        problem,
+      );
+    subscription.unsubscribe();
+  } catch (err) {
+    await nc.close();
+    throw err;
+  }
+}
+
+function refusal(what: string, { NATS_URL }: Config<"NATS_URL">, cause: unknown): Unavailable {
+  return new Unavailable(`NATS at ${withoutPassword(NATS_URL)} ${what}`, { cause });
+}
+
+function isAuthError(err: unknown): boolean {
+  return err instanceof errors.AuthorizationError || err instanceof errors.UserAuthenticationExpiredError;
+}
+
 /** How long what is still to be sent may take at the end. */
-const farewellMs = 2_000;
+const farewellMs = 1_500;
 
 /** Sends what is still to be sent, acknowledgements above all, and closes; at once where the server is away. */
 export async function disconnect(nc: NatsConnection): Promise<void> {
@@ -84,9 +123,17 @@ function withScheme(server: string): string {
 }
 
 async function logStatus(nc: NatsConnection, log: Log): Promise<void> {
+  let refused = false;
   for await (const status of nc.status()) {
     if (status.type === "disconnect") log.warn({ server: status.server }, "lost NATS, reconnecting");
-    else if (status.type === "reconnect") log.info({ server: status.server }, "NATS is back");
-    else if (status.type === "error") log.error({ err: status.error }, "NATS reports an error");
+    else if (status.type === "reconnect") {
+      refused = false;
+      log.info({ server: status.server }, "NATS is back");
+    } else if (status.type === "error") {
+      // Every attempt to reconnect fails alike: once is enough.
+      const again = refused && isAuthError(status.error);
+      refused ||= isAuthError(status.error);
+      if (!again) log.error({ err: status.error }, "NATS reports an error");
+    }
   }
 }

@@ -48,6 +48,14 @@ export class Delivery {
     return Number(this.#token(4));
   }
 
+  /** Whether it was delivered before; costs next to nothing, as it is asked of every message. */
+  get isRedelivered(): boolean {
+    const streamEnd = this.#reply.indexOf(".", "$JS.ACK.".length);
+    const consumerEnd = this.#reply.indexOf(".", streamEnd + 1);
+    // In the form of newer servers this is the stream's name: then only taking it apart tells.
+    return !this.#reply.startsWith("1.", consumerEnd + 1) && this.deliveries > 1;
+  }
+
   /** When the stream stored it, in ms since the epoch. */
   get storedAt(): number {
     return Math.floor(Number(this.#token(7)) / 1e6);

@@ -3,9 +3,9 @@ import { connectForTest, silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Durable } from "./durable.ts";
 import { Mailbox, type MailboxOptions } from "./mailbox.ts";
 import { Publisher } from "./publisher.ts";
-import type { Durable } from "./topology.ts";
 import { OutgoingHeaders } from "./wire-headers.ts";
 
 const server = await natsForTest();

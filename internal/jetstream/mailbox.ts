@@ -1,8 +1,8 @@
 import type { NatsConnection } from "nats";
 import type { Log } from "../log.ts";
 import type { Delivery } from "./delivery.ts";
+import { ackWaitMs, type Durable, ensureDurable } from "./durable.ts";
 import { Puller } from "./puller.ts";
-import { ackWaitMs, type Durable, ensureDurable } from "./topology.ts";
 
 export interface MailboxOptions {
   readonly durable: Durable;
@@ -103,6 +103,14 @@ export class Mailbox {
     this.#release(delivery);
   }
 
+  /** To be taken once more, after all that waits by then; held meanwhile. */
+  putBack(delivery: Delivery, afterMs: number): void {
+    setTimeout(() => {
+      if (this.#stopped) this.nak(delivery);
+      else this.#enqueue(delivery);
+    }, afterMs);
+  }
+
   /** Why nothing can be pulled at the moment, else undefined. */
   get problem(): string | undefined {
     return this.#refusal;
@@ -139,6 +147,10 @@ export class Mailbox {
     this.#refusal = undefined;
     this.#held.set(delivery, performance.now());
     this.#heldBytes += delivery.data.length;
+    this.#enqueue(delivery);
+  }
+
+  #enqueue(delivery: Delivery): void {
     this.#waiting.push(delivery);
     this.#wakeTaker?.();
     this.#wakeTaker = undefined;

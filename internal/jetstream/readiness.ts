@@ -1,7 +1,7 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { millis, type NatsConnection } from "nats";
 import type { ReadyCheck } from "../health.ts";
-import type { Durable } from "./topology.ts";
+import type { Durable } from "./durable.ts";
 
 /** Ready while the broker answers. */
 export function brokerAnswers(nc: NatsConnection): ReadyCheck {

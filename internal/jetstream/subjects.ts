@@ -39,6 +39,17 @@ export function stageStream(stage: string): string {
 
 export const deadStream = "CASINO_DEAD";
 
+/** Where it is written down what left the pipeline neither as a final event nor as a dead letter. */
+export const ledgerStream = "CASINO_LEDGER";
+
+/** What the ledger knows: copies of an event that a stream dropped, dead letters sent again, dead letters discarded. */
+export type LedgerKind = "duplicates" | "replayed" | "discarded";
+
+/** `casino.ledger.<kind>.<step>`; the step that dropped the copies, or that had set the letter aside. */
+export function ledgerSubject(kind: LedgerKind, step: string): string {
+  return `casino.ledger.${kind}.${step}`;
+}
+
 /** Reads a subject of the pipeline; undefined for any other subject. */
 export function parseEventSubject(subject: string): EventSubject | undefined {
   const [casino, event, stage, client, type, ...rest] = subject.split(".");

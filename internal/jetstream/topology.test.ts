@@ -1,7 +1,10 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
-import { ensureDurable, ensureStreams, streamConfigs } from "./topology.ts";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { ensureStreams, streamConfigs } from "./topology.ts";
 
 const server = await natsForTest();
 const { nc, jsm } = await connectForTest(server);
@@ -75,15 +78,23 @@ describe("the streams", () => {
         discard: "old",
         max_age: seconds(30 * 86_400),
       },
+      CASINO_LEDGER: {
+        ...queue,
+        subjects: ["casino.ledger.>"],
+        retention: "limits",
+        discard: "old",
+        max_age: seconds(30 * 86_400),
+        max_bytes: GiB / 8,
+      },
     });
   });
 
   test.each([
     ["2.9.10", 2 ** 20],
     ["2.10.4", 2 ** 20],
-    ["2.10.5", undefined],
-    ["2.15.1-RC.1", undefined],
-    ["3.0.0", undefined],
+    ["2.10.5", -1],
+    ["2.15.1-RC.1", -1],
+    ["3.0.0", -1],
   ])("on nats-server %s limit the messages of a queue to %s", (version, expected) => {
     const configs = streamConfigs(stages, defaultLimits, version);
     expect(configs.map((config) => config.max_msgs)).toEqual([
@@ -92,12 +103,13 @@ describe("the streams", () => {
       expected,
       undefined,
       undefined,
+      undefined,
     ]);
   });
 
   test("are made by whoever comes first, many at once", async () => {
     await Promise.all(Array.from({ length: 10 }, () => ensureStreams(nc, stages, defaultLimits)));
-    expect(Object.keys(await configs())).toHaveLength(5);
+    expect(Object.keys(await configs())).toHaveLength(6);
   });
 
   test("keep their limits unless asked to take new ones", async () => {
@@ -119,29 +131,21 @@ describe("the streams", () => {
     );
   });
 
+  test("are found again where the server has no room for as much once more", async () => {
+    const folder = tempFolder("small-store");
+    const config = join(folder, "nats.conf");
+    writeFileSync(config, "jetstream { store_dir: $NATS_STORE_DIR, max_file_store: 20MB }");
+    const small = await natsForTest({ dir: folder, config });
+    const { nc, jsm } = await connectForTest(small);
+    const limits = { ...defaultLimits, QUEUE_MAX_BYTES: 2 ** 20, EVENTS_MAX_BYTES: 12 * 2 ** 20 };
+    for (const apply of [false, false, true]) await ensureStreams(nc, stages, limits, apply);
+    expect((await jsm.streams.info("CASINO_EVENTS")).config.max_bytes).toBe(limits.EVENTS_MAX_BYTES);
+  });
+
   test("for which the server has no room name what to change", async () => {
     const huge = { ...defaultLimits, QUEUE_MAX_BYTES: 2 ** 50 };
     await expect(ensureStreams(nc, ["raw"], huge)).rejects.toThrow(
       /lower EVENTS_MAX_BYTES and QUEUE_MAX_BYTES/,
     );
-  });
-});
-
-test("a durable is made once and brought to its configuration", async () => {
-  await ensureStreams(nc, ["raw"], defaultLimits);
-  const durable = {
-    stream: "CASINO_RAW",
-    name: "currency",
-    filter: "casino.event.raw.*",
-    maxAckPending: 100,
-  };
-  await Promise.all(Array.from({ length: 5 }, () => ensureDurable(nc, durable)));
-  await ensureDurable(nc, { ...durable, maxAckPending: 200 });
-  const { config } = await jsm.consumers.info("CASINO_RAW", "currency");
-  expect(config).toMatchObject({
-    ack_policy: "explicit",
-    max_ack_pending: 200,
-    max_deliver: -1,
-    ack_wait: seconds(30),
   });
 });

@@ -1,19 +1,15 @@
 import {
-  AckPolicy,
-  type ConsumerConfig,
-  DeliverPolicy,
   DiscardPolicy,
-  JetStreamApiError,
   type JetStreamManager,
   jetstreamManager,
-  ReplayPolicy,
   RetentionPolicy,
   StorageType,
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { type NatsConnection, nanos } from "nats";
 import type { Config } from "../config.ts";
-import { deadStream, finalStage, rawStage, stageFilter, stageStream } from "./subjects.ts";
+import { explain, hasCode, nameInUse, noRoom, subjectsTaken } from "./api-error.ts";
+import { deadStream, finalStage, ledgerStream, rawStage, stageFilter, stageStream } from "./subjects.ts";
 
 /** The limits that the environment sets. */
 export type StreamLimits = Config<
@@ -31,17 +27,14 @@ export const streamVariables = [
 
 const minute = 60_000;
 
+/** How long a stream remembers message ids, where its own age allows it. The broker keeps none longer than messages. */
+export const duplicateWindowMs = { queue: 2 * minute, events: 10 * minute } as const;
+
 /**
  * Raw messages stay this far below the server's default max_payload of 1 MiB, because a dead letter carries the
  * same bytes under more headers.
  */
 export const maxRawBytes = 960 * 1024;
-
-/**
- * How long a consumer's message may stay unsettled. The holder renews it while it works, so it only decides how soon
- * the messages of a killed process come again. It must stay well below the duplicate windows.
- */
-export const ackWaitMs = 30_000;
 
 /**
  * A nats-server before 2.10.5 lets a message that just fits into a full queue push out the oldest ones (nats-server
@@ -50,8 +43,11 @@ export const ackWaitMs = 30_000;
  */
 const bytesPerMessageOnOldServers = 1024;
 
+/** The ledger gets this part of a queue's size: room for more than a million dropped duplicates by default. */
+const ledgerShare = 1 / 8;
+
 /**
- * The streams of the given stages, and the one of the dead letters, for a server of this version. A mailbox of its own
+ * The streams of the given stages, those of the dead letters and of the ledger, for a server of this version. A mailbox of its own
  * for each stage: on one shared stream a full queue would refuse the very forwards that empty it.
  */
 export function streamConfigs(
@@ -59,7 +55,13 @@ export function streamConfigs(
   limits: StreamLimits,
   serverVersion: string,
 ): readonly StreamSettings[] {
-  const common = { storage: StorageType.File, num_replicas: limits.NATS_REPLICAS };
+  const common = {
+    storage: StorageType.File,
+    num_replicas: limits.NATS_REPLICAS,
+    // The broker's defaults, said so that they are set right again where somebody changed them.
+    max_msgs_per_subject: -1,
+    no_ack: false,
+  };
   const queue = (stage: string): StreamSettings => ({
     ...common,
     name: stageStream(stage),
@@ -68,10 +70,12 @@ export function streamConfigs(
     // A full queue refuses its producers, loudly, instead of dropping what it accepted.
     discard: DiscardPolicy.New,
     max_bytes: limits.QUEUE_MAX_BYTES,
-    ...(isOlderThan(serverVersion, [2, 10, 5])
-      ? { max_msgs: Math.floor(limits.QUEUE_MAX_BYTES / bytesPerMessageOnOldServers) }
-      : {}),
-    duplicate_window: nanos(2 * minute),
+    max_msgs: isOlderThan(serverVersion, [2, 10, 5])
+      ? Math.floor(limits.QUEUE_MAX_BYTES / bytesPerMessageOnOldServers)
+      : -1,
+    // However long an outage lasts, what waits here stays.
+    max_age: 0,
+    duplicate_window: nanos(duplicateWindowMs.queue),
     ...(stage === rawStage ? { max_msg_size: maxRawBytes } : {}),
   });
   const events: StreamSettings = {
@@ -84,7 +88,7 @@ export function streamConfigs(
     max_bytes: limits.EVENTS_MAX_BYTES,
     // A limits stream remembers message ids across a broker restart, which a work queue does not: this window is the
     // one that catches an event redelivered after an outage.
-    duplicate_window: nanos(Math.min(10 * minute, limits.EVENTS_MAX_AGE)),
+    duplicate_window: nanos(Math.min(duplicateWindowMs.events, limits.EVENTS_MAX_AGE)),
   };
   const dead: StreamSettings = {
     ...common,
@@ -94,26 +98,27 @@ export function streamConfigs(
     discard: DiscardPolicy.Old,
     max_age: nanos(limits.DEAD_MAX_AGE),
     max_bytes: limits.QUEUE_MAX_BYTES,
-    duplicate_window: nanos(Math.min(2 * minute, limits.DEAD_MAX_AGE)),
+    duplicate_window: nanos(Math.min(duplicateWindowMs.queue, limits.DEAD_MAX_AGE)),
   };
-  return [...stages.map((stage) => (stage === finalStage ? events : queue(stage))), dead];
+  const ledger: StreamSettings = {
+    ...common,
+    name: ledgerStream,
+    subjects: ["casino.ledger.>"],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    // As long as there is anything to be proved with it.
+    max_age: nanos(Math.max(limits.EVENTS_MAX_AGE, limits.DEAD_MAX_AGE)),
+    max_bytes: Math.floor(limits.QUEUE_MAX_BYTES * ledgerShare),
+    duplicate_window: nanos(Math.min(duplicateWindowMs.queue, limits.DEAD_MAX_AGE)),
+  };
+  return [...stages.map((stage) => (stage === finalStage ? events : queue(stage))), dead, ledger];
 }
 
-type StreamSettings = Partial<StreamConfig> & Pick<StreamConfig, "name">;
-
-/** A durable consumer: the name of its stream and of itself, what it takes, and how much may be unsettled at once. */
-export interface Durable {
-  readonly stream: string;
-  readonly name: string;
-  readonly filter: string;
-  /** Over all processes. Events that wait for rates count too, so that the others still pass. */
-  readonly maxAckPending: number;
-  /** Default `ackWaitMs`. */
-  readonly ackWaitMs?: number;
-}
+/** What is asked of a stream. */
+export type StreamSettings = Partial<StreamConfig> & Pick<StreamConfig, "name">;
 
 /**
- * Creates the streams of these stages, and that of the dead letters, where they are missing; whoever comes first, any
+ * Creates the streams of these stages, and those of dead letters and ledger, where they are missing; whoever comes first, any
  * number of processes at once.
  * @param apply also brings existing streams to the given limits. One service does it (the enricher, whose mailboxes
  *   they are), so that services with different environments do not undo each other.
@@ -130,39 +135,33 @@ export async function ensureStreams(
     try {
       await jsm.streams.add(config);
     } catch (err) {
-      if (!hasCode(err, nameInUse)) throw explain(err, `stream ${config.name} cannot be created`);
+      if (!(await isThere(jsm, config.name, err)))
+        throw explain(
+          err,
+          `stream ${config.name} cannot be created`,
+          hasCode(err, subjectsTaken) ? await leaveToIt(jsm, config) : undefined,
+        );
       if (apply) await applyLimits(jsm, config);
     }
   }
 }
 
-async function applyLimits(jsm: JetStreamManager, config: StreamSettings): Promise<void> {
-  try {
-    await jsm.streams.update(config.name, config);
-  } catch (err) {
-    throw explain(err, `stream ${config.name} exists and cannot take the limits of this environment`);
-  }
+/**
+ * Whether a stream could not be created because it exists. The server looks at the room that is left first: where that is
+ * less than the stream itself takes, it refuses, though nothing would have to be made.
+ */
+async function isThere(jsm: JetStreamManager, name: string, err: unknown): Promise<boolean> {
+  if (hasCode(err, nameInUse)) return true;
+  return hasCode(err, noRoom) && (await jsm.streams.info(name).catch(() => undefined)) !== undefined;
 }
 
-/** Creates the durable consumer or brings it to its configuration; safe with any number of processes at once. */
-export async function ensureDurable(nc: NatsConnection, durable: Durable): Promise<void> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false });
-  const settings: ConsumerConfig = {
-    durable_name: durable.name,
-    filter_subject: durable.filter,
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
-    ack_wait: nanos(durable.ackWaitMs ?? ackWaitMs),
-    max_ack_pending: durable.maxAckPending,
-    // At the server's own limit a message would only be stranded with an advisory: the runner decides instead.
-    max_deliver: -1,
-    replay_policy: ReplayPolicy.Instant,
-  };
+async function applyLimits(jsm: JetStreamManager, config: StreamSettings): Promise<void> {
+  // Where a stream lies cannot be changed; one in memory works, and is warned of.
+  const { storage: _, ...changeable } = config;
   try {
-    await jsm.consumers.add(durable.stream, settings);
+    await jsm.streams.update(config.name, changeable);
   } catch (err) {
-    if (!hasCode(err, consumerExists)) throw explain(err, `consumer ${durable.name} cannot be created`);
-    await jsm.consumers.update(durable.stream, durable.name, settings);
+    throw explain(err, `stream ${config.name} exists and cannot take the limits of this environment`);
   }
 }
 
@@ -171,19 +170,9 @@ function isOlderThan(version: string, [major, minor, patch]: readonly [number, n
   return (a - major || b - minor || c - patch) < 0;
 }
 
-/** Codes of the server's errors.json: stable numbers where the descriptions are not. */
-const nameInUse = [10058];
-const noRoom = [10047, 10028];
-const consumerExists = [10013, 10105, 10148];
-
-function hasCode(err: unknown, codes: readonly number[]): boolean {
-  return err instanceof JetStreamApiError && codes.includes(err.code);
-}
-
-function explain(err: unknown, what: string): Error {
-  const message = err instanceof Error ? err.message : String(err);
-  const reason = hasCode(err, noRoom)
-    ? `${message}: lower EVENTS_MAX_BYTES and QUEUE_MAX_BYTES or raise max_file_store of the server`
-    : message;
-  return new Error(`${what}: ${reason}`, { cause: err });
+/** Names the streams that take the subjects of another one. */
+async function leaveToIt(jsm: JetStreamManager, { subjects = [] }: StreamSettings): Promise<string> {
+  const takers = new Set<string>();
+  for (const subject of subjects) for await (const name of jsm.streams.names(subject)) takers.add(name);
+  return `narrow the subjects of ${[...takers].join(", ")} so that ${subjects.join(", ")} is left to it`;
 }

@@ -8,9 +8,9 @@ import { OutgoingHeaders, ReceivedHeaders } from "./wire-headers.ts";
 const { nc } = await connectForTest(await natsForTest());
 
 /** Sends a message through a real server and gives the headers as they arrive. */
-async function sent(publish: (subject: string) => void): Promise<ReceivedHeaders> {
-  const subscription = nc.subscribe("headers.test", { max: 1 });
-  publish("headers.test");
+async function sent(publish: (subject: string) => void, subject = "headers.test"): Promise<ReceivedHeaders> {
+  const subscription = nc.subscribe(subject, { max: 1 });
+  publish(subject);
   for await (const msg of subscription) return ReceivedHeaders.of(msg);
   throw new Error("no message came");
 }
@@ -39,6 +39,18 @@ describe("headers on the wire", () => {
     h.set("Casino-Source", "ünïcode ✓");
     const got = await sent((subject) => nc.publish(subject, "", { headers: h, reply: "some.reply" }));
     expect(got.get("Casino-Source")).toBe("ünïcode ✓");
+  });
+
+  test("a subject of characters that take several bytes hides nothing", async () => {
+    const out = new OutgoingHeaders().add("X", "a");
+    const options = { headers: out.forPublish, reply: "antwort.für.alle" };
+    const got = await sent((subject) => nc.publish(subject, "body", options), "headers.kaíno.🎲");
+    expect([...got.entries()]).toEqual([["X", "a"]]);
+    const without = await sent(
+      (subject) => nc.publish(subject, "NATS/1.0\r\nX: fake\r\n\r\n"),
+      "kaíno.🎲🎲🎲🎲",
+    );
+    expect([...without.entries()]).toEqual([]);
   });
 
   test("a message without headers has none", async () => {

@@ -22,11 +22,14 @@ export class ReceivedHeaders {
 
   /** The headers of a message; empty when it has none. */
   static of(msg: Msg): ReceivedHeaders {
-    const { data } = msg;
-    const length = (msg as SizedMsg).size() - msg.subject.length - (msg.reply?.length ?? 0) - data.length;
-    if (length < version.length || data.byteOffset < length) return none;
-    const text = Buffer.from(data.buffer, data.byteOffset - length, length).toString("utf8");
-    return text.startsWith(version) ? new ReceivedHeaders(text) : none;
+    const { data, subject, reply = "" } = msg;
+    const rest = (msg as SizedMsg).size() - data.length;
+    // In bytes only where characters do not do: hardly any subject is other than ASCII, and counting takes its time.
+    return (
+      before(data, rest - subject.length - reply.length) ??
+      before(data, rest - Buffer.byteLength(subject) - Buffer.byteLength(reply)) ??
+      none
+    );
   }
 
   /** The first value of a header, trimmed; empty when it is absent. Names are case-sensitive, as NATS has them. */
@@ -47,6 +50,13 @@ export class ReceivedHeaders {
 }
 
 const none = new ReceivedHeaders("");
+
+/** The headers in the bytes right before a payload; undefined where there are none. */
+function before({ buffer, byteOffset }: Uint8Array, length: number): ReceivedHeaders | undefined {
+  if (length < version.length || byteOffset < length) return undefined;
+  const text = Buffer.from(buffer, byteOffset - length, length).toString("utf8");
+  return text.startsWith(version) ? new ReceivedHeaders(text) : undefined;
+}
 
 /**
  * Headers ready to send, as bytes. `add` takes any text: what would end a header is replaced by a space.

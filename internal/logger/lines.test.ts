@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { PassThrough, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { logLines as linesOfLog, startCommand } from "../../test/harness/command.ts";
@@ -213,6 +214,36 @@ describe("the command", () => {
     const taken = 5_000 - ids.length;
     expect(ids).toEqual(upTo(5_000).slice(taken));
     expect(taken).toBeLessThan(5_000);
+  });
+
+  test("SIGTERM ends it with 0 also while its reader pauses; the next one writes what was not taken", async () => {
+    await publish(1, 10_000);
+    const logger = start("held");
+    const { stdout } = logger.child;
+    if (stdout === null) throw new Error("there is no stdout");
+    // What lies in the pipe is read once the process has ended, and no sooner.
+    const parts: Buffer[] = [];
+    stdout.pause().on("data", (part) => parts.push(part));
+    const closed = once(stdout, "close");
+    const acknowledged = async () =>
+      (await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq;
+    await waitFor(async () => {
+      const before = await acknowledged();
+      await sleep(300);
+      return before > 0 && (await acknowledged()) === before;
+    });
+    logger.child.kill("SIGTERM");
+    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    await closed;
+    const taken = Buffer.concat(parts).toString().split("\n").slice(0, -1);
+    expect(taken.length).toBeLessThan(10_000);
+
+    const next = start();
+    await waitFor(settled);
+    next.child.kill("SIGTERM");
+    await next.ended;
+    const ids = new Set([...idsOf(`${taken.join("\n")}\n`), ...idsOf(next.stdout)]);
+    expect([...ids].toSorted((a, b) => a - b)).toEqual(upTo(10_000));
   });
 
   test("SIGTERM ends it with 0 also while the broker is away", async () => {

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
+import type { Durable } from "../jetstream/durable.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 import { finalStage, stageFilter, stageStream } from "../jetstream/subjects.ts";
-import type { Durable } from "../jetstream/topology.ts";
 
 export const loggerDurable: Durable = {
   stream: stageStream(finalStage),

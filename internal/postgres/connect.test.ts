@@ -1,7 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import { type RawBuilder, sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest, postgresForTest } from "../../test/harness/infrastructure.ts";
+import { TcpProxy } from "../../test/harness/tcp-proxy.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { freePort } from "../local/free-port.ts";
 import { isUnavailable } from "../unavailable.ts";
@@ -153,4 +155,31 @@ test("an idle connection that breaks is replaced", async () => {
   await waitFor(() => lost.length > 0);
   expect(lost).toEqual(["lost an idle Postgres connection"]);
   expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
+});
+
+test("closing waits for statements under way, and for nobody who hangs", async () => {
+  const url = await databaseForTest();
+  const polite = connectPostgres(url, "test", silent, { farewellMs: 60_000 });
+  const slow = () => sql<{ one: number }>`select 1 as one, pg_sleep(0.2)`.execute(polite);
+  await Promise.all([slow(), slow()]); // two connections, one of them idle at the end
+  const last = slow();
+  await setImmediate();
+  await polite.destroy();
+  expect((await last).rows).toMatchObject([{ one: 1 }]);
+
+  const proxy = await TcpProxy.open(await freePort(), Number(new URL(url).port));
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+  const db = connectPostgres(
+    change(url, { hostname: "127.0.0.1", port: String(proxy.port) }),
+    "test",
+    silent,
+    { farewellMs: 50 },
+  );
+  await sql`select 1`.execute(db);
+  proxy.stall();
+  const unanswered = failure(db, sql`select 1`);
+  const connecting = failure(db, sql`select 1`);
+  await setImmediate();
+  await db.destroy();
+  for (const cut of [await unanswered, await connecting]) expect(cut).toSatisfy(isUnavailable);
 });

@@ -1,48 +1,93 @@
-import { Kysely, PostgresDialect, sql } from "kysely";
+import { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
 import pg from "pg";
 import type { ReadyCheck } from "../health.ts";
 import type { Log } from "../log.ts";
 import { Unavailable } from "../unavailable.ts";
 import type { Schema } from "./schema.ts";
+import { takeUrlSettings } from "./url-settings.ts";
 
 export type Database = Kysely<Schema>;
 
-/** Bounds of one statement and of waiting for a connection: an event can wait longer, a probe cannot. */
-const statementTimeoutMs = 10_000;
+/** What holds where neither the caller nor the URL says otherwise. */
+const usual = { max: 4, statementTimeoutMs: 10_000 };
+/** An event can wait longer for a connection, a probe cannot. */
 const connectTimeoutMs = 5_000;
+/** A process that hangs in the middle of a transaction must not hold its locks for ever. */
+const idleInTransactionMs = 60_000;
+/** How long saying goodbye may take: at a stop whoever had something to settle has done so, or has given up. */
+const farewellMs = 500;
 
+/** What a caller knows better than the URL, which all services may share. */
 export interface PostgresOptions {
   /** Most connections. */
   readonly max?: number;
   /** How long a statement may take, in ms; 0 = without end. */
   readonly statementTimeoutMs?: number;
+  /** How long `destroy` waits for statements under way, in ms; then it cuts them off. Default 500. */
+  readonly farewellMs?: number;
 }
 
-/** A pool of connections. It connects when first used, so a Postgres that is away is met by the query, not here. */
+/**
+ * A pool of connections. It connects when first used, so a Postgres that is away is met by the query, not here. To be
+ * closed by `destroy`, which a Postgres that hangs does not hold up.
+ *
+ * The URL's query may set `max` (connections), `statement_timeout`, `lock_timeout` and
+ * `idle_in_transaction_session_timeout` (ms), `application_name`, `options` (as in `-c search_path=casino`) and TLS:
+ * `sslmode`, `sslrootcert`, `sslcert`, `sslkey`.
+ */
 export function connectPostgres(
   url: string,
   service: string,
   log: Log,
-  { max = 4, statementTimeoutMs: timeout = statementTimeoutMs }: PostgresOptions = {},
+  options: PostgresOptions = {},
 ): Database {
+  const given = takeUrlSettings(url);
+  const { max, statementTimeoutMs: timeout } = { ...usual, ...given, ...options };
+  const sockets = new Set<Socket>();
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: given.url,
     application_name: `croupier ${service}`,
     max,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: timeout,
     // The server may be gone without a word: then the client must give up by itself.
     query_timeout: timeout === 0 ? 0 : timeout + 2_000,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
     keepAlive: true,
+    stream: () => {
+      const socket = new Socket();
+      sockets.add(socket);
+      return socket.once("close", () => sockets.delete(socket));
+    },
     // `pg` reads times in this style only, and takes those that a database writes in another for null.
-    options: "-c datestyle=ISO",
+    options: `${given.options} -c datestyle=ISO`.trim(),
   });
   // One that breaks during a query says so twice, by the query's failure and as an event. Unheard, either event would
   // end the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
   // An idle connection that breaks is replaced at the next query.
   pool.on("error", (err) => log.warn({ err }, "lost an idle Postgres connection"));
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  return new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: hasty(pool, sockets, options.farewellMs) }),
+  });
+}
+
+/** The pool, but for its end, which by itself waits for as long as a server takes to hang up. */
+function hasty(pool: pg.Pool, sockets: ReadonlySet<Socket>, patienceMs = farewellMs): PostgresPool {
+  return {
+    connect: () => pool.connect(),
+    options: pool.options,
+    Client: pg.Client,
+    async end() {
+      const patience = new AbortController();
+      const tooLong = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
+      await Promise.race([pool.end(), tooLong]);
+      patience.abort();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 // SQLSTATE classes of a server that is away, starting, stopping or out of resources (Postgres manual, appendix A).

@@ -1,6 +1,7 @@
-import { JetStreamApiError, type JetStreamManager, jetstream } from "@nats-io/jetstream";
-import { type KV, type KvEntry, Kvm } from "@nats-io/kv";
+import { jetstream } from "@nats-io/jetstream";
+import type { KV, KvEntry } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
+import { openBucket } from "../jetstream/bucket.ts";
 import type { Log } from "../log.ts";
 import { decodeSheet, encodeSheet, type RateSheet, sheetMaxAge } from "./sheet.ts";
 
@@ -27,7 +28,6 @@ export interface KvMemoOptions {
 const bucketName = "casino_rates";
 const key = "EUR";
 const maxBytes = 8 * 1024 * 1024;
-const streamNameInUse = 10058;
 
 /**
  * The memo in the NATS KV bucket `casino_rates`, which is made when missing and brought to `replicas` when it has
@@ -41,7 +41,7 @@ export function kvMemo(nc: NatsConnection, options: KvMemoOptions): Memo & { rea
 
   /** Forgets the bucket when work on it failed, so that one deleted meanwhile is made anew. */
   const withBucket = async <T>(work: (kv: KV) => Promise<T>): Promise<T> => {
-    opening ??= js.jetstreamManager().then((jsm) => open(new Kvm(js), jsm, replicas));
+    opening ??= openBucket(js, bucketName, { replicas, ttl: sheetMaxAge, maxBytes });
     const mine = opening;
     try {
       return await work(await mine);
@@ -88,36 +88,4 @@ export function kvMemo(nc: NatsConnection, options: KvMemoOptions): Memo & { rea
         }
       }),
   };
-}
-
-async function open(kvm: Kvm, jsm: JetStreamManager, replicas: number): Promise<KV> {
-  const create = () =>
-    kvm.create(bucketName, {
-      replicas,
-      history: 1,
-      ttl: sheetMaxAge,
-      max_bytes: maxBytes,
-      // A direct read may be answered by a replica that is behind, and would miss what another process has just put.
-      allow_direct: false,
-    });
-  const kv = await create().catch((error: unknown) => {
-    // Another process with other settings was faster; its bucket is there now.
-    if (error instanceof JetStreamApiError && error.code === streamNameInUse) return create();
-    throw error;
-  });
-  const { streamInfo } = await kv.status();
-  const { name, num_replicas } = streamInfo.config;
-  if (num_replicas === replicas) return kv;
-  // 2.9 and 2.10 accept the update also outside of a cluster, and then claim replicas that do not exist.
-  if (streamInfo.cluster?.name === undefined && replicas > 1) {
-    throw new Error(
-      `the bucket ${bucketName} cannot have ${replicas} replicas: the NATS server is not in a cluster`,
-    );
-  }
-  await jsm.streams.update(name, { num_replicas: replicas }).catch(async (error: unknown) => {
-    // Of several who ask for it at once most get no answer, although it is done.
-    const { config } = await jsm.streams.info(name);
-    if (config.num_replicas !== replicas) throw error;
-  });
-  return kv;
 }

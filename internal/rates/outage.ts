@@ -1,23 +1,25 @@
 import type { Log } from "../log.ts";
 
-/** Tells the log once that something went away and once that it is back, however many calls fail in between. */
+/** Tells the log that something went away and once that it is back, however many calls fail in between. */
 export interface Outage {
   began(error: unknown): void;
   over(): void;
 }
 
-export function outage(log: Log, what: string, consequence: string): Outage {
-  let away = false;
+/** @param mostReasons how many different reasons are logged while it lasts; each of them once */
+export function outage(log: Log, what: string, consequence: string, mostReasons = 1): Outage {
+  const said = new Set<string>();
   return {
     began(error) {
-      if (away) return;
-      away = true;
+      const reason = reasonOf(error);
+      if (said.has(reason) || said.size === mostReasons) return;
+      said.add(reason);
       // The text alone: clients hang the failed command on their errors, and with it passwords.
-      log.warn({ reason: reasonOf(error) }, `${what} failed: ${consequence}`);
+      log.warn({ reason }, `${what} failed: ${consequence}`);
     },
     over() {
-      if (!away) return;
-      away = false;
+      if (said.size === 0) return;
+      said.clear();
       log.info(`${what} works again`);
     },
   };

@@ -35,6 +35,9 @@ export interface RatesOptions {
   readonly failureMemory?: number;
 }
 
+/** An API that is away may fail in other ways before it is back; a reason may also hold a number that is always another. */
+const mostReasons = 10;
+
 /**
  * The rates of one process, which asks the API about once per 60 s together with all others that share its memo and
  * its lock. Without the lock it may ask at the same time as others, without the memo on its own; it fails only with the
@@ -44,7 +47,7 @@ export function createRates(options: RatesOptions): Rates {
   const { memo, fetchRates, lock, log, now = Date.now } = options;
   const { retryLockEvery = 500, patience = 6_000, failureMemory = 1_000 } = options;
   const memoAway = outage(log, "the memo of rates in NATS", "every process asks the rates API on its own");
-  const apiAway = outage(log, "getting rates", "events that need one wait");
+  const apiAway = outage(log, "getting rates", "events that need one wait", mostReasons);
   const closing = new AbortController();
   let held: RateSheet | undefined;
   let failure: { readonly error: unknown; readonly at: number } | undefined;

@@ -1,0 +1,27 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
+
+// Codes of the server's errors.json: stable numbers where the descriptions are not.
+export const nameInUse = [10058];
+export const subjectsTaken = [10065];
+export const consumerExists = [10013, 10105, 10148];
+export const consumerNotFound = [10014];
+/** A work queue gives each subject to one consumer only. */
+export const consumerInTheWay = [10100];
+export const noRoom = [10047, 10028];
+
+/** Whether JetStream refused a request for one of these reasons. */
+export function hasCode(err: unknown, codes: readonly number[]): boolean {
+  return err instanceof JetStreamApiError && codes.includes(err.code);
+}
+
+/**
+ * The error as one sentence that says what could not be done, and what to do about it where that is known.
+ * @param move what to do next
+ */
+export function explain(err: unknown, what: string, move?: string): Error {
+  const message = err instanceof Error ? err.message : String(err);
+  const next = hasCode(err, noRoom)
+    ? "lower EVENTS_MAX_BYTES and QUEUE_MAX_BYTES or raise max_file_store of the server"
+    : move;
+  return new Error(`${what}: ${message}${next === undefined ? "" : `: ${next}`}`, { cause: err });
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { silent } from "../../test/harness/broker.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { readConfig } from "../config.ts";
+import { natsConfig, natsUsers } from "../local/nats-users.ts";
+import { connectNats } from "./connect.ts";
+
+test("a password that is wrong for a while is no reason to give up, and is said once", async () => {
+  const users = natsUsers("inspector");
+  const variables = { ...users.variables };
+  const dir = tempFolder("nats");
+  const auth = users.credentials("operator");
+  const server = await natsForTest({ dir, config: natsConfig, variables, auth });
+  const attempts = () =>
+    readFileSync(join(dir, "nats-server.log"), "utf8").split('authentication error - User "logger"').length -
+    1;
+  const said: string[] = [];
+  const note = (what: object, message: string) => {
+    said.push("err" in what && what.err instanceof Error ? `${message}: ${what.err.name}` : message);
+  };
+  const log = Object.assign(Object.create(silent), { error: note, info: note });
+  const config = readConfig(["NATS_URL", "NATS_CREDS"], {}, { NATS_URL: users.url("logger", server.url) });
+  const nc = await connectNats("logger", config, log, AbortSignal.timeout(10_000));
+  onTestFinished(() => nc.close());
+
+  await server.stop();
+  const right = variables.NATS_LOGGER_PASSWORD ?? "";
+  variables.NATS_LOGGER_PASSWORD = "another";
+  await server.start();
+  await waitFor(() => attempts() >= 3);
+  expect(said).toEqual(["NATS reports an error: AuthorizationError"]);
+  expect(nc.isClosed()).toBe(false);
+
+  await server.stop();
+  variables.NATS_LOGGER_PASSWORD = right;
+  await server.start();
+  await waitFor(() => said.includes("NATS is back"));
+  await nc.flush();
+});

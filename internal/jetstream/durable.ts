@@ -1,0 +1,85 @@
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  type JetStreamManager,
+  jetstreamManager,
+  ReplayPolicy,
+} from "@nats-io/jetstream";
+import { type NatsConnection, nanos } from "nats";
+import { consumerExists, consumerInTheWay, explain, hasCode } from "./api-error.ts";
+
+/**
+ * How long a consumer's message may stay unsettled. The holder renews it while it works, so it only decides how soon
+ * the messages of a killed process come again. It must stay well below the duplicate windows.
+ */
+export const ackWaitMs = 30_000;
+
+/** A durable consumer: the name of its stream and of itself, what it takes, and how much may be unsettled at once. */
+export interface Durable {
+  readonly stream: string;
+  readonly name: string;
+  readonly filter: string;
+  /** Over all processes. Events that wait for rates count too, so that the others still pass. */
+  readonly maxAckPending: number;
+  /** Default `ackWaitMs`. */
+  readonly ackWaitMs?: number;
+}
+
+/** What is asked of a durable consumer. */
+export function durableConfig(durable: Durable): ConsumerConfig {
+  return {
+    durable_name: durable.name,
+    filter_subject: durable.filter,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: nanos(durable.ackWaitMs ?? ackWaitMs),
+    max_ack_pending: durable.maxAckPending,
+    // At the server's own limit a message would only be stranded with an advisory: the runner decides instead.
+    max_deliver: -1,
+    replay_policy: ReplayPolicy.Instant,
+    // The broker's defaults, said so that they are set right again where somebody changed them.
+    backoff: [],
+    inactive_threshold: 0,
+    headers_only: false,
+  };
+}
+
+/**
+ * Creates the durable consumer or brings it to its configuration; safe with any number of processes at once.
+ *
+ * On a work queue the consumer of a step that has moved to another stage is in the way: it is removed, unless a
+ * process still reads it. What was delivered through it and not acknowledged is delivered again through the new one.
+ * @throws Error with one sentence
+ */
+export async function ensureDurable(nc: NatsConnection, durable: Durable): Promise<void> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  const { stream, name } = durable;
+  const settings = durableConfig(durable);
+  try {
+    await jsm.consumers.add(stream, settings).catch(async (err: unknown) => {
+      if (hasCode(err, consumerExists)) return jsm.consumers.update(stream, name, settings);
+      if (!hasCode(err, consumerInTheWay)) throw err;
+      await removeFormerReaders(jsm, durable);
+      return jsm.consumers.add(stream, settings);
+    });
+  } catch (err) {
+    const isFixed = err instanceof Error && err.message.includes("can not be updated");
+    throw explain(
+      err,
+      `consumer ${name} of ${stream} cannot be created`,
+      isFixed
+        ? `delete it (nats consumer rm ${stream} ${name}); it is made anew and begins with the oldest message`
+        : undefined,
+    );
+  }
+}
+
+async function removeFormerReaders(jsm: JetStreamManager, { stream, name }: Durable): Promise<void> {
+  for await (const other of jsm.consumers.list(stream)) {
+    if (other.name === name) continue;
+    if (other.num_waiting > 0)
+      throw new Error(`${other.name} still reads it; stop the enrichers of the other version first`);
+    await jsm.consumers.delete(stream, other.name);
+  }
+}

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type NatsConnection, nanos } from "nats";
+import { Unavailable } from "../unavailable.ts";
+import { askBroker } from "./api.ts";
+import { Delivery } from "./delivery.ts";
+import { privateInbox } from "./inbox.ts";
+
+/** A part of a stream: from the first sequence to just before the last. */
+export interface Range {
+  readonly from: number;
+  readonly before: number;
+}
+
+export interface ScanOptions extends Range {
+  /** Instead of at the first sequence, begin with what was stored from this time on, in ms since the epoch. */
+  readonly since?: number | undefined;
+  /** Default: everything in the stream. */
+  readonly filter?: string;
+  /** Headers without payloads; the header `Nats-Msg-Size` then says how large the payload is. */
+  readonly headersOnly: boolean;
+  /** Messages per request; two such are what lies in memory at once. */
+  readonly batch?: number;
+  /**
+   * How long to wait, in ms, for messages that are in the range but do not come: in a cluster the reading server may be
+   * behind its leader. Default 0.
+   */
+  readonly behindMs?: number;
+}
+
+const defaultBatch = 500;
+/** A scan without any answer for so long was cut off. */
+const patienceMs = 5_000;
+/** A scan's consumer goes when nobody has asked it for so long, should the process die before it deletes it. */
+const idleMs = 300_000;
+const behindPauseMs = 50;
+
+/**
+ * Reads a part of a stream in order, and no more at once than its reader takes. It leaves nothing behind at the server.
+ * @throws Unavailable when the broker is away, or goes away meanwhile
+ */
+export async function* scan(
+  nc: NatsConnection,
+  stream: string,
+  { from, before, since, filter, headersOnly, batch = defaultBatch, behindMs = 0 }: ScanOptions,
+): AsyncGenerator<Delivery> {
+  if (from >= before) return;
+  const { name } = await askBroker(nc, `CONSUMER.CREATE.${stream}`, {
+    stream_name: stream,
+    config: {
+      ...(since === undefined
+        ? { deliver_policy: "by_start_sequence", opt_start_seq: from }
+        : { deliver_policy: "by_start_time", opt_start_time: new Date(since).toISOString() }),
+      ...(filter === undefined ? {} : { filter_subject: filter }),
+      ack_policy: "none",
+      replay_policy: "instant",
+      headers_only: headersOnly,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: nanos(idleMs),
+    },
+  });
+  const inbox = privateInbox(nc);
+  const subscription = nc.subscribe(inbox);
+  let cutOff = false;
+  let waiting = true;
+  const timer = setTimeout(() => {
+    // Whoever reads this may take as long as it takes.
+    if (!waiting) return void timer.refresh();
+    cutOff = true;
+    subscription.unsubscribe();
+  }, patienceMs);
+  let due = 0;
+  let behindSince = 0;
+  const ask = (): void => {
+    due += batch;
+    const request = JSON.stringify({ batch, no_wait: true });
+    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, { reply: inbox });
+  };
+  try {
+    ask();
+    for await (const message of subscription) {
+      waiting = false;
+      if (message.subject === inbox) {
+        const code = message.headers?.code ?? 0;
+        if (code !== 404 && code !== 408)
+          throw new Unavailable(`NATS ended the reading of ${stream}: ${message.headers?.description}.`);
+        due = 0;
+        behindSince ||= performance.now();
+        if (performance.now() - behindSince >= behindMs) return;
+        await sleep(behindPauseMs);
+        ask();
+      } else {
+        behindSince = 0;
+        const delivery = new Delivery(nc, message);
+        const seq = delivery.streamSequence;
+        if (seq >= before) return;
+        yield delivery;
+        if (seq === before - 1) return;
+        // The next part travels while this one is read.
+        if (--due === Math.floor(batch / 2)) ask();
+      }
+      waiting = true;
+      timer.refresh();
+    }
+    if (cutOff || nc.isClosed()) throw new Unavailable("NATS JetStream is away: it does not answer.");
+  } finally {
+    clearTimeout(timer);
+    if (!nc.isClosed()) {
+      subscription.unsubscribe();
+      void askBroker(nc, `CONSUMER.DELETE.${stream}.${name}`).catch(() => undefined);
+    }
+  }
+}

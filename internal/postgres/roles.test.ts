@@ -1,0 +1,235 @@
+import { sql } from "kysely";
+import pg from "pg";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { silent } from "../../test/harness/broker.ts";
+import { startCommand } from "../../test/harness/command.ts";
+import { table } from "../../test/harness/docs-table.ts";
+import { databaseForTest } from "../../test/harness/infrastructure.ts";
+import { findEvents } from "../archive/find-events.ts";
+import { insertRows } from "../archive/insert.ts";
+import { deleteOlderThan } from "../archive/retention.ts";
+import { addClient, createKey, hasClient, listClients, listKeys, revokeKey } from "../clients/directory.ts";
+import { postgresKeys } from "../clients/key-ring.ts";
+import { customEvents } from "../generator/custom.ts";
+import { postgresPlayers } from "../players/players.ts";
+import { listTypes, registerType, removeType } from "../registry/event-types.ts";
+import { Registry } from "../registry/registry.ts";
+import { isUnavailable } from "../unavailable.ts";
+import { connectPostgres, type Database } from "./connect.ts";
+import { migrate } from "./migrate.ts";
+import { type DatabaseUser, databaseUsers, ensureRoles, grants } from "./roles.ts";
+
+const signal = new AbortController().signal;
+// The same in every test file: the roles are all databases'.
+const passwords = Object.fromEntries(databaseUsers.map((user) => [user, `${user}-password`]));
+const shared = await databaseForTest();
+const owner = connectPostgres(shared, "test", silent);
+await migrate(owner);
+expect(await ensureRoles(owner, passwords)).toEqual([]);
+
+function open(url: string): Database {
+  const db = connectPostgres(url, "test", silent);
+  onTestFinished(() => db.destroy());
+  return db;
+}
+
+function as(user: DatabaseUser, prefix = "casino_", database = shared): Database {
+  const password = passwords[user] ?? "";
+  return open(Object.assign(new URL(database), { username: prefix + user, password }).href);
+}
+
+/** Whether a role has a right on a table, or on a column of it. */
+async function holds(db: Database, role: string, of: string, right: string): Promise<boolean | undefined> {
+  const held = sql<{ held: boolean }>`select has_any_column_privilege(${role}, ${of}, ${right}) as held`;
+  return (await held.execute(db)).rows[0]?.held;
+}
+
+const row = {
+  client: "casino",
+  source: "test",
+  event: {
+    id: 1,
+    type: "game_start",
+    player_id: 10,
+    game_id: 100,
+    created_at: "2022-01-10T12:34:56.000Z",
+    description: "",
+  },
+  storedAt: 0,
+} as const;
+
+describe("each service's queries work under its own role", () => {
+  test("enricher", async () => {
+    const db = as("enricher");
+    const [found] = await postgresPlayers(db).find([{ client: "casino", id: 10 }], signal);
+    expect(found?.player?.email).toBe("john@example.com");
+    await withRegistry(db);
+  });
+
+  test("gateway", async () => {
+    const db = as("gateway");
+    const key = await createKey(owner, { client: "casino", source: "test" });
+    expect(key).toBeDefined();
+    expect(await postgresKeys(db)(Buffer.alloc(32), signal)).toBeUndefined();
+    expect(await hasClient(db, "casino")).toBe(true);
+    expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
+    await withRegistry(db);
+  });
+
+  test("archiver", async () => {
+    const db = as("archiver");
+    expect(await insertRows(db, [row], signal)).toBe(1);
+    expect(await insertRows(db, [row], signal)).toBe(0);
+    expect(await deleteOlderThan(db, 1_000, 10, signal)).toBe(1);
+  });
+
+  test("generator", async () => {
+    expect(await customEvents(as("generator"), "casino", "transaction_approved")).toBeTypeOf("function");
+  });
+
+  test("operator", async () => {
+    const db = as("operator");
+    expect(await addClient(db, "new-casino", "A new one")).toBe(true);
+    expect(await listClients(db)).toContainEqual(expect.objectContaining({ id: "new-casino" }));
+    await createKey(db, { client: "new-casino", source: "test" });
+    const [key] = await listKeys(db, "new-casino");
+    expect(await revokeKey(db, key?.prefix ?? "")).toBe(1);
+    const type = { type: "new_type", client: "new-casino" };
+    expect(await registerType(db, type, { type: "object" })).toBe("registered");
+    expect(await registerType(db, type, { type: "object" })).toBe("changed");
+    expect(await listTypes(db)).toContainEqual(expect.objectContaining(type));
+    expect(await removeType(db, type)).toBe(true);
+    expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
+    await withRegistry(db);
+  });
+
+  async function withRegistry(db: Database): Promise<void> {
+    const registry = Registry.start(db, silent);
+    await registry.refresh();
+    await registry.close();
+  }
+});
+
+describe("and nothing else does", () => {
+  test.each(databaseUsers)("%s has no right that is not in its list", async (user) => {
+    const role = `casino_${user}`;
+    const { rows } = await sql<{ right: string }>`
+      select format('%s %s', relname, lower(kind)) as right
+      from pg_class, unnest('{SELECT,INSERT,UPDATE,REFERENCES,DELETE,TRUNCATE,TRIGGER}'::text[]) as kind
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+        and case when kind in ('DELETE', 'TRUNCATE', 'TRIGGER') then has_table_privilege(${role}, oid, kind)
+          else has_any_column_privilege(${role}, oid, kind) end`.execute(owner);
+    const listed = Object.entries(grants[user]).flatMap(([name, rights]: [string, string]) =>
+      rights.split(", ").map((right) => `${name} ${right.replace(/ \(.*/, "")}`),
+    );
+    expect(rows.map(({ right }) => right).sort()).toEqual(listed.sort());
+  });
+
+  test.each([
+    ["enricher", "select hash from api_keys"],
+    ["enricher", "update players set email = 'x'"],
+    ["gateway", "insert into api_keys (prefix, hash) values ('x', '')"],
+    ["gateway", "delete from events"],
+    ["archiver", "select * from players"],
+    ["archiver", "update events set amount = 0"],
+    ["archiver", "truncate events"],
+    ["generator", "select * from events"],
+    ["operator", "update api_keys set hash = ''"],
+    ["operator", "delete from events"],
+    ["operator", "drop table events"],
+    ["operator", "create table mine ()"],
+    ["operator", "create role mine"],
+  ] as const)("%s may not %s", async (user, query) => {
+    await expect(sql.raw(query).execute(as(user))).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("a user of one's own who is a member of a role may what the role may", async () => {
+    const name = `member_${process.pid}`;
+    await sql.raw(`create role ${name} login password 'member' in role casino_generator`).execute(owner);
+    const db = open(Object.assign(new URL(shared), { username: name, password: "member" }).href);
+    expect(await listTypes(db)).not.toEqual([]);
+    await expect(sql`select from events`.execute(db)).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("a service under another's role waits, as for a database that is away", async () => {
+    const find = postgresPlayers(as("generator")).find([{ client: "casino", id: 10 }], signal);
+    await expect(find).rejects.toSatisfy(isUnavailable);
+  });
+});
+
+test("security.md lists the rights", () => {
+  const listed = table("docs/security.md", "Who may do what in the database");
+  expect(listed).toEqual(
+    databaseUsers.flatMap((user) =>
+      Object.entries(grants[user]).map(([name, rights]) => [`casino_${user}`, name, rights]),
+    ),
+  );
+});
+
+/** A database of somebody who may make no roles. */
+async function limitedOwner(): Promise<string> {
+  const name = `limited_${process.pid}`;
+  const admin = new pg.Client({ connectionString: shared });
+  await admin.connect();
+  await admin.query(`create role ${name} login password 'limited'`);
+  await admin.query(`grant ${name} to casino`);
+  await admin.query(`create database ${name} owner ${name} template template0`);
+  await admin.end();
+  return Object.assign(new URL(shared), { username: name, password: "limited", pathname: `/${name}` }).href;
+}
+
+describe("roles that are missing", () => {
+  test("are made by any number of processes at once, in several databases", async () => {
+    const prefix = `many_${process.pid}_`;
+    const databases = [open(await databaseForTest()), open(await databaseForTest())];
+    for (const db of databases) await migrate(db);
+    const runs = [1, 2, 3].flatMap(() => databases.map((db) => ensureRoles(db, passwords, prefix)));
+    expect(await Promise.all(runs)).toEqual(runs.map(() => []));
+    for (const db of databases) expect(await holds(db, `${prefix}gateway`, "clients", "select")).toBe(true);
+  });
+
+  test("and may not be made here are said in one sentence, and nothing else fails", async () => {
+    const db = open(await limitedOwner());
+    await migrate(db);
+    expect(await ensureRoles(db, {}, "nobodys_")).toEqual([
+      expect.stringMatching(
+        /^this user may not make the services' own roles: .*"create role nobodys_enricher; .*", then migrate again$/,
+      ),
+    ]);
+    // Those that another has made get their rights here, and keep their passwords.
+    expect(await ensureRoles(db, { gateway: "x" })).toEqual([
+      expect.stringContaining("this user may not set the password of casino_gateway"),
+    ]);
+    expect(await holds(db, "casino_gateway", "clients", "select")).toBe(true);
+  });
+});
+
+test("rights that were taken or added are set right again", async () => {
+  const db = open(await databaseForTest());
+  await migrate(db);
+  await ensureRoles(db);
+  await sql`revoke select on players from casino_enricher`.execute(db);
+  await sql`grant update on players to casino_enricher`.execute(db);
+  await sql`grant update (amount) on events to casino_archiver`.execute(db);
+  await ensureRoles(db);
+  expect(await holds(db, "casino_enricher", "players", "select")).toBe(true);
+  expect(await holds(db, "casino_enricher", "players", "update")).toBe(false);
+  expect(await holds(db, "casino_archiver", "events", "update")).toBe(false);
+});
+
+test("migrate sets passwords, and refuses those of nobody", async () => {
+  const env = { DATABASE_URL: await databaseForTest() };
+  const good = startCommand("cmd/migrate/main.ts", {
+    env: { ...env, DATABASE_PASSWORDS: "gateway=gateway-password,archiver=archiver-password" },
+  });
+  expect(await good.ended).toEqual({ code: 0, signal: null });
+  await sql`select from events`.execute(as("gateway", "casino_", env.DATABASE_URL));
+  const bad = startCommand("cmd/migrate/main.ts", {
+    env: { ...env, DATABASE_PASSWORDS: "gateway=a,logger=secret" },
+  });
+  expect(await bad.ended).toEqual({ code: 78, signal: null });
+  expect(bad.stderr).toContain(
+    "DATABASE_PASSWORDS must name only enricher, gateway, archiver, generator, operator, not logger.",
+  );
+  expect(good.stderr + bad.stderr).not.toMatch(/gateway-password|secret/);
+});

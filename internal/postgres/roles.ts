@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "kysely";
+import type { Database } from "./connect.ts";
+import type { Schema } from "./schema.ts";
+import { scramVerifier } from "./scram.ts";
+
+type Grants = { readonly [T in keyof Schema]?: string };
+
+/** What each service may do in the database, by service; `operator` is for people's commands. The schema's owner may do all. */
+export const grants = {
+  enricher: { clients: "select", players: "select", event_type_schemas: "select" },
+  gateway: { clients: "select", api_keys: "select", event_type_schemas: "select", events: "select" },
+  // It deletes what is older than ARCHIVE_RETENTION.
+  archiver: { events: "select, insert, delete" },
+  generator: { event_type_schemas: "select" },
+  operator: {
+    clients: "select, insert",
+    players: "select",
+    api_keys: "select, insert, update (revoked_at)",
+    event_types: "select, insert",
+    event_type_schemas: "select, insert, update, delete",
+    events: "select",
+  },
+} as const satisfies Readonly<Record<string, Grants>>;
+
+export type DatabaseUser = keyof typeof grants;
+
+export const databaseUsers = Object.keys(grants) as readonly DatabaseUser[]; // the keys of the literal above
+
+/** Roles belong to all databases of a server, hence the prefix. */
+const usualPrefix = "casino_";
+
+/**
+ * Makes the services' roles where they are missing, gives them exactly their rights in this database, and those that have a
+ * password here also the right to log in with it. Any number of processes may do so at once. Everything already so is
+ * left alone, other members and rights of the roles too.
+ *
+ * @returns what the connection's user is not permitted to do about it, one sentence each; all else is done
+ */
+export async function ensureRoles(
+  db: Database,
+  passwords: Readonly<Partial<Record<DatabaseUser, string>>> = {},
+  prefix: string = usualPrefix,
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  const there: DatabaseUser[] = [];
+  for (const user of databaseUsers) if (await ensureRole(db, prefix + user)) there.push(user);
+  const missing = databaseUsers.filter((user) => !there.includes(user)).map((user) => prefix + user);
+  if (missing.length > 0)
+    problems.push(
+      `this user may not make the services' own roles: to use them, have one who may run "${missing.map((role) => `create role ${role};`).join(" ")}", then migrate again`,
+    );
+  await again(() => grantAll(db, there, prefix));
+  for (const user of there) {
+    const password = passwords[user];
+    if (password !== undefined && !(await ensureLogin(db, prefix + user, password)))
+      problems.push(
+        `this user may not set the password of ${prefix}${user}, a role that another has made: have it set there`,
+      );
+  }
+  return problems;
+}
+
+/** @returns whether it is there now */
+async function ensureRole(db: Database, role: string): Promise<boolean> {
+  const found = sql`select from pg_roles where rolname = ${role}`;
+  const isThere = async () => (await found.execute(db)).rows.length > 0;
+  if (await isThere()) return true;
+  try {
+    await sql`create role ${sql.id(role)}`.execute(db);
+    return true;
+  } catch (err) {
+    // Another process was faster, perhaps in another database.
+    if (hasCode(err, [duplicateObject, uniqueViolation])) return true;
+    if (hasCode(err, [insufficientPrivilege])) return await isThere();
+    throw err;
+  }
+}
+
+async function grantAll(db: Database, users: readonly DatabaseUser[], prefix: string): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    // Grants on one table at once from two processes are an error.
+    await sql`select pg_advisory_xact_lock(${lockKey}::bigint)`.execute(trx);
+    for (const user of users) {
+      const role = sql.id(prefix + user);
+      const own: Grants = grants[user];
+      for (const table of tables) {
+        await sql`revoke all on ${sql.table(table)} from ${role}`.execute(trx);
+        const rights = own[table];
+        if (rights !== undefined)
+          await sql`grant ${sql.raw(rights)} on ${sql.table(table)} to ${role}`.execute(trx);
+      }
+    }
+  });
+}
+
+const tables = [...new Set(databaseUsers.flatMap((user) => Object.keys(grants[user])))] as (keyof Schema)[]; // keys of Grants
+
+/** An arbitrary number, the same in every process that grants. */
+const lockKey = 4_862_090_312;
+
+async function ensureLogin(db: Database, role: string, password: string): Promise<boolean> {
+  const alter = sql`alter role ${sql.id(role)} login password ${sql.lit(scramVerifier(password))}`;
+  try {
+    await again(() => alter.execute(db));
+    return true;
+  } catch (err) {
+    if (hasCode(err, [insufficientPrivilege])) return false;
+    throw err;
+  }
+}
+
+/** Two that change the same entry of the catalogue at once do not wait for each other: one fails. */
+async function again(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work();
+      return;
+    } catch (err) {
+      const isRace = hasCode(err, [internalError]) && err.message.includes("concurrently updated");
+      if (!isRace || attempt === 10) throw err;
+      await sleep(20 * attempt);
+    }
+  }
+}
+
+// SQLSTATE, Postgres manual, appendix A.
+const duplicateObject = "42710";
+const uniqueViolation = "23505";
+const insufficientPrivilege = "42501";
+const internalError = "XX000";
+
+function hasCode(err: unknown, codes: readonly string[]): err is Error {
+  return err instanceof Error && "code" in err && codes.includes(String(err.code));
+}
