@@ -1,4 +1,4 @@
-import type { Delivery } from "../jetstream/delivery.ts";
+import { acceptedHeader } from "../jetstream/accepted.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { deadSubject } from "../jetstream/subjects.ts";
 import { OutgoingHeaders, type ReceivedHeaders } from "../jetstream/wire-headers.ts";
@@ -19,28 +19,42 @@ export type DeadReason = (typeof deadReasons)[number];
 /** A letter's original headers beyond this many bytes are cut, so that it always fits under the server's max_payload. */
 const maxOriginalHeaderBytes = 16 * 1024;
 const maxErrorLength = 1000;
+/** Ours are shorter; a producer's may be anything. */
+const maxMessageIdLength = 200;
+
+/** What a letter is made of; a delivery has it. */
+export interface DeadMessage {
+  readonly stream: string;
+  readonly streamSequence: number;
+  readonly deliveries: number;
+  readonly subject: string;
+  readonly headers: ReceivedHeaders;
+  readonly data: Uint8Array;
+}
 
 /**
- * The dead letter of a delivery: its original bytes and headers, and what people need to know to act on it. Its id is
+ * The dead letter of a message: its original bytes and headers, and what people need to know to act on it. Its id is
  * made of stream and sequence, so setting the same message aside twice stores it once.
  * @param because one sentence
  */
 export function deadLetterOf(
-  delivery: Delivery,
+  message: DeadMessage,
   step: string,
   client: string,
   reason: DeadReason,
   because: string,
 ): Outgoing {
-  const letter = originalHeaders(delivery.headers)
+  const letter = originalHeaders(message.headers)
     .add("Casino-Dead-Step", step)
     .add("Casino-Dead-Reason", reason)
     .add("Casino-Dead-Error", because.slice(0, maxErrorLength))
-    .add("Casino-Dead-Subject", delivery.subject)
-    .add("Casino-Dead-Deliveries", String(delivery.deliveries))
+    .add("Casino-Dead-Subject", message.subject)
+    .add("Casino-Dead-Deliveries", String(message.deliveries))
     .add("Casino-Dead-At", new Date().toISOString())
-    .add("Nats-Msg-Id", `${delivery.stream}:${delivery.streamSequence}:dead`);
-  return { subject: deadSubject(step, client), payload: delivery.data, headers: letter };
+    .add("Nats-Msg-Id", `${message.stream}:${message.streamSequence}:dead`);
+  const messageId = message.headers.get("Nats-Msg-Id");
+  if (messageId !== "") letter.add("Casino-Dead-Msg-Id", messageId.slice(0, maxMessageIdLength));
+  return { subject: deadSubject(step, client), payload: message.data, headers: letter };
 }
 
 /** What a letter needs to be sent again as the event it was: kept before all others. */
@@ -51,6 +65,7 @@ const identity = [
   "Casino-Rate",
   "Casino-Rate-At",
   "Casino-Replays",
+  acceptedHeader,
 ];
 
 /** All but the broker's own (`Nats-…`) and an earlier letter's (`Casino-Dead-…`), as far as they fit. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { isClient, isSource } from "../casino/event.ts";
 import { isRate } from "../casino/money.ts";
 import { parseTimestamp } from "../casino/timestamp.ts";
+import { acceptedHeader, acceptedText } from "../jetstream/accepted.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { clientOf, rawSubject } from "../jetstream/subjects.ts";
 import { OutgoingHeaders, type ReceivedHeaders } from "../jetstream/wire-headers.ts";
@@ -15,6 +16,8 @@ export interface Envelope {
   readonly rate?: AppliedRate;
   /** How often it was sent again from the dead letters; absent = never. */
   readonly replays?: string;
+  /** The header `Casino-Accepted`; absent for what never was in CASINO_RAW. */
+  readonly accepted?: string;
 }
 
 /** An envelope that cannot be accepted. */
@@ -47,12 +50,14 @@ export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
   const traceparent = given.get("traceparent");
   const rate = delivery.subject.startsWith(rawSubjects) ? undefined : rateOf(given);
   const replays = given.get("Casino-Replays");
+  const accepted = acceptedText(delivery);
   return {
     client,
     source,
     traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
     ...(rate === undefined ? {} : { rate }),
     ...(/^\d{1,9}$/.test(replays) ? { replays } : {}),
+    ...(accepted === undefined ? {} : { accepted }),
   };
 }
 
@@ -71,11 +76,12 @@ export const isTraceparent = (text: string): boolean => traceparentForm.test(tex
 
 /** The headers of an event on its way to `stage`; the message id makes publishing it twice harmless. */
 export function writeEnvelope(envelope: Envelope, id: number, stage: string): OutgoingHeaders {
-  const { client, source, traceparent, rate, replays } = envelope;
+  const { client, source, traceparent, rate, replays, accepted } = envelope;
   const message = new OutgoingHeaders()
     .add("Nats-Msg-Id", `${client}:${source}:${id}:${stage}`)
     .add("Casino-Source", source)
     .add("traceparent", traceparent);
+  if (accepted !== undefined) message.add(acceptedHeader, accepted);
   if (replays !== undefined) message.add("Casino-Replays", replays);
   return rate === undefined ? message : message.add("Casino-Rate", rate.value).add("Casino-Rate-At", rate.at);
 }

@@ -1,10 +1,12 @@
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
-import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
+import { type Outgoing, type PubAck, PublishError, type Publisher } from "../jetstream/publisher.ts";
 import { clientOf } from "../jetstream/subjects.ts";
+import { type Dropped, ledgerMessage } from "../ledger/record.ts";
 import type { Log } from "../log.ts";
 import { backOff } from "./back-off.ts";
 import { type DeadReason, deadLetterOf } from "./dead-letter.ts";
+import type { Envelope } from "./envelope.ts";
 import type { Outage } from "./outage.ts";
 import type { Stop } from "./stop.ts";
 
@@ -18,23 +20,39 @@ export interface HandOverOptions {
   readonly log: Log;
 }
 
+/** A delivery whose forward was dropped as a copy, and what the ledger says of it. */
+interface Copy {
+  readonly source: Delivery;
+  readonly stream: string;
+  readonly dropped: Dropped;
+}
+
+/** Copies in one record: some 100 KB. */
+const mostCopies = 1_000;
+
 /**
  * Publishes something in place of a delivery, and settles the delivery only when that is stored. Until then the source
  * is held: a full stream or an absent broker means again later. When the process stops first, it is handed back.
  */
 export class HandOver {
   readonly #options: HandOverOptions;
+  /** Forwards that the next stream dropped as copies, to be written down before their sources are acknowledged. */
+  #copies: Copy[] = [];
+  #recording = false;
 
   constructor(options: HandOverOptions) {
     this.#options = options;
   }
 
   /** To the next stage; an event that has become too large for the broker is set aside. */
-  forward(source: Delivery, message: Outgoing): void {
+  forward(source: Delivery, message: Outgoing, envelope: Envelope, id: number): void {
     this.#publish(
       message,
-      source,
-      () => this.#options.mailbox.ack(source),
+      [source],
+      (ack) => {
+        if (ack.duplicate) this.#onCopy(source, envelope, id, ack);
+        else this.#options.mailbox.ack(source);
+      },
       (err) => this.setAside(source, "too_large", `The enriched event does not fit: ${err.message}.`),
     );
   }
@@ -46,7 +64,7 @@ export class HandOver {
     const position = { client, reason, stream: source.stream, seq: source.streamSequence };
     this.#publish(
       deadLetterOf(source, name, client, reason, because),
-      source,
+      [source],
       () => {
         log.warn(position, because);
         mailbox.term(source);
@@ -59,27 +77,77 @@ export class HandOver {
     );
   }
 
+  /**
+   * The next stream had one of this event already: its own, if it came again after it was forwarded, or another one's. Which
+   * of them, the ledger's readers find out: here it is only written down, so that an accepted event never ends unseen.
+   */
+  #onCopy(source: Delivery, { accepted = "", ...envelope }: Envelope, id: number, ack: PubAck): void {
+    const dropped = { accepted, event: `${envelope.client}:${envelope.source}:${id}`, copyOf: ack.seq };
+    this.#copies.push({ source, stream: ack.stream, dropped });
+    if (!this.#recording) this.#recordCopies();
+  }
+
+  /** One record at a time, of all that came while the one before was on its way. */
+  #recordCopies(): void {
+    this.#recording = true;
+    setImmediate(() => {
+      const { name, mailbox, log } = this.#options;
+      const copies = this.#copies.splice(0, mostCopies);
+      const sources = copies.map((copy) => copy.source);
+      const dropped = copies.map((copy) => copy.dropped);
+      const stream = copies[0]?.stream ?? "";
+      const next = (): void => {
+        if (this.#copies.length > 0) this.#recordCopies();
+        else this.#recording = false;
+      };
+      this.#publish(
+        ledgerMessage({ kind: "duplicates", step: name, stream, dropped }),
+        sources,
+        () => {
+          for (const source of sources) mailbox.ack(source);
+          next();
+        },
+        (err) => {
+          log.error({ err }, "a record of the ledger does not fit: raise max_payload of the server");
+          for (const source of sources) mailbox.nak(source, backOff(source.deliveries));
+          next();
+        },
+        next,
+      );
+    });
+  }
+
+  /**
+   * Until it is stored, or the process stops: then the sources are handed back.
+   * @param onGivenUp after that
+   */
   #publish(
     message: Outgoing,
-    source: Delivery,
-    onStored: () => void,
+    sources: readonly Delivery[],
+    onStored: (ack: PubAck) => void,
     onTooLarge: (err: PublishError) => void,
+    onGivenUp: () => void = () => undefined,
     attempt = 1,
   ): void {
-    const { publisher, mailbox, stop, outage } = this.#options;
+    const { publisher, stop, outage } = this.#options;
     publisher.send(message, (outcome) => {
       if (!(outcome instanceof PublishError)) {
         outage.over();
-        onStored();
+        onStored(outcome);
       } else if (outcome.isTooLarge) onTooLarge(outcome);
-      else if (stop.stopping.aborted) mailbox.nak(source);
+      else if (stop.stopping.aborted) this.#handBack(sources, onGivenUp);
       else {
         outage.began(outcome, true);
         void stop.pauseAfter(attempt).then(() => {
-          if (stop.stopping.aborted) mailbox.nak(source);
-          else this.#publish(message, source, onStored, onTooLarge, attempt + 1);
+          if (stop.stopping.aborted) this.#handBack(sources, onGivenUp);
+          else this.#publish(message, sources, onStored, onTooLarge, onGivenUp, attempt + 1);
         });
       }
     });
+  }
+
+  #handBack(sources: readonly Delivery[], onGivenUp: () => void): void {
+    for (const source of sources) this.#options.mailbox.nak(source);
+    onGivenUp();
   }
 }

@@ -1,11 +1,13 @@
+import { DiscardPolicy } from "@nats-io/jetstream";
 import { afterEach, describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { connectForTest, defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { decodeRaw } from "../casino/decode.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { readRecord } from "../ledger/record.ts";
 import { Unavailable } from "../unavailable.ts";
 import { type RunOptions, StepRun } from "./run.ts";
 import { deadLetter, forward, later, type Outcome, type Step } from "./step.ts";
@@ -13,6 +15,7 @@ import { deadLetter, forward, later, type Outcome, type Step } from "./step.ts";
 const server = await natsForTest();
 const { nc, jsm } = await connectForTest(server);
 const publisher = new Publisher(nc);
+const worker = workerForTest();
 const runs: StepRun[] = [];
 
 afterEach(async () => {
@@ -33,6 +36,8 @@ async function start(
     decode,
     nc,
     publisher,
+    worker,
+    replicas: 1,
     log: silent,
     lookForStrandedEveryMs: 1_000,
   });
@@ -88,14 +93,20 @@ describe("the actor loop", () => {
   test("forwards an event with its envelope and removes it from its mailbox", async () => {
     await start(passOn);
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    await send(raw(7), { "Casino-Source": "crm", traceparent, "X-Other": "1" });
+    const headers = { "Casino-Source": "crm", traceparent };
+    // No producer says which accepted event its message is.
+    await send(raw(7), { ...headers, "X-Other": "1", "Casino-Accepted": "99 1" });
     const { forwarded, dead } = await settled();
     expect(dead).toEqual([]);
     expect(forwarded).toEqual([
       {
         subject: "casino.event.tested.casino.game_start",
         text: '{"id":7,"player_id":10,"game_id":100,"type":"game_start","created_at":"2022-01-10T12:34:56.000Z"}',
-        headers: { "Nats-Msg-Id": "casino:crm:7:tested", "Casino-Source": "crm", traceparent },
+        headers: {
+          ...headers,
+          "Nats-Msg-Id": "casino:crm:7:tested",
+          "Casino-Accepted": expect.stringMatching(/^1 \d{13}$/),
+        },
       },
     ]);
   });
@@ -142,8 +153,38 @@ describe("the actor loop", () => {
       "Casino-Dead-Error": "No rate for XYZ.",
       "Casino-Dead-Subject": "casino.event.raw.casino",
       "Casino-Dead-Deliveries": "1",
+      "Casino-Dead-Msg-Id": expect.stringMatching(/^test:/),
       "Nats-Msg-Id": "CASINO_RAW:1:dead",
     });
+  });
+
+  test("writes down which accepted events ended as copies of others, before it lets them go", async () => {
+    const run = await start(passOn);
+    await Promise.all(Array.from({ length: 50 }, () => send(raw(70))));
+    const { forwarded } = await settled();
+    expect(forwarded).toHaveLength(1);
+    const records = (await stored("CASINO_LEDGER")).map(({ subject, text }) =>
+      readRecord(subject, Buffer.from(text)),
+    );
+    const dropped = records.flatMap((record) => (record?.kind === "duplicates" ? record.dropped : []));
+    const numbers = dropped.map(({ accepted }) => Number(accepted.split(" ")[0]));
+    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 49 }, (_, index) => index + 2));
+    expect(dropped[0]).toMatchObject({ event: "casino:nats:70", copyOf: 1 });
+    expect(records[0]).toMatchObject({ kind: "duplicates", step: "test", stream: "CASINO_TESTED" });
+    expect(run.problem).toBeUndefined();
+  });
+
+  test("keeps copies in their mailbox until the ledger can be written", async () => {
+    const run = await start(passOn);
+    await jsm.streams.update("CASINO_LEDGER", { discard: DiscardPolicy.New, max_msgs: 1 });
+    nc.publish("casino.ledger.duplicates.test", "full");
+    for (let copy = 0; copy < 2; copy++) await send(raw(71));
+    await waitFor(() => run.problem !== undefined);
+    expect(await count("CASINO_RAW")).toBe(1);
+    await jsm.streams.update("CASINO_LEDGER", { max_msgs: -1 });
+    await settled();
+    expect(await count("CASINO_LEDGER")).toBe(2);
+    expect(run.problem).toBeUndefined();
   });
 
   test("bad input becomes one dead letter each, and the rest goes on", async () => {
@@ -232,7 +273,8 @@ describe("the actor loop", () => {
     await send(raw(2));
     await send("{}");
     await waitFor(async () => (await count("CASINO_TESTED")) === 1 && (await count("CASINO_DEAD")) === 1);
-    expect(await count("CASINO_RAW")).toBe(1);
+    // What was forwarded and what was set aside goes a moment later.
+    await waitFor(async () => (await count("CASINO_RAW")) === 1);
     away = false;
     const { forwarded } = await settled();
     expect(forwarded.map(({ text }) => JSON.parse(text).id)).toEqual([2, 1]);
@@ -268,6 +310,47 @@ describe("the actor loop", () => {
       "Casino-Dead-Error": "The step test failed: a bug",
       "Casino-Dead-Deliveries": "5",
     });
+  });
+
+  test("failures on an event are counted over all processes, and not by its deliveries", async () => {
+    let failures = 0;
+    let laters = 0;
+    const enrich = each((id) => {
+      if (id !== 43) return undefined;
+      if (laters < 1) return later(`not yet, ${++laters}`);
+      failures++;
+      throw new TypeError("a bug");
+    });
+    await start(enrich);
+    await start(enrich);
+    await send(raw(43));
+    const { dead } = await settled();
+    expect(dead.map((letter) => letter.headers["Casino-Dead-Deliveries"])).toEqual(["6"]);
+    // Each time in its batch and then alone.
+    expect(failures).toBe(10);
+  });
+
+  test("what is delivered for the first time costs no mark; what comes again leaves none behind", async () => {
+    let away = true;
+    await start(each((id) => (away && id === 44 ? later("not yet") : undefined)));
+    const marks = async () => (await jsm.streams.info("KV_casino_in_hand")).state;
+    for (let id = 100; id < 200; id++) await send(raw(id));
+    await waitFor(async () => (await count("CASINO_TESTED")) === 100);
+    expect((await marks()).last_seq).toBe(0);
+    await send(raw(44));
+    await waitFor(async () => (await marks()).last_seq > 0);
+    away = false;
+    await settled();
+    await waitFor(async () => (await marks()).messages === 0);
+  });
+
+  test("goes on without marks where their bucket is out of reach", async () => {
+    let attempts = 0;
+    await start(each((id) => (id === 45 && ++attempts < 3 ? later("not yet") : undefined)));
+    await jsm.streams.delete("KV_casino_in_hand");
+    await jsm.streams.add({ name: "other", subjects: ["$KV.casino_in_hand.>"] });
+    await send(raw(45));
+    expect((await settled()).forwarded).toHaveLength(1);
   });
 
   test("a full next stage keeps events where they are until it has room", async () => {

@@ -1,20 +1,21 @@
 import type { NatsConnection } from "nats";
-import type { Decoded } from "../casino/decode.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
+import type { Durable } from "../jetstream/durable.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
-import { watchForStranded } from "../jetstream/stranded.ts";
+import { StrandedWatch } from "../jetstream/stranded.ts";
 import { stageFilter, stageStream, stageSubject } from "../jetstream/subjects.ts";
-import type { Durable } from "../jetstream/topology.ts";
 import type { Log } from "../log.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { backOff } from "./back-off.ts";
-import { type Envelope, readEnvelope, writeEnvelope } from "./envelope.ts";
+import { catchGivenUp } from "./backstop.ts";
+import { type Attempt, Care } from "./care.ts";
+import { writeEnvelope } from "./envelope.ts";
 import { HandOver } from "./hand-over.ts";
+import { Marks } from "./marks.ts";
 import { Outage } from "./outage.ts";
 import {
-  type ClientEvent,
   type DeadLetter,
   deadLetter,
   type Forward,
@@ -24,15 +25,14 @@ import {
   type Step,
 } from "./step.ts";
 import { Stop } from "./stop.ts";
+import { type Decode, openDelivery, type Work } from "./work.ts";
+import type { Worker } from "./worker.ts";
 
 /** Events that wait for rates count as unsettled: enough of them that the others still pass during an outage. */
 const maxAckPending = 50_000;
 
-/** An event on which the step itself fails is tried this often: a new version may be on its way. */
+/** An event on which the step itself fails is tried this often, by whichever process: a new version may be on its way. */
 const mostFailures = 5;
-
-/** Reads the event in a message of this client; `contentType` is empty where the message names none. */
-export type Decode = (payload: Uint8Array, client: string, contentType: string) => Decoded | Promise<Decoded>;
 
 export interface RunOptions {
   readonly step: Step;
@@ -46,14 +46,19 @@ export interface RunOptions {
   readonly nc: NatsConnection;
   readonly publisher: Publisher;
   readonly log: Log;
+  /** This process, the same for all its steps. */
+  readonly worker: Worker;
+  /** Of the bucket in which the process notes what it has in hand. */
+  readonly replicas: number;
   /** Default 10 s. */
   readonly lookForStrandedEveryMs?: number;
+  /** Default: that of all consumers. */
+  readonly ackWaitMs?: number;
 }
 
-/** One decoded delivery on its way through the step. */
-interface Work extends ClientEvent {
-  readonly delivery: Delivery;
-  readonly envelope: Envelope;
+/** The durable consumer that is a step's mailbox. */
+export function mailboxOf(step: string, takesFrom: string): Durable {
+  return { stream: stageStream(takesFrom), name: step, filter: stageFilter(takesFrom), maxAckPending };
 }
 
 type Opened = Work | DeadLetter | Later;
@@ -72,32 +77,37 @@ export class StepRun {
   readonly #stop: Stop;
   readonly #outage: Outage;
   readonly #handOver: HandOver;
-  /** How often the step failed on an event, by its sequence. Not the delivery count: waiting for rates raises that too. */
-  readonly #failures = new Map<number, number>();
+  readonly #marks: Marks;
+  readonly #care: Care;
+  readonly #endBackstop: () => void;
+  readonly #stranded: StrandedWatch;
   #loop: Promise<void> = Promise.resolve();
-  #endWatch: () => void = () => undefined;
 
-  private constructor(options: RunOptions, mailbox: Mailbox) {
+  private constructor(options: RunOptions, durable: Durable, mailbox: Mailbox) {
     this.#options = options;
     this.#mailbox = mailbox;
     this.#log = options.log;
-    const { name } = options.step;
+    const { nc, publisher, worker, replicas, log } = options;
+    const { name, stream } = durable;
     this.#stop = new Stop(name);
-    this.#outage = new Outage(options.log);
-    this.#handOver = new HandOver({ ...options, name, mailbox, stop: this.#stop, outage: this.#outage });
+    this.#outage = new Outage(log);
+    const handOver = new HandOver({ ...options, name, mailbox, stop: this.#stop, outage: this.#outage });
+    this.#handOver = handOver;
+    const marks = new Marks(nc, { step: name, worker: worker.id, replicas, log });
+    this.#marks = marks;
+    const onStuck = () => this.#stop.abandonLoop();
+    this.#care = new Care({ step: name, stream, worker, marks, mailbox, handOver, log, onStuck });
+    this.#endBackstop = catchGivenUp({ nc, durable, publisher, log });
+    this.#stranded = new StrandedWatch(nc, durable, log, options.lookForStrandedEveryMs);
   }
 
   /** Opens the step's mailbox and starts the loop. @throws Error when the consumer cannot be created. */
   static async start(options: RunOptions): Promise<StepRun> {
-    const { step, takesFrom, nc, log } = options;
-    const durable: Durable = {
-      stream: stageStream(takesFrom),
-      name: step.name,
-      filter: stageFilter(takesFrom),
-      maxAckPending,
-    };
-    const run = new StepRun(options, await Mailbox.open(nc, { durable, log }));
-    run.#endWatch = watchForStranded(nc, durable, log, options.lookForStrandedEveryMs);
+    const { step, takesFrom, nc, log, ackWaitMs } = options;
+    const durable = { ...mailboxOf(step.name, takesFrom), ...(ackWaitMs === undefined ? {} : { ackWaitMs }) };
+    const run = new StepRun(options, durable, await Mailbox.open(nc, { durable, log }));
+    // Here, so that a bucket that cannot be made is said at the start and not when there is poison.
+    await run.#marks.suspects();
     run.#loop = run.#takeBatches();
     return run;
   }
@@ -108,25 +118,57 @@ export class StepRun {
 
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
-    return this.#outage.problem ?? this.#mailbox.problem;
+    return this.#outage.problem ?? this.#mailbox.problem ?? this.#stranded.problem;
   }
 
   /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
   async stop(): Promise<void> {
-    this.#endWatch();
+    this.#stranded.close();
+    this.#endBackstop();
     await this.#stop.settle(this.#mailbox, this.#loop);
+    await this.#care.close();
   }
 
   async #takeBatches(): Promise<void> {
-    for (let batch = await this.#mailbox.take(); batch !== undefined; batch = await this.#mailbox.take()) {
-      const works = await this.#open(batch);
-      if (works.length > 0) this.#settle(works, await this.#enrich(works));
+    for (let batch = await this.#mailbox.take(); batch !== undefined; batch = await this.#mailbox.take())
+      await this.#care.handle(batch, (deliveries, attempt) => this.#workOn(deliveries, attempt));
+  }
+
+  /** Decodes, enriches and settles a batch, however long something is away; hands it back when the process stops first. */
+  async #workOn(deliveries: readonly Delivery[], attempt: Attempt): Promise<void> {
+    let works: readonly Work[] | undefined;
+    for (let attempts = 1; ; attempts++) {
+      try {
+        await attempt(deliveries, async () => {
+          works ??= await this.#open(deliveries);
+          if (works.length > 0) this.#settle(works, await this.#ask(works));
+        });
+        if (works?.length) this.#outage.over();
+        return;
+      } catch (err) {
+        if (works === undefined) throw err;
+        if (this.#stop.stopping.aborted) return this.#handBack(works);
+        if (!isUnavailable(err)) return this.#workOnEach(works, attempt);
+        this.#outage.began(err);
+        await this.#stop.pauseAfter(attempts);
+      }
+    }
+  }
+
+  /** The step threw without anything being away, a bug: find the events it throws on, so that the others go on. */
+  async #workOnEach(works: readonly Work[], attempt: Attempt): Promise<void> {
+    for (const work of works) {
+      try {
+        await attempt([work.delivery], async () => this.#settle([work], await this.#ask([work])));
+      } catch (err) {
+        this.#turnAway(work.delivery, await this.#onFailure(work.delivery, err));
+      }
     }
   }
 
   /** Decodes a batch, in its order; what cannot be an event, or cannot be read now, is settled on the way. */
   async #open(batch: readonly Delivery[]): Promise<readonly Work[]> {
-    const opened = await Promise.all(batch.map((delivery) => this.#read(delivery)));
+    const opened = await Promise.all(batch.map((delivery) => this.#openOne(delivery)));
     const works: Work[] = [];
     for (const [index, delivery] of batch.entries()) {
       const result = opened[index];
@@ -137,70 +179,25 @@ export class StepRun {
     return works;
   }
 
-  #read(delivery: Delivery): Opened | Promise<Opened> {
-    const envelope = readEnvelope(delivery);
-    if ("reason" in envelope) return deadLetter(envelope.reason, envelope.because);
-    const { client } = envelope;
-    const open = (decoded: Decoded): Opened => {
-      if (decoded.ok) return { delivery, envelope, client, event: decoded.event };
-      const sentence = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
-      return deadLetter(decoded.reason, sentence);
-    };
-    const failed = (err: unknown): Opened => this.#onFailure(delivery, err);
+  #openOne(delivery: Delivery): Opened | Promise<Opened> {
+    const failed = (err: unknown) => this.#onFailure(delivery, err);
     try {
-      const decoded = this.#options.decode(delivery.data, client, delivery.headers.get("Content-Type"));
-      return decoded instanceof Promise ? decoded.then(open, failed) : open(decoded);
+      const opened = openDelivery(delivery, this.#options.decode);
+      return opened instanceof Promise ? opened.catch(failed) : opened;
     } catch (err) {
       return failed(err);
     }
   }
 
-  /** The step's word on each event; undefined when the process stops before the step could say it. */
-  async #enrich(works: readonly Work[]): Promise<readonly Outcome[] | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const outcomes = await this.#ask(works);
-        this.#outage.over();
-        return outcomes;
-      } catch (err) {
-        if (this.#stop.stopping.aborted) return undefined;
-        if (!isUnavailable(err)) return this.#enrichAlone(works);
-        this.#outage.began(err);
-        await this.#stop.pauseAfter(attempt);
-      }
-    }
-  }
-
-  /** The step threw without anything being away, a bug: find the events it throws on, so that the others go on. */
-  async #enrichAlone(works: readonly Work[]): Promise<readonly Outcome[]> {
-    const outcomes: Outcome[] = [];
-    for (const work of works) {
-      try {
-        outcomes.push(...(await this.#ask([work])));
-      } catch (err) {
-        outcomes.push(this.#onFailure(work.delivery, err));
-      }
-    }
-    return outcomes;
-  }
-
   /** One event could not be handled: something is away, or this is a bug. */
-  #onFailure(delivery: Delivery, err: unknown): Later | DeadLetter {
+  async #onFailure(delivery: Delivery, err: unknown): Promise<Later | DeadLetter> {
     const message = err instanceof Error ? err.message : String(err);
     if (isUnavailable(err) || this.#stop.stopping.aborted) return later(message);
-    const { stream, streamSequence } = delivery;
-    const failures = (this.#failures.get(streamSequence) ?? 0) + 1;
-    this.#log.error(
-      { err, stream, seq: streamSequence, failures },
-      "a step failed on an event, this is a bug",
-    );
+    const failures = await this.#marks.countFailure(delivery);
+    const { stream, streamSequence: seq } = delivery;
+    this.#log.error({ err, stream, seq, failures }, "a step failed on an event, this is a bug");
     const because = `The step ${this.name} failed: ${message}`;
-    if (failures < mostFailures) {
-      this.#failures.set(streamSequence, failures);
-      return later(because);
-    }
-    this.#failures.delete(streamSequence);
-    return deadLetter("max_deliveries", because);
+    return (failures ?? 0) < mostFailures ? later(because) : deadLetter("max_deliveries", because);
   }
 
   async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {
@@ -211,13 +208,16 @@ export class StepRun {
     return outcomes;
   }
 
-  #settle(works: readonly Work[], outcomes: readonly Outcome[] | undefined): void {
+  #handBack(works: readonly Work[]): void {
+    for (const { delivery } of works) this.#mailbox.nak(delivery);
+  }
+
+  #settle(works: readonly Work[], outcomes: readonly Outcome[]): void {
     for (let index = 0; index < works.length; index++) {
       const work = works[index];
-      if (work === undefined) continue;
-      const outcome = outcomes?.[index];
-      if (outcome === undefined) this.#mailbox.nak(work.delivery);
-      else if (outcome.kind === "forward") this.#forward(work, outcome);
+      const outcome = outcomes[index];
+      if (work === undefined || outcome === undefined) continue; // as many of the one as of the other
+      if (outcome.kind === "forward") this.#forward(work, outcome);
       else this.#turnAway(work.delivery, outcome);
     }
   }
@@ -233,10 +233,11 @@ export class StepRun {
   #forward(work: Work, { event, rate }: Forward): void {
     const stage = this.#options.step.forwardsTo;
     const envelope = rate === undefined ? work.envelope : { ...work.envelope, rate };
-    this.#handOver.forward(work.delivery, {
+    const message = {
       subject: stageSubject(stage, work.client, event.type),
       payload: encodeEvent(event),
       headers: writeEnvelope(envelope, event.id, stage),
-    });
+    };
+    this.#handOver.forward(work.delivery, message, envelope, event.id);
   }
 }

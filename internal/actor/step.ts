@@ -57,7 +57,8 @@ export interface StepContext {
  * It sees events, never messages: decoding, publishing, acknowledging, retrying and setting aside are the runner's.
  * Batches come one after the other within a process; other processes run the same step beside it. An event may come
  * again at any time, so a step must be harmless to repeat. Throw `Unavailable` when something that every event needs is
- * away: the whole batch is held and tried again until it is back. Any other throw is taken for a bug.
+ * away: the whole batch is held and tried again until it is back. Any other throw is taken for a bug. A call has to end
+ * within 30 s, else its process does: whatever it waits for needs a shorter bound.
  */
 export interface Step {
   readonly name: string;

@@ -2,8 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 import { backOff } from "./back-off.ts";
 
-/** How long a batch may go on after a stop before its I/O is cut; the rest of the 10 s is for handing back. */
-const graceMs = 6_000;
+/**
+ * How long a batch may go on after a stop before its I/O is cut. The rest of the 10 s is for handing back, and for saying
+ * goodbye to Redis, Postgres and NATS where all of them hang.
+ */
+const graceMs = 5_000;
 
 /** While something is away: the longest pause between attempts, so that events flow again soon after it is back. */
 const longestAttemptGap = 5;
@@ -13,6 +16,7 @@ export class Stop {
   readonly #name: string;
   readonly #stopping = new AbortController();
   readonly #cut = new AbortController();
+  #isAbandoned = false;
 
   /** @param name of what stops, for its signals' reasons */
   constructor(name: string) {
@@ -29,6 +33,11 @@ export class Stop {
     return this.#cut.signal;
   }
 
+  /** The loop does not come back: at a stop there is nothing to wait for. */
+  abandonLoop(): void {
+    this.#isAbandoned = true;
+  }
+
   /** Resolves when everything taken is settled or handed back; `loop` is the loop that takes from the mailbox. */
   async settle(mailbox: Mailbox, loop: Promise<void>): Promise<void> {
     const grace = setTimeout(() => this.#cut.abort(new Error(`${this.#name} has no time left`)), graceMs);
@@ -43,6 +52,7 @@ export class Stop {
     // First of all: what is handed back while a pull request of this process still waits would come to it again.
     await mailbox.stop();
     this.#stopping.abort(new Error(`${this.#name} is stopping`));
+    if (this.#isAbandoned) return this.#cut.abort(new Error(`${this.#name} does not come back`));
     await loop;
     await mailbox.allSettled();
   }

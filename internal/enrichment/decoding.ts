@@ -1,4 +1,4 @@
-import type { Decode } from "../actor/run.ts";
+import type { Decode } from "../actor/work.ts";
 import { type CustomTypes, type Decoded, decodeEnriched, decodeRaw } from "../casino/decode.ts";
 import { rawStage } from "../jetstream/subjects.ts";
 

@@ -28,8 +28,13 @@ export function stations(steps: readonly Step[]): readonly Station[] {
   return steps.map((step, index) => ({ step, takesFrom: steps[index - 1]?.forwardsTo ?? rawStage }));
 }
 
+/** The steps by name, in order, and the stage each takes its events from. */
+export const layout: readonly { readonly name: string; readonly takesFrom: string }[] = stations(
+  pipeline({
+    rates: { current: () => Promise.reject(new Error("only named, never run")) },
+    players: { find: () => Promise.reject(new Error("only named, never run")) },
+  }),
+).map(({ step, takesFrom }) => ({ name: step.name, takesFrom }));
+
 /** The names that STEPS may list. */
-export const stepNames: readonly string[] = pipeline({
-  rates: { current: () => Promise.reject(new Error("only named, never run")) },
-  players: { find: () => Promise.reject(new Error("only named, never run")) },
-}).map((step) => step.name);
+export const stepNames: readonly string[] = layout.map(({ name }) => name);

@@ -1,0 +1,85 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { decodeRaw } from "../casino/decode.ts";
+import { connectNats, disconnect } from "../jetstream/connect.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { runService } from "../lifecycle.ts";
+import { Unavailable } from "../unavailable.ts";
+import { StepRun } from "./run.ts";
+import { forward, later, type Step } from "./step.ts";
+import { Worker } from "./worker.ts";
+
+// A worker whose step does to its process what the id of an event says.
+
+const number = (text: string) => Number(text);
+const path = (text: string) => text;
+
+/** Deadly ids. */
+const deeds: Readonly<Record<number, () => Promise<void> | void>> = {
+  9001: () => void process.kill(process.pid, "SIGKILL"),
+  9002: () => {
+    for (;;);
+  },
+  9003: () => new Promise(() => undefined),
+  9006: () => void execFileSync("sleep", ["10"]),
+  9004: () => {
+    for (const all: unknown[] = []; ; ) all.push(new Array(100_000).fill(all.length).map(String));
+  },
+};
+
+await runService({
+  name: "poisoned",
+  summary: "a worker for tests of poison.",
+  variables: ["NATS_URL", "NATS_CREDS"],
+  flags: {
+    "ack-wait": { doc: "ms", parse: number },
+    blocked: { doc: "ms", parse: number },
+    timeout: { doc: "ms", parse: number },
+    "rates-away": { doc: "while this file is there, events from 5000 to 5999 come later", parse: path },
+    held: { doc: "while this file is there, the event 9005 is in hand", parse: path },
+    "postgres-away": { doc: "while this file is there, nothing goes", parse: path },
+  },
+  async start({ config, flags, log, stopping, onClose, stuck }) {
+    const nc = await connectNats("poisoned", config, log, stopping);
+    onClose("NATS", () => disconnect(nc));
+    const publisher = new Publisher(nc);
+    onClose("publisher", () => publisher.close());
+    const worker = new Worker({
+      service: "poisoned",
+      level: config.LOG_LEVEL,
+      log,
+      onStuck: stuck,
+      blockedMs: flags.blocked ?? 1_000,
+      stepTimeoutMs: flags.timeout ?? 1_000,
+    });
+    onClose("watchdog", () => worker.close());
+    const enrich: Step["enrich"] = async (batch) => {
+      if (existsSync(flags["postgres-away"] ?? "")) throw new Unavailable("Postgres is away");
+      for (const { event } of batch) {
+        await deeds[event.id]?.();
+        if (event.id !== 9005) continue;
+        log.info("holding");
+        while (existsSync(flags.held ?? "")) await sleep(10);
+      }
+      const ratesAreAway = existsSync(flags["rates-away"] ?? "");
+      return batch.map(({ event }) =>
+        ratesAreAway && event.id >= 5000 && event.id < 6000 ? later("rates are away") : forward(event),
+      );
+    };
+    const run = await StepRun.start({
+      step: { name: "test", forwardsTo: "tested", enrich },
+      takesFrom: "raw",
+      decode: (payload) => decodeRaw(payload),
+      nc,
+      publisher,
+      worker,
+      replicas: 1,
+      log,
+      ackWaitMs: flags["ack-wait"] ?? 2_000,
+    });
+    onClose("step", () => run.stop());
+    log.info("ready");
+    return "running";
+  },
+});

@@ -1,0 +1,282 @@
+import { spawn } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "nats";
+import { afterAll, describe, expect, test } from "vitest";
+import { defaultLimits } from "../../test/harness/broker.ts";
+import { logLines } from "../../test/harness/command.ts";
+import { forget, watch } from "../../test/harness/guard.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { type Child, follow } from "../local/child.ts";
+
+const fixture = join(import.meta.dirname, "poison.fixture.ts");
+/** By what it does to its worker. */
+const poison = { killing: 9001, looping: 9002, hanging: 9003, hungry: 9004 };
+/** One that takes its time, and one that blocks its worker where no inspector gets in. */
+const slow = 9005;
+const native = 9006;
+
+/** A worker that is started again whenever it ends. */
+class Supervised {
+  readonly ends: string[] = [];
+  stderr = "";
+  readonly #args: readonly string[];
+  #child: Child | undefined;
+  #isWanted = true;
+  readonly #loop: Promise<void>;
+
+  constructor(url: string, args: readonly string[] = []) {
+    this.#args = ["--max-old-space-size=64", fixture, ...args];
+    this.#loop = this.#run(url);
+    supervised.push(this);
+  }
+
+  async #run(url: string): Promise<void> {
+    while (this.#isWanted) {
+      const child = spawn(process.execPath, this.#args, {
+        stdio: ["ignore", "ignore", "pipe"],
+        env: { PATH: process.env.PATH, NATS_URL: url, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
+      });
+      child.stderr.setEncoding("utf8").on("data", (text) => (this.stderr += text));
+      this.#child = follow(child, "SIGTERM");
+      watch(this.#child.pid);
+      this.ends.push(await this.#child.exited);
+      forget(this.#child.pid);
+    }
+  }
+
+  /** As an operator may, or the system: it is started again. */
+  async kill(): Promise<void> {
+    await this.#child?.kill();
+  }
+
+  /** Stops and goes on, as a machine that sleeps. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    process.kill(this.#child?.pid ?? 0, name);
+  }
+
+  /** Gracefully, for good. */
+  async stop(): Promise<string | undefined> {
+    this.#isWanted = false;
+    await this.#child?.stop();
+    await this.#loop;
+    return this.ends.pop();
+  }
+
+  /** Its last words, of all its lives. */
+  get fatal(): Record<string, unknown>[] {
+    return logLines(this.stderr).filter(({ level }) => level === "fatal");
+  }
+
+  /** How often it has said so. */
+  said(message: string): number {
+    return logLines(this.stderr).filter(({ msg }) => msg === message).length;
+  }
+}
+const supervised: Supervised[] = [];
+afterAll(() => Promise.all(supervised.map((worker) => worker.stop())));
+
+/** A broker of its own with the streams, and messages in it. */
+class Scene implements AsyncDisposable {
+  readonly url: string;
+  readonly #nc: NatsConnection;
+  readonly #jsm: JetStreamManager;
+  readonly #publisher: Publisher;
+
+  private constructor(url: string, nc: NatsConnection, jsm: JetStreamManager) {
+    this.url = url;
+    this.#nc = nc;
+    this.#jsm = jsm;
+    this.#publisher = new Publisher(nc);
+  }
+
+  static async make(): Promise<Scene> {
+    const { url } = await natsForTest();
+    const nc = await connect({ servers: url });
+    await ensureStreams(nc, ["raw", "tested"], defaultLimits);
+    return new Scene(url, nc, await jetstreamManager(nc));
+  }
+
+  async send(ids: readonly number[]): Promise<void> {
+    await Promise.all(
+      ids.map((id) =>
+        this.#publisher.publish({
+          subject: "casino.event.raw.casino",
+          payload: Buffer.from(raw(id)),
+          headers: new OutgoingHeaders().add("Nats-Msg-Id", `test:${id}`).add("X-Own", "kept"),
+        }),
+      ),
+    );
+  }
+
+  async count(stream: string): Promise<number> {
+    return (await this.#jsm.streams.info(stream)).state.messages;
+  }
+
+  /** Payloads and headers of all that a stream holds. */
+  async stored(stream: string) {
+    const { state } = await this.#jsm.streams.info(stream);
+    const seqs = Array.from({ length: state.messages }, (_, index) => state.first_seq + index);
+    return Promise.all(
+      seqs.map(async (seq) => {
+        const message = await this.#jsm.streams.getMessage(stream, { seq });
+        return { text: message?.string() ?? "", header: (name: string) => message?.header.get(name) };
+      }),
+    );
+  }
+
+  /** What waits for its back-off: a mailbox makes its consumer anew, which delivers everything. */
+  async deliverAtOnce(): Promise<void> {
+    await this.#jsm.consumers.delete("CASINO_RAW", "test").catch((err: Error) => {
+      // nats-server 2.9 was just writing down what the consumer remembers; the consumer is gone all the same.
+      if (!err.message.includes("directory not empty")) throw err;
+    });
+  }
+
+  async forwarded(): Promise<readonly number[]> {
+    return (await this.stored("CASINO_TESTED")).map(({ text }) => JSON.parse(text).id).sort((a, b) => a - b);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#publisher.close();
+    await this.#nc.close();
+  }
+}
+
+const raw = (id: number) =>
+  `{"id":${id},"type":"game_start","player_id":10,"game_id":100,"created_at":"2022-01-10T12:34:56Z"}`;
+const ids = (from: number, many: number) => Array.from({ length: many }, (_, index) => from + index);
+
+/** What sets a message aside, and what it says. */
+const verdict = /^3 workers in a row ended while the step test had this message alone in hand\.$/;
+/** A bound, and no wait: on a busy machine a worker may take seconds to start. */
+const patience = { timeout: 150_000 };
+
+describe.concurrent("a message that ends its worker is set aside", { timeout: 180_000 }, () => {
+  test("by kill or for want of memory, and none of its batch-mates is", async ({ expect }) => {
+    await using scene = await Scene.make();
+    await scene.send([...ids(1, 100), poison.killing, poison.hungry, ...ids(200, 200)]);
+    const worker = new Supervised(scene.url, ["--blocked=60000", "--timeout=60000"]);
+    await waitFor(async () => (await scene.count("CASINO_RAW")) === 0, patience);
+    expect(await worker.stop()).toBe("exit code 0");
+
+    expect(await scene.forwarded()).toEqual([...ids(1, 100), ...ids(200, 200)]);
+    const letters = await scene.stored("CASINO_DEAD");
+    expect(new Set(letters.map(({ text }) => text))).toEqual(
+      new Set([raw(poison.killing), raw(poison.hungry)]),
+    );
+    for (const { header } of letters) {
+      expect(header("Casino-Dead-Reason")).toBe("max_deliveries");
+      expect(header("Casino-Dead-Error")).toMatch(verdict);
+      expect(header("X-Own")).toBe("kept");
+      // The worker of its delivery is the one that set it aside.
+      expect(Number(header("Casino-Dead-Deliveries"))).toBeLessThanOrEqual(worker.ends.length + 1);
+    }
+    // Once unmarked and once in a marked batch, perhaps each for itself; then three times alone.
+    const byEnd = Map.groupBy(worker.ends, (end) => end);
+    expect(new Set(byEnd.keys())).toEqual(new Set(["signal SIGKILL", "signal SIGABRT"]));
+    expect(byEnd.get("signal SIGKILL")).toHaveLength(5);
+    expect([3, 4]).toContain(byEnd.get("signal SIGABRT")?.length);
+  });
+
+  test("by a loop without end or a promise that never settles, in one of two workers, while others wait for rates", async ({
+    expect,
+  }) => {
+    await using scene = await Scene.make();
+    const ratesAway = join(tempFolder("poison"), "rates-away");
+    writeFileSync(ratesAway, "");
+    const waiting = ids(5_000, 100);
+    await scene.send([...ids(1, 100), poison.looping, ...waiting, poison.hanging, ...ids(200, 100)]);
+    const workers = [1, 2].map(() => new Supervised(scene.url, [`--rates-away=${ratesAway}`]));
+    await waitFor(async () => (await scene.count("CASINO_DEAD")) === 2, patience);
+    expect(await scene.count("CASINO_RAW")).toBe(waiting.length);
+    rmSync(ratesAway);
+    await scene.deliverAtOnce();
+    await waitFor(async () => (await scene.count("CASINO_RAW")) === 0, patience);
+    // One of them may still be at its start, and then ends without a word.
+    for (const worker of workers) expect(["exit code 0", "signal SIGTERM"]).toContain(await worker.stop());
+
+    expect(await scene.forwarded()).toEqual([...ids(1, 100), ...ids(200, 100), ...waiting]);
+    const letters = await scene.stored("CASINO_DEAD");
+    expect(new Set(letters.map(({ text }) => text))).toEqual(
+      new Set([raw(poison.looping), raw(poison.hanging)]),
+    );
+    for (const { header } of letters) expect(header("Casino-Dead-Error")).toMatch(verdict);
+
+    const ends = workers.flatMap((worker) => worker.ends);
+    expect(new Set(ends)).toEqual(new Set(["exit code 70"]));
+    const fatal = workers.flatMap((worker) => worker.fatal);
+    expect(fatal).toHaveLength(ends.length);
+    const lines = fatal.map(({ msg }) => msg);
+    expect(lines).toContain(
+      "the event loop was blocked for 1 s with CASINO_RAW 101 of the step test in hand: the process ends, what it held comes again",
+    );
+    expect(lines).toContain(
+      "no answer for 1 s about CASINO_RAW 202 of the step test: the process ends, what it held comes again",
+    );
+    const places = fatal.flatMap(({ at }) => (Array.isArray(at) ? at : []));
+    expect(places.some((place) => /^9002 \(file:.*poison\.fixture\.ts:\d+\)$/.test(place))).toBe(true);
+  });
+});
+
+test.concurrent("an outage in which workers are killed again and again sets nothing aside", {
+  timeout: 90_000,
+}, async () => {
+  await using scene = await Scene.make();
+  const postgresAway = join(tempFolder("poison"), "postgres-away");
+  writeFileSync(postgresAway, "");
+  await scene.send(ids(1, 300));
+  const worker = new Supervised(scene.url, [`--postgres-away=${postgresAway}`, "--ack-wait=1000"]);
+  for (let killed = 1; killed <= 5; killed++) {
+    await waitFor(() => worker.said("events wait: Postgres is away") === killed, patience);
+    await worker.kill();
+  }
+  rmSync(postgresAway);
+  await waitFor(async () => (await scene.count("CASINO_RAW")) === 0, patience);
+  expect(await scene.forwarded()).toEqual(ids(1, 300));
+  expect(await scene.count("CASINO_DEAD")).toBe(0);
+  expect(await worker.stop()).toBe("exit code 0");
+});
+
+test.concurrent("a worker that was suspended for longer than its limits goes on", {
+  timeout: 180_000,
+}, async ({ expect }) => {
+  await using scene = await Scene.make();
+  const held = join(tempFolder("poison"), "held");
+  writeFileSync(held, "");
+  const worker = new Supervised(scene.url, [`--held=${held}`, "--timeout=2000", "--ack-wait=60000"]);
+  await scene.send([slow]);
+  await waitFor(() => worker.said("holding") === 1, patience);
+  worker.signal("SIGSTOP");
+  const suspended = Date.now();
+  await waitFor(() => Date.now() - suspended > 3_000);
+  worker.signal("SIGCONT");
+  rmSync(held);
+  await waitFor(async () => (await scene.count("CASINO_TESTED")) === 1, patience);
+  expect(worker.fatal).toEqual([]);
+  expect(await worker.stop()).toBe("exit code 0");
+  expect(worker.ends).toEqual([]);
+});
+
+test.concurrent("a worker that is blocked in native code is killed, and named all the same", {
+  timeout: 180_000,
+}, async ({ expect }) => {
+  await using scene = await Scene.make();
+  const worker = new Supervised(scene.url);
+  await scene.send([native]);
+  await waitFor(() => worker.ends.length === 1, patience);
+  expect(worker.ends).toEqual(["signal SIGKILL"]);
+  expect(worker.fatal).toMatchObject([
+    {
+      msg: "the event loop was blocked for 1 s with CASINO_RAW 1 of the step test in hand: the process ends, what it held comes again",
+      at: [],
+    },
+  ]);
+  await worker.stop();
+});
