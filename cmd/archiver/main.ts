@@ -6,8 +6,11 @@ import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { brokerAnswers, lagWithinRetention } from "../../internal/jetstream/readiness.ts";
 import { finalStage } from "../../internal/jetstream/subjects.ts";
 import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
+import { findTraps } from "../../internal/jetstream/traps.ts";
 import { runService } from "../../internal/lifecycle.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
+import { postgresTraps } from "../../internal/postgres/traps.ts";
+import { TrapWatch } from "../../internal/traps.ts";
 
 await runService({
   name: "archiver",
@@ -36,6 +39,9 @@ await runService({
     const retentionMs = config.ARCHIVE_RETENTION;
     if (retentionMs !== undefined) void keepFor(db, { retentionMs, log, signal: stopping });
 
+    const wanted = { streams: [], durables: [archiverDurable] };
+    const traps = new TrapWatch([() => findTraps(nc, wanted), () => postgresTraps(db)], log);
+    onClose("traps", () => traps.close());
     const health = buildHealth(
       {
         nats: brokerAnswers(nc),
@@ -44,6 +50,7 @@ await runService({
         lag: lagWithinRetention(nc, archiverDurable),
       },
       log,
+      () => traps.warnings,
     );
     onClose("HTTP", () => health.close());
     log.info({ http: await listen(health, config) }, "ready");

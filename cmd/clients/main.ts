@@ -1,5 +1,6 @@
-import { readCommand, UsageError, usage } from "../../internal/clients/command.ts";
+import { readCommand, usage } from "../../internal/clients/command.ts";
 import { CommandError, runCommand } from "../../internal/clients/run-command.ts";
+import { UsageError } from "../../internal/command-line.ts";
 import { ConfigError, readConfig } from "../../internal/config.ts";
 import { createLog } from "../../internal/log.ts";
 import { asUnavailable, connectPostgres } from "../../internal/postgres/connect.ts";

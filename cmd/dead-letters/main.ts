@@ -1,5 +1,6 @@
+import { UsageError } from "../../internal/command-line.ts";
 import { ConfigError, readConfig } from "../../internal/config.ts";
-import { readCommand, UsageError, usage } from "../../internal/dead-letters/command.ts";
+import { readCommand, usage } from "../../internal/dead-letters/command.ts";
 import { confirm } from "../../internal/dead-letters/confirm.ts";
 import { openOracle } from "../../internal/dead-letters/oracle.ts";
 import { CommandError, runCommand } from "../../internal/dead-letters/run-command.ts";

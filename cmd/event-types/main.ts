@@ -1,7 +1,8 @@
+import { UsageError } from "../../internal/command-line.ts";
 import { ConfigError, readConfig } from "../../internal/config.ts";
 import { createLog } from "../../internal/log.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { eventTypesHelp, readCommand, runCommand, UsageError } from "../../internal/registry/command.ts";
+import { eventTypesHelp, readCommand, runCommand } from "../../internal/registry/command.ts";
 import { RegistrationError } from "../../internal/registry/data-check.ts";
 import { isUnavailable } from "../../internal/unavailable.ts";
 

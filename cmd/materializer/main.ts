@@ -30,7 +30,16 @@ await runService({
 
     // Other materializers go on answering meanwhile; where there is none, nobody answers rather than with half figures.
     await replay.whenCaughtUp();
-    onClose("NATS service", startMaterializedService({ nc, fold, log, version: manifest.version }));
+    onClose(
+      "NATS service",
+      startMaterializedService({
+        nc,
+        fold,
+        log,
+        version: manifest.version,
+        coverage: () => replay.coverage,
+      }),
+    );
     log.info({ http: address }, "ready");
     return "running";
   },

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
+import { UsageError } from "../../internal/command-line.ts";
 import { ConfigError, readConfig, setVariables } from "../../internal/config.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
 import { services } from "../../internal/local/services.ts";
 import { Stack } from "../../internal/local/stack.ts";
 import { stopOnSignal } from "../../internal/local/stop-signals.ts";
-import { readUpOptions, UsageError, upHelp } from "../../internal/local/up-options.ts";
+import { readUpOptions, upHelp } from "../../internal/local/up-options.ts";
 
 const events = new Outlet(process.stdout, () => {
   void messages.write("up: whoever read stdout is gone: events go on, unseen\n");

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readCommand, UsageError } from "./command.ts";
+import { UsageError } from "../command-line.ts";
+import { readCommand } from "./command.ts";
 
 const now = Date.parse("2026-01-01T00:00:00Z");
 const read = (line: string) => readCommand(line === "" ? [] : line.split(" "), now);

@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { isClient, isSource } from "../casino/event.ts";
 import { parseTimestamp } from "../casino/timestamp.ts";
+import { parseCommandLine, UsageError } from "../command-line.ts";
 import { duration } from "../config.ts";
 import type { KeyScope } from "./directory.ts";
 
@@ -12,11 +12,6 @@ export type Command =
   | { readonly do: "create key"; readonly scope: KeyScope; readonly expiresAt: Date | null }
   | { readonly do: "list keys"; readonly client: string | undefined }
   | { readonly do: "revoke key"; readonly prefix: string };
-
-/** The command line is wrong; the message is one sentence. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 export const usage = `clients: keeps the clients and their API keys in Postgres.
 
@@ -46,7 +41,7 @@ type Flag = keyof typeof options;
 
 /** Reads a command line. @param now milliseconds since 1970 @throws UsageError */
 export function readCommand(args: readonly string[], now: number = Date.now()): Command {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine({ args: [...args], options, allowPositionals: true });
   if (values.help || positionals.length === 0) return { do: "help" };
   const [first = "", second = ""] = positionals;
   const isKeys = first === "keys";
@@ -85,16 +80,6 @@ export function readCommand(args: readonly string[], now: number = Date.now()): 
       return { do: "revoke key", prefix: rest[0] ?? "" };
     default:
       throw new UsageError(`There is no command "${name.slice(0, 60).trim()}".`);
-  }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (err) {
-    // Only the first sentence: the rest is advice on arguments that start with a hyphen.
-    const [sentence] = (err instanceof Error ? err.message : String(err)).split(". ");
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}.`);
   }
 }
 

@@ -8,6 +8,8 @@ const concurrency = 16;
 export interface BulkOptions {
   /** Most letters. */
   readonly limit?: number;
+  /** Only letters of higher numbers. */
+  readonly after?: number | undefined;
   /** Aborted: no further letters are begun. */
   readonly signal?: AbortSignal;
 }
@@ -17,6 +19,8 @@ export interface BulkEnd {
   readonly begun: number;
   /** Whether letters that match were left over. */
   readonly more: boolean;
+  /** The number of the last letter that was begun; undefined where there was none. */
+  readonly last: number | undefined;
 }
 
 /**
@@ -28,19 +32,22 @@ export async function forEachLetter(
   store: LetterStore,
   filter: LetterFilter,
   work: (head: LetterHead) => Promise<void>,
-  { limit = Number.POSITIVE_INFINITY, signal }: BulkOptions = {},
+  { limit = Number.POSITIVE_INFINITY, after = 0, signal }: BulkOptions = {},
 ): Promise<BulkEnd> {
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
   let begun = 0;
   let more = false;
+  let last: number | undefined;
   try {
-    for await (const head of store.scan(filter, await store.range())) {
+    const { from, before } = await store.range();
+    for await (const head of store.scan(filter, { from: Math.max(from, after + 1), before })) {
       if (begun >= limit || signal?.aborted) {
         more = true;
         break;
       }
       begun++;
+      last = head.seq;
       const job = work(head)
         .catch((err: unknown) => void failures.push(err))
         .finally(() => running.delete(job));
@@ -52,5 +59,5 @@ export async function forEachLetter(
     await Promise.all(running);
   }
   if (failures.length > 0) throw failures[0];
-  return { begun, more };
+  return { begun, more, last };
 }

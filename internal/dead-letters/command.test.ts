@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readCommand, UsageError } from "./command.ts";
+import { UsageError } from "../command-line.ts";
+import { readCommand } from "./command.ts";
 
 const read = (line: string) => readCommand(line === "" ? [] : line.split(" "));
 

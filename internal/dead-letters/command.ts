@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseCommandLine, UsageError } from "../command-line.ts";
 import { filterForms, type LetterFilter } from "./filter.ts";
 
 /** Which letters a command is about: one, or all that match. */
@@ -17,11 +17,6 @@ export type Command =
       readonly dryRun: boolean;
     }
   | { readonly do: "discard"; readonly target: Target; readonly yes: boolean };
-
-/** The command line is wrong; the message is one sentence. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 export const usage = `dead-letters: shows what was set aside, sends it again, or discards it.
 
@@ -66,7 +61,7 @@ const maxLimit = 10_000;
 
 /** Reads a command line. @throws UsageError */
 export function readCommand(args: readonly string[]): Command {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseCommandLine({ args: [...args], options, allowPositionals: true });
   if (values.help || positionals.length === 0) return { do: "help" };
   const [name = "", ...rest] = positionals;
 
@@ -106,16 +101,6 @@ export function readCommand(args: readonly string[]): Command {
       return { do: "discard", target: target(" [--yes]", ["yes"]), yes: values.yes ?? false };
     default:
       throw new UsageError(`There is no command "${name.slice(0, 60)}".`);
-  }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (err) {
-    // Only the first sentence: the rest is advice on arguments that start with a hyphen.
-    const [sentence] = (err instanceof Error ? err.message : String(err)).split(". ");
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}.`);
   }
 }
 

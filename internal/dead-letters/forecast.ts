@@ -4,11 +4,11 @@ import type { Decoded } from "../casino/decode.ts";
 import { type CasinoEvent, isClient, isCustom, isMoney, isSource } from "../casino/event.ts";
 import { amountEur, minorUnits } from "../casino/money.ts";
 import { decoder, type EventTypes } from "../enrichment/decoding.ts";
+import { askBroker, isObject } from "../jetstream/api.ts";
 import { finalStage, rawStage } from "../jetstream/subjects.ts";
 import { protobufEvents } from "../protobuf/decode.ts";
 import { decodeSheet } from "../rates/sheet.ts";
 import { isUnavailable } from "../unavailable.ts";
-import { askBroker, isObject } from "./broker-api.ts";
 import { type Letter, sourceOf } from "./letter.ts";
 import { placeOf, Unreplayable } from "./replay.ts";
 

@@ -1,5 +1,6 @@
 import { defaultSource } from "../actor/envelope.ts";
 import type { FieldError } from "../casino/field-error.ts";
+import { acceptedHeader } from "../jetstream/accepted.ts";
 import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 
 /** How often a message was sent again from the dead letters; on the message itself, so a letter of it has it too. */
@@ -23,6 +24,12 @@ export interface LetterHead {
   readonly replays: number;
   /** Of the payload. */
   readonly bytes: number;
+  /** The message that was set aside, `<stream>:<sequence>`. */
+  readonly message: string;
+  /** The `Nats-Msg-Id` of that message. */
+  readonly messageId: string;
+  /** Its header `Casino-Accepted`. */
+  readonly accepted: string;
 }
 
 /** A dead letter with everything in it. */
@@ -57,6 +64,9 @@ export function readHead({ seq, subject, headers, storedAt, bytes }: StoredMessa
     deliveries: count(headers.get("Casino-Dead-Deliveries")),
     replays: count(headers.get(replaysHeader)),
     bytes,
+    message: headers.get("Nats-Msg-Id").replace(/:dead$/, ""),
+    messageId: headers.get("Casino-Dead-Msg-Id"),
+    accepted: headers.get(acceptedHeader),
   };
 }
 

@@ -1,23 +1,25 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { connectForTest, defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { StepRun } from "../actor/run.ts";
 import { deadLetter, forward, type Outcome } from "../actor/step.ts";
 import { decodeEnriched, decodeRaw } from "../casino/decode.ts";
-import { type Outgoing, Publisher } from "../jetstream/publisher.ts";
+import { type Outgoing, PublishError, Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { Unavailable } from "../unavailable.ts";
 import { forEachLetter } from "./bulk.ts";
 import type { Letter } from "./letter.ts";
 import { gameStart, setAside } from "./letters.fixture.ts";
+import { discard } from "./removal.ts";
 import { type ReplayOptions, replay, replayOf, Unreplayable } from "./replay.ts";
 import { LetterStore } from "./store.ts";
 
 const server = await natsForTest();
 const { nc, jsm } = await connectForTest(server);
 const publisher = new Publisher(nc);
+const worker = workerForTest();
 const store = new LetterStore(nc);
 const options: ReplayOptions = {
   store,
@@ -25,6 +27,10 @@ const options: ReplayOptions = {
   log: silent,
   by: "test",
 };
+const refusingLedger: ReplayOptions["publish"] = (message) =>
+  message.subject.startsWith("casino.ledger.")
+    ? Promise.reject(new PublishError("maximum messages exceeded", 10077))
+    : publisher.publish(message);
 const runs: StepRun[] = [];
 
 beforeEach(() => ensureStreams(nc, ["raw", "checked", "final"], defaultLimits));
@@ -53,6 +59,8 @@ async function pipeline(first: Rule, second: Rule = passes): Promise<void> {
         decode: (payload) => (takesFrom === "raw" ? decodeRaw(payload) : decodeEnriched(payload)),
         nc,
         publisher,
+        worker,
+        replicas: 1,
         log: silent,
       }),
     );
@@ -170,6 +178,30 @@ describe("a replay", () => {
     expect(await count("CASINO_DEAD")).toBe(0);
   });
 
+  test("is written into the ledger before the letter goes, with the message it was and the one it became", async () => {
+    const { rule, mended } = refuseOnce();
+    await pipeline(passes, rule);
+    await send(gameStart(19), { "Casino-Source": "crm" });
+    const letter = await letterOf(1);
+    mended();
+    const full = { ...options, publish: refusingLedger };
+    await expect(replay(letter, full)).rejects.toThrow(
+      "Dead letter 1 was sent again, but could not be removed",
+    );
+    expect(await count("CASINO_DEAD")).toBe(1);
+    await replay(letter, options);
+    const written = await jsm.streams.getMessage("CASINO_LEDGER", { seq: 1 });
+    expect(written?.subject).toBe("casino.ledger.replayed.second");
+    expect(written?.json()).toEqual({
+      letter: 1,
+      message: "CASINO_CHECKED:1",
+      messageId: "casino:crm:19:checked",
+      accepted: expect.stringMatching(/^1 \d{13}$/),
+      storedAs: "CASINO_CHECKED:2",
+      by: "test",
+    });
+  });
+
   test("leaves the letter where it is while the stream is full", async () => {
     await jsm.streams.update("CASINO_RAW", { max_msgs: 1 });
     await send(gameStart(12));
@@ -216,6 +248,10 @@ describe("a replay", () => {
     const letter = await letterOf(1);
     expect(lines(replayOf(letter))).toContain("Content-Type: application/x-protobuf");
     expect(lines(replayOf(letter, Buffer.from(gameStart(1))))).not.toContain("Content-Type");
+    expect(lines(replayOf(letter))).toContain("Nats-Msg-Id: casino:nats:1:raw:replay:1");
+    expect(() => replayOf(letter, Buffer.from(gameStart(2)))).toThrow(
+      "The payload must keep the event's id, 1.",
+    );
   });
 
   test("has an id of its own, the same for every attempt", async () => {
@@ -270,5 +306,25 @@ describe("a replay", () => {
     for await (const head of store.scan({}, await store.range())) replays.push(head.replays);
     expect(replays).toEqual([0, ...Array(100).fill(1)]);
     expect((await stateOf("CASINO_RAW")).last_seq).toBe(201);
+  });
+});
+
+test("a discard is written into the ledger before the letter goes, and stays undone while that cannot be written", async () => {
+  await setAside(publisher, { payload: "nonsense", headers: { "Nats-Msg-Id": "CASINO_RAW:5:dead" } });
+  const letter = await letterOf(1);
+  const refused = discard(letter, { ...options, publish: refusingLedger });
+  await expect(refused).rejects.toThrow("The ledger cannot be written, so dead letter 1 stays");
+  await expect(refused).rejects.toBeInstanceOf(Unavailable);
+  expect(await count("CASINO_DEAD")).toBe(1);
+  expect(await discard(letter, options)).toBe(true);
+  expect(await discard(letter, options)).toBe(false);
+  const written = await jsm.streams.getMessage("CASINO_LEDGER", { seq: 1 });
+  expect(written?.subject).toBe("casino.ledger.discarded.currency");
+  expect(written?.json()).toEqual({
+    letter: 1,
+    message: "CASINO_RAW:5",
+    messageId: "",
+    accepted: "",
+    by: "test",
   });
 });

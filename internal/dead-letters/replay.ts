@@ -2,10 +2,10 @@ import { isSource } from "../casino/event.ts";
 import { type Outgoing, type PubAck, PublishError } from "../jetstream/publisher.ts";
 import { type EventSubject, parseEventSubject } from "../jetstream/subjects.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import type { Log } from "../log.ts";
+import { parseProtobufEvents, protobufType } from "../protobuf/decode.ts";
 import { Unavailable } from "../unavailable.ts";
 import { type Letter, replaysHeader, sourceOf } from "./letter.ts";
-import type { LetterStore } from "./store.ts";
+import { type RemovalOptions, writeDown } from "./removal.ts";
 
 /** A letter that cannot be sent again, or not like that; the message is one sentence. */
 export class Unreplayable extends Error {
@@ -23,27 +23,17 @@ export interface Replayed {
   readonly replays: number;
 }
 
-export interface ReplayOptions {
-  readonly store: LetterStore;
-  /** Resolves once the stream holds the message. @throws PublishError */
-  readonly publish: (message: Outgoing) => Promise<PubAck>;
-  readonly log: Log;
-  /** Who asked for it, for the log. */
-  readonly by: string;
-}
+export type ReplayOptions = RemovalOptions;
 
 /**
- * Sends a letter to where it failed and then removes it. Whenever this is cut off, doing it again within the stream's
+ * Sends a letter to where it failed, writes that into the ledger, and then removes it. Whenever this is cut off, doing it again within the stream's
  * duplicate window sends nothing twice; later the event's own ids see to that.
  *
  * @param edited instead of the original payload
  * @throws Unreplayable when it can never be sent like that; Unavailable when the letter may still be there
  */
-export async function replay(
-  letter: Letter,
-  { store, publish, log, by }: ReplayOptions,
-  edited?: Uint8Array,
-): Promise<Replayed> {
+export async function replay(letter: Letter, options: ReplayOptions, edited?: Uint8Array): Promise<Replayed> {
+  const { store, publish, log, by } = options;
   const message = replayOf(letter, edited);
   const { seq, client, step, reason } = letter;
   const replays = letter.replays + 1;
@@ -73,6 +63,7 @@ export async function replay(
     `dead letter ${outcome}`,
   );
   try {
+    await writeDown("replayed", letter, options, ack);
     await store.remove(seq);
   } catch (cause) {
     throw new Unavailable(
@@ -90,7 +81,9 @@ export async function replay(
  */
 export function replayOf(letter: Letter, edited?: Uint8Array): Outgoing {
   const failedOn = placeOf(letter);
-  const originalId = eventField(letter.payload, "id");
+  const originalId = isProtobuf(letter)
+    ? fieldOf(parseProtobufEvents(letter.payload)?.[0], "id")
+    : eventField(letter.payload, "id");
   if (edited !== undefined) checkEdit(failedOn, originalId, edited);
   const headers = new OutgoingHeaders()
     .add("Nats-Msg-Id", `${messageIdOf(letter, failedOn, originalId)}:replay:${letter.seq}`)
@@ -136,13 +129,22 @@ function messageIdOf(letter: Letter, { client, stage }: EventSubject, id: unknow
 
 const isId = (id: unknown): id is number => Number.isSafeInteger(id) && Number(id) > 0;
 
+/** As the first step sees it. */
+function isProtobuf({ headers }: Letter): boolean {
+  const [mediaType = ""] = headers.get("Content-Type").split(";");
+  return mediaType.trim().toLowerCase() === protobufType;
+}
+
 function eventField(payload: Uint8Array, name: string): unknown {
   try {
-    const event: unknown = JSON.parse(Buffer.from(payload).toString());
-    return typeof event === "object" && event !== null
-      ? Object.entries(event).find(([key]) => key === name)?.[1]
-      : undefined;
+    return fieldOf(JSON.parse(Buffer.from(payload).toString()), name);
   } catch {
     return undefined;
   }
+}
+
+function fieldOf(event: unknown, name: string): unknown {
+  return typeof event === "object" && event !== null
+    ? Object.entries(event).find(([key]) => key === name)?.[1]
+    : undefined;
 }

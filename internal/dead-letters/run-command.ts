@@ -6,6 +6,7 @@ import type { LetterFilter } from "./filter.ts";
 import { type Forecast, forecast, type Oracle } from "./forecast.ts";
 import type { Letter, LetterHead } from "./letter.ts";
 import { plain, printForecast, printLetter, printSurvey } from "./print.ts";
+import { discard } from "./removal.ts";
 import { type ReplayOptions, replay, replayOf, Unreplayable } from "./replay.ts";
 import type { LetterStore } from "./store.ts";
 import { survey } from "./survey.ts";
@@ -49,7 +50,7 @@ export async function runCommand(command: Exclude<Command, { do: "help" }>, desk
       return dryRun ? foretell(letter, desk, edited) : replayOne(letter, desk, edited);
     }
     case "discard":
-      return discard(command.target, command.yes, desk);
+      return discardTarget(command.target, command.yes, desk);
   }
 }
 
@@ -155,13 +156,9 @@ async function outlookOn(letter: Letter, oracle: Oracle, edited?: Uint8Array): P
   return forecast(letter, oracle, edited);
 }
 
-async function discard(target: Target, yes: boolean, desk: Desk): Promise<void> {
-  const { store, log, say, confirm, signal } = desk;
-  const remove = async ({ seq, client, step, reason }: LetterHead): Promise<boolean> => {
-    const removed = await store.remove(seq);
-    if (removed) log.info({ seq, client, step, reason, by }, "dead letter discarded");
-    return removed;
-  };
+async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<void> {
+  const { store, say, confirm, signal } = desk;
+  const remove = (head: LetterHead): Promise<boolean> => discard(head, { ...desk, by });
   if ("seq" in target) {
     const letter = await find(store, target.seq);
     const what = `dead letter ${letter.seq} (${plain(`${letter.reason}, ${letter.client}`)})`;

@@ -146,13 +146,23 @@ describe("the letters", () => {
       await nc.flush();
       running--;
     };
-    expect(await forEachLetter(store, {}, work)).toEqual({ begun: 1_200, more: false });
+    expect(await forEachLetter(store, {}, work)).toEqual({ begun: 1_200, more: false, last: 1_200 });
     expect(most).toBe(16);
-    expect(await forEachLetter(store, {}, work, { limit: 50 })).toEqual({ begun: 50, more: true });
-    expect(await forEachLetter(store, {}, work, { limit: 1_200 })).toEqual({ begun: 1_200, more: false });
+    expect(await forEachLetter(store, {}, work, { limit: 50 })).toEqual({ begun: 50, more: true, last: 50 });
+    expect(await forEachLetter(store, {}, work, { limit: 50, after: 1_180 })).toEqual({
+      begun: 20,
+      more: false,
+      last: 1_200,
+    });
+    expect(await forEachLetter(store, {}, work, { after: 1_200 })).toMatchObject({ begun: 0, more: false });
+    expect(await forEachLetter(store, {}, work, { limit: 1_200 })).toMatchObject({
+      begun: 1_200,
+      more: false,
+    });
     expect(await forEachLetter(store, {}, work, { signal: AbortSignal.abort() })).toEqual({
       begun: 0,
       more: true,
+      last: undefined,
     });
     let seen = 0;
     const failing = forEachLetter(store, {}, async () => {

@@ -104,6 +104,7 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   addHealthRoutes(app, checks, {
     healthz: { config, schema: routeSchemas.healthz },
     readyz: { config, schema: routeSchemas.readyz },
+    warnings: () => outbox.warnings,
   });
   const behindKey = { onRequest: requireKey(keys), config: perKey };
   app.get("/events", { ...behindKey, schema: routeSchemas.getEvents }, getEvents(findEvents));
@@ -114,6 +115,7 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
       publish: (message) => outbox.publish(message, AbortSignal.timeout(patienceMs)),
       oracle: { types, knowsClient, rates: currentRates(nc) },
       log,
+      bodyWithinMs,
       stopping,
     },
     behindKey,

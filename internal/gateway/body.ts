@@ -8,6 +8,8 @@ export interface BodyLimits {
   readonly withinMs: number;
   /** Aborted when the process stops: a body that is not there yet is no longer waited for. */
   readonly stopping: AbortSignal;
+  /** What the sender of too large a body is to do. */
+  readonly whenTooLarge: string;
 }
 
 /** The client went away, or sent something that is no HTTP, before the end of its body: nobody reads an answer. */
@@ -26,7 +28,7 @@ export function tooSlow(detail: string): Problem {
  */
 export function readBody(
   raw: IncomingMessage,
-  { maxBytes, withinMs, stopping }: BodyLimits,
+  { maxBytes, withinMs, stopping, whenTooLarge }: BodyLimits,
 ): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const body = new GrowingBuffer();
@@ -41,7 +43,7 @@ export function readBody(
     reject(problem);
   };
   const onData = (chunk: Buffer): void => {
-    if (body.length + chunk.length > maxBytes) fail(tooLarge(maxBytes));
+    if (body.length + chunk.length > maxBytes) fail(tooLarge(maxBytes, whenTooLarge));
     else body.append(chunk);
   };
   const onEnd = (): void => {
@@ -49,9 +51,9 @@ export function readBody(
     resolve(body.bytes());
   };
   const onCut = (cause?: unknown): void => fail(new BodyCut("the body was cut", { cause }));
-  const onStop = (): void => fail(unavailable("The gateway is stopping: send the events again."));
+  const onStop = (): void => fail(unavailable("The gateway is stopping: send it again."));
   const timer = setTimeout(() => fail(tooSlow(`The body took longer than ${withinMs / 1_000} s.`)), withinMs);
-  if (Number(raw.headers["content-length"]) > maxBytes) fail(tooLarge(maxBytes));
+  if (Number(raw.headers["content-length"]) > maxBytes) fail(tooLarge(maxBytes, whenTooLarge));
   else if (stopping.aborted) onStop();
   else {
     stopping.addEventListener("abort", onStop);
@@ -60,9 +62,6 @@ export function readBody(
   return promise;
 }
 
-function tooLarge(maxBytes: number): Problem {
-  return new Problem(
-    413,
-    `The body is larger than ${maxBytes / 2 ** 20} MiB: send fewer events at a time, or NDJSON.`,
-  );
+function tooLarge(maxBytes: number, advice: string): Problem {
+  return new Problem(413, `The body is larger than ${maxBytes / 2 ** 20} MiB: ${advice}.`);
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 
 /** How long requests may go on: what comes after them has to fit into 10 s too. */
-const requestsWithinMs = 7_000;
+const requestsWithinMs = 6_000;
 const lookEveryMs = 50;
 
 /**

@@ -65,7 +65,8 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
     failed: Type.Array(Type.Object({ seq, because: Type.String() }), {
       description: "letters that cannot be sent again",
     }),
-    more: Type.Boolean({ description: "whether letters that match are left: send the request again" }),
+    more: Type.Boolean({ description: "whether letters that match are left: go on with `next_cursor`" }),
+    next_cursor: Type.Union([Type.String(), Type.Null()], { description: "null at the end" }),
   }),
   DeadLetterOutlooks: Type.Object({
     pass: Type.Integer(),
@@ -73,6 +74,7 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
     fail: Type.Integer(),
     dead_letters: Type.Array(ref("DeadLetterOutlook")),
     more: Type.Boolean({ description: "whether there are more letters that match" }),
+    next_cursor: Type.Union([Type.String(), Type.Null()], { description: "null at the end" }),
   }),
 };
 
@@ -109,6 +111,9 @@ const dryRun = {
 const limit = (preset: number, max: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: max, default: preset, description: "most letters" }));
 
+const cursor = Type.Optional(Type.String({ description: "the `next_cursor` of an earlier answer" }));
+const many = Type.Object({ ...filter, limit: limit(1_000, 10_000), cursor, ...dryRun });
+
 /** What the description says of the routes. */
 export const deadLetterSchemas = {
   list: {
@@ -119,7 +124,7 @@ export const deadLetterSchemas = {
     querystring: Type.Object({
       ...filter,
       limit: limit(100, 1_000),
-      cursor: Type.Optional(Type.String({ description: "the `next_cursor` of an earlier answer" })),
+      cursor,
       groups: Type.Optional(
         Type.Boolean({
           default: false,
@@ -168,12 +173,8 @@ export const deadLetterSchemas = {
     summary: "Send all dead letters again that match",
     description:
       "The oldest first, at most `limit` and for at most 20 s. Takes its parameters from the query or from the body.",
-    querystring: Type.Object({ ...filter, limit: limit(1_000, 10_000), ...dryRun }),
-    body: {
-      content: {
-        "application/json": { schema: Type.Object({ ...filter, limit: limit(1_000, 10_000), ...dryRun }) },
-      },
-    },
+    querystring: many,
+    body: { content: { "application/json": { schema: many } } },
     response: {
       200: either("what became of them; or, in a dry run, would", "ReplayedMany", "DeadLetterOutlooks"),
       400: problems("Problem", "a parameter is wrong"),

@@ -174,16 +174,37 @@ test("replays all that match, up to a limit", async () => {
   });
   expect(await count("CASINO_RAW")).toBe(0);
   const some = await ask("POST", "/dead-letters/replay", body({ reason: "unknown_type", limit: 2 }));
-  expect(some.json()).toEqual({ replayed: 2, already_replayed: 0, failed: [], more: true });
+  expect(some.json()).toEqual({
+    replayed: 2,
+    already_replayed: 0,
+    failed: [],
+    more: true,
+    next_cursor: "2",
+  });
   const rest = await ask("POST", "/dead-letters/replay?reason=unknown_type");
   expect(rest.json()).toEqual({
     replayed: 3,
     already_replayed: 0,
     failed: [{ seq: 7, because: expect.stringContaining("does not say where it failed") }],
     more: false,
+    next_cursor: null,
   });
   expect([await count("CASINO_RAW"), await count("CASINO_DEAD")]).toEqual([5, 2]);
   expect((await ask("POST", "/dead-letters/replay", { body: "[]" })).statusCode).toBe(400);
+});
+
+test("letters that cannot be sent keep nobody from those behind them", async () => {
+  for (let id = 1; id <= 3; id++) await setAside(publisher, { payload: gameStart(id), failedOn: "nowhere" });
+  for (let id = 4; id <= 6; id++) await setAside(publisher, { payload: gameStart(id) });
+  const ask = await gateway();
+  let replayed = 0;
+  for (let cursor: string | null = "0"; cursor !== null; ) {
+    const query: string = cursor === "0" ? "?limit=2" : `?limit=2&cursor=${cursor}`;
+    const answer = (await ask("POST", `/dead-letters/replay${query}`)).json();
+    replayed += answer.replayed;
+    cursor = answer.next_cursor;
+  }
+  expect([replayed, await count("CASINO_DEAD")]).toEqual([3, 3]);
 });
 
 test("discards a letter", async () => {
@@ -241,6 +262,14 @@ test.each([
 ] as const)("%s %s is a %i", async (method, url, status, sentence) => {
   const answer = await (await gateway())(method as Method, url);
   expect(answer.json()).toEqual(problem(status, expect.stringContaining(sentence)));
+});
+
+test("a body that no event fits into is refused before it is read", async () => {
+  await setAside(publisher);
+  const ask = await gateway();
+  const answer = await ask("POST", "/dead-letters/1/replay", { body: Buffer.alloc(2 ** 20 + 1, " ") });
+  expect(answer.json()).toEqual(problem(413, expect.stringMatching(/^The body is larger than 1 MiB/)));
+  expect(await count("CASINO_DEAD")).toBe(1);
 });
 
 test("without a key there is nothing, and while the broker has no such stream a 503", async () => {

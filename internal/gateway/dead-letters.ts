@@ -1,8 +1,10 @@
+import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from "fastify";
 import { forEachLetter } from "../dead-letters/bulk.ts";
 import { readSeq } from "../dead-letters/command.ts";
 import { forecast, type Oracle } from "../dead-letters/forecast.ts";
 import type { Letter, LetterHead } from "../dead-letters/letter.ts";
+import { discard } from "../dead-letters/removal.ts";
 import { type ReplayOptions, replay, replayOf, Unreplayable } from "../dead-letters/replay.ts";
 import type { LetterStore } from "../dead-letters/store.ts";
 import { newestLetters, survey } from "../dead-letters/survey.ts";
@@ -10,6 +12,7 @@ import type { Log } from "../log.ts";
 import { Problem, unavailable } from "../problem.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { holderOf } from "./authentication.ts";
+import { BodyCut, readBody } from "./body.ts";
 import { bodyOf, headBody, jsonOf, letterBody } from "./dead-letter-bodies.ts";
 import { Parameters } from "./dead-letter-parameters.ts";
 import { deadLetterSchemas } from "./dead-letter-schemas.ts";
@@ -19,6 +22,8 @@ export interface DeadLetterOptions {
   readonly publish: ReplayOptions["publish"];
   readonly oracle: Oracle;
   readonly log: Log;
+  /** How long a body may take, in ms. */
+  readonly bodyWithinMs: number;
   /** Aborted when the process stops: replays of many end early. */
   readonly stopping: AbortSignal;
 }
@@ -41,7 +46,19 @@ export async function addDeadLetterRoutes(
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     // A payload is sent on as the bytes it is.
-    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser("*", async (_request: FastifyRequest, raw: IncomingMessage) => {
+      try {
+        return await readBody(raw, {
+          maxBytes: 2 ** 20,
+          withinMs: options.bodyWithinMs,
+          stopping: options.stopping,
+          whenTooLarge: "no stream would take such an event",
+        });
+      } catch (err) {
+        if (!(err instanceof BodyCut)) throw err;
+        throw new Problem(400, "The body was cut before its end.", { cause: err });
+      }
+    });
     const on = (schema: object) => ({ ...behindKey, schema });
     scope.get("/dead-letters", on(deadLetterSchemas.list), (request) => desk.list(request));
     scope.get("/dead-letters/:seq", on(deadLetterSchemas.show), (request) => desk.show(request));
@@ -113,6 +130,7 @@ class Desk {
     const parameters = new Parameters({ ...queryOf(request), ...jsonOf(bodyOf(request)) });
     const filter = parameters.filter(holderOf(request));
     const limit = parameters.integer("limit", mostReplayed) ?? mostListed;
+    const after = parameters.integer("cursor", Number.MAX_SAFE_INTEGER);
     const dryRun = parameters.boolean("dry_run");
     parameters.check();
     const { store } = this.#options;
@@ -137,19 +155,18 @@ class Desk {
       }
     };
     const most = dryRun ? Math.min(limit, mostListed) : limit;
-    const { more } = await this.#reading(
-      (signal) => forEachLetter(store, filter, work, { limit: most, signal }),
+    const { more, last } = await this.#reading(
+      (signal) => forEachLetter(store, filter, work, { limit: most, after, signal }),
       () => (dryRun ? foretold : done),
     );
-    return { ...(dryRun ? foretold : done), more };
+    // Those that cannot be sent stay: begun with the oldest again, enough of them would be all that a request ever sees.
+    const next = more ? (last ?? after) : undefined;
+    return { ...(dryRun ? foretold : done), more, next_cursor: next === undefined ? null : String(next) };
   }
 
   async discard(request: FastifyRequest, reply: FastifyReply) {
     const letter = await this.#find(request);
-    const { store, log } = this.#options;
-    const { seq, client, step, reason } = letter;
-    if (!(await withProblems(() => store.remove(seq)))) throw missing(seq);
-    log.info({ seq, client, step, reason, by: byOf(request) }, "dead letter discarded");
+    if (!(await withProblems(() => discard(letter, this.#replayOptions(request))))) throw missing(letter.seq);
     return reply.code(204).send();
   }
 

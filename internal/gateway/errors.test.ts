@@ -102,25 +102,26 @@ test("headers that drip are answered with 408, and the connection ends", async (
   });
 });
 
-const postHead = (contentType: string, length: number) =>
-  `POST /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: ${contentType}\r\n` +
+const postHead = (contentType: string, length: number, path = "/events") =>
+  `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: ${contentType}\r\n` +
   `Content-Length: ${length}\r\n\r\n`;
 
-test.each(["application/json", "application/x-protobuf"])(
-  "a body of %s that drips is answered with 408",
-  async (type) => {
-    const { origin } = await gatewayForTest(server, db, { limits: { bodyWithinMs: 300, lingerMs: 300 } });
-    const { socket, received, closed } = await socketTo(await origin());
-    socket.write(postHead(type, 1_000));
-    const dripping = setInterval(() => socket.write(" "), 20);
-    onTestFinished(() => clearInterval(dripping));
-    await waitFor(closed);
-    expect(problemIn(received())).toMatchObject({
-      status: 408,
-      problem: { detail: "The body took longer than 0.3 s." },
-    });
-  },
-);
+test.each([
+  ["application/json", "/events"],
+  ["application/x-protobuf", "/events"],
+  ["application/json", "/dead-letters/1/replay"],
+])("a body of %s for %s that drips is answered with 408", async (type, path) => {
+  const { origin } = await gatewayForTest(server, db, { limits: { bodyWithinMs: 300, lingerMs: 300 } });
+  const { socket, received, closed } = await socketTo(await origin());
+  socket.write(postHead(type, 1_000, path));
+  const dripping = setInterval(() => socket.write(" "), 20);
+  onTestFinished(() => clearInterval(dripping));
+  await waitFor(closed);
+  expect(problemIn(received())).toMatchObject({
+    status: 408,
+    problem: { detail: "The body took longer than 0.3 s." },
+  });
+});
 
 test("who is answered early may finish sending and use the connection again, but not for ever", async () => {
   const { origin } = await gatewayForTest(server, db, { limits: { lingerMs: 500 } });

@@ -161,8 +161,13 @@ test("while NATS is away the answer is 503 within the patience, at once when too
 });
 
 test("a full stream is a 503 that says how many events were stored; when there is room again all is well", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { app, origin } = await gatewayForTest(server, db);
   const send = await sender(await origin(), "full");
+  const readiness = async () => {
+    const { statusCode, json } = await app.inject("/readyz");
+    return { status: statusCode, warnings: json().warnings };
+  };
+  expect(await readiness()).toEqual({ status: 200, warnings: undefined });
   await emptyRaw(jsm, { max_msgs: 10 });
   expect(await send(range(1, 4))).toMatchObject({ status: 202, accepted: 4 });
   const refused = await send([...range(1, 20), { id: 99 }]);
@@ -171,6 +176,11 @@ test("a full stream is a 503 that says how many events were stored; when there i
     "The queue of events is full: 10 events are known to be stored. Send all of them again in a moment: " +
       "what is stored already is not stored twice.",
   );
+  // Taking every gateway out of service would help nobody.
+  expect(await readiness()).toEqual({
+    status: 200,
+    warnings: [expect.stringMatching(/^the queue of raw events was full/)],
+  });
   expect(await send(range(100, 3_000), true)).toMatchObject({ status: 503, accepted: 0 });
   await jsm.streams.purge("CASINO_RAW", { keep: 5 });
   expect(await send(range(1_000, 5))).toMatchObject({ status: 202, accepted: 5 });

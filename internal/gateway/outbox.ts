@@ -5,6 +5,10 @@ import {
   PublishError,
   type Publisher,
 } from "../jetstream/publisher.ts";
+import { rawSubject } from "../jetstream/subjects.ts";
+
+const rawSubjects = rawSubject("");
+const warnForMs = 60_000;
 
 export interface OutboxOptions {
   readonly publisher: Pick<Publisher, "send">;
@@ -31,12 +35,23 @@ export class Outbox {
   #waking = false;
   /** Since when it is full without anything being settled, on the clock of `performance.now()`. */
   #fullSince: number | undefined;
+  /** When the stream of raw events last refused one for want of room, on the same clock. */
+  #refusedAt: number | undefined;
 
   constructor({ publisher, maxMessages = 4_096, maxBytes = 64 * 2 ** 20, stallMs = 1_000 }: OutboxOptions) {
     this.#publisher = publisher;
     this.#maxMessages = maxMessages;
     this.#maxBytes = maxBytes;
     this.#stallMs = stallMs;
+  }
+
+  /**
+   * What somebody should look at. No gateway helps where the queue is full, so it is no reason to take one out of service:
+   * clients would no longer hear that they are to try again, nor get what they can still ask for.
+   */
+  get warnings(): readonly string[] {
+    if (this.#refusedAt === undefined || performance.now() - this.#refusedAt > warnForMs) return [];
+    return ["the queue of raw events was full within the last minute, events are refused: start enrichers"];
   }
 
   get hasRoom(): boolean {
@@ -72,6 +87,8 @@ export class Outbox {
       this.#bytes -= bytes;
       this.#fullSince = undefined;
       this.#noteFull();
+      if (outcome instanceof PublishError && outcome.isStreamFull && message.subject.startsWith(rawSubjects))
+        this.#refusedAt = performance.now();
       onSettled(outcome);
       this.#wake();
     });

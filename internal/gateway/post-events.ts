@@ -46,7 +46,12 @@ export function postEvents(options: PostEventsOptions) {
       if (mediaType === ndjsonType) {
         unread = await submitLines(raw, { submission, lineWithinMs: bodyWithinMs, stopping });
       } else {
-        const body = await readBody(raw, { maxBytes: maxBodyBytes, withinMs: bodyWithinMs, stopping });
+        const body = await readBody(raw, {
+          maxBytes: maxBodyBytes,
+          withinMs: bodyWithinMs,
+          stopping,
+          whenTooLarge: "send fewer events at a time, or NDJSON",
+        });
         await submitAll(mediaType === jsonType ? jsonEvents(body) : protobufEvents(body), submission);
       }
     } catch (err) {

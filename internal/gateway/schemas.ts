@@ -87,6 +87,11 @@ export const components: Readonly<Record<string, TSchema>> = {
   Readiness: Type.Object({
     status: Type.Unsafe({ type: "string", enum: ["ready", "not ready"] }),
     checks: Type.Record(Type.String(), Type.String(), { description: "`ok`, or what is missing" }),
+    warnings: Type.Optional(
+      Type.Array(Type.String(), {
+        description: "what somebody should look at; absent while there is nothing",
+      }),
+    ),
   }),
 };
 

@@ -19,6 +19,12 @@ export class EndpointStats {
   #errors = 0;
   #lastError: string | undefined;
   #processingTime = 0;
+  readonly #data: () => object | undefined;
+
+  /** @param data what the service itself has to tell of the endpoint */
+  constructor(data: () => object | undefined = () => undefined) {
+    this.#data = data;
+  }
 
   /** @param ms how long the request took; @param error its failure, if it failed */
   count(ms: number, error?: string): void {
@@ -34,12 +40,14 @@ export class EndpointStats {
   }
 
   toJSON() {
+    const data = this.#data();
     return {
       num_requests: this.#requests,
       num_errors: this.#errors,
       ...(this.#lastError === undefined ? {} : { last_error: this.#lastError }),
       processing_time: this.#processingTime,
       average_processing_time: this.#requests === 0 ? 0 : Math.round(this.#processingTime / this.#requests),
+      ...(data === undefined ? {} : { data }),
     };
   }
 }

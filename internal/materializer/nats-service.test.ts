@@ -6,12 +6,14 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import { Fold } from "./fold.ts";
 import { startMaterializedService } from "./nats-service.ts";
 import { answer, parseQuery } from "./query.ts";
+import type { Coverage } from "./replay.ts";
 
 const server = await natsForTest();
 const now = Date.UTC(2022, 0, 10);
 const log = pino({ level: "silent" });
 let nc: NatsConnection;
 let fold: Fold;
+let covered: Coverage | undefined;
 let stop: () => Promise<void>;
 
 beforeEach(async () => {
@@ -19,7 +21,9 @@ beforeEach(async () => {
   fold = new Fold();
   const bet = { client: "casino", source: "nats", type: "bet", playerId: 10, hasWon: true, storedAt: now };
   for (const id of [1, 2, 3]) fold.apply({ ...bet, id });
-  stop = startMaterializedService({ nc, fold, log, version: "1.2.3", now: () => now });
+  covered = undefined;
+  const coverage = () => covered;
+  stop = startMaterializedService({ nc, fold, log, version: "1.2.3", coverage, now: () => now });
 });
 
 afterEach(async () => {
@@ -132,6 +136,16 @@ describe("discovery", () => {
       id: ping?.id,
       type: "io.nats.micro.v1.stats_response",
     });
+  });
+
+  test("STATS tells what has been counted, and of what", async () => {
+    const data = async () => (await discover("STATS"))?.endpoints[0]?.data;
+    expect(await data()).toBeUndefined();
+    covered = { since: now, first: 2 };
+    const since = new Date(now).toISOString();
+    expect(await data()).toEqual({ events_total: 3, since, events_at_since: 2 });
+    covered = { since: now, first: undefined };
+    expect(await data()).toEqual({ events_total: 3, since, events_at_since: null });
   });
 
   test("STATS counts requests, errors and nanoseconds", async () => {

@@ -5,8 +5,9 @@ import type { Log } from "../log.ts";
 import type { Fold } from "./fold.ts";
 import { answerDiscovery, EndpointStats } from "./micro-service.ts";
 import { answer, parseQuery, QueryError } from "./query.ts";
+import type { Coverage } from "./replay.ts";
 
-const serviceName = "casino-materializer";
+export const serviceName = "casino-materializer";
 /** Several materializers share the requests; each folds all events, so it does not matter which one answers. */
 const queueGroup = "materializer";
 const drainMs = 1_000;
@@ -17,6 +18,8 @@ export interface MaterializedServiceOptions {
   readonly log: Log;
   /** Semantic version that discovery tells. */
   readonly version: string;
+  /** What the fold is of, for discovery. */
+  readonly coverage?: () => Coverage | undefined;
   /** The clock, milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number;
 }
@@ -28,8 +31,14 @@ export interface MaterializedServiceOptions {
  * @returns ends the service after the requests that are under way; harmless the second time
  */
 export function startMaterializedService(options: MaterializedServiceOptions): () => Promise<void> {
-  const { nc, fold, log, version, now = Date.now } = options;
-  const stats = new EndpointStats();
+  const { nc, fold, log, version, coverage = () => undefined, now = Date.now } = options;
+  const stats = new EndpointStats(() => {
+    const known = coverage();
+    if (known === undefined) return undefined;
+    const { since, first } = known;
+    const total = fold.rhythm()?.total ?? 0;
+    return { events_total: total, since: new Date(since).toISOString(), events_at_since: first ?? null };
+  });
   const onError = (err: Error): void => log.error({ err }, "NATS refuses a subscription of the service");
 
   const serve = (request: Msg): void => {

@@ -1,4 +1,4 @@
-import { hashInteger } from "./hash.ts";
+import { IdSet, maxLoad } from "./id-set.ts";
 
 /** How large one generation of the memory may become. */
 export interface RecentIdsLimits {
@@ -9,8 +9,6 @@ export interface RecentIdsLimits {
 }
 
 const defaultLimits: RecentIdsLimits = { slots: 2 ** 21, sources: 2 ** 16 };
-const smallest = 2 ** 10;
-const maxLoad = 0.75;
 
 /**
  * The materializer's own memory of which events it has folded, by client, source and id: it catches an event that
@@ -24,12 +22,11 @@ const maxLoad = 0.75;
  */
 export class RecentIds {
   readonly #limits: RecentIdsLimits;
-  #current: Generation;
-  #previous: Generation | undefined;
+  #current = new IdSet();
+  #previous: IdSet | undefined;
 
   constructor(limits: RecentIdsLimits = defaultLimits) {
     this.#limits = limits;
-    this.#current = new Generation(limits);
   }
 
   /**
@@ -38,94 +35,17 @@ export class RecentIds {
    */
   add(client: string, source: string, id: number): boolean {
     if (this.#previous?.has(client, source, id)) return false;
-    if (this.#current.full) {
+    if (this.#isFull) {
       this.#previous = this.#current;
-      this.#current = new Generation(this.#limits);
+      this.#current = new IdSet();
       // The new generation is empty, but what has just become the previous one was not asked yet.
       if (this.#previous.has(client, source, id)) return false;
     }
     return this.#current.add(client, source, id);
   }
-}
 
-/** One set of ids: an open-addressing table from (source, block of 32 ids) to the 32 bits of that block. */
-class Generation {
-  readonly #limits: RecentIdsLimits;
-  readonly #sources = new Map<string, Map<string, number>>(); // client → source → number, from 1 on
-  #sourceCount = 0;
-  #blocks = new Float64Array(smallest);
-  #owners = new Uint32Array(smallest); // number of the source; 0 = free slot
-  #bits = new Int32Array(smallest);
-  #used = 0;
-
-  constructor(limits: RecentIdsLimits) {
-    this.#limits = limits;
+  get #isFull(): boolean {
+    const { slots, sources } = this.#limits;
+    return this.#current.blocks >= slots * maxLoad || this.#current.sources >= sources;
   }
-
-  get full(): boolean {
-    return this.#used >= this.#limits.slots * maxLoad || this.#sourceCount >= this.#limits.sources;
-  }
-
-  has(client: string, source: string, id: number): boolean {
-    const owner = this.#sources.get(client)?.get(source);
-    if (owner === undefined) return false;
-    const slot = this.#find(owner, blockOf(id));
-    return this.#owners[slot] === owner && ((this.#bits[slot] ?? 0) & bitOf(id)) !== 0;
-  }
-
-  add(client: string, source: string, id: number): boolean {
-    const owner = this.#owner(client, source);
-    const block = blockOf(id);
-    const slot = this.#find(owner, block);
-    const bits = this.#bits[slot] ?? 0;
-    if ((bits & bitOf(id)) !== 0) return false;
-    this.#bits[slot] = bits | bitOf(id);
-    if (this.#owners[slot] === 0) {
-      this.#owners[slot] = owner;
-      this.#blocks[slot] = block;
-      if (++this.#used > this.#owners.length * maxLoad) this.#grow();
-    }
-    return true;
-  }
-
-  #owner(client: string, source: string): number {
-    const known = this.#sources.get(client)?.get(source);
-    if (known !== undefined) return known;
-    const sources = this.#sources.get(client) ?? new Map<string, number>();
-    sources.set(source, ++this.#sourceCount);
-    this.#sources.set(client, sources);
-    return this.#sourceCount;
-  }
-
-  /** The slot of a block, or the free one where it belongs. */
-  #find(owner: number, block: number): number {
-    const mask = this.#owners.length - 1;
-    let slot = hashInteger(block, owner) & mask;
-    while (this.#owners[slot] !== 0 && (this.#owners[slot] !== owner || this.#blocks[slot] !== block))
-      slot = (slot + 1) & mask;
-    return slot;
-  }
-
-  #grow(): void {
-    const [blocks, owners, bits] = [this.#blocks, this.#owners, this.#bits];
-    this.#blocks = new Float64Array(blocks.length * 2);
-    this.#owners = new Uint32Array(blocks.length * 2);
-    this.#bits = new Int32Array(blocks.length * 2);
-    for (let old = 0; old < owners.length; old++) {
-      const owner = owners[old] ?? 0;
-      if (owner === 0) continue;
-      const slot = this.#find(owner, blocks[old] ?? 0);
-      this.#owners[slot] = owner;
-      this.#blocks[slot] = blocks[old] ?? 0;
-      this.#bits[slot] = bits[old] ?? 0;
-    }
-  }
-}
-
-function blockOf(id: number): number {
-  return Math.floor(id / 32);
-}
-
-function bitOf(id: number): number {
-  return 1 << (id & 31);
 }

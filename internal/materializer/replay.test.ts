@@ -73,6 +73,27 @@ test("folds what is retained, says when it has, and goes on with what comes", as
   expect(fold.rhythm()?.first).toBe(Date.parse(first));
 });
 
+test("knows what it has folded: everything, or from which moment on", async () => {
+  const jsm = await jetstreamManager(nc);
+  const { created } = await jsm.streams.info("CASINO_EVENTS");
+  expect(start("off").running.coverage).toBeUndefined();
+  await publish(range(1, 5));
+  const whole = start();
+  const none = start("off");
+  await Promise.all([whole.running.whenCaughtUp(), none.running.whenCaughtUp()]);
+  expect(whole.running.coverage).toEqual({ since: Date.parse(created), first: undefined });
+  expect(none.running.coverage).toBeUndefined();
+
+  await jsm.streams.purge("CASINO_EVENTS", { keep: 2 });
+  const rest = start();
+  await rest.running.whenCaughtUp();
+  const { first_ts } = (await jsm.streams.info("CASINO_EVENTS")).state;
+  const { since, first = 0 } = rest.running.coverage ?? {};
+  expect(since).toBe(Date.parse(first_ts));
+  // Both may have been stored in one millisecond.
+  expect([1, 2]).toContain(first);
+});
+
 test("a second one gives the same figures as the first", async () => {
   await publish(range(1, 20));
   const one = start();

@@ -31,6 +31,14 @@ export interface ReplayOptions {
   readonly replay: "on" | "off";
 }
 
+/** What a materializer has folded. */
+export interface Coverage {
+  /** Everything that the stream stored from then on, in ms since the epoch. */
+  readonly since: number;
+  /** How many events of that very millisecond, where not all of them may have been left; undefined = all. */
+  readonly first: number | undefined;
+}
+
 /**
  * Folds the final events into `fold`, first those the stream retains and then those to come, until `close`. Goes on
  * by itself after NATS was away, and after the stream was deleted and created anew or lost its tail: where the last
@@ -49,6 +57,7 @@ export class Replay {
   #isCaughtUp = false;
   #trouble: string | undefined;
   #undecodable = 0;
+  #coverage: { since: number; first: number | undefined } | undefined;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -69,6 +78,11 @@ export class Replay {
   get problem(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
     return this.#isCaughtUp ? undefined : `still folding what ${streamName} retains`;
+  }
+
+  /** What the figures are of; undefined before the first event, unless the stream was there to be read from its beginning. */
+  get coverage(): Coverage | undefined {
+    return this.#coverage;
   }
 
   /** Final events that could not be read; each was logged and skipped. */
@@ -136,8 +150,10 @@ export class Replay {
     const common = { inactive_threshold: 60_000 };
     if (this.#target === undefined) {
       const manager = await jetstreamManager(this.#options.nc, { checkAPI: false });
-      const { state } = await manager.streams.info(streamName);
+      const { state, created } = await manager.streams.info(streamName);
       this.#target = state.last_seq;
+      const isWhole = this.#options.replay === "on" ? state.first_seq <= 1 : state.last_seq === 0;
+      if (isWhole) this.#coverage = { since: Date.parse(created), first: undefined };
       if (this.#options.replay === "off" && state.last_seq > 0) {
         this.#resumeAt = Date.parse(state.last_ts) + 1;
         this.#reachedEnd();
@@ -162,7 +178,10 @@ export class Replay {
         "a final event cannot be read and is skipped",
       );
     } else {
-      this.#options.fold.apply(event);
+      this.#coverage ??= { since: storedAt, first: 0 };
+      const isNew = this.#options.fold.apply(event);
+      if (isNew && storedAt === this.#coverage.since && this.#coverage.first !== undefined)
+        this.#coverage.first++;
     }
     this.#resumeAt = storedAt;
     if (info.pending === 0 || info.streamSequence >= (this.#target ?? 0)) this.#reachedEnd();

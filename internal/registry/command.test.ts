@@ -5,9 +5,10 @@ import { silent } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { UsageError } from "../command-line.ts";
 import { connectPostgres } from "../postgres/connect.ts";
 import { migrate } from "../postgres/migrate.ts";
-import { readCommand, UsageError } from "./command.ts";
+import { readCommand } from "./command.ts";
 
 const DATABASE_URL = await databaseForTest({
   async prepare(url) {

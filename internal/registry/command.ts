@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { UsageError } from "../command-line.ts";
 import type { Database } from "../postgres/connect.ts";
 import { costlyPart } from "./check-time.ts";
 import { RegistrationError } from "./data-check.ts";
@@ -10,11 +11,6 @@ export type EventTypesCommand =
   | { readonly name: "list" }
   | ({ readonly name: "register"; readonly file: string } & TypeKey)
   | ({ readonly name: "remove" } & TypeKey);
-
-/** The command line is wrong; the message has a sentence per problem. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 export const eventTypesHelp = `event-types: shows and changes the custom types of event. Running processes follow within seconds.
 
@@ -31,6 +27,7 @@ Flags:
 
 Environment:
   DATABASE_URL          Postgres (default postgres://casino:casino@127.0.0.1:5432/casino)
+  LOG_LEVEL             least level that is logged (default info)
 `;
 
 /** Reads the command line. @throws UsageError with every problem at once */

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NatsConnection } from "nats";
+import type { Coverage } from "../materializer/replay.ts";
+import type { Database } from "../postgres/connect.ts";
+import { Unavailable } from "../unavailable.ts";
+import { askMaterializer, countAt, differences, everybody, foldArchive } from "./aggregates.ts";
+import { type Check, holds, namesOf, unchecked, violated } from "./check.ts";
+import { findMaterializers } from "./materializers.ts";
+import { movementOf } from "./quiet.ts";
+import type { StreamState } from "./stream-state.ts";
+
+/** So long the figures may differ before that is taken for what it is: a materializer may be busy. */
+const defaultPatienceMs = 5_000;
+/** So long events may move. */
+const mostMovementMs = 1_000;
+const pauseMs = 250;
+
+export interface AggregateOptions {
+  readonly nc: NatsConnection;
+  readonly db: Database;
+  /** CASINO_EVENTS. */
+  readonly log: StreamState;
+  /** Rows of events stored before may have been deleted from Postgres. */
+  readonly keptSince: number;
+  /** How many final events of which client Postgres refused: the materializer has counted them. */
+  readonly refused: ReadonlyMap<string, number>;
+  /** How many it refused that CASINO_EVENTS no longer has. */
+  readonly refusedBefore: number;
+  /** Events in CASINO_EVENTS that Postgres has under an earlier time: their producers sent them again. */
+  readonly storedEarlier: number;
+  readonly most: number;
+  readonly patienceMs?: number | undefined;
+}
+
+/** What a comparison came to. */
+interface Comparison {
+  /** What it is of, as the end of a sentence. */
+  readonly of: string;
+  readonly differences: readonly string[];
+}
+
+/** Whether the materializers count what Postgres has; only at rest. @throws Unavailable */
+export async function compareAggregates(options: AggregateOptions): Promise<Check> {
+  const { nc, most, patienceMs = defaultPatienceMs } = options;
+  const began = performance.now();
+  for (;;) {
+    const before = await movementOf(nc);
+    const found = before.waiting.length > 0 ? undefined : await compareNow(options);
+    if (typeof found === "string") return unchecked("materialized", found);
+    const moved = found === undefined || (await movementOf(nc)).mark !== before.mark;
+    if (!moved && found.differences.length === 0)
+      return holds("materialized", `/materialized gives what Postgres gives, ${found.of}.`);
+    const tookMs = performance.now() - began;
+    if (moved && tookMs >= mostMovementMs)
+      return unchecked(
+        "materialized",
+        "Events are flowing, so two readings cannot agree: try again at rest, with --wait.",
+      );
+    if (!moved && tookMs >= patienceMs)
+      return violated(
+        "materialized",
+        `/materialized and Postgres differ, ${found.of}.`,
+        namesOf(found.differences, most),
+      );
+    await sleep(pauseMs);
+  }
+}
+
+/** @returns a sentence where nothing can be compared */
+async function compareNow(options: AggregateOptions): Promise<Comparison | string> {
+  const { nc, log, keptSince, refusedBefore, storedEarlier } = options;
+  const running = await findMaterializers(nc);
+  if (running.length === 0) return "No materializer answers.";
+  const coverages = running.flatMap(({ coverage }) => coverage ?? []);
+  const [first, ...others] = coverages;
+  if (first === undefined || coverages.length < running.length)
+    return "A materializer has begun after all the events there are: it knows none of them.";
+  if (others.some(({ since, first: at }) => since !== first.since || at !== first.first))
+    return "The materializers began at different times, so their figures differ: restart those that began later.";
+  if (keptSince > first.since) return "ARCHIVE_RETENTION has deleted rows that a materializer has counted.";
+  if (refusedBefore > 0 && first.since < log.firstAt)
+    return `Postgres refused ${refusedBefore} events that CASINO_EVENTS no longer has, and a materializer has counted.`;
+  const comparison = await compareSince(
+    first,
+    running.map(({ total }) => total),
+    options,
+  );
+  // It has counted an event that was sent again, and Postgres has that under the time before.
+  if (comparison.differences.length > 0 && storedEarlier > 0 && first.first !== undefined)
+    return `${storedEarlier} events were sent again by their producers: a materializer that began in between counts them.`;
+  return comparison;
+}
+
+async function compareSince(
+  { since, first }: Coverage,
+  totals: readonly number[],
+  { nc, db, log, refused }: AggregateOptions,
+): Promise<Comparison> {
+  const archive = await foldArchive(db, since);
+  const refusedByAll = refused.values().reduce((sum, count) => sum + count, 0);
+  // Of the first millisecond some events may have gone before the materializer began.
+  const gone = first === undefined ? 0 : (await countAt(db, since)) - first;
+  const found: string[] = [];
+  const total = Number(archive.get(everybody)?.total) - gone + refusedByAll;
+  for (const counted of totals)
+    if (counted !== total)
+      found.push(`events of all clients: ${counted} in /materialized, ${total} in Postgres`);
+  const from = since > log.created ? `, of what was stored since ${new Date(since).toISOString()}` : "";
+  if (gone > 0) return { of: `in total${from}`, differences: found };
+  for (const client of new Set([...archive.keys(), ...refused.keys()])) {
+    const materialized = await askMaterializer(nc, client);
+    if (materialized === undefined) throw new Unavailable("The materializer is away: it does not answer.");
+    const left = client === everybody ? refusedByAll : (refused.get(client) ?? 0);
+    found.push(...differences(client, archive.get(client), materialized, left));
+  }
+  // A player of one client is among those of all.
+  return { of: `in total and for each client${from}`, differences: [...new Set(found)] };
+}

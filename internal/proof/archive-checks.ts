@@ -1,0 +1,45 @@
+import type { Accounts } from "./accounts.ts";
+import { type ArchiveLookup, describeUnarchived } from "./archive.ts";
+import { type Check, namesOf, none, unchecked } from "./check.ts";
+import type { ConsumerState } from "./consumer-state.ts";
+import { type EventKey, keyText } from "./event-key.ts";
+import { Names } from "./names.ts";
+
+export interface ArchiveCheckOptions {
+  /** Undefined when there never was one. */
+  readonly archiver: ConsumerState | undefined;
+  /** Whether CASINO_EVENTS did not grow while it was read. */
+  readonly isAtRest: boolean;
+  readonly most: number;
+}
+
+/** Whether Postgres has each final event that the archiver is done with, and no other. @throws Unavailable */
+export async function archiveChecks(
+  lookup: ArchiveLookup,
+  accounts: Accounts,
+  { archiver, isAtRest, most }: ArchiveCheckOptions,
+): Promise<readonly Check[]> {
+  const missing = lookup.unarchived.filter(({ seq }) => !accounts.refused.has(seq));
+  const archived =
+    archiver === undefined
+      ? unchecked("archived", "No archiver has ever run.")
+      : none("archived", namesOf(missing.map(describeUnarchived), most), {
+          good: "Postgres has every final event that the archiver is done with.",
+          bad: "Final events that the archiver is done with are not in Postgres.",
+        });
+  const surplus = new Names(most);
+  const count = await lookup.surplus(isAtRest);
+  if (count > 0) {
+    const isKnown = ({ client, source, id }: EventKey) => accounts.events.has(client, source, id);
+    const strangers = await lookup.strangers(isAtRest, isKnown, most);
+    for (const key of strangers) surplus.add(keyText(key));
+    surplus.count = count;
+  }
+  return [
+    archived,
+    none("surplus", surplus, {
+      good: "Postgres has no event that CASINO_EVENTS should still have and has not.",
+      bad: "Postgres has events that CASINO_EVENTS should still have and has not.",
+    }),
+  ];
+}

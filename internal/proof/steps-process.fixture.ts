@@ -1,0 +1,25 @@
+import { Worker } from "../actor/worker.ts";
+import { connectNats, disconnect } from "../jetstream/connect.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { runService } from "../lifecycle.ts";
+import { runSteps } from "./steps.fixture.ts";
+
+// All steps as a process of their own, to be killed.
+
+await runService({
+  name: "steps",
+  summary: "the steps of the pipeline, for tests of the proof.",
+  variables: ["NATS_URL", "NATS_CREDS"],
+  async start({ config, log, stopping, onClose, stuck }) {
+    const nc = await connectNats("steps", config, log, stopping);
+    onClose("NATS", () => disconnect(nc));
+    const publisher = new Publisher(nc);
+    onClose("publisher", () => publisher.close());
+    const worker = new Worker({ service: "steps", level: config.LOG_LEVEL, log, onStuck: stuck });
+    onClose("watchdog", () => worker.close());
+    const runs = await runSteps([], { nc, publisher, worker, log });
+    onClose("steps", () => Promise.all(runs.map((run) => run.stop())));
+    log.info("ready");
+    return "running";
+  },
+});

@@ -1,0 +1,155 @@
+import { sql } from "kysely";
+import { afterEach, beforeEach } from "vitest";
+import { connectForTest, defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
+import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { Archiver } from "../archive/archiver.ts";
+import { addClients, archiveForTest } from "../archive/database.fixture.ts";
+import { LetterStore } from "../dead-letters/store.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { deadStream, finalStage, rawStage, stageStream } from "../jetstream/subjects.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { Fold } from "../materializer/fold.ts";
+import { startMaterializedService } from "../materializer/nats-service.ts";
+import { Replay } from "../materializer/replay.ts";
+import type { Check, CheckName } from "./check.ts";
+import type { Proof } from "./proof.ts";
+import { type ProveOptions, prove } from "./prove.ts";
+import { waitForQuiet } from "./quiet.ts";
+import { places, runSteps, unknownToPlayer } from "./steps.fixture.ts";
+
+// The whole pipeline in one process, on a broker and a Postgres of its own: each test starts with empty streams, an
+// empty table, and the steps, an archiver and a materializer running.
+
+export const nats = await natsForTest();
+export const { nc, jsm } = await connectForTest(nats);
+export const databaseUrl = await databaseForTest();
+export const db = await archiveForTest(databaseUrl);
+await addClients(db, "other");
+export const publisher = new Publisher(nc);
+const worker = workerForTest();
+export const store = new LetterStore(nc);
+/** How dead letters are worked on. */
+export const desk = {
+  store,
+  publish: (message: Parameters<Publisher["publish"]>[0]) => publisher.publish(message),
+  log: silent,
+  by: "test",
+};
+
+export const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
+export const events = stageStream(finalStage);
+export const dead = deadStream;
+
+const running: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  unknownToPlayer.clear();
+  await sql`truncate events`.execute(db);
+  await ensureStreams(nc, [...places.map(({ takesFrom }) => takesFrom), finalStage], defaultLimits);
+  await startAll();
+});
+afterEach(async () => {
+  await stopAll();
+  // A server that was restarted may otherwise bring back what was written just before.
+  const names = await jsm.streams.names().next();
+  for (const name of names) await jsm.streams.purge(name);
+  for (const name of names) await jsm.streams.delete(name);
+});
+
+/** Starts the steps, all or those of these names. */
+export async function startSteps(...names: readonly string[]): Promise<void> {
+  for (const run of await runSteps(names, { nc, publisher, worker, log: silent }))
+    running.push(() => run.stop());
+}
+
+/** Starts the steps, an archiver and a materializer. */
+export async function startAll(): Promise<void> {
+  await startSteps();
+  await startReaders();
+}
+
+/** Starts an archiver and a materializer. */
+export async function startReaders(): Promise<void> {
+  await startArchiver();
+  await startMaterializer("on");
+}
+
+export async function startArchiver(): Promise<void> {
+  const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs: 2_000 });
+  running.push(() => archiver.stop());
+}
+
+/** @param replay whether it folds what is there already */
+export async function startMaterializer(replay: "on" | "off"): Promise<void> {
+  const fold = new Fold();
+  const reading = new Replay({ nc, fold, log: silent, replay });
+  await reading.whenCaughtUp();
+  const coverage = () => reading.coverage;
+  const endService = startMaterializedService({ nc, fold, log: silent, version: "0.0.0", coverage });
+  running.push(endService, async () => reading.close());
+}
+
+export async function stopAll(): Promise<void> {
+  await Promise.all(running.splice(0).map((stop) => stop()));
+}
+
+export interface Sent {
+  readonly client?: string;
+  readonly type?: string;
+  readonly currency?: string;
+  /** A message id of its own, as a producer without one: the stream takes it for another message. */
+  readonly again?: boolean;
+}
+
+let attempts = 0;
+/** Sends events with the ids from `from` to `to`, as a producer does. */
+export async function send(
+  from: number,
+  to: number,
+  { client = "casino", type, currency = "EUR", again }: Sent = {},
+) {
+  const sending = [];
+  for (let id = from; id <= to; id++) {
+    const kind = type ?? (id % 3 === 0 ? "deposit" : "bet");
+    const event = {
+      id,
+      type: kind,
+      player_id: 10 + (id % 7),
+      game_id: 100,
+      amount: id,
+      currency,
+      has_won: id % 4 === 0,
+      created_at: "2022-01-10T12:34:56Z",
+    };
+    const headers = new OutgoingHeaders()
+      .add("Nats-Msg-Id", again ? `again:${++attempts}` : `${client}:test:${id}:raw`)
+      .add("Casino-Source", "test");
+    sending.push(
+      publisher.publish({
+        subject: `casino.event.${rawStage}.${client}`,
+        payload: Buffer.from(JSON.stringify(event)),
+        headers,
+      }),
+    );
+  }
+  await Promise.all(sending);
+}
+
+/** Everything sent is settled. */
+export const settled = () =>
+  waitFor(async () => (await waitForQuiet(nc, 1_000)).length === 0, { timeout: 30_000, what: "rest" });
+
+/** How many messages a stream has ever stored. */
+export const stored = async (stream: string) => (await jsm.streams.info(stream)).state.last_seq;
+
+export const proof = (options: Partial<ProveOptions> = {}): Promise<Proof> =>
+  prove({ nc, db, patienceMs: 500, ...options });
+
+/** The checks of a proof that do not hold, by name. */
+export function troubles({ checks }: Proof): Partial<Record<CheckName, Check>> {
+  return Object.fromEntries(
+    checks.filter(({ verdict }) => verdict !== "holds").map((check) => [check.name, check]),
+  );
+}
