@@ -110,7 +110,8 @@ function fetched(path: string, source: string): Binary {
   return { path, env: {}, source };
 }
 
-function cacheFolder(): string {
+/** Where what was fetched once is kept: for this user, else for this checkout. */
+export function cacheFolder(): string {
   // The home folder first: `npm ci` empties node_modules.
   for (const folder of [
     join(homedir(), ".cache"),

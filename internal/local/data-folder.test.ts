@@ -37,6 +37,23 @@ test("a path that cannot be a folder is said in one sentence", async () => {
   await expect(takeDataFolder(join(dir, "below"))).rejects.toThrow(DataFolderError);
 });
 
+test("a folder made in vain is gone again, one that was there or holds something stays", async () => {
+  const dir = tempFolder("data");
+  const made = join(dir, "made");
+  (await takeDataFolder(made)).release();
+  expect(existsSync(made)).toBe(false);
+
+  const used = await takeDataFolder(made);
+  mkdirSync(used.of("nats"));
+  used.release();
+  expect(readdirSync(made).sort()).toEqual(["croupier-data", "nats"]);
+
+  const there = join(dir, "there");
+  mkdirSync(there);
+  (await takeDataFolder(there)).release();
+  expect(readdirSync(there)).toEqual(["croupier-data"]);
+});
+
 test("emptying deletes what up has made and nothing else", async () => {
   const dir = tempFolder("data");
   const folder = await takeDataFolder(dir);

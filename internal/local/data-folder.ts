@@ -21,7 +21,7 @@ export interface DataFolder {
   of(server: "nats" | "postgres" | "redis"): string;
   /** Deletes what `up` has put into it, and nothing else; only after leftover processes are gone. Returns what is left. */
   empty(): { readonly elsewhere: string | undefined };
-  /** Lets the next `up` have it. */
+  /** Lets the next `up` have it. One that was made for this and came to hold nothing is gone afterwards. */
   release(): void;
 }
 
@@ -31,8 +31,9 @@ export interface DataFolder {
  */
 export async function takeDataFolder(dir: string): Promise<DataFolder> {
   const path = resolve(dir);
+  let isNew = false;
   try {
-    mkdirSync(path, { recursive: true });
+    isNew = mkdirSync(path, { recursive: true }) !== undefined;
     if (!existsSync(join(path, marker))) {
       if (readdirSync(path).length > 0) {
         throw new DataFolderError(
@@ -57,7 +58,11 @@ export async function takeDataFolder(dir: string): Promise<DataFolder> {
       for (const name of ours) rmSync(join(path, name), { recursive: true, force: true });
       return { elsewhere };
     },
-    release: () => rmSync(lock, { force: true }),
+    release: () => {
+      if (isNew && readdirSync(path).every((name) => name === marker || name === "lock"))
+        rmSync(path, { recursive: true, force: true });
+      else rmSync(lock, { force: true });
+    },
   };
 }
 

@@ -1,10 +1,13 @@
-import { resolve } from "node:path";
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { withoutPassword } from "../log.ts";
 import { installedRedisServer } from "./binaries.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { freePort } from "./free-port.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
 import { startNats } from "./nats-server.ts";
+import { natsConfig, natsRoles, natsUsers } from "./nats-users.ts";
 import { startPostgres } from "./postgres-server.ts";
 import { startRedis } from "./redis-server.ts";
 import type { RunningServer, ServerOptions } from "./server.ts";
@@ -21,6 +24,10 @@ export interface Given {
 export interface Endpoint {
   /** Undefined: done without. */
   readonly url: string | undefined;
+  /** The URL of a service that has a user of its own there, by the service's name. */
+  readonly users?: ReadonlyMap<string, string>;
+  /** What `migrate` is to make their passwords there. */
+  readonly passwords?: ReadonlyMap<string, string>;
   /** The port of one of ours. */
   readonly port?: number;
   /** For people: whose it is, where its data lies. */
@@ -39,9 +46,12 @@ export interface Keeper {
   readonly say: (message: string) => void;
   /** Takes over a server, from the first moment on, so that it is stopped whatever happens. */
   readonly adopt: (kept: Kept<RunningServer>) => void;
+  /** Whoever connects to our NATS without credentials may only look, as in production. */
+  readonly strict: boolean;
 }
 
-const natsConfig = resolve(import.meta.dirname, "../../nats.conf");
+/** The users of the database that `migrate` makes. */
+export const databaseUsers = ["enricher", "gateway", "archiver", "generator", "operator"];
 
 /** The stage of servers: they stop after every service. */
 export const serverStage = 0;
@@ -66,19 +76,34 @@ async function theirs(variable: string, url: string): Promise<Endpoint> {
 
 async function ownNats(keeper: Keeper): Promise<Endpoint> {
   const dir = keeper.folder.of("nats");
+  // Only this machine's users can reach it, and what lies in it is a sample.
+  const users = natsUsers(keeper.strict ? "inspector" : "operator");
+  const { variables } = users;
+  const auth = users.credentials("operator");
   const { url, port } = await own("nats-server", dir, 4222, "SIGTERM", keeper, (options) =>
-    startNats({ ...options, config: natsConfig }),
+    startNats({ ...options, config: natsConfig, variables, auth }),
   );
-  return { url, port, note: `data in ${dir}` };
+  const endpoint = { url, port, users: new Map(natsRoles.map((role) => [role, users.url(role, url)])) };
+  if (!keeper.strict) return { ...endpoint, note: `data in ${dir}` };
+  const file = join(dir, "operator-url");
+  writeFileSync(file, `${users.url("operator", url)}\n`, { mode: 0o600 });
+  return { ...endpoint, note: `without credentials you may look; NATS_URL=$(cat ${file}) for more` };
 }
 
 async function ownPostgres(keeper: Keeper): Promise<Endpoint> {
   const dir = keeper.folder.of("postgres");
+  const passwords = new Map(databaseUsers.map((user) => [user, randomBytes(16).toString("hex")]));
   const { url, port, place } = await own("postgres", dir, 5432, "SIGINT", keeper, (options) =>
     startPostgres({ ...options, durability: "durable", ours: keeper.folder.path }),
   );
   const why = place === dir ? "" : `, because the user that Postgres runs as cannot enter ${dir}`;
-  return { url, port, note: `data in ${place}${why}` };
+  const users = new Map(
+    [...passwords].map(([user, password]) => {
+      const own = Object.assign(new URL(url), { username: `casino_${user}`, password }).href;
+      return [user === "operator" ? "clients" : user, own];
+    }),
+  );
+  return { url, port, users, passwords, note: `data in ${place}${why}` };
 }
 
 async function ownRedis(keeper: Keeper): Promise<Endpoint> {
@@ -113,13 +138,19 @@ async function own<S extends RunningServer>(
   return await kept.started;
 }
 
-/** The URLs as the services' environment. */
-export function environmentOf({ nats, postgres, redis }: Infrastructure): Record<string, string> {
-  return {
-    NATS_URL: nats.url ?? "",
-    DATABASE_URL: postgres.url ?? "",
-    REDIS_URL: redis.url ?? "",
-  };
+/** The URLs as a service's environment. */
+export function environmentOf(
+  { nats, postgres, redis }: Infrastructure,
+  service: string,
+): Record<string, string> {
+  const urlOf = ({ url, users }: Endpoint): string => users?.get(service) ?? url ?? "";
+  return { NATS_URL: urlOf(nats), DATABASE_URL: urlOf(postgres), REDIS_URL: urlOf(redis) };
+}
+
+/** What `migrate` is told beside that. Where the database is somebody else's it is theirs to say. */
+export function passwordsOf({ postgres: { passwords } }: Infrastructure): Record<string, string> {
+  if (passwords === undefined) return {};
+  return { DATABASE_PASSWORDS: [...passwords].map((pair) => pair.join("=")).join(",") };
 }
 
 /** The URL for people's eyes: passwords of others are not shown. */

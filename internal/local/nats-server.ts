@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "nats";
+import { type ConnectionOptions, connect } from "nats";
 import { type Binary, findNatsServer } from "./binaries.ts";
 import { freePort } from "./free-port.ts";
 import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
@@ -9,12 +9,14 @@ import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./
 export interface NatsOptions extends ServerOptions {
   /** Default: what `findNatsServer()` finds. */
   readonly binary?: string | undefined;
-  /** A nats.conf; address, port and store_dir given here win over what it says. */
+  /** A nats.conf; address and port given here win over what it says. Its monitoring gets any free port. */
   readonly config?: string | undefined;
+  /** Variables that the config asks for. The folder of its data is among them as NATS_STORE_DIR. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Further command line arguments, such as those of a cluster. */
   readonly args?: readonly string[] | undefined;
   /** Who asks whether it is ready, where the config demands that one says so. */
-  readonly auth?: { readonly user: string; readonly pass: string } | undefined;
+  readonly auth?: Pick<ConnectionOptions, "user" | "pass" | "tls"> | undefined;
   /** "connect" for a member of a cluster, whose JetStream answers only once its peers are there. */
   readonly readyWhen?: "jetstream" | "connect" | undefined;
 }
@@ -34,10 +36,12 @@ export async function startNats(options: NatsOptions): Promise<RunningServer> {
     try {
       return await launch({
         name: "nats-server",
-        binary,
+        binary: { ...binary, env: { ...binary.env, ...configVariables(options) } },
         args: [
-          ...(options.config === undefined ? [] : ["-c", options.config]),
-          ...["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", options.dir, ...(options.args ?? [])],
+          ...["-a", "127.0.0.1", "-p", String(port), "-js"],
+          // The server refuses a store_dir on the command line beside one in the file.
+          ...(options.config === undefined ? ["-sd", options.dir] : ["-c", options.config, "-m", "-1"]),
+          ...(options.args ?? []),
         ],
         url: `nats://127.0.0.1:${port}`,
         port,
@@ -51,6 +55,13 @@ export async function startNats(options: NatsOptions): Promise<RunningServer> {
       if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
     }
   }
+}
+
+/** As the server reads them: in double quotes, or it would take some for numbers and others for several values. */
+function configVariables({ config, variables, dir }: NatsOptions): Record<string, string> {
+  if (config === undefined) return {};
+  const entries = Object.entries({ NATS_STORE_DIR: dir, ...variables });
+  return Object.fromEntries(entries.map(([name, value]) => [name, `"${value}"`]));
 }
 
 async function answers(port: number, options: NatsOptions): Promise<void> {

@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { freePort } from "./free-port.ts";
 import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts";
 import { placeForPostgres } from "./postgres-place.ts";
 import { runToEnd } from "./run-to-end.ts";
-import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
+import { launch, portWasTaken, type RunningServer, ServerFailed, type ServerOptions } from "./server.ts";
 import { removeStaleLock } from "./stale-postmaster.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
@@ -36,6 +37,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   await removeStaleLock(data);
   if (!existsSync(data)) await initialise(binaries, place, password, user);
 
+  const patience = AbortSignal.timeout(predecessorsMs);
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     const admin = `postgres://postgres:${password}@127.0.0.1:${port}`;
@@ -56,9 +58,18 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       });
       return { ...server, place };
     } catch (error) {
-      if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
+      if (predecessorStillEnds(error) && !patience.aborted)
+        await sleep(200, undefined, { signal: options.signal });
+      else if (options.port !== undefined || attempt >= 5 || !portWasTaken(error)) throw error;
     }
   }
+}
+
+/** The processes of a Postgres that was killed end by themselves, on a busy machine some seconds later. */
+const predecessorsMs = 10_000;
+
+function predecessorStillEnds(error: unknown): boolean {
+  return error instanceof ServerFailed && error.output.includes("pre-existing shared memory block");
 }
 
 function settings(durability: PostgresOptions["durability"]): string[] {
@@ -117,6 +128,8 @@ async function ensureCasino(admin: string): Promise<void> {
     await client.connect();
     const { rowCount: roles } = await client.query("select from pg_roles where rolname = 'casino'");
     if (roles === 0) await client.query("create role casino login createdb password 'casino'");
+    // It makes the services' roles. (Since Postgres 16 this gives no power over roles that others have made.)
+    await client.query("alter role casino createrole");
     const { rowCount: databases } = await client.query("select from pg_database where datname = 'casino'");
     if (databases === 0) await client.query("create database casino owner casino");
   } finally {

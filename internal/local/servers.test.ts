@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -6,7 +7,9 @@ import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
 import { watch } from "../../test/harness/guard.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
 import { startNats } from "./nats-server.ts";
+import { natsConfig, natsUsers } from "./nats-users.ts";
 import { startPostgres } from "./postgres-server.ts";
 import { identityOf } from "./process-identity.ts";
 import { startRedis } from "./redis-server.ts";
@@ -17,8 +20,8 @@ const binary = inject("natsServer");
 describe("nats-server", () => {
   test("uses the repository's nats.conf with a data folder of its own, and the streams fit", async () => {
     const dir = tempFolder("nats");
-    const config = join(import.meta.dirname, "../../nats.conf");
-    await using server = await startNats({ dir, binary, config, spawned: watch });
+    const { variables } = natsUsers("operator");
+    await using server = await startNats({ dir, binary, config: natsConfig, variables, spawned: watch });
     const connection = await connect({ servers: server.url });
     const manager = await jetstreamManager(connection);
     const gibibyte = 2 ** 30;
@@ -71,6 +74,24 @@ describe("postgres", () => {
     writeFileSync(lock, readFileSync(lock, "utf8").replace(String(first.pid), String(process.pid)));
     await using second = await startPostgres({ dir, durability: "fast", port: first.port, spawned: watch });
     expect(await run(second.url, "select one from kept")).toEqual([{ one: 1 }]);
+  });
+
+  test("waits for the processes of a predecessor that was killed", async () => {
+    const dir = tempFolder("postgres");
+    const first = await startPostgres({ dir, durability: "fast", spawned: watch });
+    const [child = 0] = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/).map(Number))
+      .filter(([, parent]) => parent === first.pid)
+      .map(([pid]) => pid);
+    process.kill(child, "SIGSTOP");
+    await first.kill();
+    const starting = startPostgres({ dir, durability: "fast", port: first.port, spawned: watch });
+    const log = () => readFileSync(join(dir, "postgres.log"), "utf8");
+    await waitFor(() => log().includes("pre-existing shared memory block"));
+    process.kill(child, "SIGCONT");
+    await using second = await starting;
+    expect(await run(second.url, "select 1 as one")).toEqual([{ one: 1 }]);
   });
 
   test("casino is no superuser and owns its database; durable means fsync", async () => {

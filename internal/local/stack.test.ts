@@ -62,6 +62,7 @@ async function stackOf(
     port: port ?? (await freePort()),
     data: join(folder, "data"),
     fresh: false,
+    strict: false,
     without: new Set<string>(),
   };
   const stack = new Stack({

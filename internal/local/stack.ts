@@ -9,6 +9,7 @@ import {
   type Endpoint,
   environmentOf,
   type Given,
+  passwordsOf,
   serverStage,
   startInfrastructure,
 } from "./infrastructure.ts";
@@ -19,6 +20,7 @@ import { readiness } from "./readiness.ts";
 import { createSampleKey } from "./sample-key.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
 import type { ServiceSpec } from "./services.ts";
+import { isTemporary } from "./temporary.ts";
 import type { UpOptions } from "./up-options.ts";
 
 export interface StackSettings {
@@ -80,19 +82,26 @@ export class Stack {
     }
     signal.throwIfAborted();
     if (options.fresh) this.#empty(folder);
+    if (!(given.NATS_URL && given.DATABASE_URL) && isTemporary(folder.path))
+      this.#say(
+        `${folder.path} lies in a temporary folder, which a restart of this machine may empty: choose another with --data`,
+      );
     const infrastructure = await startInfrastructure(given, {
       folder,
       say: (message) => this.#say(message),
       adopt: (process) => this.#kept.push({ stage: serverStage, process }),
+      strict: options.strict,
     });
     signal.throwIfAborted();
 
-    const env = environmentOf(infrastructure);
-    await this.#migrate(env);
+    await this.#migrate({ ...environmentOf(infrastructure, "migrate"), ...passwordsOf(infrastructure) });
     const ports = await this.#ports(chosen, front);
     const rates = this.#rates(ports.get("rates"));
-    const unready = await this.#startServices(chosen, ports, { ...env, RATES_URL: rates.url ?? "" });
-    const key = front?.asksForKeys && (await this.#sampleKey(env));
+    const unready = await this.#startServices(chosen, ports, (service) => ({
+      ...environmentOf(infrastructure, service),
+      RATES_URL: rates.url ?? "",
+    }));
+    const key = front?.asksForKeys && (await this.#sampleKey(environmentOf(infrastructure, "clients")));
     this.#announce({ infrastructure, rates, front: front?.name, key, ports, unready });
   }
 
@@ -169,15 +178,17 @@ export class Stack {
   async #startServices(
     chosen: readonly ServiceSpec[],
     ports: ReadonlyMap<string, number>,
-    env: Readonly<Record<string, string>>,
+    envOf: (service: string) => Readonly<Record<string, string>>,
   ): Promise<Map<string, string>> {
     const unready = new Map<string, string>();
     const { signal } = this.#stopping;
     const { readyWithin = 60_000 } = this.#settings;
     for (const stage of [1, 2, 3]) {
       const ofStage = chosen.filter((spec) => spec.stage === stage);
-      for (const spec of ofStage)
+      for (const spec of ofStage) {
+        const env = envOf(spec.command ?? spec.name);
         this.#keepService(spec, { ...env, HTTP_PORT: String(ports.get(spec.name) ?? "") });
+      }
       const waits = ofStage.map(async ({ name }) => {
         const port = ports.get(name);
         if (port === undefined) return;

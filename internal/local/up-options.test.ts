@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { UsageError } from "../command-line.ts";
 import { services } from "./services.ts";
-import { readUpOptions, UsageError, upHelp } from "./up-options.ts";
+import { readUpOptions, upHelp } from "./up-options.ts";
 
 test("the defaults", () => {
   expect(readUpOptions([], services)).toEqual({
@@ -9,12 +10,23 @@ test("the defaults", () => {
     port: 3000,
     data: ".data",
     fresh: false,
+    strict: false,
     without: new Set(),
   });
 });
 
 test("every flag", () => {
-  const args = ["--rate", "5.5", "--port=8080", "--data", "/d", "--fresh", "--no-logger", "--no-rates"];
+  const args = [
+    "--rate",
+    "5.5",
+    "--port=8080",
+    "--data",
+    "/d",
+    "--fresh",
+    "--strict",
+    "--no-logger",
+    "--no-rates",
+  ];
   args.push("--producer", "acme-casino:transaction_approved:10", "--producer", "lucky-spin");
   expect(readUpOptions(args, services)).toEqual({
     rate: 5.5,
@@ -25,6 +37,7 @@ test("every flag", () => {
     port: 8080,
     data: "/d",
     fresh: true,
+    strict: true,
     without: new Set(["rates", "logger"]),
   });
 });

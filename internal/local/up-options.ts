@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { parseCommandLine, UsageError } from "../command-line.ts";
 import { generatorFlags } from "../generator/flags.ts";
 import { type Producer, parseProducer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
@@ -12,13 +12,10 @@ export interface UpOptions {
   readonly port: number;
   readonly data: string;
   readonly fresh: boolean;
+  /** Whoever connects to its NATS without credentials may only look. */
+  readonly strict: boolean;
   /** Names of services that are not to run. */
   readonly without: ReadonlySet<string>;
-}
-
-/** The command line is wrong; the message has a sentence per problem. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
 }
 
 /** Reads the command line of `up`; "help" when that is all it asks for. Throws `UsageError`. */
@@ -52,7 +49,8 @@ export function readUpOptions(args: readonly string[], services: readonly Servic
 
   const without = new Set(services.map(({ name }) => name).filter((name) => values[`no-${name}`]));
   if (values.rate === "0") without.add("generator");
-  return { rate, producers, port, data, fresh: values.fresh ?? false, without };
+  const { fresh = false, strict = false } = values;
+  return { rate, producers, port, data, fresh, strict, without };
 }
 
 /** What `--help` prints. */
@@ -67,6 +65,7 @@ Flags:
   --port N              HTTP port (default 3000)
   --data DIR            where the data lies (default .data)
   --fresh               start with empty data
+  --strict              let those who connect to its NATS without credentials only look, as in production
   --no-<service>        leave out one of ${services.map(({ name }) => name).join(", ")}
   --help                this text
 
@@ -85,31 +84,28 @@ interface Values {
   readonly port?: string;
   readonly data?: string;
   readonly fresh?: boolean;
+  readonly strict?: boolean;
   readonly help?: boolean;
   readonly [without: `no-${string}`]: boolean | undefined;
 }
 
 function parse(args: readonly string[], services: readonly ServiceSpec[]): Values {
   const without = services.map(({ name }) => [`no-${name}`, { type: "boolean" as const }] as const);
-  try {
-    const { values } = parseArgs({
+  const { values } = parseCommandLine(
+    {
       args: [...args],
-      strict: true,
-      allowPositionals: false,
       options: {
         rate: { type: "string" },
         producer: { type: "string", multiple: true },
         port: { type: "string" },
         data: { type: "string" },
         fresh: { type: "boolean" },
+        strict: { type: "boolean" },
         help: { type: "boolean" },
         ...Object.fromEntries(without),
       },
-    });
-    return values;
-  } catch (error) {
-    // Only the first sentence: the rest is advice on positional arguments, which there are none of.
-    const [sentence] = (error instanceof Error ? error.message : String(error)).split(". ");
-    throw new UsageError(`${sentence?.replace(/\.$/, "")}; --help lists the flags.`);
-  }
+    },
+    "; --help lists the flags",
+  );
+  return values;
 }
