@@ -1,28 +1,26 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { deadReasons } from "../internal/actor/dead-letter.ts";
 import { variables } from "../internal/config.ts";
 import { pipeline, stations } from "../internal/enrichment/pipeline.ts";
-import { deadStream, finalStage, stageFilter, stageStream } from "../internal/jetstream/subjects.ts";
+import {
+  deadStream,
+  finalStage,
+  ledgerStream,
+  stageFilter,
+  stageStream,
+} from "../internal/jetstream/subjects.ts";
+import { checkNames } from "../internal/proof/check.ts";
+import { read, table } from "./harness/docs-table.ts";
 
 const root = join(import.meta.dirname, "..");
-const read = (file: string) => readFileSync(join(root, file), "utf8");
-const pages = ["README.md", "CHANGELOG.md", ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`)];
-
-/** The rows of the table below a heading, as cells without backticks. */
-function table(file: string, heading: string): readonly (readonly string[])[] {
-  const [, section = ""] = read(file).split(`\n## ${heading}\n`);
-  const [before = ""] = section.split("\n## ");
-  const rows = before.split("\n").filter((line) => line.startsWith("|"));
-  if (rows.length < 3) throw new Error(`${file} has no table under "${heading}"`);
-  return rows.slice(2).map((row) =>
-    row
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll("`", "")),
-  );
-}
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`),
+];
 
 const firstColumn = (file: string, heading: string) => table(file, heading).map(([cell]) => cell);
 
@@ -74,10 +72,15 @@ describe("the docs", () => {
     expect(streams).toEqual([
       ...stagesOfPipeline.map((stage) => [stageStream(stage), stageFilter(stage)]),
       [deadStream, "casino.dead.>"],
+      [ledgerStream, "casino.ledger.>"],
     ]);
     const subjects = firstColumn("docs/subjects.md", "Subjects");
     for (const stage of stagesOfPipeline)
       expect(subjects).toContain(stageFilter(stage).replace("*", "<client>").replace("*", "<type>"));
+  });
+
+  test("operations.md explains every check of a proof", () => {
+    expect(firstColumn("docs/operations.md", "Is every event accounted for?")).toEqual([...checkNames]);
   });
 
   test("guarantees.md explains every reason of a dead letter", () => {

@@ -91,7 +91,14 @@ describe("imports", () => {
     [
       "internal/jetstream/",
       "knows the broker, and nothing of events and steps",
-      ["internal/jetstream/", "internal/config.ts", "internal/log.ts", "internal/health.ts"],
+      [
+        "internal/jetstream/",
+        "internal/config.ts",
+        "internal/log.ts",
+        "internal/health.ts",
+        "internal/traps.ts",
+        "internal/unavailable.ts",
+      ],
     ],
     ["migrations/", "are frozen: they import no application code", []],
   ])("%s %s", (from, _why, allowed) => {

@@ -105,20 +105,66 @@ export function finalText(raw: OracleEvent, lastSignedInAt: ReadonlyMap<number, 
   return JSON.stringify(final);
 }
 
-/** The tops of the aggregates, folded from final events. */
-export function tops(finals: readonly OracleEvent[]) {
-  const best = (rank: (event: OracleEvent) => number) => {
-    const counts = new Map<number, number>();
-    for (const event of finals) {
-      const more = rank(event);
-      if (more >= 0) counts.set(event.player_id, (counts.get(event.player_id) ?? 0) + more);
-    }
-    const [first] = [...counts].sort(([a, x], [b, y]) => y - x || a - b);
-    return first === undefined ? null : { id: first[0], count: first[1], client_id: "casino" };
+/** A player on a leaderboard. */
+export interface Rank {
+  readonly id: number;
+  readonly count: number;
+  readonly client_id: string;
+}
+
+const boards = ["bets", "wins", "deposits"] as const;
+
+/** The aggregates, folded from final events (those with `amount_eur`), each given once. */
+export class Aggregates {
+  total = 0;
+  readonly #counts: Readonly<Record<(typeof boards)[number], Map<string, Rank>>> = {
+    bets: new Map(),
+    wins: new Map(),
+    deposits: new Map(),
   };
-  return {
-    top_player_bets: best((event) => (event.type === "bet" ? 1 : -1)),
-    top_player_wins: best((event) => (event.type === "bet" && event.has_won === true ? 1 : -1)),
-    top_player_deposits: best((event) => (event.type === "deposit" ? Number(event.amount_eur) : -1)),
-  };
+
+  add(client: string, event: OracleEvent): void {
+    this.total++;
+    if (event.type === "bet") this.#count("bets", client, event.player_id, 1);
+    if (event.type === "bet" && event.has_won === true) this.#count("wins", client, event.player_id, 1);
+    if (event.type === "deposit") this.#count("deposits", client, event.player_id, Number(event.amount_eur));
+  }
+
+  /** The answer's `top_players_…` for `top=<most>`, of all clients or of one. */
+  lists(most: number, client?: string): Readonly<Record<string, readonly Rank[]>> {
+    return Object.fromEntries(
+      boards.map((board) => [`top_players_${board}`, this.#best(board, most, client)]),
+    );
+  }
+
+  /** The answer's `top_player_…`. */
+  tops(client?: string): Readonly<Record<string, Rank | null>> {
+    return Object.fromEntries(
+      boards.map((board) => [`top_player_${board}`, this.#best(board, 1, client)[0] ?? null]),
+    );
+  }
+
+  #count(board: (typeof boards)[number], client: string, player: number, more: number): void {
+    const key = `${client} ${player}`;
+    const count = (this.#counts[board].get(key)?.count ?? 0) + more;
+    this.#counts[board].set(key, { id: player, count, client_id: client });
+  }
+
+  #best(board: (typeof boards)[number], most: number, client?: string): readonly Rank[] {
+    return [...this.#counts[board].values()]
+      .filter((rank) => client === undefined || rank.client_id === client)
+      .sort((a, b) => b.count - a.count || compare(a.client_id, b.client_id) || a.id - b.id)
+      .slice(0, most);
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** The tops of the aggregates of the client `casino`, folded from its final events. */
+export function tops(finals: readonly OracleEvent[]): Readonly<Record<string, Rank | null>> {
+  const aggregates = new Aggregates();
+  for (const event of finals) aggregates.add("casino", event);
+  return aggregates.tops();
 }

@@ -1,32 +1,20 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { Publisher } from "../internal/jetstream/publisher.ts";
 import { OutgoingHeaders } from "../internal/jetstream/wire-headers.ts";
 import { connectForTest } from "./harness/broker.ts";
 import { natsForTest, postgresForTest, redisServerForTest } from "./harness/infrastructure.ts";
+import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { waitFor } from "./harness/wait-for.ts";
 
-let ratesAre: "there" | "failing" | "nonsense" = "there";
-const rates = createServer((_request, response) => {
-  response.statusCode = ratesAre === "failing" ? 500 : 200;
-  response.end(
-    ratesAre === "nonsense"
-      ? '{"base":"USD","rates":{"EUR":0.9}}'
-      : '{"base":"EUR","rates":{"USD":"1.0684"}}',
-  );
-});
-await new Promise<void>((resolve) => rates.listen(0, "127.0.0.1", resolve));
-afterAll(() => rates.close());
-
+const rates = await ratesForTest();
 const [nats, postgres, redis] = await Promise.all([natsForTest(), postgresForTest(), redisServerForTest()]);
 const { nc, jsm } = await connectForTest(nats);
 const env = {
   NATS_URL: nats.url,
   DATABASE_URL: postgres.url,
   REDIS_URL: redis.url,
-  RATES_URL: `http://127.0.0.1:${(rates.address() as AddressInfo).port}/`, // an address, as it listens on a port
+  RATES_URL: rates.url,
 };
 await runForTest("migrate", [], env);
 const publisher = new Publisher(nc);
@@ -66,14 +54,15 @@ async function enricher() {
 const services: { stop: () => Promise<void> }[] = [];
 afterEach(async () => {
   await Promise.all(services.splice(0).map((service) => service.stop()));
-  ratesAre = "there";
+  rates.recover();
 });
 
 describe("an outage sets nothing aside, and events flow when it is over", () => {
   test.each(["failing", "nonsense"] as const)(
     "rates that are %s: events that need none still flow",
     async (how) => {
-      ratesAre = how;
+      if (how === "failing") rates.answer("", 500);
+      else rates.answer('{"base":"USD","rates":{"EUR":0.9}}');
       const service = await enricher();
       services.push(service);
       await bets("USD");
@@ -81,7 +70,7 @@ describe("an outage sets nothing aside, and events flow when it is over", () => 
       await waitFor(async () => (await count("CASINO_EVENTS")) === 10);
       await waitFor(async () => (await readiness(service.url)).rates !== "ok");
       expect(await count("CASINO_RAW")).toBe(10);
-      ratesAre = "there";
+      rates.recover();
       await waitFor(async () => (await count("CASINO_EVENTS")) === 20, { timeout: 40_000 });
       expect(await count("CASINO_DEAD")).toBe(0);
     },

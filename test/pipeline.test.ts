@@ -1,21 +1,14 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import pg from "pg";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { connectForTest } from "./harness/broker.ts";
 import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
+import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { waitFor } from "./harness/wait-for.ts";
-import { finalText, type OracleEvent, oracleRates, tops } from "./oracle.ts";
+import { finalText, type OracleEvent, tops } from "./oracle.ts";
 
 /** Enough that every service is restarted in the middle; set it higher for a longer run. */
 const count = Number(process.env.PIPELINE_EVENTS ?? 20_000);
-
-const rates = createServer((_request, response) =>
-  response.end(JSON.stringify({ base: "EUR", rates: oracleRates })),
-);
-await new Promise<void>((resolve) => rates.listen(0, "127.0.0.1", resolve));
-afterAll(() => rates.close());
 
 const nats = await natsForTest();
 const { jsm } = await connectForTest(nats);
@@ -23,7 +16,7 @@ const env = {
   NATS_URL: nats.url,
   DATABASE_URL: await databaseForTest(),
   REDIS_URL: await redisForTest(),
-  RATES_URL: `http://127.0.0.1:${(rates.address() as AddressInfo).port}/`, // an address, as it listens on a port
+  RATES_URL: (await ratesForTest()).url,
 };
 await runForTest("migrate", [], env);
 

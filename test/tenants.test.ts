@@ -1,10 +1,9 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import pg from "pg";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { seededRandom } from "../internal/generator/random.ts";
 import { connectForTest } from "./harness/broker.ts";
 import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
+import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { waitFor } from "./harness/wait-for.ts";
 
@@ -13,17 +12,13 @@ const count = Number(process.env.TENANTS_EVENTS ?? 8_000);
 const senders = 4;
 const perRequest = 100;
 
-const rates = createServer((_request, response) => response.end('{"base":"EUR","rates":{"USD":"1.0684"}}'));
-await new Promise<void>((resolve) => rates.listen(0, "127.0.0.1", resolve));
-afterAll(() => rates.close());
-
 const nats = await natsForTest();
 const { nc, jsm } = await connectForTest(nats);
 const env = {
   NATS_URL: nats.url,
   DATABASE_URL: await databaseForTest(),
   REDIS_URL: await redisForTest(),
-  RATES_URL: `http://127.0.0.1:${(rates.address() as AddressInfo).port}/`, // an address, as it listens on a port
+  RATES_URL: (await ratesForTest()).url,
 };
 await runForTest("migrate", [], env);
 

@@ -2,6 +2,7 @@ import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "nats";
 import { pino } from "pino";
 import { afterAll } from "vitest";
+import { Worker } from "../../internal/actor/worker.ts";
 import { type Config, readConfig } from "../../internal/config.ts";
 import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
 import type { TestServer } from "./restartable.ts";
@@ -17,11 +18,23 @@ export function natsConfig(server: TestServer): Config<"NATS_URL" | "NATS_CREDS"
   return readConfig(["NATS_URL", "NATS_CREDS"], {}, { NATS_URL: server.url });
 }
 
+/** What stands for this process where a run of a step wants to know; closed after the file's last test. */
+export function workerForTest(): Worker {
+  const fail = (why: Error) => {
+    throw why;
+  };
+  const worker = new Worker({ service: "test", level: "fatal", log: silent, onStuck: fail });
+  afterAll(() => worker.close());
+  return worker;
+}
+
 /** A connection that survives restarts of the server; closed after the file's last test. */
 export async function connectForTest(
   server: TestServer,
+  credentials: { readonly user?: string; readonly pass?: string } = {},
 ): Promise<{ nc: NatsConnection; jsm: JetStreamManager }> {
-  const nc = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const { url: servers } = server;
+  const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50, ...credentials });
   afterAll(() => nc.close());
   return { nc, jsm: await jetstreamManager(nc) };
 }

@@ -8,6 +8,8 @@ import { waitFor } from "./wait-for.ts";
 
 const root = join(import.meta.dirname, "../..");
 const running = new Set<Child>();
+/** All that a service has from the environment of the tests. */
+const inherited = { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
 
 afterAll(async () => {
   await Promise.all([...running].map((child) => child.kill()));
@@ -28,8 +30,12 @@ export interface ServiceUnderTest {
   readonly start: () => Promise<void>;
 }
 
-/** Starts `cmd/<name>/main.ts` with this environment on a free HTTP port; resolves when it is ready. */
-export async function serviceForTest(name: string, env: Record<string, string>): Promise<ServiceUnderTest> {
+/** Starts `cmd/<name>/main.ts` of a checkout with this environment on a free HTTP port; resolves when it is ready. */
+export async function serviceForTest(
+  name: string,
+  env: Record<string, string>,
+  checkout = root,
+): Promise<ServiceUnderTest> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const output: Buffer[] = [];
@@ -43,9 +49,9 @@ export async function serviceForTest(name: string, env: Record<string, string>):
     stop: async () => child?.stop(),
     kill: async () => child?.kill(),
     start: async () => {
-      const spawned = spawn(process.execPath, [join(root, "cmd", name, "main.ts")], {
+      const spawned = spawn(process.execPath, [join(checkout, "cmd", name, "main.ts")], {
         stdio: ["ignore", "pipe", "pipe"],
-        env: { PATH: process.env.PATH, LOG_LEVEL: "warn", ...env, HTTP_PORT: String(port) },
+        env: { ...inherited, LOG_LEVEL: "warn", ...env, HTTP_PORT: String(port) },
       });
       spawned.stdout.on("data", (chunk: Buffer) => output.push(chunk));
       spawned.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
@@ -64,7 +70,7 @@ export async function serviceForTest(name: string, env: Record<string, string>):
           if (ended !== undefined) return true;
           return (await fetch(`${url}/readyz`)).status === 200;
         },
-        { timeout: 30_000, what: `${name} to be ready` },
+        { timeout: 60_000, what: `${name} to be ready` },
       );
       if (ended !== undefined) throw new Error(`${name} ended: ${ended}\n${service.errors()}`);
     },
@@ -81,7 +87,7 @@ export async function runForTest(
 ): Promise<string> {
   const spawned = spawn(process.execPath, [join(root, "cmd", name, "main.ts"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, LOG_LEVEL: "warn", ...env },
+    env: { ...inherited, LOG_LEVEL: "warn", ...env },
   });
   const output: Buffer[] = [];
   const errors: Buffer[] = [];

@@ -1,0 +1,67 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { waitFor } from "../harness/wait-for.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Load } from "./load.ts";
+import type { ChaosStack } from "./stack.ts";
+
+const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
+const readers = ["archiver", "logger"];
+
+/** What still has to be worked off, in words; undefined when nothing is. */
+export async function backlog(jsm: JetStreamManager): Promise<string | undefined> {
+  const [held, behind] = await Promise.all([
+    Promise.all(queues.map(async (name) => [name, (await jsm.streams.info(name)).state.messages] as const)),
+    Promise.all(
+      readers.map(async (name) => {
+        const { num_pending, num_ack_pending } = await jsm.consumers.info("CASINO_EVENTS", name);
+        return [name, num_pending + num_ack_pending] as const;
+      }),
+    ),
+  ]);
+  const left = [...held, ...behind].filter(([, count]) => count > 0);
+  return left.length === 0 ? undefined : left.map(([name, count]) => `${name} ${count}`).join(", ");
+}
+
+/**
+ * Resolves once the senders have everything accepted and the system has worked it off: no queue holds a message, no
+ * reader of CASINO_EVENTS is behind. @throws Error that says what is left after `timeout` ms
+ */
+export async function drained(stack: ChaosStack, load: Load, timeout: number): Promise<void> {
+  let left: string | undefined;
+  const isDrained = async (): Promise<boolean> => {
+    left = load.unsettled > 0 ? `${load.unsettled} messages not accepted` : await backlog(stack.jsm);
+    return left === undefined;
+  };
+  // Twice: the looks at the streams are not of one instant.
+  await waitFor(async () => (await isDrained()) && (await isDrained()), { timeout, interval: 200 }).catch(
+    (error) => {
+      throw new Error(`not drained after ${timeout / 1000} s: ${left ?? String(error)}`);
+    },
+  );
+}
+
+/**
+ * Resolves once every event that is accepted now has come through: printed by the logger, in Postgres, and folded by
+ * the materializer. The load may go on meanwhile. @throws Error after `timeout` ms
+ */
+export async function recovered(stack: ChaosStack, ledger: Ledger, timeout: number): Promise<void> {
+  const outstanding = ledger.outstanding();
+  const wait = { timeout, interval: 50 };
+  await waitFor(() => outstanding.left === 0, { ...wait, what: "the logger to print what was accepted" });
+  const printed = ledger.logged;
+  const last = await waitFor(
+    async () => (await stack.jsm.streams.info("CASINO_EVENTS")).state.last_seq,
+    wait,
+  );
+  const { url } = stack.service("materializer");
+  await waitFor(
+    async () => {
+      const { ack_floor } = await stack.jsm.consumers.info("CASINO_EVENTS", "archiver");
+      if (ack_floor.stream_seq < last) return false;
+      const answer = await fetch(`${url}/materialized`, { signal: AbortSignal.timeout(3_000) });
+      const { events_total } = (await answer.json()) as { events_total: number }; // our own answer
+      return events_total >= printed;
+    },
+    { ...wait, what: "archiver and materializer to catch up" },
+  );
+}

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RatesMode } from "../rates-api.ts";
+import { type Fault, type FaultContext, seconds } from "./fault.ts";
+
+const ratesStream = "KV_casino_rates";
+
+/**
+ * The rates API misbehaves. Nobody would notice within a minute, since rates are good for that long: so the memo is
+ * emptied, and both enrichers, which keep a copy, are killed.
+ */
+async function misbehave({ stack }: FaultContext, mode: RatesMode, ms: number): Promise<string> {
+  const { rates, jsm } = stack;
+  await rates.become(mode);
+  await jsm.streams.purge(ratesStream);
+  await Promise.all(["enricher-1", "enricher-2"].map((name) => stack.service(name).kill()));
+  await sleep(ms);
+  const { asked } = rates;
+  await rates.become("well");
+  if (mode !== "absent" && asked === 0) throw new Error("nobody asked the rates API while it misbehaved");
+  const times = asked === 1 ? "once" : `${asked} times`;
+  return mode === "absent" ? `away for ${seconds(ms)}` : `for ${seconds(ms)}, asked ${times}`;
+}
+
+const modes: Readonly<Record<Exclude<RatesMode, "well">, string>> = {
+  slow: "the rates API answers after 20 s, which is too late",
+  wrong: "the rates API answers with rates of another base",
+  failing: "the rates API answers 500",
+  absent: "nobody listens where the rates API was",
+};
+
+export const ratesFaults: readonly Fault[] = Object.entries(modes).map(
+  ([mode, what]): Fault => ({
+    name: `rates-${mode}`,
+    what,
+    topology: "single",
+    inject: (context) => misbehave(context, mode as RatesMode, context.between(6_000, 12_000)), // a key of `modes`
+  }),
+);
+
+export const ratesOutage: Fault = {
+  name: "rates-away",
+  what: "nobody listens where the rates API was, for the time of an outage",
+  topology: "single",
+  inject: (context) => misbehave(context, "absent", context.outageMs),
+};

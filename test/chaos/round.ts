@@ -1,0 +1,81 @@
+import { waitFor } from "../harness/wait-for.ts";
+import { backlog, drained, recovered } from "./backlog.ts";
+import type { Fault, FaultContext } from "./faults/fault.ts";
+import { type Findings, together } from "./findings.ts";
+
+/** How one fault went: a line of the report. */
+export interface RoundResult {
+  readonly fault: string;
+  /** What was seen of the fault. */
+  readonly seen: string;
+  /** Milliseconds from the start of the run to the fault's beginning. */
+  readonly at: number;
+  readonly lastedMs: number;
+  /** Accepted in this round. */
+  readonly events: number;
+  readonly lost: number;
+  readonly doubled: number;
+  /** From the fault's end until everything accepted by then had come through; undefined when it never had. */
+  readonly recoveredMs: number | undefined;
+  /** Services that ended without having been killed. */
+  readonly ends: readonly string[];
+  readonly wrong: readonly string[];
+}
+
+export interface RoundOptions extends FaultContext {
+  readonly fault: Fault;
+  readonly events: number;
+  /** `performance.now()` at the run's start. */
+  readonly runStarted: number;
+  /** Looks at everything once it rests. */
+  readonly check: () => Promise<readonly Findings[]>;
+}
+
+/** How long the system may take to get over a fault, and then to work off its backlog, in ms. */
+const patienceMs = 300_000;
+
+/** One round: load, a fault in the middle of it, the time it takes to get over it, and a look at everything. */
+export async function playRound(options: RoundOptions): Promise<RoundResult> {
+  const { fault, events, stack, load, ledger, between, runStarted } = options;
+  const acceptedBefore = ledger.accepted;
+  const endsBefore = stack.services.map(({ unasked }) => unasked.length);
+  const wrong: string[] = [];
+  const note = (error: unknown): undefined => {
+    wrong.push(error instanceof Error ? error.message : String(error));
+    return undefined;
+  };
+
+  load.start(events);
+  const share = between(10, 40) / 100;
+  await waitFor(() => ledger.accepted - acceptedBefore >= events * share, {
+    timeout: load.timeFor(events),
+    what: "the load",
+  });
+  const began = performance.now();
+  load.keepOn(true);
+  const seen = (await fault.inject(options).catch(note)) ?? "the fault could not be brought about";
+  load.keepOn(false);
+  const over = performance.now();
+  const recoveredMs = await recovered(stack, ledger, patienceMs).then(() => performance.now() - over, note);
+  await waitFor(() => load.hasSentAll, {
+    timeout: load.timeFor(events),
+    what: "the rest of the load",
+  }).catch(note);
+  await drained(stack, load, patienceMs).catch(note);
+  const isStuck = wrong.length > 0 && (await backlog(stack.jsm).catch(String)) !== undefined;
+  const findings = together(
+    await options.check().catch((error) => [{ lost: 0, doubled: 0, wrong: [String(error)] }]),
+  );
+  return {
+    fault: fault.name,
+    seen: isStuck ? `${seen}; stuck` : seen,
+    at: began - runStarted,
+    lastedMs: over - began,
+    events: ledger.accepted - acceptedBefore,
+    lost: findings.lost,
+    doubled: findings.doubled,
+    recoveredMs,
+    ends: stack.services.flatMap(({ unasked }, index) => unasked.slice(endsBefore[index])),
+    wrong: [...wrong, ...ledger.complaints.splice(0), ...findings.wrong],
+  };
+}

@@ -1,0 +1,235 @@
+import { isDeepStrictEqual } from "node:util";
+import type { MsgHdrs } from "nats";
+import pg from "pg";
+import { afterAll, expect, test } from "vitest";
+import { acceptedHeader, parseAccepted } from "../internal/jetstream/accepted.ts";
+import type { Delivery } from "../internal/jetstream/delivery.ts";
+import { Mailbox } from "../internal/jetstream/mailbox.ts";
+import { type Expectation, expectationOf, flawOf } from "./fuzz/expectation.ts";
+import { type FuzzMessage, fuzzMessages } from "./fuzz/messages.ts";
+import { connectForTest, silent } from "./harness/broker.ts";
+import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
+import { ratesForTest } from "./harness/rates-server.ts";
+import { runForTest, serviceForTest } from "./harness/service.ts";
+import { waitFor } from "./harness/wait-for.ts";
+
+/** More of them, and others, for a longer run. */
+const count = Number(process.env.FUZZ_MESSAGES ?? 10_000);
+const seed = Number(process.env.FUZZ_SEED ?? 1);
+/** As many requests over HTTP for each message on NATS. */
+const shareOverHttp = 0.1;
+
+const nats = await natsForTest();
+const { nc, jsm } = await connectForTest(nats);
+const env = {
+  NATS_URL: nats.url,
+  DATABASE_URL: await databaseForTest(),
+  REDIS_URL: await redisForTest(),
+  RATES_URL: (await ratesForTest()).url,
+  RATE_LIMIT: "1000000",
+};
+await runForTest("migrate", [], env);
+const db = new pg.Client({ connectionString: env.DATABASE_URL });
+await db.connect();
+afterAll(() => db.end());
+await db.query("insert into event_types (name) values ('anything')");
+await db.query(`insert into event_type_schemas (type, schema) values ('anything', '{"type":"object"}')`);
+
+const stored = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+
+test(`seed ${seed}: each of ${count} fuzzed messages is a valid final event or one dead letter, and nothing dies`, {
+  timeout: 120_000 + count * 10,
+}, async () => {
+  const names = ["enricher", "gateway", "archiver", "materializer", "logger"];
+  const services = await Promise.all(names.map((name) => serviceForTest(name, env)));
+  const [, gateway, , materializer, logger] = services;
+  const messages = fuzzMessages(seed, count);
+  const accepted = await publishAll(messages);
+  const overHttp = await postAll(
+    gateway?.url ?? "",
+    fuzzMessages(seed + 1, Math.round(count * shareOverHttp)),
+  );
+
+  const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
+  await waitFor(async () => (await Promise.all(queues.map(stored))).every((left) => left === 0), {
+    timeout: 60_000 + count * 5,
+    what: "empty queues",
+  });
+  const finals = await read("CASINO_EVENTS", "casino.event.final.*.*");
+  const letters = await read("CASINO_DEAD", "casino.dead.*.*");
+  const copies = (await read("CASINO_LEDGER", "casino.ledger.duplicates.*")).flatMap((entry) =>
+    (JSON.parse(Buffer.from(entry.data).toString()).dropped as readonly { accepted: string }[]).map(
+      (dropped) => numberOf(dropped.accepted),
+    ),
+  );
+
+  const outcomes = new Map<number, Outcome[]>();
+  const add = (number: number, outcome: Outcome) =>
+    outcomes.set(number, [...(outcomes.get(number) ?? []), outcome]);
+  for (const delivery of finals) add(numberOf(delivery.headers.get(acceptedHeader)), { final: delivery });
+  for (const delivery of letters) add(numberOfLetter(delivery), { letter: delivery });
+  for (const number of copies) add(number, { copy: true });
+
+  const wrong: string[] = [];
+  for (const [number, message] of accepted) {
+    const [outcome, ...more] = outcomes.get(number) ?? [];
+    const complaint = more.length > 0 ? "it came out twice" : complaintAbout(message, outcome);
+    if (complaint !== undefined) wrong.push(`${complaint}: ${described(message)}`);
+  }
+  expect(wrong.slice(0, 5)).toEqual([]);
+  // What came over HTTP is among them too: all in all there is exactly one outcome for each accepted event.
+  expect(outcomes.size).toBe(accepted.size + overHttp);
+  expect(finals.length + letters.length + copies.length).toBe(accepted.size + overHttp);
+
+  // Whoever reads final events could read each of them.
+  await waitFor(
+    async () => Number((await db.query("select count(*) from events")).rows[0].count) === finals.length,
+  );
+  expect(letters.filter((letter) => letter.headers.get("Casino-Dead-Step") === "archiver")).toEqual([]);
+  await waitFor(() => logger?.output().split("\n").length === finals.length + 1);
+  const figures = await (await fetch(`${materializer?.url}/materialized`)).json();
+  expect(figures).toMatchObject({ events_total: finals.length });
+
+  for (const [index, service] of services.entries()) {
+    expect(service.errors(), names[index]).not.toMatch(/"level":"(error|fatal)"|this is a bug/);
+    await service.stop();
+    expect(await service.exited(), names[index]).toBe("exit code 0");
+  }
+});
+
+interface Outcome {
+  readonly final?: Delivery;
+  readonly letter?: Delivery;
+  /** The stream had the event already. */
+  readonly copy?: true;
+}
+
+/** Publishes them; those that the stream took, by their sequence there. */
+async function publishAll(messages: readonly FuzzMessage[]): Promise<ReadonlyMap<number, FuzzMessage>> {
+  const accepted = new Map<number, FuzzMessage>();
+  let answered = 0;
+  const inbox = "_INBOX.fuzz";
+  const subscription = nc.subscribe(`${inbox}.*`, {
+    callback: (_err, msg) => {
+      const message = messages[Number(msg.subject.slice(inbox.length + 1))];
+      const { seq, error } = msg.json<{ seq?: number; error?: unknown }>();
+      if (seq !== undefined && error === undefined && message !== undefined) accepted.set(seq, message);
+      answered++;
+    },
+  });
+  for (const [index, { envelope, headers, payload }] of messages.entries()) {
+    const subject = `casino.event.raw.${envelope.client}`;
+    const reply = `${inbox}.${index}`;
+    // The client asks nothing of headers but their bytes.
+    const given = headers === undefined ? {} : { headers: { encode: () => headers } as unknown as MsgHdrs };
+    nc.publish(subject, payload, { reply, ...given });
+    if (index % 500 === 499) await nc.flush();
+  }
+  await waitFor(() => answered === messages.length, { timeout: 60_000, what: "all PubAcks" });
+  subscription.unsubscribe();
+  expect(accepted.size).toBeGreaterThan(messages.length * 0.95);
+  return accepted;
+}
+
+/** Posts their payloads, one or many in a request; how many events were accepted. */
+async function postAll(gateway: string, messages: readonly FuzzMessage[]): Promise<number> {
+  const said = await runForTest("clients", ["keys", "create", "casino", "fuzz"], env);
+  const key = /cr_\w+/.exec(said)?.[0] ?? expect.fail(`no key in: ${said}`);
+  const types = ["application/json", "application/x-ndjson", "application/x-protobuf", "text/plain"];
+  let sum = 0;
+  let next = 0;
+  const post = async (): Promise<void> => {
+    for (let index = next++; index < messages.length; index = next++) {
+      const { payload } = messages[index] as FuzzMessage; // below the length
+      const type = types[index % 10] ?? "application/json";
+      const headers = { authorization: `Bearer ${key}`, "content-type": type };
+      const answer = await fetch(`${gateway}/events`, {
+        method: "POST",
+        headers,
+        body: Buffer.from(payload),
+      });
+      expect(answer.status, Buffer.from(payload).toString("base64")).toBeLessThan(500);
+      const { accepted = 0 } = (await answer.json()) as { accepted?: number }; // our own answer
+      sum += accepted;
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, post));
+  expect(sum).toBeGreaterThan(0);
+  return sum;
+}
+
+/** All that a stream holds. */
+async function read(stream: string, filter: string): Promise<readonly Delivery[]> {
+  const info = await jsm.streams.info(stream, { subjects_filter: filter });
+  const held = Object.values(info.state.subjects ?? {}).reduce((sum, many) => sum + many, 0);
+  const durable = { stream, name: "fuzz", filter, maxAckPending: held + 1 };
+  const mailbox = await Mailbox.open(nc, {
+    durable,
+    log: silent,
+    capacity: held + 256,
+    capacityBytes: 2 ** 31,
+  });
+  const all: Delivery[] = [];
+  while (all.length < held) all.push(...((await mailbox.take()) ?? []));
+  for (const delivery of all) mailbox.ack(delivery);
+  await mailbox.stop();
+  mailbox.close();
+  return all;
+}
+
+/** What is wrong with what became of a message, undefined when nothing is. */
+function complaintAbout(message: FuzzMessage, outcome: Outcome | undefined): string | undefined {
+  const { envelope, payload } = message;
+  const expected = expectationOf(envelope, payload);
+  if (outcome === undefined) return "nothing came out";
+  // Only what names no source of its own can be a copy of another.
+  if (outcome.copy)
+    return envelope.source === "" || envelope.source === undefined ? undefined : "taken for a copy";
+  if (outcome.final !== undefined) return complaintAboutFinal(outcome.final, expected);
+  return outcome.letter && complaintAboutLetter(outcome.letter, message, expected);
+}
+
+function complaintAboutFinal({ data }: Delivery, expected: Expectation): string | undefined {
+  const flaw = flawOf(data);
+  if (flaw !== undefined) return `the final event is none, ${flaw}`;
+  if (expected.outcome === "dead") return `it should be dead, ${expected.reason}`;
+  if (expected.outcome === "either") return undefined;
+  const event = JSON.parse(Buffer.from(data).toString());
+  const differs = Object.entries(expected.facts).find(([key, fact]) => !isDeepStrictEqual(event[key], fact));
+  return differs && `${differs[0]} should be ${JSON.stringify(differs[1])}`;
+}
+
+function complaintAboutLetter(
+  letter: Delivery,
+  message: FuzzMessage,
+  expected: Expectation,
+): string | undefined {
+  const reason = letter.headers.get("Casino-Dead-Reason");
+  const step = letter.headers.get("Casino-Dead-Step");
+  if (expected.outcome === "final") return `it should be final, not dead (${reason})`;
+  if (expected.outcome === "dead" && reason !== expected.reason)
+    return `it should be dead for ${expected.reason}, not ${reason}`;
+  // A later step sets aside what the one before it made of the event.
+  if (step === "currency" && Buffer.compare(letter.data, message.payload) !== 0)
+    return "the letter has other bytes";
+  return undefined;
+}
+
+const numberOf = (accepted: string): number => parseAccepted(accepted)?.number ?? 0;
+
+/** The letter's event: the first step's letters name the message itself. */
+function numberOfLetter({ headers }: Delivery): number {
+  const [, own] = /^CASINO_RAW:(\d+):dead$/.exec(headers.get("Nats-Msg-Id")) ?? [];
+  return own === undefined ? numberOf(headers.get(acceptedHeader)) : Number(own);
+}
+
+/** Enough to put it into the corpus. */
+function described({ envelope, headers, payload }: FuzzMessage): string {
+  const inBase64 = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString("base64");
+  return JSON.stringify({
+    ...envelope,
+    text: Buffer.from(payload).toString().slice(0, 500),
+    payload: inBase64(payload).slice(0, 5_000),
+    headers: inBase64(headers).slice(0, 500),
+  });
+}
