@@ -7,6 +7,7 @@ import { connect, type NatsConnection } from "nats";
 import { follow } from "../internal/local/child.ts";
 import { freePort } from "../internal/local/free-port.ts";
 import { startNats } from "../internal/local/nats-server.ts";
+import { natsConfig, natsUsers } from "../internal/local/nats-users.ts";
 import { startPostgres } from "../internal/local/postgres-server.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -28,10 +29,14 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
-/** NATS with file storage and the project's nats.conf, a durable Postgres, the sample rates API; on free ports. */
-export async function openBench(): Promise<Bench> {
+/**
+ * NATS with file storage and the project's nats.conf, a durable Postgres, the sample rates API; on free ports.
+ * @param config another nats.conf
+ */
+export async function openBench(config = natsConfig): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), "croupier-bench-"));
-  const nats = await startNats({ dir: join(dir, "nats"), config: join(root, "nats.conf") });
+  const { variables } = natsUsers("operator");
+  const nats = await startNats({ dir: join(dir, "nats"), config, variables });
   const postgres = await startPostgres({ dir: join(dir, "postgres"), durability: "durable" });
   const nc = await connect({ servers: nats.url });
   const ratesPort = await freePort();

@@ -1,20 +1,30 @@
 import { parseArgs } from "node:util";
 import { type ArchiveSpeeds, archiveSpeeds } from "./archive.ts";
+import {
+  canSyncAlways,
+  type DurabilitySpeeds,
+  durabilitySpeeds,
+  openDurableBench,
+  syncsPerSecond,
+} from "./durability.ts";
 import { machine, openBench } from "./environment.ts";
 import { type GatewaySpeeds, gatewaySpeeds } from "./gateway.ts";
 import { endToEnd, latency } from "./pipeline.ts";
 import { libraryPublishSpeed, publisherSpeed, rawLimit } from "./publishing.ts";
+import { rollingRestart } from "./rolling-restart.ts";
+import { usualWays } from "./usual-ways.ts";
 
 const { values } = parseArgs({
   options: {
     help: { type: "boolean" },
     events: { type: "string", default: "200000" },
     rounds: { type: "string", default: "3" },
+    only: { type: "string" },
   },
 });
 if (values.help) {
   process.stdout.write(
-    "npm run bench -- [--events N] [--rounds N]\nMeasures publishing, the whole pipeline and its latency on servers of its own.\n",
+    "npm run bench -- [--events N] [--rounds N] [--only durability|rolling-restart]\nMeasures publishing, the whole pipeline and its latency on servers of its own.\n",
   );
   process.exit(0);
 }
@@ -25,7 +35,62 @@ const say = (line = "") => process.stdout.write(`${line}\n`);
 const n = (value: number) => Math.round(value).toLocaleString("en").padStart(9);
 const best = (figures: readonly number[]) => Math.max(...figures);
 
+/** How long final events stay away while everything is restarted. */
+async function gaps(): Promise<void> {
+  const { undisturbed, restarting } = await rollingRestart(bench, 1_000);
+  say("longest gap between final events at 1,000 events/s");
+  say(`  undisturbed                                        ${n(undisturbed)} ms`);
+  say(`  every service restarted in turn, two enrichers     ${n(restarting)} ms`);
+  say();
+}
+
+/** What `sync_interval: always` costs, both servers measured in turns. */
+async function durability(): Promise<void> {
+  if (!canSyncAlways(bench)) {
+    say("sync_interval: always needs nats-server 2.10 or newer: put one first on PATH to measure its price");
+    return;
+  }
+  const durable = await openDurableBench();
+  try {
+    const count = Math.min(events, 20_000);
+    const usual: DurabilitySpeeds[] = [];
+    const always: DurabilitySpeeds[] = [];
+    for (let round = 0; round < rounds; round++) {
+      usual.push(await durabilitySpeeds(bench, count));
+      always.push(await durabilitySpeeds(durable, count));
+    }
+    const row = (of: (speeds: DurabilitySpeeds) => number) => {
+      const [without, with_] = [best(usual.map(of)), best(always.map(of))];
+      return `${n(without)}${n(with_)}   ${(with_ / without).toFixed(3)}`;
+    };
+    say(`each message on the disk before it is acknowledged, ${count.toLocaleString("en")} events`);
+    say("                                                     usual   always   ratio");
+    say(`  one message after the other, messages/s          ${row((speeds) => speeds.oneByOne)}`);
+    say(`  4,096 in flight, messages/s                      ${row((speeds) => speeds.publisher)}`);
+    say(`  end to end, one enricher, events/s               ${row((speeds) => speeds.endToEnd)}`);
+    say(`  this disk alone, syncs/s                         ${n(syncsPerSecond())}`);
+  } finally {
+    await durable.close();
+  }
+}
+
+const parts = new Map([
+  ["durability", durability],
+  ["rolling-restart", gaps],
+]);
+const part = parts.get(values.only ?? "");
+if (values.only !== undefined && part === undefined) {
+  process.stderr.write(
+    `bench: --only must be one of ${[...parts.keys()].join(", ")}, not "${values.only}"\n`,
+  );
+  process.exit(78);
+}
 const bench = await openBench();
+if (part !== undefined) {
+  say(machine(bench.nc));
+  await part().finally(() => bench.close());
+  process.exit(0);
+}
 try {
   say(machine(bench.nc));
   say(
@@ -37,6 +102,8 @@ try {
   const library: number[] = [];
   const one: number[] = [];
   const two: number[] = [];
+  const oneAtATime: number[] = [];
+  const asTheyCome: number[] = [];
   const gateway: GatewaySpeeds[] = [];
   const archive: ArchiveSpeeds[] = [];
   // In turns, so that a noisy spell of the machine meets all of them.
@@ -46,6 +113,9 @@ try {
     library.push(await libraryPublishSpeed(bench.nc, Math.min(events, 50_000)));
     one.push(await endToEnd(bench, events, 1));
     two.push(await endToEnd(bench, events, 2));
+    const usual = await usualWays(bench.nc, Math.min(events, 20_000));
+    oneAtATime.push(usual.oneAtATime);
+    asTheyCome.push(usual.asTheyCome);
     gateway.push(await gatewaySpeeds(bench, Math.ceil(events / 100) * 100));
     archive.push(await archiveSpeeds(bench, events));
   }
@@ -67,6 +137,12 @@ try {
   say(
     `  the same with 2 enrichers                          ${n(best(two))}   ${share(best(two), limit / 4)}`,
   );
+  say(
+    `  three empty steps: consume(), await js.publish       ${n(best(oneAtATime))}   ${share(best(oneAtATime), limit / 4)}`,
+  );
+  say(
+    `  the same, each message in a callback of its own      ${n(best(asTheyCome))}   ${share(best(asTheyCome), limit / 4)}`,
+  );
   say();
   const posted = (of: (speeds: GatewaySpeeds) => number) => {
     const speed = best(gateway.map(of));
@@ -86,6 +162,9 @@ try {
   const { p50, p99, worst } = await latency(bench, 1_000, 10);
   say("latency raw to final at 1,000 events/s");
   say(`  p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms`);
+  say();
+  await gaps();
+  await durability();
 } finally {
   await bench.close();
 }

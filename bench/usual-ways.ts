@@ -1,0 +1,79 @@
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerMessages,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import type { NatsConnection } from "nats";
+import { decodeRaw } from "../internal/casino/decode.ts";
+import { encodeEvent } from "../internal/casino/encode.ts";
+import { clear } from "./environment.ts";
+import { perSecond, rawPayloads } from "./publishing.ts";
+
+const stages = ["USUAL_RAW", "USUAL_PRICED", "USUAL_PROFILED", "USUAL_EVENTS"] as const;
+
+/** How a step takes its messages from the library's `consume()`. */
+type Take = (consumer: Consumer, handle: (msg: JsMsg) => Promise<void>) => Promise<ConsumerMessages>;
+
+const oneAtATime: Take = async (consumer, handle) => {
+  const messages = await consumer.consume();
+  void (async () => {
+    for await (const msg of messages) await handle(msg);
+  })();
+  return messages;
+};
+
+const asTheyCome: Take = (consumer, handle) => consumer.consume({ callback: (msg) => void handle(msg) });
+
+/**
+ * Events per second through three steps written in the library's usual ways: `consume()`, `await js.publish`, `ack()`.
+ * The steps decode and encode and do nothing else: no validation errors, rates, look-ups or dead letters to pay for.
+ */
+export async function usualWays(
+  nc: NatsConnection,
+  count: number,
+): Promise<{ readonly oneAtATime: number; readonly asTheyCome: number }> {
+  return { oneAtATime: await speed(nc, count, oneAtATime), asTheyCome: await speed(nc, count, asTheyCome) };
+}
+
+async function speed(nc: NatsConnection, count: number, take: Take): Promise<number> {
+  await clear(nc);
+  const jsm = await jetstreamManager(nc);
+  for (const name of stages) {
+    await jsm.streams.add({ name, subjects: [name] });
+    await jsm.consumers.add(name, {
+      durable_name: "step",
+      ack_policy: AckPolicy.Explicit,
+      max_ack_pending: 10_000,
+    });
+  }
+  const js = jetstream(nc);
+  const payloads = rawPayloads(count);
+  for (let from = 0; from < count; from += 2_000)
+    await Promise.all(payloads.slice(from, from + 2_000).map((payload) => js.publish("USUAL_RAW", payload)));
+
+  const started = performance.now();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let finished = 0;
+  const forward = (to: string) => async (msg: JsMsg) => {
+    const decoded = decodeRaw(msg.data);
+    if (!decoded.ok) throw new Error("the benchmark's events are valid");
+    await js.publish(to, encodeEvent(decoded.event), { msgID: `${to}:${msg.seq}` });
+    msg.ack();
+    if (to === "USUAL_EVENTS" && ++finished === count) resolve();
+  };
+  const readers = await Promise.all(
+    stages
+      .slice(0, -1)
+      .map(async (from, index) =>
+        take(await js.consumers.get(from, "step"), forward(stages[index + 1] ?? "")),
+      ),
+  );
+  await promise;
+  const result = perSecond(count, started);
+  await Promise.all(readers.map((reader) => reader.close()));
+  await clear(nc);
+  return result;
+}
