@@ -115,7 +115,7 @@ test("a Postgres that hangs is waited for once and then no more for keys that ar
     knownMs: 0,
     unknownMs: 0,
     retryMs: 0,
-    patienceMs: 300,
+    patienceMs: 1_000,
   });
   const key = await newKey(db);
   await ring.find(key);
@@ -123,8 +123,8 @@ test("a Postgres that hangs is waited for once and then no more for keys that ar
   expect((await ring.find(key))?.client).toBe("casino");
   const began = performance.now();
   for (let i = 0; i < 100; i++) expect((await ring.find(key))?.client).toBe("casino");
-  expect(performance.now() - began).toBeLessThan(250);
-  await expect(ring.find(newApiKey())).rejects.toThrow("Postgres gave no answer within 0.3 s");
+  expect(performance.now() - began).toBeLessThan(1_000);
+  await expect(ring.find(newApiKey())).rejects.toThrow("Postgres gave no answer within 1 s");
 });
 
 test("a server that accepts connections and says nothing counts as away", async () => {
