@@ -118,12 +118,12 @@ export async function freshQueue(nc: NatsConnection, name: string): Promise<stri
   return `${name}.casino`;
 }
 
-/** Polls until it is so; throws after two minutes. */
+/** Polls until it is so; throws after two minutes. Not often: what it asks shares the cores with what is measured. */
 export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + 120_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited two minutes for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

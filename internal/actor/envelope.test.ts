@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { connectForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { Delivery } from "../jetstream/delivery.ts";
+import { Frames } from "../jetstream/frames.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { deadLetterOf } from "./dead-letter.ts";
 import { readEnvelope } from "./envelope.ts";
@@ -17,7 +18,7 @@ async function delivered(subject: string, headers: Readonly<Record<string, strin
   for (const [name, value] of Object.entries(headers)) out.add(name, value);
   nc.publish(subject, "{}", { headers: out.forPublish });
   const { value } = await incoming.next();
-  return new Delivery(nc, value);
+  return new Delivery(Frames.of(nc), value);
 }
 
 const rate = { "Casino-Rate": "1.0684", "Casino-Rate-At": "2026-01-01T00:00:00.000Z" };

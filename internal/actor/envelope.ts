@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { isClient, isSource } from "../casino/event.ts";
 import { isRate } from "../casino/money.ts";
 import { parseTimestamp } from "../casino/timestamp.ts";
@@ -51,15 +51,19 @@ export function readEnvelope(delivery: Delivery): Envelope | BadEnvelope {
   const rate = delivery.subject.startsWith(rawSubjects) ? undefined : rateOf(given);
   const replays = given.get("Casino-Replays");
   const accepted = acceptedText(delivery);
-  return {
+  const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     client,
     source,
     traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
-    ...(rate === undefined ? {} : { rate }),
-    ...(/^\d{1,9}$/.test(replays) ? { replays } : {}),
-    ...(accepted === undefined ? {} : { accepted }),
   };
+  // Not by spreading what there is: that takes as long as all the rest.
+  if (rate !== undefined) envelope.rate = rate;
+  if (replaysForm.test(replays)) envelope.replays = replays;
+  if (accepted !== undefined) envelope.accepted = accepted;
+  return envelope;
 }
+
+const replaysForm = /^\d{1,9}$/;
 
 const rawSubjects = rawSubject("");
 
@@ -86,8 +90,18 @@ export function writeEnvelope(envelope: Envelope, id: number, stage: string): Ou
   return rate === undefined ? message : message.add("Casino-Rate", rate.value).add("Casino-Rate-At", rate.at);
 }
 
+const idBytes = 24;
+// Asking the system for random bytes costs more than the rest of an event's headers: for many traces at once.
+const random = Buffer.alloc(512 * idBytes);
+let randomUsed = random.length;
+
 /** The start of a new trace, sampled. */
 export function newTraceparent(): string {
-  const id = randomBytes(24).toString("hex");
+  if (randomUsed === random.length) {
+    randomFillSync(random);
+    randomUsed = 0;
+  }
+  const id = random.toString("hex", randomUsed, randomUsed + idBytes);
+  randomUsed += idBytes;
   return `00-${id.slice(0, 32)}-${id.slice(32)}-01`;
 }

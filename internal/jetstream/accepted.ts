@@ -16,10 +16,10 @@ export interface Accepted {
 const rawSubjects = rawSubject("");
 
 /** The value of the header for what is made of this delivery; undefined when it was made of nothing accepted. */
-export function acceptedText({ subject, streamSequence, storedAt, headers }: Delivery): string | undefined {
+export function acceptedText(delivery: Delivery): string | undefined {
   // Nobody but the stream itself gives a raw message its number, whatever its producer wrote.
-  if (subject.startsWith(rawSubjects)) return `${streamSequence} ${storedAt}`;
-  const given = headers.get(acceptedHeader);
+  if (delivery.subject.startsWith(rawSubjects)) return `${delivery.streamSequence} ${delivery.storedAt}`;
+  const given = delivery.headers.get(acceptedHeader);
   return form.test(given) ? given : undefined;
 }
 

@@ -1,11 +1,6 @@
-import type { Msg, NatsConnection } from "nats";
+import type { Msg } from "nats";
+import type { Frames } from "./frames.ts";
 import { ReceivedHeaders } from "./wire-headers.ts";
-
-const encoder = new TextEncoder();
-const ACK = encoder.encode("+ACK");
-const WORKING = encoder.encode("+WPI");
-const TERM = encoder.encode("+TERM");
-const NAK = encoder.encode("-NAK");
 
 /**
  * One message as a pull consumer delivered it, with its acknowledgements (ADR-15 of the NATS architecture). Settled
@@ -16,14 +11,15 @@ export class Delivery {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly #msg: Msg;
-  readonly #nc: NatsConnection;
+  readonly #frames: Frames;
   readonly #reply: string;
   #headers: ReceivedHeaders | undefined;
   #tokens: readonly string[] | undefined;
   #settled = false;
 
-  constructor(nc: NatsConnection, msg: Msg) {
-    this.#nc = nc;
+  /** @param frames those of the connection that it came on */
+  constructor(frames: Frames, msg: Msg) {
+    this.#frames = frames;
     this.#msg = msg;
     this.#reply = msg.reply ?? "";
     this.subject = msg.subject;
@@ -63,28 +59,28 @@ export class Delivery {
 
   /** Settled: done with. */
   ack(): void {
-    this.#settle(ACK);
+    this.#settle("+ACK");
   }
 
   /** Settled: never deliver it again. On a work queue that removes it, so only after its dead letter is stored. */
   term(): void {
-    this.#settle(TERM);
+    this.#settle("+TERM");
   }
 
   /** Handed back: to be delivered again after `delayMs`, at once without. */
   nak(delayMs?: number): void {
-    this.#settle(delayMs === undefined ? NAK : encoder.encode(`-NAK {"delay":${Math.round(delayMs * 1e6)}}`));
+    this.#settle(delayMs === undefined ? "-NAK" : `-NAK {"delay":${Math.round(delayMs * 1e6)}}`);
   }
 
   /** Still held: starts its ack_wait anew. */
   working(): void {
-    if (!this.#settled && !this.#nc.isClosed()) this.#nc.publish(this.#reply, WORKING);
+    if (!this.#settled && !this.#frames.isClosed) this.#frames.say(this.#reply, "+WPI");
   }
 
-  #settle(how: Uint8Array): void {
-    if (this.#settled || this.#nc.isClosed()) return;
+  #settle(how: string): void {
+    if (this.#settled || this.#frames.isClosed) return;
     this.#settled = true;
-    this.#nc.publish(this.#reply, how);
+    this.#frames.say(this.#reply, how);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type Msg, type NatsConnection, nanos, type Subscription } from "nats";
 import { Delivery } from "./delivery.ts";
+import { Frames } from "./frames.ts";
 import { privateInbox } from "./inbox.ts";
 
 /**
@@ -62,6 +63,7 @@ class Lane {
   /** Messages the outstanding request may still bring; 0 = no request outstanding. */
   due = 0;
   readonly #nc: NatsConnection;
+  readonly #frames: Frames;
   readonly #options: PullerOptions;
   readonly #inbox: string;
   readonly #subject: string;
@@ -75,6 +77,7 @@ class Lane {
 
   constructor(nc: NatsConnection, options: PullerOptions) {
     this.#nc = nc;
+    this.#frames = Frames.of(nc);
     this.#options = options;
     this.#inbox = privateInbox(nc);
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
@@ -114,7 +117,7 @@ class Lane {
   #onMessage(msg: Msg): void {
     if (!msg.subject.startsWith(this.#inbox)) {
       if (this.due > 0) this.due--;
-      this.#options.onDelivery(new Delivery(this.#nc, msg));
+      this.#options.onDelivery(new Delivery(this.#frames, msg));
       if (this.due === 0) this.wake();
       return;
     }

@@ -3,6 +3,7 @@ import { type NatsConnection, nanos } from "nats";
 import { Unavailable } from "../unavailable.ts";
 import { askBroker } from "./api.ts";
 import { Delivery } from "./delivery.ts";
+import { Frames } from "./frames.ts";
 import { privateInbox } from "./inbox.ts";
 
 /** A part of a stream: from the first sequence to just before the last. */
@@ -91,7 +92,7 @@ export async function* scan(
         ask();
       } else {
         behindSince = 0;
-        const delivery = new Delivery(nc, message);
+        const delivery = new Delivery(Frames.of(nc), message);
         const seq = delivery.streamSequence;
         if (seq >= before) return;
         yield delivery;

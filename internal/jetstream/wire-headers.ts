@@ -1,8 +1,10 @@
+import type { JsMsg } from "@nats-io/jetstream";
 import type { Msg, MsgHdrs } from "nats";
 
 const version = "NATS/1.0";
 
-/** The client's messages know their size on the wire, though the interface does not say so; a test holds them to it. */
+/** The client's messages know their size on the wire, though the interface does not say so; a test holds them to it, and those of
+ * its consumers to holding such a message. */
 interface SizedMsg extends Msg {
   /** Bytes of subject, reply subject, headers and payload. */
   size(): number;
@@ -30,6 +32,11 @@ export class ReceivedHeaders {
       before(data, rest - Buffer.byteLength(subject) - Buffer.byteLength(reply)) ??
       none
     );
+  }
+
+  /** Those of a message as the library's consumers hand it over. */
+  static ofJetStream(message: JsMsg): ReceivedHeaders {
+    return ReceivedHeaders.of((message as unknown as { readonly msg: Msg }).msg);
   }
 
   /** The first value of a header, trimmed; empty when it is absent. Names are case-sensitive, as NATS has them. */
@@ -69,9 +76,14 @@ export class OutgoingHeaders {
     return this;
   }
 
+  /** All of them, with the empty line that ends them. */
+  get text(): string {
+    return `${this.#text}\r\n\r\n`;
+  }
+
   /** What the client calls when it writes the message. */
   encode(): Uint8Array {
-    return Buffer.from(`${this.#text}\r\n\r\n`);
+    return Buffer.from(this.text);
   }
 
   /** For `nc.publish`, which asks nothing of headers but `encode`; a test holds it to that. */

@@ -9,9 +9,10 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { finalStage, stageStream } from "../jetstream/subjects.ts";
+import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import type { Log } from "../log.ts";
 import { readFinalEvent } from "./final-event.ts";
-import type { Fold, FoldEvent } from "./fold.ts";
+import type { Fold } from "./fold.ts";
 
 const streamName = stageStream(finalStage);
 const retryMs = 250;
@@ -169,7 +170,8 @@ export class Replay {
     if (this.#stop.signal.aborted) return;
     const { info } = message;
     const storedAt = Math.floor(info.timestampNanos / 1_000_000);
-    const event = readMessage(message, storedAt);
+    const source = ReceivedHeaders.ofJetStream(message).get("Casino-Source");
+    const event = readFinalEvent(message.subject, source, message.data, storedAt);
     if (typeof event === "string") {
       this.#undecodable++;
       const { subject, seq } = message;
@@ -209,15 +211,4 @@ export class Replay {
     }
     end(String((await messages.closed()) ?? "stopped"));
   }
-}
-
-function readMessage(message: JsMsg, storedAt: number): FoldEvent | string {
-  let source: string | undefined;
-  try {
-    source = message.headers?.get("Casino-Source");
-  } catch (err) {
-    // The library throws on a header name that is none; anybody may publish one.
-    return `its headers cannot be read: ${err instanceof Error ? err.message : String(err)}`;
-  }
-  return readFinalEvent(message.subject, source, message.data, storedAt);
 }
