@@ -16,7 +16,7 @@ import type { ChaosOptions } from "./options.ts";
 import type { Act } from "./plan.ts";
 import { proveCheck } from "./prove-check.ts";
 import { playRound, type RoundResult } from "./round.ts";
-import { ChaosStack } from "./stack.ts";
+import { startStack } from "./stack.ts";
 
 const senders = {
   nats: { client: "casino", source: "chaos-nats", index: 0 },
@@ -52,7 +52,7 @@ export async function playAct(
   const ledger = new Ledger(Object.values(senders));
   const folder = join(run.folder, topology);
   mkdirSync(folder, { recursive: true });
-  await using stack = await ChaosStack.start({
+  await using stack = await startStack({
     topology,
     folder,
     natsServer: options.natsServer,

@@ -56,7 +56,7 @@ const bytesPerEvent = 1_500;
  * The whole system of one run: its own servers, and every service as a process of its own that is started again when
  * it ends. Services reach single servers through a proxy for each pair; the run itself connects directly.
  */
-export class ChaosStack implements AsyncDisposable {
+export interface ChaosStack extends AsyncDisposable {
   readonly topology: Topology;
   readonly brokers: readonly TestServer[];
   readonly postgres: TestServer;
@@ -71,142 +71,107 @@ export class ChaosStack implements AsyncDisposable {
   readonly producer: NatsConnection;
   /** Below the broker's store, where the topology has one. */
   readonly smallDisk: SmallDisk | undefined;
-  readonly #env: Readonly<Record<string, string>>;
-
-  private constructor(parts: Parts) {
-    this.topology = parts.topology;
-    this.brokers = parts.brokers;
-    this.postgres = parts.postgres;
-    this.redis = parts.redis;
-    this.rates = parts.rates;
-    this.links = parts.links;
-    this.services = parts.services;
-    this.nc = parts.nc;
-    this.jsm = parts.jsm;
-    this.producer = parts.producer;
-    this.smallDisk = parts.smallDisk;
-    this.#env = parts.env;
-  }
-
-  /** Starts everything; resolves once every service is ready. What was started before an error is ended by the guard. */
-  static async start(options: StackOptions): Promise<ChaosStack> {
-    const { topology, folder } = options;
-    const eventsMaxBytes = 64 * 2 ** 20 + options.events * bytesPerEvent;
-    const natsFolder = join(folder, "nats");
-    const natsServer = options.natsServer ?? (await findNatsServer()).path;
-    // Queues and all, and still small enough to be filled in a moment.
-    const diskBytes = eventsMaxBytes + 4 * options.queueMaxBytes;
-    const disk =
-      topology === "small-disk"
-        ? await smallDisk(join(natsFolder, "store"), natsServer, diskBytes)
-        : undefined;
-    const broker = {
-      folder: natsFolder,
-      binary: disk?.wrapper ?? natsServer,
-      // Three queues, dead letters and the ledger reserve their limits.
-      maxFileStore: eventsMaxBytes + 5 * options.queueMaxBytes + spare,
-    };
-    const [brokers, postgres, redis, rates] = await Promise.all([
-      topology === "cluster" ? startCluster(broker) : startBroker(broker).then((one) => [one]),
-      restartable((again) =>
-        startPostgres({ dir: join(folder, "postgres"), durability: "durable", ...again }),
-      ),
-      restartable((again) => startRedis({ dir: join(folder, "redis"), ...again })),
-      RatesApi.open(),
-    ]);
-    const servers = brokers.map(({ url }) => url);
-    const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
-    const jsm = await jetstreamManager(nc, { checkAPI: false });
-    await jetStreamAnswers(() => jsm.getAccountInfo());
-
-    const links: Link[] = [];
-    const urlFor = async (from: string, to: Backend, server: TestServer): Promise<string> => {
-      const proxy = await TcpProxy.open(await freePort(), server.port);
-      links.push({ from, to, proxy });
-      const url = new URL(server.url);
-      url.port = String(proxy.port);
-      return url.href.replace(/\/$/, "");
-    };
-    // The members of a cluster tell clients each other's addresses: proxies would only be the way in.
-    const natsFor = async (from: string) => {
-      const [only] = brokers;
-      return topology === "cluster" || only === undefined ? servers.join(",") : urlFor(from, "nats", only);
-    };
-    const env = {
-      NATS_REPLICAS: topology === "cluster" ? "3" : "1",
-      RATES_URL: rates.url,
-      QUEUE_MAX_BYTES: String(options.queueMaxBytes),
-      EVENTS_MAX_BYTES: String(eventsMaxBytes),
-      RATE_LIMIT: "1000000",
-    };
-    await runCommand("migrate", [], { DATABASE_URL: postgres.url });
-    const services = await Promise.all(
-      served.map(async ({ name, command }) =>
-        KeptService.start({
-          name,
-          command,
-          folder,
-          env: {
-            ...env,
-            NATS_URL: await natsFor(name),
-            DATABASE_URL: await urlFor(name, "postgres", postgres),
-            REDIS_URL: await urlFor(name, "redis", redis),
-          },
-          ...(name === "logger" ? { onLine: options.onLine } : {}),
-        }),
-      ),
-    );
-    const producer = await connect({
-      servers: (await natsFor("producer")).split(","),
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 500,
-      pingInterval: 10_000,
-    });
-    await Promise.all(services.map((service) => service.ready()));
-    const parts = { topology, brokers, postgres, redis, rates, links, services, nc, jsm, producer };
-    return new ChaosStack({ ...parts, smallDisk: disk, env: { DATABASE_URL: postgres.url } });
-  }
-
-  service(name: string): KeptService {
-    const found = this.services.find((service) => service.name === name);
-    if (found === undefined) throw new Error(`there is no service ${name}`);
-    return found;
-  }
-
-  proxies(to: Backend): readonly TcpProxy[] {
-    return this.links.filter((link) => link.to === to).map(({ proxy }) => proxy);
-  }
-
+  /** @throws Error when there is none of this name */
+  service(name: string): KeptService;
+  proxies(to: Backend): readonly TcpProxy[];
   /** A fresh API key of a source of this client. */
-  async keyFor(client: string, source: string): Promise<string> {
-    const said = await runCommand("clients", ["keys", "create", client, source], this.#env);
-    const key = /cr_\w+/.exec(said)?.[0];
-    if (key === undefined) throw new Error(`no key in: ${said}`);
-    return key;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.services.map((service) => service.stop()));
-    await Promise.all([this.nc.close(), this.producer.close()]);
-    await Promise.all([...this.brokers, this.postgres, this.redis].map((server) => server.stop()));
-    this.smallDisk?.close();
-    await Promise.all(
-      [this.rates, ...this.links.map(({ proxy }) => proxy)].map((each) => each[Symbol.asyncDispose]()),
-    );
-  }
+  keyFor(client: string, source: string): Promise<string>;
 }
 
-interface Parts {
-  readonly topology: Topology;
-  readonly brokers: readonly TestServer[];
-  readonly postgres: TestServer;
-  readonly redis: TestServer;
-  readonly rates: RatesApi;
-  readonly links: readonly Link[];
-  readonly services: readonly KeptService[];
-  readonly nc: NatsConnection;
-  readonly jsm: JetStreamManager;
-  readonly producer: NatsConnection;
-  readonly smallDisk: SmallDisk | undefined;
-  readonly env: Readonly<Record<string, string>>;
+/** Starts everything; resolves once every service is ready. What was started before an error is ended by the guard. */
+export async function startStack(options: StackOptions): Promise<ChaosStack> {
+  const { topology, folder } = options;
+  const eventsMaxBytes = 64 * 2 ** 20 + options.events * bytesPerEvent;
+  const natsFolder = join(folder, "nats");
+  const natsServer = options.natsServer ?? (await findNatsServer()).path;
+  // Queues and all, and still small enough to be filled in a moment.
+  const diskBytes = eventsMaxBytes + 4 * options.queueMaxBytes;
+  const disk =
+    topology === "small-disk" ? await smallDisk(join(natsFolder, "store"), natsServer, diskBytes) : undefined;
+  const broker = {
+    folder: natsFolder,
+    binary: disk?.wrapper ?? natsServer,
+    // Three queues, dead letters and the ledger reserve their limits.
+    maxFileStore: eventsMaxBytes + 5 * options.queueMaxBytes + spare,
+  };
+  const [brokers, postgres, redis, rates] = await Promise.all([
+    topology === "cluster" ? startCluster(broker) : startBroker(broker).then((one) => [one]),
+    restartable((again) => startPostgres({ dir: join(folder, "postgres"), durability: "durable", ...again })),
+    restartable((again) => startRedis({ dir: join(folder, "redis"), ...again })),
+    RatesApi.open(),
+  ]);
+  const servers = brokers.map(({ url }) => url);
+  const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  await jetStreamAnswers(() => jsm.getAccountInfo());
+
+  const links: Link[] = [];
+  const urlFor = async (from: string, to: Backend, server: TestServer): Promise<string> => {
+    const proxy = await TcpProxy.open(await freePort(), server.port);
+    links.push({ from, to, proxy });
+    const url = new URL(server.url);
+    url.port = String(proxy.port);
+    return url.href.replace(/\/$/, "");
+  };
+  // The members of a cluster tell clients each other's addresses: proxies would only be the way in.
+  const natsFor = async (from: string) => {
+    const [only] = brokers;
+    return topology === "cluster" || only === undefined ? servers.join(",") : urlFor(from, "nats", only);
+  };
+  const env = {
+    NATS_REPLICAS: topology === "cluster" ? "3" : "1",
+    RATES_URL: rates.url,
+    QUEUE_MAX_BYTES: String(options.queueMaxBytes),
+    EVENTS_MAX_BYTES: String(eventsMaxBytes),
+    RATE_LIMIT: "1000000",
+  };
+  const operator = { DATABASE_URL: postgres.url };
+  await runCommand("migrate", [], operator);
+  const services = await Promise.all(
+    served.map(async ({ name, command }) =>
+      KeptService.start({
+        name,
+        command,
+        folder,
+        env: {
+          ...env,
+          NATS_URL: await natsFor(name),
+          DATABASE_URL: await urlFor(name, "postgres", postgres),
+          REDIS_URL: await urlFor(name, "redis", redis),
+        },
+        ...(name === "logger" ? { onLine: options.onLine } : {}),
+      }),
+    ),
+  );
+  const producer = await connect({
+    servers: (await natsFor("producer")).split(","),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 500,
+    pingInterval: 10_000,
+  });
+  await Promise.all(services.map((service) => service.ready()));
+  return {
+    ...{ topology, brokers, postgres, redis, rates, links, services, nc, jsm, producer, smallDisk: disk },
+    service(name) {
+      const found = services.find((service) => service.name === name);
+      if (found === undefined) throw new Error(`there is no service ${name}`);
+      return found;
+    },
+    proxies: (to) => links.filter((link) => link.to === to).map(({ proxy }) => proxy),
+    async keyFor(client, source) {
+      const said = await runCommand("clients", ["keys", "create", client, source], operator);
+      const key = /cr_\w+/.exec(said)?.[0];
+      if (key === undefined) throw new Error(`no key in: ${said}`);
+      return key;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(services.map((service) => service.stop()));
+      await Promise.all([nc.close(), producer.close()]);
+      await Promise.all([...brokers, postgres, redis].map((server) => server.stop()));
+      disk?.close();
+      await Promise.all(
+        [rates, ...links.map(({ proxy }) => proxy)].map((each) => each[Symbol.asyncDispose]()),
+      );
+    },
+  };
 }
