@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Log } from "../log.ts";
-import { forEachLetter } from "./bulk.ts";
+import { type BulkEnd, forEachLetter } from "./bulk.ts";
 import type { Command, Target } from "./command.ts";
 import type { LetterFilter } from "./filter.ts";
 import { type Forecast, forecast, type Oracle } from "./forecast.ts";
@@ -93,26 +93,31 @@ async function replayOne(
   }
 }
 
+/** Reads each letter that matches and does something to it; passes over one that somebody else has just dealt with. */
+function forEachRead(
+  filter: LetterFilter,
+  { store, signal }: Desk,
+  work: (letter: Letter) => Promise<void>,
+): Promise<BulkEnd> {
+  const readAndWork = async ({ seq }: LetterHead): Promise<void> => {
+    const letter = await store.read(seq);
+    if (letter !== undefined) await work(letter);
+  };
+  return forEachLetter(store, filter, readAndWork, { signal });
+}
+
 async function replayAll(filter: LetterFilter, desk: Desk): Promise<void> {
-  const { store, publish, log, say, signal } = desk;
+  const { store, publish, log, say } = desk;
   const counts = { replayed: 0, "already replayed": 0, failed: 0 };
-  const { more } = await forEachLetter(
-    store,
-    filter,
-    async ({ seq }) => {
-      const letter = await store.read(seq);
-      // Somebody else has just dealt with it.
-      if (letter === undefined) return;
-      try {
-        counts[(await replay(letter, { store, publish, log, by })).outcome]++;
-      } catch (err) {
-        if (!(err instanceof Unreplayable)) throw err;
-        counts.failed++;
-        say(`${seq} cannot be sent again: ${plain(err.message)}\n`);
-      }
-    },
-    { signal },
-  ).finally(() =>
+  const { more } = await forEachRead(filter, desk, async (letter) => {
+    try {
+      counts[(await replay(letter, { store, publish, log, by })).outcome]++;
+    } catch (err) {
+      if (!(err instanceof Unreplayable)) throw err;
+      counts.failed++;
+      say(`${letter.seq} cannot be sent again: ${plain(err.message)}\n`);
+    }
+  }).finally(() =>
     say(
       `${counts.replayed} replayed, ${counts["already replayed"]} already replayed, ${counts.failed} cannot be\n`,
     ),
@@ -125,20 +130,14 @@ async function foretell(letter: Letter, { oracle, say }: Desk, edited?: Uint8Arr
   say(printForecast(letter.seq, await outlookOn(letter, oracle, edited)));
 }
 
-async function foretellAll(filter: LetterFilter, { store, oracle, say, signal }: Desk): Promise<void> {
+async function foretellAll(filter: LetterFilter, desk: Desk): Promise<void> {
+  const { oracle, say } = desk;
   const counts = { pass: 0, fail: 0, "perhaps pass": 0 };
-  const { more } = await forEachLetter(
-    store,
-    filter,
-    async ({ seq }) => {
-      const letter = await store.read(seq);
-      if (letter === undefined) return;
-      const outlook = await outlookOn(letter, oracle);
-      counts[outlook.would]++;
-      say(printForecast(seq, outlook));
-    },
-    { signal },
-  );
+  const { more } = await forEachRead(filter, desk, async (letter) => {
+    const outlook = await outlookOn(letter, oracle);
+    counts[outlook.would]++;
+    say(printForecast(letter.seq, outlook));
+  });
   say(
     `${counts.pass} would pass, ${counts["perhaps pass"]} perhaps, ${counts.fail} would fail; nothing was sent\n`,
   );
