@@ -7,10 +7,9 @@ import type { Delivery } from "../internal/jetstream/delivery.ts";
 import { Mailbox } from "../internal/jetstream/mailbox.ts";
 import { type Expectation, expectationOf, flawOf } from "./fuzz/expectation.ts";
 import { type FuzzMessage, fuzzMessages } from "./fuzz/messages.ts";
-import { connectForTest, silent } from "./harness/broker.ts";
-import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
-import { ratesForTest } from "./harness/rates-server.ts";
-import { runForTest, serviceForTest } from "./harness/service.ts";
+import { silent } from "./harness/broker.ts";
+import { emptyQueues, keyForTest, pipelineForTest } from "./harness/pipeline.ts";
+import { serviceForTest } from "./harness/service.ts";
 import { waitFor } from "./harness/wait-for.ts";
 
 /** More of them, and others, for a longer run. */
@@ -19,23 +18,13 @@ const seed = Number(process.env.FUZZ_SEED ?? 1);
 /** As many requests over HTTP for each message on NATS. */
 const shareOverHttp = 0.1;
 
-const nats = await natsForTest();
-const { nc, jsm } = await connectForTest(nats);
-const env = {
-  NATS_URL: nats.url,
-  DATABASE_URL: await databaseForTest(),
-  REDIS_URL: await redisForTest(),
-  RATES_URL: (await ratesForTest()).url,
-  RATE_LIMIT: "1000000",
-};
-await runForTest("migrate", [], env);
+const { nc, jsm, env: servers } = await pipelineForTest();
+const env = { ...servers, RATE_LIMIT: "1000000" };
 const db = new pg.Client({ connectionString: env.DATABASE_URL });
 await db.connect();
 afterAll(() => db.end());
 await db.query("insert into event_types (name) values ('anything')");
 await db.query(`insert into event_type_schemas (type, schema) values ('anything', '{"type":"object"}')`);
-
-const stored = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
 
 test(`seed ${seed}: each of ${count} fuzzed messages is a valid final event or one dead letter, and nothing dies`, {
   timeout: 120_000 + count * 10,
@@ -50,11 +39,7 @@ test(`seed ${seed}: each of ${count} fuzzed messages is a valid final event or o
     fuzzMessages(seed + 1, Math.round(count * shareOverHttp)),
   );
 
-  const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
-  await waitFor(async () => (await Promise.all(queues.map(stored))).every((left) => left === 0), {
-    timeout: 60_000 + count * 5,
-    what: "empty queues",
-  });
+  await emptyQueues(jsm, 60_000 + count * 5);
   const finals = await read("CASINO_EVENTS", "casino.event.final.*.*");
   const letters = await read("CASINO_DEAD", "casino.dead.*.*");
   const copies = (await read("CASINO_LEDGER", "casino.ledger.duplicates.*")).flatMap((entry) =>
@@ -133,8 +118,7 @@ async function publishAll(messages: readonly FuzzMessage[]): Promise<ReadonlyMap
 
 /** Posts their payloads, one or many in a request; how many events were accepted. */
 async function postAll(gateway: string, messages: readonly FuzzMessage[]): Promise<number> {
-  const said = await runForTest("clients", ["keys", "create", "casino", "fuzz"], env);
-  const key = /cr_\w+/.exec(said)?.[0] ?? expect.fail(`no key in: ${said}`);
+  const key = await keyForTest("casino", "fuzz", env);
   const types = ["application/json", "application/x-ndjson", "application/x-protobuf", "text/plain"];
   let sum = 0;
   let next = 0;

@@ -5,6 +5,7 @@ import { type NatsRole, natsConfig } from "../internal/local/nats-users.ts";
 import { connectForTest } from "./harness/broker.ts";
 import { databaseForTest, redisForTest } from "./harness/infrastructure.ts";
 import { lockedNatsForTest, natsVersions } from "./harness/locked-broker.ts";
+import { keyForTest } from "./harness/pipeline.ts";
 import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { tempFolder } from "./harness/temp-folder.ts";
@@ -62,8 +63,7 @@ describe.each(cases)("nats-server $name", async ({ binary, config }) => {
       ["--client", "acme-casino", "--type", "transaction_approved", "--count", "5"],
       env("generator"),
     );
-    const made = await runForTest("clients", ["keys", "create", "casino", "test"], env("operator"));
-    const authorization = `Bearer ${/cr_\w+/.exec(made)?.[0]}`;
+    const authorization = `Bearer ${await keyForTest("casino", "test", env("operator"))}`;
     const ask = async (path: string, options: RequestInit = {}): Promise<unknown> => {
       const headers = { authorization, "content-type": "application/json" };
       const answer = await fetch(`${gateway.url}${path}`, { ...options, headers });

@@ -1,8 +1,7 @@
 import pg from "pg";
 import { expect, test } from "vitest";
 import { connectForTest } from "./harness/broker.ts";
-import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
-import { ratesForTest } from "./harness/rates-server.ts";
+import { emptyQueues, pipelineForTest } from "./harness/pipeline.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { waitFor } from "./harness/wait-for.ts";
 import { finalText, type OracleEvent, tops } from "./oracle.ts";
@@ -10,15 +9,7 @@ import { finalText, type OracleEvent, tops } from "./oracle.ts";
 /** Enough that every service is restarted in the middle; set it higher for a longer run. */
 const count = Number(process.env.PIPELINE_EVENTS ?? 20_000);
 
-const nats = await natsForTest();
-const { jsm } = await connectForTest(nats);
-const env = {
-  NATS_URL: nats.url,
-  DATABASE_URL: await databaseForTest(),
-  REDIS_URL: await redisForTest(),
-  RATES_URL: (await ratesForTest()).url,
-};
-await runForTest("migrate", [], env);
+const { nats, jsm, env } = await pipelineForTest();
 
 async function lastSignIns(): Promise<ReadonlyMap<number, string>> {
   const client = new pg.Client({ connectionString: env.DATABASE_URL });
@@ -63,14 +54,7 @@ test("every event comes out right to the letter, once, with two enrichers and ev
   await generating;
   await until(1);
   // Nothing may still be on its way, or a doubled event would come after the last look.
-  const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
-  await waitFor(
-    async () =>
-      (await Promise.all(queues.map((name) => jsm.streams.info(name)))).every(
-        ({ state }) => state.messages === 0,
-      ),
-    { timeout: 60_000, what: "empty queues" },
-  );
+  await emptyQueues(jsm);
   await logger.stop();
   expect(await logger.exited()).toBe("exit code 0");
 

@@ -9,6 +9,7 @@ import { rawStage, rawSubject } from "../internal/jetstream/subjects.ts";
 import { freePort } from "../internal/local/free-port.ts";
 import { connectForTest } from "./harness/broker.ts";
 import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
+import { keyForTest } from "./harness/pipeline.ts";
 import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, type ServiceUnderTest, serviceForTest } from "./harness/service.ts";
 import { TcpProxy } from "./harness/tcp-proxy.ts";
@@ -25,8 +26,7 @@ const servers = {
 const rates = await ratesForTest();
 const env: Record<string, string> = { ...servers, RATES_URL: rates.url };
 await runForTest("migrate", [], env);
-const said = await runForTest("clients", ["keys", "create", "casino", "shutdown-http"], env);
-const key = /cr_\w+/.exec(said)?.[0] ?? expect.fail(`no key in: ${said}`);
+const key = await keyForTest("casino", "shutdown-http", env);
 const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
 const db = new pg.Client({ connectionString: env.DATABASE_URL });
 await db.connect();

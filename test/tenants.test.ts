@@ -1,9 +1,7 @@
 import pg from "pg";
 import { expect, test } from "vitest";
 import { seededRandom } from "../internal/generator/random.ts";
-import { connectForTest } from "./harness/broker.ts";
-import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
-import { ratesForTest } from "./harness/rates-server.ts";
+import { emptyQueues, keyForTest, pipelineForTest } from "./harness/pipeline.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { waitFor } from "./harness/wait-for.ts";
 
@@ -12,15 +10,7 @@ const count = Number(process.env.TENANTS_EVENTS ?? 8_000);
 const senders = 4;
 const perRequest = 100;
 
-const nats = await natsForTest();
-const { nc, jsm } = await connectForTest(nats);
-const env = {
-  NATS_URL: nats.url,
-  DATABASE_URL: await databaseForTest(),
-  REDIS_URL: await redisForTest(),
-  RATES_URL: (await ratesForTest()).url,
-};
-await runForTest("migrate", [], env);
+const { nats, nc, jsm, env } = await pipelineForTest();
 
 interface Answer {
   readonly accepted: number;
@@ -90,11 +80,9 @@ test("answers, Postgres, dead letters and aggregates agree; sent again after a r
 }, async () => {
   await runForTest("clients", ["add", "acme"], env);
   const keys = await Promise.all(
-    Array.from({ length: senders }, async (_, index) => {
-      const client = index % 2 === 0 ? "casino" : "acme";
-      const said = await runForTest("clients", ["keys", "create", client, `sender-${index}`], env);
-      return /cr_\w+/.exec(said)?.[0] ?? expect.fail(`no key in: ${said}`);
-    }),
+    Array.from({ length: senders }, (_, index) =>
+      keyForTest(index % 2 === 0 ? "casino" : "acme", `sender-${index}`, env),
+    ),
   );
   const services = await Promise.all(
     ["gateway", "enricher", "enricher", "archiver", "materializer"].map((name) => serviceForTest(name, env)),
@@ -159,14 +147,7 @@ test("answers, Postgres, dead letters and aggregates agree; sent again after a r
   await nats.start();
   await Promise.all(services.map((service) => service.start()));
   await Promise.all(plans.map((each) => send(gateway?.url ?? "", each)));
-  const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
-  await waitFor(
-    async () =>
-      (await Promise.all(queues.map((name) => jsm.streams.info(name)))).every(
-        ({ state }) => state.messages === 0,
-      ),
-    { timeout: 60_000, what: "empty queues" },
-  );
+  await emptyQueues(jsm);
   await waitFor(async () => {
     const info = await jsm.consumers.info("CASINO_EVENTS", "archiver");
     return info.num_pending === 0 && info.num_ack_pending === 0;
