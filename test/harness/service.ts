@@ -15,6 +15,35 @@ afterAll(async () => {
   await Promise.all([...running].map((child) => child.kill()));
 });
 
+/** What processes have written, in pieces as they came. */
+interface Written {
+  readonly output: Buffer[];
+  readonly errors: Buffer[];
+}
+
+/** Runs a script; its process is ended after the file's last test. What it writes is added to `written`. */
+function launch(
+  script: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  written: Written,
+): Child {
+  const spawned = spawn(process.execPath, [script, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...inherited, LOG_LEVEL: "warn", ...env },
+  });
+  spawned.stdout.on("data", (chunk: Buffer) => written.output.push(chunk));
+  spawned.stderr.on("data", (chunk: Buffer) => written.errors.push(chunk));
+  const child = follow(spawned, "SIGTERM");
+  running.add(child);
+  watch(child.pid);
+  void child.exited.then(() => {
+    forget(child.pid);
+    running.delete(child);
+  });
+  return child;
+}
+
 /** A service of this project as a process of its own, which can be ended and started again. */
 export interface ServiceUnderTest {
   readonly url: string;
@@ -38,32 +67,21 @@ export async function serviceForTest(
 ): Promise<ServiceUnderTest> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
+  const written: Written = { output: [], errors: [] };
   let child: Child | undefined;
   const service: ServiceUnderTest = {
     url,
-    output: () => Buffer.concat(output).toString(),
-    errors: () => Buffer.concat(errors).toString(),
+    output: () => Buffer.concat(written.output).toString(),
+    errors: () => Buffer.concat(written.errors).toString(),
     exited: async () => (await child?.exited) ?? "never started",
     stop: async () => child?.stop(),
     kill: async () => child?.kill(),
     start: async () => {
-      const spawned = spawn(process.execPath, [join(checkout, "cmd", name, "main.ts")], {
-        stdio: ["ignore", "pipe", "pipe"],
-        env: { ...inherited, LOG_LEVEL: "warn", ...env, HTTP_PORT: String(port) },
-      });
-      spawned.stdout.on("data", (chunk: Buffer) => output.push(chunk));
-      spawned.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
-      const mine = follow(spawned, "SIGTERM");
-      child = mine;
-      running.add(mine);
-      watch(mine.pid);
+      const script = join(checkout, "cmd", name, "main.ts");
+      child = launch(script, [], { ...env, HTTP_PORT: String(port) }, written);
       let ended: string | undefined;
-      void mine.exited.then((how) => {
+      void child.exited.then((how) => {
         ended = how;
-        forget(mine.pid);
-        running.delete(mine);
       });
       await waitFor(
         async () => {
@@ -85,20 +103,8 @@ export async function runForTest(
   args: readonly string[],
   env: Record<string, string>,
 ): Promise<string> {
-  const spawned = spawn(process.execPath, [join(root, "cmd", name, "main.ts"), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...inherited, LOG_LEVEL: "warn", ...env },
-  });
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
-  spawned.stdout.on("data", (chunk: Buffer) => output.push(chunk));
-  spawned.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
-  const mine = follow(spawned, "SIGTERM");
-  running.add(mine);
-  watch(mine.pid);
-  const how = await mine.exited;
-  running.delete(mine);
-  forget(mine.pid);
-  if (how !== "exit code 0") throw new Error(`${name} ended: ${how}\n${Buffer.concat(errors)}`);
-  return Buffer.concat(output).toString();
+  const written: Written = { output: [], errors: [] };
+  const how = await launch(join(root, "cmd", name, "main.ts"), args, env, written).exited;
+  if (how !== "exit code 0") throw new Error(`${name} ended: ${how}\n${Buffer.concat(written.errors)}`);
+  return Buffer.concat(written.output).toString();
 }
