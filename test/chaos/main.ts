@@ -1,9 +1,10 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { UsageError } from "../../internal/command-line.ts";
 import { type ActResult, playAct } from "./act.ts";
 import { feasible } from "./feasible.ts";
-import { type ChaosOptions, readOptions, UsageError, usage } from "./options.ts";
+import { type ChaosOptions, readOptions, usage } from "./options.ts";
 import { planOf } from "./plan.ts";
 import { cells, header, isClean, machine, markdown, type Report, summary } from "./report.ts";
 import type { RoundResult } from "./round.ts";

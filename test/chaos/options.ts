@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { parseArgs } from "node:util";
+import { parseCommandLine, UsageError } from "../../internal/command-line.ts";
 import { named } from "./faults/catalogue.ts";
 import type { Fault } from "./faults/fault.ts";
 
@@ -21,11 +21,6 @@ export interface ChaosOptions {
   readonly outageMs: number;
   readonly pauseMs: number;
   readonly queueMaxBytes: number;
-}
-
-/** The command line is wrong; the message is one sentence for each problem. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
 }
 
 const defaults = {
@@ -74,12 +69,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | undefined {
     ...{ data: text, "outage-minutes": text, "pause-seconds": text, "queue-mib": text },
     help: { type: "boolean" },
   } as const;
-  let values: Partial<Record<keyof typeof flags, string | boolean>>;
-  try {
-    ({ values } = parseArgs({ args: [...args], options: flags }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  const { values } = parseCommandLine({ args: [...args], options: flags }, "; --help lists the flags");
   if (values.help) return undefined;
   const problems: string[] = [];
   const number = (name: keyof typeof flags, preset: number, min: number): number => {
