@@ -1,6 +1,7 @@
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
-import { type Outgoing, type PubAck, PublishError, type Publisher } from "../jetstream/publisher.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
+import type { Outgoing, Publisher } from "../jetstream/publisher.ts";
 import { clientOf } from "../jetstream/subjects.ts";
 import { type Dropped, ledgerMessage } from "../ledger/record.ts";
 import type { Log } from "../log.ts";

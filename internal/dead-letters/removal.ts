@@ -1,4 +1,5 @@
-import { type Outgoing, type PubAck, PublishError } from "../jetstream/publisher.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
+import type { Outgoing } from "../jetstream/publisher.ts";
 import { ledgerMessage } from "../ledger/record.ts";
 import type { Log } from "../log.ts";
 import { Unavailable } from "../unavailable.ts";

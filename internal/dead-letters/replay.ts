@@ -1,5 +1,6 @@
 import { isSource } from "../casino/event.ts";
-import { type Outgoing, type PubAck, PublishError } from "../jetstream/publisher.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
+import type { Outgoing } from "../jetstream/publisher.ts";
 import { type EventSubject, parseEventSubject } from "../jetstream/subjects.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { parseProtobufEvents, protobufType } from "../protobuf/decode.ts";

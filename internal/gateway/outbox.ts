@@ -1,10 +1,5 @@
-import {
-  type OnSettled,
-  type Outgoing,
-  type PubAck,
-  PublishError,
-  type Publisher,
-} from "../jetstream/publisher.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
+import type { OnSettled, Outgoing, Publisher } from "../jetstream/publisher.ts";
 import { rawSubject } from "../jetstream/subjects.ts";
 
 const rawSubjects = rawSubject("");

@@ -3,7 +3,7 @@ import type { CustomTypes, Decoded } from "../casino/decode.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import type { CasinoEvent } from "../casino/event.ts";
 import { type FieldError, fieldError } from "../casino/field-error.ts";
-import { type PubAck, PublishError } from "../jetstream/publisher.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import { rawStage, rawSubject } from "../jetstream/subjects.ts";
 import { maxRawBytes } from "../jetstream/topology.ts";
 import type { Outbox } from "./outbox.ts";

@@ -1,7 +1,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newTraceparent, writeEnvelope } from "../actor/envelope.ts";
-import { type Outgoing, PublishError, type Publisher } from "../jetstream/publisher.ts";
+import { PublishError } from "../jetstream/pub-ack.ts";
+import type { Outgoing, Publisher } from "../jetstream/publisher.ts";
 import { rawStage, rawSubject } from "../jetstream/subjects.ts";
 import type { Log } from "../log.ts";
 import { type MakeEvents, randomEvents } from "./events.ts";

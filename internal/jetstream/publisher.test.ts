@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { connectForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { type Outgoing, PublishError, Publisher } from "./publisher.ts";
+import { PublishError } from "./pub-ack.ts";
+import { type Outgoing, Publisher } from "./publisher.ts";
 import { OutgoingHeaders } from "./wire-headers.ts";
 
 const server = await natsForTest();

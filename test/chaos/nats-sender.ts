@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
-import { type Outgoing, PublishError, Publisher } from "../../internal/jetstream/publisher.ts";
+import { PublishError } from "../../internal/jetstream/pub-ack.ts";
+import { type Outgoing, Publisher } from "../../internal/jetstream/publisher.ts";
 import { OutgoingHeaders } from "../../internal/jetstream/wire-headers.ts";
 import { eventOf, type Item, idOf, invalidOf, type SenderName, script } from "./events.ts";
 import type { Ledger } from "./ledger.ts";

@@ -1,0 +1,60 @@
+import type { Msg } from "nats";
+
+/** The broker's word that a message is stored. */
+export interface PubAck {
+  readonly stream: string;
+  readonly seq: number;
+  /** A message of this id is already in the stream (within its duplicate window); nothing was stored again. */
+  readonly duplicate: boolean;
+}
+
+/** The code of a message that was not even sent: it is larger than what the server takes. */
+export const tooLarge = -1;
+
+/** Why a message was not stored, as questions to ask. */
+export class PublishError extends Error {
+  override readonly name = "PublishError";
+  /** The server's error code (errors.json), 503 for "nobody listens", 0 where the server said nothing. */
+  readonly code: number;
+
+  constructor(message: string, code = 0, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** The stream is at its limit (discard new): it may have room later. */
+  get isStreamFull(): boolean {
+    return this.code === 10077 || this.code === 10047;
+  }
+
+  /** The message is larger than the server or the stream takes; it never fits. */
+  get isTooLarge(): boolean {
+    return this.code === tooLarge || this.code === 10054;
+  }
+}
+
+/** What nearly all PubAcks look like; reading them takes a good part of the time of a publish. */
+const usualAnswer = /^\{"stream":"([\w-]+)","seq":(\d{1,15})\}$/;
+
+/** What the broker answered to a message of this subject. */
+export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
+  if (msg.data.length === 0)
+    return new PublishError(
+      `no stream takes ${subject}: its stream is missing or JetStream is away`,
+      msg.headers?.code ?? 0,
+    );
+  const stored = usualAnswer.exec(
+    Buffer.from(msg.data.buffer, msg.data.byteOffset, msg.data.length).toString("latin1"),
+  );
+  if (stored !== null) return { stream: stored[1] ?? "", seq: Number(stored[2]), duplicate: false };
+  const answer: unknown = msg.json();
+  if (typeof answer !== "object" || answer === null) return new PublishError("the PubAck is no object");
+  const { error, stream, seq, duplicate } = answer as Record<string, unknown>; // every field is checked below
+  if (typeof error === "object" && error !== null) {
+    const { description, err_code } = error as Record<string, unknown>; // likewise
+    return new PublishError(String(description), typeof err_code === "number" ? err_code : 0);
+  }
+  if (typeof stream !== "string" || typeof seq !== "number")
+    return new PublishError("the PubAck names no stream and sequence");
+  return { stream, seq, duplicate: duplicate === true };
+}
