@@ -1,4 +1,16 @@
-import { accessSync, constants } from "node:fs";
+import {
+  bytes,
+  duration,
+  integer,
+  names,
+  natsUrls,
+  oneOf,
+  passwords,
+  postgresUrl,
+  readableFile,
+  text,
+  url,
+} from "./config-values.ts";
 import { logLevels, withoutPassword } from "./log.ts";
 
 /** One environment variable: what it is for, its default as text, and how its text becomes a value. */
@@ -10,122 +22,6 @@ interface Variable<T> {
   readonly parse: (text: string) => T;
   /** How a text that is wrong is shown, where it may hold a secret. */
   readonly show?: (text: string) => string;
-}
-
-const text = (value: string): string => value;
-
-function integer(min: number, max: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || number < min || number > max)
-      throw new Error(`be an integer from ${min} to ${max}`);
-    return number;
-  };
-}
-
-function url(protocols: readonly string[]): (value: string) => string {
-  return (value) => {
-    if (!protocols.includes(URL.parse(value)?.protocol ?? ""))
-      throw new Error(`be a URL that starts with ${protocols.map((p) => `${p}//`).join(" or ")}`);
-    return value;
-  };
-}
-
-const wholeNumbers = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
-/** Those that the driver knows: it takes `prefer`, `require` and `verify-ca` for `verify-full`, and says so each time. */
-const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
-
-/** A mistake in the query would else show only when the database is first used. */
-function postgresUrl(value: string): string {
-  const { searchParams } = new URL(url(["postgres:", "postgresql:"])(value));
-  const max = searchParams.get("max");
-  if (max !== null && !/^[1-9]\d{0,3}$/.test(max)) throw new Error("have an integer from 1 to 9999 for max");
-  for (const name of wholeNumbers)
-    if (!/^\d{1,9}$/.test(searchParams.get(name) ?? "0")) throw new Error(`have milliseconds for ${name}`);
-  if (!sslModes.includes(searchParams.get("sslmode") ?? "disable"))
-    throw new Error(`have one of ${sslModes.join(", ")} for sslmode`);
-  for (const name of ["sslrootcert", "sslcert", "sslkey"])
-    try {
-      readableFile(searchParams.get(name) ?? "/");
-    } catch {
-      throw new Error(`have the path of a file that can be read for ${name}`);
-    }
-  return value;
-}
-
-/** Servers are also written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
-function natsUrls(value: string): string {
-  for (const server of value.split(",")) {
-    const parsed = URL.parse(server.includes("://") ? server.trim() : `nats://${server.trim()}`);
-    if (!parsed?.hostname || !["nats:", "tls:"].includes(parsed.protocol))
-      throw new Error(
-        "be comma-separated URLs that start with nats:// or tls:// (in a password, percent-encode what is neither letter nor digit)",
-      );
-  }
-  return value;
-}
-
-function readableFile(path: string): string {
-  try {
-    accessSync(path, constants.R_OK);
-    return path;
-  } catch {
-    throw new Error("be the path of a file that can be read");
-  }
-}
-
-const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
-
-/** In ms; the server counts in nanoseconds, in 64 bits, and refuses what does not fit. */
-const longestDuration = 36_500 * secondsPer.d * 1000;
-
-/** `90s`, `15m`, `24h`, `30d` (a space before the unit is allowed) to milliseconds. */
-export function duration(value: string): number {
-  const match = /^(\d+) ?([smhd])$/.exec(value);
-  const unit = (match?.[2] ?? "s") as keyof typeof secondsPer; // the pattern admits only these four
-  const ms = Number(match?.[1]) * secondsPer[unit] * 1000;
-  if (!(ms > 0 && ms <= longestDuration))
-    throw new Error("be a duration such as 90s, 15m, 24h or 30d, at most 36500d");
-  return ms;
-}
-
-const bytesPer = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
-
-/** `512MiB`, `4GiB` (a space before the unit is allowed), or plain bytes. */
-function bytes(value: string): number {
-  const match = /^(\d+) ?(B|KiB|MiB|GiB|TiB)?$/.exec(value);
-  const unit = (match?.[2] ?? "B") as keyof typeof bytesPer; // the pattern admits only these five
-  const size = Number(match?.[1]) * bytesPer[unit];
-  if (!Number.isSafeInteger(size) || size < 2 ** 20)
-    throw new Error("be a size of at least 1MiB, such as 512MiB or 4GiB");
-  return size;
-}
-
-function oneOf<const T extends readonly string[]>(choices: T): (value: string) => T[number] {
-  return (value) => {
-    const found = choices.find((choice) => choice === value);
-    if (found === undefined) throw new Error(`be one of ${choices.join(", ")}`);
-    return found;
-  };
-}
-
-/** `gateway=secret,enricher=other`; which names there are is for others to know. */
-function passwords(value: string): Readonly<Record<string, string>> {
-  const pairs = value.split(",").map((pair) => /^\s*([a-z]+)=([!-~]+)\s*$/.exec(pair));
-  const found = pairs.map((pair) => [pair?.[1] ?? "", pair?.[2] ?? ""] as const);
-  if (pairs.includes(null) || new Set(found.map(([name]) => name)).size !== found.length)
-    throw new Error(
-      "be comma-separated pairs such as gateway=secret, each name once, in passwords no space and no comma",
-    );
-  return Object.fromEntries(found);
-}
-
-/** Which steps exist is the pipeline's to know; here only the form. */
-function names(value: string): readonly string[] {
-  const list = value.split(",").map((name) => name.trim());
-  if (list.includes("") || new Set(list).size !== list.length)
-    throw new Error("be a comma-separated list of different names");
-  return list;
 }
 
 function define<T>(variable: Variable<T>): Variable<T> {

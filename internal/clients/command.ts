@@ -1,7 +1,7 @@
 import { isClient, isSource } from "../casino/event.ts";
 import { parseTimestamp } from "../casino/timestamp.ts";
 import { parseCommandLine, UsageError } from "../command-line.ts";
-import { duration } from "../config.ts";
+import { duration } from "../config-values.ts";
 import type { KeyScope } from "./directory.ts";
 
 /** What a command line asks for. */

@@ -1,5 +1,5 @@
 import { parseCommandLine, UsageError } from "../command-line.ts";
-import { duration } from "../config.ts";
+import { duration } from "../config-values.ts";
 
 /** What a command line asks for. */
 export interface ProveCommand {
