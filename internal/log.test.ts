@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { withoutPassword } from "./log.ts";
+import { errorForLog, withoutPassword } from "./log.ts";
 
 describe("withoutPassword", () => {
   test.each([
@@ -75,4 +75,15 @@ describe("withoutPassword", () => {
       }),
     );
   });
+});
+
+test("a timeout is logged as an error like any other, without the constants of its kind", () => {
+  const shown = errorForLog(new DOMException("too slow", "TimeoutError"));
+  expect(shown).toEqual({
+    type: "DOMException",
+    name: "TimeoutError",
+    message: "too slow",
+    stack: expect.stringContaining("too slow"),
+  });
+  expect(errorForLog(Object.assign(new Error("no room"), { code: 10077 }))).toMatchObject({ code: 10077 });
 });

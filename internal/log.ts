@@ -16,10 +16,19 @@ export function createLog(service: string, level: LogLevel): Log {
       base: { service, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorForLog },
     },
     // Synchronous, because a process that dies must not take its last line with it.
     pino.destination({ dest: 2, sync: true }),
   );
+}
+
+/** An error as it is logged. A DOMException, which is what a timeout is, brings 25 constants that would bury its message. */
+export function errorForLog(err: Error): object {
+  const shown = pino.stdSerializers.err(err);
+  if (!(err instanceof DOMException)) return shown;
+  const { type, name, message, stack } = shown;
+  return { type, name, message, stack };
 }
 
 /** Scheme, user and password, host and port; then path and query. An `@` outside its place makes it no URL of this form. */
