@@ -31,6 +31,8 @@ interface Copy {
 /** Copies in one record: some 100 KB. */
 const mostCopies = 1_000;
 
+const nothing = (): void => undefined;
+
 /**
  * Publishes something in place of a delivery, and settles the delivery only when that is stored. Until then the source
  * is held: a full stream or an absent broker means again later. When the process stops first, it is handed back.
@@ -127,7 +129,7 @@ export class HandOver {
     sources: readonly Delivery[],
     onStored: (ack: PubAck) => void,
     onTooLarge: (err: PublishError) => void,
-    onGivenUp: () => void = () => undefined,
+    onGivenUp: () => void = nothing,
     attempt = 1,
   ): void {
     const { publisher, stop, outage } = this.#options;
