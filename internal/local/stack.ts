@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BannerFacts, banner } from "./banner.ts";
@@ -14,7 +13,8 @@ import {
   startInfrastructure,
 } from "./infrastructure.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
-import { type Outlet, relayLines } from "./outlet.ts";
+import { migrate } from "./migrate.ts";
+import type { Outlet } from "./outlet.ts";
 import { producerServices } from "./producers.ts";
 import { readiness } from "./readiness.ts";
 import { createSampleKey } from "./sample-key.ts";
@@ -137,24 +137,10 @@ export class Stack {
   }
 
   async #migrate(env: Readonly<Record<string, string>>): Promise<void> {
-    const script = resolve(this.#settings.commands, "migrate/main.ts");
-    const child = spawn(process.execPath, [script], {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
-      signal: this.#stopping.signal,
-    });
-    const code = new Promise<number | null>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", resolve);
-    });
-    const { messages } = this.#settings;
-    const [result] = await Promise.all([
-      code,
-      relayLines(child.stdout, messages),
-      relayLines(child.stderr, messages),
-    ]);
-    if (result !== 0)
-      throw new StackError(`the database could not be migrated (exit code ${result}): see above`);
+    const { commands, messages } = this.#settings;
+    const script = resolve(commands, "migrate/main.ts");
+    const code = await migrate(script, env, messages, this.#stopping.signal);
+    if (code !== 0) throw new StackError(`the database could not be migrated (exit code ${code}): see above`);
   }
 
   async #ports(chosen: readonly ServiceSpec[], front: ServiceSpec | undefined): Promise<Map<string, number>> {
