@@ -1,93 +1,9 @@
-import { DiscardPolicy } from "@nats-io/jetstream";
-import { afterEach, describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { describe, expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { decodeRaw } from "../casino/decode.ts";
-import { Publisher } from "../jetstream/publisher.ts";
-import { ensureStreams } from "../jetstream/topology.ts";
-import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { readRecord } from "../ledger/record.ts";
-import { Unavailable } from "../unavailable.ts";
-import { type RunOptions, StepRun } from "./run.ts";
-import { deadLetter, forward, later, type Outcome, type Step } from "./step.ts";
-
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
-const publisher = new Publisher(nc);
-const worker = workerForTest();
-const runs: StepRun[] = [];
-
-afterEach(async () => {
-  await Promise.all(runs.splice(0).map((run) => run.stop()));
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
-});
-
-/** Runs a step on fresh streams. */
-async function start(
-  enrich: Step["enrich"],
-  decode: RunOptions["decode"] = (payload) => decodeRaw(payload),
-): Promise<StepRun> {
-  await ensureStreams(nc, ["raw", "tested"], defaultLimits);
-  const step: Step = { name: "test", forwardsTo: "tested", enrich };
-  const run = await StepRun.start({
-    step,
-    takesFrom: "raw",
-    decode,
-    nc,
-    publisher,
-    worker,
-    replicas: 1,
-    log: silent,
-    lookForStrandedEveryMs: 1_000,
-  });
-  runs.push(run);
-  return run;
-}
-
-const passOn: Step["enrich"] = async (batch) => batch.map(({ event }) => forward(event));
-const each =
-  (outcome: (id: number) => Outcome | undefined): Step["enrich"] =>
-  async (batch) =>
-    batch.map(({ event }) => outcome(event.id) ?? forward(event));
-
-const raw = (id: number) =>
-  `{"id":${id},"type":"game_start","player_id":10,"game_id":100,"created_at":"2022-01-10T12:34:56Z"}`;
-
-let sent = 0;
-async function send(payload: string | Uint8Array, headers: Record<string, string> = {}, client = "casino") {
-  const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
-  for (const [name, value] of Object.entries(headers)) out.add(name, value);
-  await publisher.publish({
-    subject: `casino.event.raw.${client}`,
-    payload: Buffer.from(payload),
-    headers: out,
-  });
-}
-
-/** Everything in a stream, in order: subject, payload and headers. */
-async function stored(stream: string) {
-  const { state } = await jsm.streams.info(stream);
-  const messages: { subject: string; text: string; headers: Record<string, string> }[] = [];
-  if (state.messages === 0) return messages;
-  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-    const message = await jsm.streams.getMessage(stream, { seq });
-    if (message !== null)
-      messages.push({
-        subject: message.subject,
-        text: message.string(),
-        headers: Object.fromEntries([...message.header].map(([name, values]) => [name, values.join()])),
-      });
-  }
-  return messages;
-}
-
-const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
-/** Waits until nothing is left in the mailbox, then gives what was forwarded and what was set aside. */
-async function settled() {
-  await waitFor(async () => (await count("CASINO_RAW")) === 0, { timeout: 30_000 });
-  return { forwarded: await stored("CASINO_TESTED"), dead: await stored("CASINO_DEAD") };
-}
+import { count, each, nc, passOn, raw, send, settled, start, stored } from "./run.fixture.ts";
+import { deadLetter, forward } from "./step.ts";
 
 describe("the actor loop", () => {
   test("forwards an event with its envelope and removes it from its mailbox", async () => {
@@ -174,19 +90,6 @@ describe("the actor loop", () => {
     expect(run.problem).toBeUndefined();
   });
 
-  test("keeps copies in their mailbox until the ledger can be written", async () => {
-    const run = await start(passOn);
-    await jsm.streams.update("CASINO_LEDGER", { discard: DiscardPolicy.New, max_msgs: 1 });
-    nc.publish("casino.ledger.duplicates.test", "full");
-    for (let copy = 0; copy < 2; copy++) await send(raw(71));
-    await waitFor(() => run.problem !== undefined);
-    expect(await count("CASINO_RAW")).toBe(1);
-    await jsm.streams.update("CASINO_LEDGER", { max_msgs: -1 });
-    await settled();
-    expect(await count("CASINO_LEDGER")).toBe(2);
-    expect(run.problem).toBeUndefined();
-  });
-
   test("bad input becomes one dead letter each, and the rest goes on", async () => {
     await start(passOn);
     const bad: readonly [string | Uint8Array, string, Record<string, string>?, string?][] = [
@@ -240,15 +143,6 @@ describe("the actor loop", () => {
     expect(dead.map((letter) => letter.headers["Casino-Dead-Reason"])).toEqual(["too_large"]);
   });
 
-  test("what has to wait comes again, others pass it", async () => {
-    let attempts = 0;
-    await start(each((id) => (id === 20 && ++attempts < 3 ? later("not yet") : undefined)));
-    for (const id of [20, 21, 22]) await send(raw(id));
-    const { forwarded } = await settled();
-    expect(forwarded.map((message) => JSON.parse(message.text).id)).toEqual([21, 22, 20]);
-    expect(attempts).toBe(3);
-  });
-
   test("reads each event for its client, and keeps the order while some are looked up", async () => {
     const asked: string[] = [];
     await start(passOn, (payload, client) => {
@@ -260,139 +154,5 @@ describe("the actor loop", () => {
     const { forwarded } = await settled();
     expect(forwarded.map(({ text }) => JSON.parse(text).id)).toEqual([1, 2, 3, 4]);
     expect(asked).toEqual(["client-1", "client-2", "client-3", "client-4"]);
-  });
-
-  test("what cannot be read now comes again, others pass it; what cannot be read at all is set aside", async () => {
-    let away = true;
-    await start(passOn, async (payload) => {
-      const decoded = decodeRaw(payload);
-      if (decoded.ok && decoded.event.id === 1 && away) throw new Unavailable("the types are away");
-      return decoded;
-    });
-    await send(raw(1));
-    await send(raw(2));
-    await send("{}");
-    await waitFor(async () => (await count("CASINO_TESTED")) === 1 && (await count("CASINO_DEAD")) === 1);
-    // What was forwarded and what was set aside goes a moment later.
-    await waitFor(async () => (await count("CASINO_RAW")) === 1);
-    away = false;
-    const { forwarded } = await settled();
-    expect(forwarded.map(({ text }) => JSON.parse(text).id)).toEqual([2, 1]);
-  });
-
-  test("while something is away it holds its batch, raises no delivery count, and says so", async () => {
-    let away = true;
-    const run = await start(async (batch, context) => {
-      if (away) throw new Unavailable("Postgres is away");
-      return passOn(batch, context);
-    });
-    for (const id of [30, 31]) await send(raw(id));
-    await waitFor(() => run.problem === "Postgres is away");
-    const consumer = await jsm.consumers.info("CASINO_RAW", "test");
-    expect(consumer.num_redelivered).toBe(0);
-    away = false;
-    expect((await settled()).forwarded).toHaveLength(2);
-    expect(run.problem).toBeUndefined();
-    expect(await count("CASINO_DEAD")).toBe(0);
-  });
-
-  test("an event that makes the step fail does not keep its batch-mates, and is set aside in the end", async () => {
-    await start(async (batch) => {
-      if (batch.some(({ event }) => event.id === 41)) throw new TypeError("a bug");
-      return batch.map(({ event }) => forward(event));
-    });
-    for (const id of [40, 41, 42]) await send(raw(id));
-    await waitFor(async () => (await count("CASINO_TESTED")) === 2);
-    expect(await count("CASINO_DEAD")).toBe(0);
-    const { dead } = await settled();
-    expect(dead.map((letter) => letter.headers["Casino-Dead-Reason"])).toEqual(["max_deliveries"]);
-    expect(dead[0]?.headers).toMatchObject({
-      "Casino-Dead-Error": "The step test failed: a bug",
-      "Casino-Dead-Deliveries": "5",
-    });
-  });
-
-  test("failures on an event are counted over all processes, and not by its deliveries", async () => {
-    let failures = 0;
-    let laters = 0;
-    const enrich = each((id) => {
-      if (id !== 43) return undefined;
-      if (laters < 1) return later(`not yet, ${++laters}`);
-      failures++;
-      throw new TypeError("a bug");
-    });
-    await start(enrich);
-    await start(enrich);
-    await send(raw(43));
-    const { dead } = await settled();
-    expect(dead.map((letter) => letter.headers["Casino-Dead-Deliveries"])).toEqual(["6"]);
-    // Each time in its batch and then alone.
-    expect(failures).toBe(10);
-  });
-
-  test("what is delivered for the first time costs no mark; what comes again leaves none behind", async () => {
-    let away = true;
-    await start(each((id) => (away && id === 44 ? later("not yet") : undefined)));
-    const marks = async () => (await jsm.streams.info("KV_casino_in_hand")).state;
-    for (let id = 100; id < 200; id++) await send(raw(id));
-    await waitFor(async () => (await count("CASINO_TESTED")) === 100);
-    expect((await marks()).last_seq).toBe(0);
-    await send(raw(44));
-    await waitFor(async () => (await marks()).last_seq > 0);
-    away = false;
-    await settled();
-    await waitFor(async () => (await marks()).messages === 0);
-  });
-
-  test("goes on without marks where their bucket is out of reach", async () => {
-    let attempts = 0;
-    await start(each((id) => (id === 45 && ++attempts < 3 ? later("not yet") : undefined)));
-    await jsm.streams.delete("KV_casino_in_hand");
-    await jsm.streams.add({ name: "other", subjects: ["$KV.casino_in_hand.>"] });
-    await send(raw(45));
-    expect((await settled()).forwarded).toHaveLength(1);
-  });
-
-  test("a full next stage keeps events where they are until it has room", async () => {
-    const run = await start(passOn);
-    await jsm.streams.update("CASINO_TESTED", { max_msgs: 1 });
-    for (const id of [50, 51]) await send(raw(id));
-    await waitFor(() => run.problem !== undefined);
-    expect(await count("CASINO_RAW")).toBe(1);
-    await jsm.streams.update("CASINO_TESTED", { max_msgs: -1 });
-    expect((await settled()).forwarded).toHaveLength(2);
-    expect(await count("CASINO_DEAD")).toBe(0);
-  });
-
-  test("a stop hands back what it holds at once and sets nothing aside", async () => {
-    const run = await start(async () => {
-      throw new Unavailable("away for good");
-    });
-    for (const id of [60, 61]) await send(raw(id));
-    await waitFor(() => run.problem !== undefined);
-    await run.stop();
-    expect(await count("CASINO_RAW")).toBe(2);
-    expect(await count("CASINO_DEAD")).toBe(0);
-    await start(passOn);
-    expect((await settled()).forwarded).toHaveLength(2);
-  });
-
-  test("loses and doubles nothing with two runs, stops in the middle and a killed server", {
-    timeout: 120_000,
-  }, async () => {
-    const first = await start(passOn);
-    await start(passOn);
-    const sending = Promise.all(Array.from({ length: 10_000 }, (_, i) => send(raw(1_000 + i))));
-    await waitFor(async () => (await count("CASINO_TESTED")) > 500);
-    await first.stop();
-    await start(passOn);
-    await server.kill();
-    await server.start();
-    await sending;
-    await waitFor(async () => (await count("CASINO_TESTED")) >= 10_000 && (await count("CASINO_RAW")) === 0, {
-      timeout: 100_000,
-    });
-    expect(await count("CASINO_TESTED")).toBe(10_000);
-    expect(await count("CASINO_DEAD")).toBe(0);
   });
 });
