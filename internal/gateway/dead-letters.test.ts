@@ -1,55 +1,20 @@
-import type { LightMyRequestResponse } from "fastify";
-import { beforeAll, beforeEach, expect, test } from "vitest";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
-import { addClient, createKey } from "../clients/directory.ts";
+import { expect, test } from "vitest";
 import { gameStart, setAside } from "../dead-letters/letters.fixture.ts";
-import { Publisher } from "../jetstream/publisher.ts";
-import { ensureStreams } from "../jetstream/topology.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import {
+  acme,
+  casino,
+  count,
+  gateway,
+  jsm,
+  type Method,
+  nc,
+  problem,
+  publisher,
+  server,
+} from "./dead-letters.fixture.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
-const publisher = new Publisher(nc);
-const db = await databaseOfFile();
-let operator: string;
-let casino: string;
-let acme: string;
-
-beforeAll(async () => {
-  await addClient(db, "acme", "Acme");
-  operator = (await createKey(db, "operator")) ?? "";
-  [casino, acme] = [await keyFor(db, "till"), await keyFor(db, "till", "acme")];
-});
-beforeEach(async () => {
-  for (const name of ["CASINO_RAW", "CASINO_DEAD"]) await jsm.streams.delete(name).catch(() => false);
-  await ensureStreams(nc, ["raw"], defaultLimits);
-});
-
-type Method = "GET" | "POST" | "DELETE";
-type Ask = (
-  method: Method,
-  url: string,
-  options?: { key?: string; body?: string | Buffer; type?: string },
-) => Promise<LightMyRequestResponse>;
-
-/** Asks a new gateway, as an operator unless told otherwise. */
-async function gateway(): Promise<Ask> {
-  const { app } = await gatewayForTest(server, db);
-  return async (method, url, { key = operator, body, type = "application/json" } = {}) =>
-    app.inject({
-      method,
-      url,
-      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { "content-type": type }) },
-      ...(body !== undefined && { payload: body }),
-    });
-}
-
-const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
 const seqsOf = (response: { json(): { dead_letters: { seq: number }[] } }) =>
   response.json().dead_letters.map(({ seq }) => seq);
-const problem = (status: number, detail: unknown) =>
-  expect.objectContaining({ type: "about:blank", status, detail });
 
 test("lists the newest first, filtered, in pages, with counts when asked", async () => {
   for (let id = 1; id <= 5; id++) await setAside(publisher, { payload: gameStart(id) });
@@ -111,102 +76,6 @@ test("shows a letter with its errors, headers and payload, also when that is no 
   });
 });
 
-test("replays a letter once; a dry run says what would become of it", async () => {
-  await setAside(publisher, { payload: gameStart(1), headers: { "Casino-Source": "crm" } });
-  await setAside(publisher, { payload: gameStart(2, { type: "jackpot" }) });
-  const ask = await gateway();
-  expect((await ask("POST", "/dead-letters/1/replay?dry_run=true")).json()).toEqual({
-    seq: 1,
-    would: "pass",
-  });
-  expect((await ask("POST", "/dead-letters/2/replay?dry_run=true")).json()).toEqual({
-    seq: 2,
-    would: "fail",
-    reason: "unknown_type",
-    because: "/type must be a registered type",
-  });
-  expect(await count("CASINO_RAW")).toBe(0);
-  const replayed = await ask("POST", "/dead-letters/1/replay");
-  expect([replayed.statusCode, replayed.json()]).toEqual([
-    200,
-    { seq: 1, outcome: "replayed", subject: "casino.event.raw.casino", replays: 1 },
-  ]);
-  expect((await ask("POST", "/dead-letters/1/replay")).json()).toEqual(
-    problem(404, "There is no dead letter 1: it was sent again, discarded, or too old."),
-  );
-  const message = await jsm.streams.getMessage("CASINO_RAW", { seq: 1 });
-  expect(message?.string()).toBe(gameStart(1));
-  expect(message?.header.get("Nats-Msg-Id")).toBe("casino:crm:1:raw:replay:1");
-  expect(await count("CASINO_RAW")).toBe(1);
-});
-
-test("replays an edited payload, unless it would fail or be another event", async () => {
-  await setAside(publisher, { payload: gameStart(1, { player_id: "x" }) });
-  const ask = await gateway();
-  const wrong = await ask("POST", "/dead-letters/1/replay", { body: gameStart(1, { game_id: null }) });
-  expect(wrong.headers["content-type"]).toBe("application/problem+json");
-  expect(wrong.json()).toMatchObject({ status: 400, would: "fail", because: "/game_id must be integer" });
-  for (const body of ["{}", "nonsense", gameStart(2)])
-    expect((await ask("POST", "/dead-letters/1/replay", { body })).statusCode).toBe(400);
-  expect((await ask("POST", "/dead-letters/1/replay", { body: "x".repeat(2 ** 20 + 1) })).statusCode).toBe(
-    413,
-  );
-  expect(await count("CASINO_RAW")).toBe(0);
-  expect(
-    (await ask("POST", "/dead-letters/1/replay", { body: gameStart(1), type: "text/plain" })).statusCode,
-  ).toBe(200);
-  expect((await jsm.streams.getMessage("CASINO_RAW", { seq: 1 }))?.string()).toBe(gameStart(1));
-});
-
-test("replays all that match, up to a limit", async () => {
-  for (let id = 1; id <= 5; id++) await setAside(publisher, { payload: gameStart(id) });
-  await setAside(publisher, { payload: "nonsense", reason: "invalid_json" });
-  await setAside(publisher, { payload: gameStart(7), failedOn: "nowhere" });
-  const ask = await gateway();
-  const body = (fields: object) => ({ body: JSON.stringify(fields) });
-  const dry = (await ask("POST", "/dead-letters/replay", body({ dry_run: true }))).json();
-  expect(dry).toMatchObject({ pass: 5, perhaps_pass: 0, fail: 2, more: false });
-  expect(dry.dead_letters).toContainEqual({
-    seq: 6,
-    would: "fail",
-    reason: "invalid_json",
-    because: "must be JSON in UTF-8",
-  });
-  expect(await count("CASINO_RAW")).toBe(0);
-  const some = await ask("POST", "/dead-letters/replay", body({ reason: "unknown_type", limit: 2 }));
-  expect(some.json()).toEqual({
-    replayed: 2,
-    already_replayed: 0,
-    failed: [],
-    more: true,
-    next_cursor: "2",
-  });
-  const rest = await ask("POST", "/dead-letters/replay?reason=unknown_type");
-  expect(rest.json()).toEqual({
-    replayed: 3,
-    already_replayed: 0,
-    failed: [{ seq: 7, because: expect.stringContaining("does not say where it failed") }],
-    more: false,
-    next_cursor: null,
-  });
-  expect([await count("CASINO_RAW"), await count("CASINO_DEAD")]).toEqual([5, 2]);
-  expect((await ask("POST", "/dead-letters/replay", { body: "[]" })).statusCode).toBe(400);
-});
-
-test("letters that cannot be sent keep nobody from those behind them", async () => {
-  for (let id = 1; id <= 3; id++) await setAside(publisher, { payload: gameStart(id), failedOn: "nowhere" });
-  for (let id = 4; id <= 6; id++) await setAside(publisher, { payload: gameStart(id) });
-  const ask = await gateway();
-  let replayed = 0;
-  for (let cursor: string | null = "0"; cursor !== null; ) {
-    const query: string = cursor === "0" ? "?limit=2" : `?limit=2&cursor=${cursor}`;
-    const answer = (await ask("POST", `/dead-letters/replay${query}`)).json();
-    replayed += answer.replayed;
-    cursor = answer.next_cursor;
-  }
-  expect([replayed, await count("CASINO_DEAD")]).toEqual([3, 3]);
-});
-
 test("discards a letter", async () => {
   await setAside(publisher);
   const ask = await gateway();
@@ -262,14 +131,6 @@ test.each([
 ] as const)("%s %s is a %i", async (method, url, status, sentence) => {
   const answer = await (await gateway())(method as Method, url);
   expect(answer.json()).toEqual(problem(status, expect.stringContaining(sentence)));
-});
-
-test("a body that no event fits into is refused before it is read", async () => {
-  await setAside(publisher);
-  const ask = await gateway();
-  const answer = await ask("POST", "/dead-letters/1/replay", { body: Buffer.alloc(2 ** 20 + 1, " ") });
-  expect(answer.json()).toEqual(problem(413, expect.stringMatching(/^The body is larger than 1 MiB/)));
-  expect(await count("CASINO_DEAD")).toBe(1);
 });
 
 test("without a key there is nothing, and while the broker has no such stream a 503", async () => {

@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import { gameStart, setAside } from "../dead-letters/letters.fixture.ts";
+import { count, gateway, jsm, problem, publisher } from "./dead-letters.fixture.ts";
+
+test("replays a letter once; a dry run says what would become of it", async () => {
+  await setAside(publisher, { payload: gameStart(1), headers: { "Casino-Source": "crm" } });
+  await setAside(publisher, { payload: gameStart(2, { type: "jackpot" }) });
+  const ask = await gateway();
+  expect((await ask("POST", "/dead-letters/1/replay?dry_run=true")).json()).toEqual({
+    seq: 1,
+    would: "pass",
+  });
+  expect((await ask("POST", "/dead-letters/2/replay?dry_run=true")).json()).toEqual({
+    seq: 2,
+    would: "fail",
+    reason: "unknown_type",
+    because: "/type must be a registered type",
+  });
+  expect(await count("CASINO_RAW")).toBe(0);
+  const replayed = await ask("POST", "/dead-letters/1/replay");
+  expect([replayed.statusCode, replayed.json()]).toEqual([
+    200,
+    { seq: 1, outcome: "replayed", subject: "casino.event.raw.casino", replays: 1 },
+  ]);
+  expect((await ask("POST", "/dead-letters/1/replay")).json()).toEqual(
+    problem(404, "There is no dead letter 1: it was sent again, discarded, or too old."),
+  );
+  const message = await jsm.streams.getMessage("CASINO_RAW", { seq: 1 });
+  expect(message?.string()).toBe(gameStart(1));
+  expect(message?.header.get("Nats-Msg-Id")).toBe("casino:crm:1:raw:replay:1");
+  expect(await count("CASINO_RAW")).toBe(1);
+});
+
+test("replays an edited payload, unless it would fail or be another event", async () => {
+  await setAside(publisher, { payload: gameStart(1, { player_id: "x" }) });
+  const ask = await gateway();
+  const wrong = await ask("POST", "/dead-letters/1/replay", { body: gameStart(1, { game_id: null }) });
+  expect(wrong.headers["content-type"]).toBe("application/problem+json");
+  expect(wrong.json()).toMatchObject({ status: 400, would: "fail", because: "/game_id must be integer" });
+  for (const body of ["{}", "nonsense", gameStart(2)])
+    expect((await ask("POST", "/dead-letters/1/replay", { body })).statusCode).toBe(400);
+  expect((await ask("POST", "/dead-letters/1/replay", { body: "x".repeat(2 ** 20 + 1) })).statusCode).toBe(
+    413,
+  );
+  expect(await count("CASINO_RAW")).toBe(0);
+  expect(
+    (await ask("POST", "/dead-letters/1/replay", { body: gameStart(1), type: "text/plain" })).statusCode,
+  ).toBe(200);
+  expect((await jsm.streams.getMessage("CASINO_RAW", { seq: 1 }))?.string()).toBe(gameStart(1));
+});
+
+test("replays all that match, up to a limit", async () => {
+  for (let id = 1; id <= 5; id++) await setAside(publisher, { payload: gameStart(id) });
+  await setAside(publisher, { payload: "nonsense", reason: "invalid_json" });
+  await setAside(publisher, { payload: gameStart(7), failedOn: "nowhere" });
+  const ask = await gateway();
+  const body = (fields: object) => ({ body: JSON.stringify(fields) });
+  const dry = (await ask("POST", "/dead-letters/replay", body({ dry_run: true }))).json();
+  expect(dry).toMatchObject({ pass: 5, perhaps_pass: 0, fail: 2, more: false });
+  expect(dry.dead_letters).toContainEqual({
+    seq: 6,
+    would: "fail",
+    reason: "invalid_json",
+    because: "must be JSON in UTF-8",
+  });
+  expect(await count("CASINO_RAW")).toBe(0);
+  const some = await ask("POST", "/dead-letters/replay", body({ reason: "unknown_type", limit: 2 }));
+  expect(some.json()).toEqual({
+    replayed: 2,
+    already_replayed: 0,
+    failed: [],
+    more: true,
+    next_cursor: "2",
+  });
+  const rest = await ask("POST", "/dead-letters/replay?reason=unknown_type");
+  expect(rest.json()).toEqual({
+    replayed: 3,
+    already_replayed: 0,
+    failed: [{ seq: 7, because: expect.stringContaining("does not say where it failed") }],
+    more: false,
+    next_cursor: null,
+  });
+  expect([await count("CASINO_RAW"), await count("CASINO_DEAD")]).toEqual([5, 2]);
+  expect((await ask("POST", "/dead-letters/replay", { body: "[]" })).statusCode).toBe(400);
+});
+
+test("letters that cannot be sent keep nobody from those behind them", async () => {
+  for (let id = 1; id <= 3; id++) await setAside(publisher, { payload: gameStart(id), failedOn: "nowhere" });
+  for (let id = 4; id <= 6; id++) await setAside(publisher, { payload: gameStart(id) });
+  const ask = await gateway();
+  let replayed = 0;
+  for (let cursor: string | null = "0"; cursor !== null; ) {
+    const query: string = cursor === "0" ? "?limit=2" : `?limit=2&cursor=${cursor}`;
+    const answer = (await ask("POST", `/dead-letters/replay${query}`)).json();
+    replayed += answer.replayed;
+    cursor = answer.next_cursor;
+  }
+  expect([replayed, await count("CASINO_DEAD")]).toEqual([3, 3]);
+});
+
+test("a body that no event fits into is refused before it is read", async () => {
+  await setAside(publisher);
+  const ask = await gateway();
+  const answer = await ask("POST", "/dead-letters/1/replay", { body: Buffer.alloc(2 ** 20 + 1, " ") });
+  expect(answer.json()).toEqual(problem(413, expect.stringMatching(/^The body is larger than 1 MiB/)));
+  expect(await count("CASINO_DEAD")).toBe(1);
+});
