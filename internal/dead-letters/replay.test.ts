@@ -1,43 +1,33 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { silent, workerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { StepRun } from "../actor/run.ts";
 import { deadLetter, forward, type Outcome } from "../actor/step.ts";
 import { decodeEnriched, decodeRaw } from "../casino/decode.ts";
-import { PublishError } from "../jetstream/pub-ack.ts";
-import { type Outgoing, Publisher } from "../jetstream/publisher.ts";
-import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { Unavailable } from "../unavailable.ts";
 import { forEachLetter } from "./bulk.ts";
-import type { Letter } from "./letter.ts";
 import { gameStart, setAside } from "./letters.fixture.ts";
-import { discard } from "./removal.ts";
-import { type ReplayOptions, replay, replayOf, Unreplayable } from "./replay.ts";
+import {
+  count,
+  jsm,
+  letterOf,
+  nc,
+  options,
+  publisher,
+  refusingLedger,
+  stateOf,
+  store,
+} from "./replay.fixture.ts";
+import { replay } from "./replay.ts";
 import { LetterStore } from "./store.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
-const publisher = new Publisher(nc);
 const worker = workerForTest();
-const store = new LetterStore(nc);
-const options: ReplayOptions = {
-  store,
-  publish: (message) => publisher.publish(message),
-  log: silent,
-  by: "test",
-};
-const refusingLedger: ReplayOptions["publish"] = (message) =>
-  message.subject.startsWith("casino.ledger.")
-    ? Promise.reject(new PublishError("maximum messages exceeded", 10077))
-    : publisher.publish(message);
 const runs: StepRun[] = [];
 
-beforeEach(() => ensureStreams(nc, ["raw", "checked", "final"], defaultLimits));
+// Runs before the hook of the fixture, which takes the streams away.
 afterEach(async () => {
   await Promise.all(runs.splice(0).map((run) => run.stop()));
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
 });
 
 type Rule = (id: number) => Outcome | undefined;
@@ -78,12 +68,7 @@ async function send(payload: string, headers: Record<string, string> = {}): Prom
   });
 }
 
-const stateOf = async (stream: string) => (await jsm.streams.info(stream)).state;
-const count = async (stream: string) => (await stateOf(stream)).messages;
 const queuesEmpty = async () => (await count("CASINO_RAW")) === 0 && (await count("CASINO_CHECKED")) === 0;
-
-/** The letter of this number, once it is there. */
-const letterOf = (seq: number): Promise<Letter> => waitFor(() => store.read(seq), { what: `letter ${seq}` });
 
 const refuseOnce = (): { rule: Rule; mended: () => void } => {
   let broken = true;
@@ -225,74 +210,6 @@ describe("a replay", () => {
     expect(final?.header.get("Nats-Msg-Id")).toBe("casino:crm:14:final");
   });
 
-  test("refuses an edit that makes another event of it", async () => {
-    await setAside(publisher, { payload: gameStart(15) });
-    await setAside(publisher, { payload: gameStart(16), failedOn: "casino.event.checked.casino.game_start" });
-    await setAside(publisher, { payload: "nonsense" });
-    const [raw, checked, nonsense] = [await letterOf(1), await letterOf(2), await letterOf(3)];
-    expect(() => replayOf(raw, Buffer.from(gameStart(99)))).toThrow(
-      "The payload must keep the event's id, 15.",
-    );
-    expect(() => replayOf(checked, Buffer.from(gameStart(16, { type: "game_stop" })))).toThrow(
-      `The payload must keep the event's type, "game_start", because it failed in stage checked.`,
-    );
-    // What had no id may get one.
-    expect(replayOf(nonsense, Buffer.from(gameStart(99))).subject).toBe("casino.event.raw.casino");
-  });
-
-  test("of protobuf carries it as such, and an edited payload as JSON", async () => {
-    await setAside(publisher, {
-      headers: { "Content-Type": "application/x-protobuf" },
-      payload: "\u0008\u0001",
-    });
-    const lines = (message: Outgoing) => Buffer.from(message.headers.encode()).toString();
-    const letter = await letterOf(1);
-    expect(lines(replayOf(letter))).toContain("Content-Type: application/x-protobuf");
-    expect(lines(replayOf(letter, Buffer.from(gameStart(1))))).not.toContain("Content-Type");
-    expect(lines(replayOf(letter))).toContain("Nats-Msg-Id: casino:nats:1:raw:replay:1");
-    expect(() => replayOf(letter, Buffer.from(gameStart(2)))).toThrow(
-      "The payload must keep the event's id, 1.",
-    );
-  });
-
-  test("has an id of its own, the same for every attempt", async () => {
-    await setAside(publisher, {
-      payload: gameStart(17),
-      headers: { "Casino-Source": "crm", "X-Other": "kept" },
-    });
-    await setAside(publisher, { payload: "nonsense", headers: { "Nats-Msg-Id": "CASINO_RAW:5:dead" } });
-    const lines = async (seq: number) =>
-      Buffer.from(replayOf(await letterOf(seq)).headers.encode()).toString();
-    expect(await lines(1)).toBe(
-      "NATS/1.0\r\nNats-Msg-Id: casino:crm:17:raw:replay:1\r\nCasino-Replays: 1\r\nCasino-Source: crm\r\nX-Other: kept\r\n\r\n",
-    );
-    expect(await lines(2)).toBe(
-      "NATS/1.0\r\nNats-Msg-Id: CASINO_RAW:5:dead:replay:2\r\nCasino-Replays: 1\r\n\r\n",
-    );
-  });
-
-  test.each([
-    ["", "It does not say where it failed"],
-    ["casino.dead.currency.casino", "It does not say where it failed"],
-    ["$JS.API.STREAM.DELETE.CASINO_EVENTS", "It does not say where it failed"],
-    ["casino.event.checked.casino.*", "It does not say where it failed"],
-    ["casino.event.raw.acme", `It lies with client "casino", but failed on casino.event.raw.acme.`],
-  ])("goes only to where the letter's client has its events, not to %j", async (failedOn, sentence) => {
-    await setAside(publisher, { failedOn });
-    const refused = replay(await letterOf(1), options);
-    await expect(refused).rejects.toThrow(sentence);
-    await expect(refused).rejects.toBeInstanceOf(Unreplayable);
-    expect(await count("CASINO_DEAD")).toBe(1);
-  });
-
-  test("manages letters of any size, and with headers that libraries refuse", async () => {
-    const payload = gameStart(18, { padding: "x".repeat(959 * 1024) });
-    await setAside(publisher, { payload, headers: { "bad name": "1" } });
-    expect(Buffer.from((await letterOf(1)).payload).toString()).toBe(payload);
-    await replay(await letterOf(1), options);
-    expect((await stateOf("CASINO_RAW")).messages).toBe(1);
-  });
-
   test("of all takes the letters that were there at the start, none twice, the filtered ones only", async () => {
     await pipeline((id) => (id <= 100 ? deadLetter("unknown_type", "/type must be known") : undefined));
     for (let id = 1; id <= 100; id++) await send(gameStart(id));
@@ -307,25 +224,5 @@ describe("a replay", () => {
     for await (const head of store.scan({}, await store.range())) replays.push(head.replays);
     expect(replays).toEqual([0, ...Array(100).fill(1)]);
     expect((await stateOf("CASINO_RAW")).last_seq).toBe(201);
-  });
-});
-
-test("a discard is written into the ledger before the letter goes, and stays undone while that cannot be written", async () => {
-  await setAside(publisher, { payload: "nonsense", headers: { "Nats-Msg-Id": "CASINO_RAW:5:dead" } });
-  const letter = await letterOf(1);
-  const refused = discard(letter, { ...options, publish: refusingLedger });
-  await expect(refused).rejects.toThrow("The ledger cannot be written, so dead letter 1 stays");
-  await expect(refused).rejects.toBeInstanceOf(Unavailable);
-  expect(await count("CASINO_DEAD")).toBe(1);
-  expect(await discard(letter, options)).toBe(true);
-  expect(await discard(letter, options)).toBe(false);
-  const written = await jsm.streams.getMessage("CASINO_LEDGER", { seq: 1 });
-  expect(written?.subject).toBe("casino.ledger.discarded.currency");
-  expect(written?.json()).toEqual({
-    letter: 1,
-    message: "CASINO_RAW:5",
-    messageId: "",
-    accepted: "",
-    by: "test",
   });
 });

@@ -1,0 +1,40 @@
+import { afterEach, beforeEach } from "vitest";
+import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { PublishError } from "../jetstream/pub-ack.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import type { Letter } from "./letter.ts";
+import type { ReplayOptions } from "./replay.ts";
+import { LetterStore } from "./store.ts";
+
+// A broker for one test file: each test starts with empty streams.
+
+const server = await natsForTest();
+export const { nc, jsm } = await connectForTest(server);
+export const publisher = new Publisher(nc);
+export const store = new LetterStore(nc);
+export const options: ReplayOptions = {
+  store,
+  publish: (message) => publisher.publish(message),
+  log: silent,
+  by: "test",
+};
+/** Publishes all but what is for the ledger, which is full. */
+export const refusingLedger: ReplayOptions["publish"] = (message) =>
+  message.subject.startsWith("casino.ledger.")
+    ? Promise.reject(new PublishError("maximum messages exceeded", 10077))
+    : publisher.publish(message);
+
+beforeEach(() => ensureStreams(nc, ["raw", "checked", "final"], defaultLimits));
+afterEach(async () => {
+  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
+});
+
+export const stateOf = async (stream: string) => (await jsm.streams.info(stream)).state;
+export const count = async (stream: string) => (await stateOf(stream)).messages;
+
+/** The letter of this number, once it is there. */
+export const letterOf = (seq: number): Promise<Letter> =>
+  waitFor(() => store.read(seq), { what: `letter ${seq}` });
