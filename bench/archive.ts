@@ -1,9 +1,8 @@
 import pg from "pg";
-import { newTraceparent, writeEnvelope } from "../internal/actor/envelope.ts";
 import { Publisher } from "../internal/jetstream/publisher.ts";
 import { finalStage, stageSubject } from "../internal/jetstream/subjects.ts";
 import { type Bench, clear, until } from "./environment.ts";
-import { perSecond } from "./publishing.ts";
+import { messageOf, perSecond } from "./publishing.ts";
 
 /** Rows per second into Postgres. */
 export interface ArchiveSpeeds {
@@ -25,22 +24,13 @@ export async function archiveSpeeds(bench: Bench, count: number): Promise<Archiv
   await (await bench.start("archiver")).stop();
   await db.query("truncate events");
   const publisher = new Publisher(bench.nc);
+  const place = { subject: stageSubject(finalStage, "casino", "bet"), source: "bench", stage: finalStage };
   for (let id = 1; id <= count; id++) {
     await publisher.room();
-    publisher.send(
-      {
-        subject: stageSubject(finalStage, "casino", "bet"),
-        payload: Buffer.from(JSON.stringify(finalEvent(id))),
-        headers: writeEnvelope(
-          { client: "casino", source: "bench", traceparent: newTraceparent() },
-          id,
-          finalStage,
-        ),
-      },
-      (outcome) => {
-        if (outcome instanceof Error) throw outcome;
-      },
-    );
+    const message = messageOf(place, id, Buffer.from(JSON.stringify(finalEvent(id))));
+    publisher.send(message, (outcome) => {
+      if (outcome instanceof Error) throw outcome;
+    });
   }
   await until(async () => publisher.pending === 0, "the events to be stored");
   publisher.close();

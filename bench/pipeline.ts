@@ -1,8 +1,7 @@
-import { newTraceparent, writeEnvelope } from "../internal/actor/envelope.ts";
 import { Publisher } from "../internal/jetstream/publisher.ts";
 import { rawStage, rawSubject } from "../internal/jetstream/subjects.ts";
 import { type Bench, clear, until } from "./environment.ts";
-import { perSecond } from "./publishing.ts";
+import { messageOf, perSecond } from "./publishing.ts";
 
 /**
  * Events per second from the generator's first publish to the materializer's last fold, all in processes of their own:
@@ -54,6 +53,7 @@ export async function latency(bench: Bench, rate: number, seconds: number): Prom
     },
   });
   const publisher = new Publisher(bench.nc);
+  const place = { subject: rawSubject("casino"), source: "latency", stage: rawStage };
   const started = performance.now();
   for (let id = 1; id <= count; id++) {
     const due = started + ((id - 1) / rate) * 1000;
@@ -69,20 +69,9 @@ export async function latency(bench: Bench, rate: number, seconds: number): Prom
     };
     sentAt.set(id, performance.now());
     await publisher.room();
-    publisher.send(
-      {
-        subject: rawSubject("casino"),
-        payload: Buffer.from(JSON.stringify(event)),
-        headers: writeEnvelope(
-          { client: "casino", source: "latency", traceparent: newTraceparent() },
-          id,
-          rawStage,
-        ),
-      },
-      (outcome) => {
-        if (outcome instanceof Error) throw outcome;
-      },
-    );
+    publisher.send(messageOf(place, id, Buffer.from(JSON.stringify(event))), (outcome) => {
+      if (outcome instanceof Error) throw outcome;
+    });
   }
   await until(async () => took.filter((ms) => ms !== undefined).length === count, "the last events");
   publisher.close();

@@ -17,13 +17,20 @@ export function rawPayloads(count: number, firstId = 1): readonly Buffer[] {
   );
 }
 
+/** A message of a stage about the event of this id, with the headers that its publisher gives it. */
+export function messageOf(
+  { subject, source, stage }: { readonly subject: string; readonly source: string; readonly stage: string },
+  id: number,
+  payload: Buffer,
+): Outgoing {
+  const envelope = { client: "casino", source, traceparent: newTraceparent() };
+  return { subject, payload, headers: writeEnvelope(envelope, id, stage) };
+}
+
 /** Messages as the generator publishes them: the same bytes, the same headers. */
 export function rawMessages(count: number, subject: string, source: string): readonly Outgoing[] {
-  return rawPayloads(count).map((payload, index) => ({
-    subject,
-    payload,
-    headers: writeEnvelope({ client: "casino", source, traceparent: newTraceparent() }, index + 1, rawStage),
-  }));
+  const place = { subject, source, stage: rawStage };
+  return rawPayloads(count).map((payload, index) => messageOf(place, index + 1, payload));
 }
 
 /**

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { newTraceparent, writeEnvelope } from "../internal/actor/envelope.ts";
 import { Publisher } from "../internal/jetstream/publisher.ts";
 import { rawStage, rawSubject } from "../internal/jetstream/subjects.ts";
 import { type Bench, clear, type Running, until } from "./environment.ts";
-import { rawPayloads } from "./publishing.ts";
+import { messageOf, rawPayloads } from "./publishing.ts";
 
 /** The longest time without a final event, in ms. */
 export interface Gaps {
@@ -25,22 +24,15 @@ export async function rollingRestart(bench: Bench, rate: number): Promise<Gaps> 
   const running: Running[] = await Promise.all(services.map((name) => bench.start(name)));
   const payloads = rawPayloads(1_000);
   const publisher = new Publisher(bench.nc);
+  const place = { subject: rawSubject("casino"), source: "rolling", stage: rawStage };
   let id = 0;
   let failure: Error | undefined;
   const timer = setInterval(() => {
     for (let i = 0; i < rate / 100; i++) {
       const payload = { ...JSON.parse(String(payloads[id % payloads.length])), id: ++id };
-      const envelope = { client: "casino", source: "rolling", traceparent: newTraceparent() };
-      publisher.send(
-        {
-          subject: rawSubject("casino"),
-          payload: Buffer.from(JSON.stringify(payload)),
-          headers: writeEnvelope(envelope, id, rawStage),
-        },
-        (outcome) => {
-          if (outcome instanceof Error) failure = outcome;
-        },
-      );
+      publisher.send(messageOf(place, id, Buffer.from(JSON.stringify(payload))), (outcome) => {
+        if (outcome instanceof Error) failure = outcome;
+      });
     }
   }, 10);
 
