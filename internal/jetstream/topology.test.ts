@@ -12,32 +12,15 @@ const stages = ["raw", "priced", "profiled", "final"];
 const GiB = 2 ** 30;
 const seconds = (count: number) => count * 1e9;
 
+const settings = [
+  ...(["subjects", "retention", "discard", "storage", "max_bytes", "max_age"] as const),
+  ...(["max_msg_size", "duplicate_window", "num_replicas"] as const),
+];
+
 const configs = async () => {
   const found: Record<string, unknown> = {};
-  for await (const { config } of jsm.streams.list()) {
-    const {
-      subjects,
-      retention,
-      discard,
-      storage,
-      max_bytes,
-      max_age,
-      max_msg_size,
-      duplicate_window,
-      num_replicas,
-    } = config;
-    found[config.name] = {
-      subjects,
-      retention,
-      discard,
-      storage,
-      max_bytes,
-      max_age,
-      max_msg_size,
-      duplicate_window,
-      num_replicas,
-    };
-  }
+  for await (const { config } of jsm.streams.list())
+    found[config.name] = Object.fromEntries(settings.map((name) => [name, config[name]]));
   return found;
 };
 
