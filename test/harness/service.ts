@@ -21,19 +21,25 @@ interface Written {
   readonly errors: Buffer[];
 }
 
+interface Launched extends Child {
+  /** Settles when all that it wrote has come, which may be after its end. */
+  readonly closed: Promise<void>;
+}
+
 /** Runs a script; its process is ended after the file's last test. What it writes is added to `written`. */
 function launch(
   script: string,
   args: readonly string[],
   env: Record<string, string>,
   written: Written,
-): Child {
+): Launched {
   const spawned = spawn(process.execPath, [script, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...inherited, LOG_LEVEL: "warn", ...env },
   });
   spawned.stdout.on("data", (chunk: Buffer) => written.output.push(chunk));
   spawned.stderr.on("data", (chunk: Buffer) => written.errors.push(chunk));
+  const closed = new Promise<void>((resolve) => spawned.once("close", () => resolve()));
   const child = follow(spawned, "SIGTERM");
   running.add(child);
   watch(child.pid);
@@ -41,7 +47,7 @@ function launch(
     forget(child.pid);
     running.delete(child);
   });
-  return child;
+  return { ...child, closed };
 }
 
 /** A service of this project as a process of its own, which can be ended and started again. */
@@ -104,7 +110,8 @@ export async function runForTest(
   env: Record<string, string>,
 ): Promise<string> {
   const written: Written = { output: [], errors: [] };
-  const how = await launch(join(root, "cmd", name, "main.ts"), args, env, written).exited;
+  const child = launch(join(root, "cmd", name, "main.ts"), args, env, written);
+  const [how] = await Promise.all([child.exited, child.closed]);
   if (how !== "exit code 0") throw new Error(`${name} ended: ${how}\n${Buffer.concat(written.errors)}`);
   return Buffer.concat(written.output).toString();
 }
