@@ -103,6 +103,7 @@ export const variables = {
 } as const;
 
 export type VariableName = keyof typeof variables;
+export const variableNames = Object.keys(variables) as readonly VariableName[]; // the keys of a literal
 
 type Value<N extends VariableName> = ReturnType<(typeof variables)[N]["parse"]>;
 /** Variables without a default are `undefined` when unset. HTTP_PORT always has one: its service's. */

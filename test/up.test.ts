@@ -20,7 +20,11 @@ interface Up {
 
 /** `up` with none of the developer's own servers. */
 function up(...args: string[]): Up {
-  const env = { ...process.env, NATS_URL: "", DATABASE_URL: "", REDIS_URL: "", RATES_URL: "" };
+  return upWith({}, ...args);
+}
+
+function upWith(more: Readonly<Record<string, string>>, ...args: string[]): Up {
+  const env = { ...process.env, NATS_URL: "", DATABASE_URL: "", REDIS_URL: "", RATES_URL: "", ...more };
   const child = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   if (child.pid !== undefined) stopAtEnd(child.pid);
   const lines: string[] = [];
@@ -102,6 +106,15 @@ test("says what is wrong with the command line, and helps", async () => {
   const wrong = up("--nope");
   expect(await wrong.exited).toBe(78);
   expect(wrong.stderr()).toBe("up: Unknown option '--nope'; --help lists the flags.\n");
+  const all = upWith({ LOG_LEVEL: "loud", EVENTS_MAX_AGE: "soon" }, "--rate", "x");
+  expect(await all.exited).toBe(78);
+  await waitFor(() => all.stderr().split("\n").length > 3);
+  expect(all.stderr().split("\n")).toEqual([
+    expect.stringMatching(/^up: --rate must be .*, not "x"\.$/),
+    expect.stringMatching(/^LOG_LEVEL must be .*, not "loud"\.$/),
+    expect.stringMatching(/^EVENTS_MAX_AGE must be .*, not "soon"\.$/),
+    "",
+  ]);
   const help = up("--help");
   expect(await help.exited).toBe(0);
   await waitFor(() => help.lines.some((line) => line.includes("--no-<service>")));

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { UsageError } from "../../internal/command-line.ts";
-import { ConfigError, readConfig, setVariables } from "../../internal/config.ts";
+import { ConfigError, readConfig, setVariables, variableNames } from "../../internal/config.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
 import { services } from "../../internal/local/services.ts";
 import { Stack } from "../../internal/local/stack.ts";
@@ -12,21 +12,34 @@ const events = new Outlet(process.stdout, () => {
 });
 const messages = new Outlet(process.stderr, () => undefined);
 
-try {
-  const options = readUpOptions(process.argv.slice(2), services);
-  if (options === "help") {
-    process.stdout.write(upHelp(services));
+// It chooses the services' ports itself.
+const inherited = variableNames.filter((name) => name !== "HTTP_PORT");
+
+/** Adds to `problems` what is wrong with a part of the configuration, so that all of it is said at once. */
+function read<T>(part: () => T, problems: string[]): T | undefined {
+  try {
+    return part();
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+const problems: string[] = [];
+const options = read(() => readUpOptions(process.argv.slice(2), services), problems);
+if (options === "help") {
+  process.stdout.write(upHelp(services));
+} else {
+  // Only what is set: the defaults are for services that run alone. All of it, since the services inherit it.
+  const given = read(() => readConfig(setVariables(inherited)), problems);
+  if (options === undefined || given === undefined) {
+    process.stderr.write(`up: ${problems.join("\n")}\n`);
+    process.exitCode = 78;
   } else {
-    const names = ["NATS_URL", "DATABASE_URL", "REDIS_URL", "RATES_URL"] as const;
-    // Only those that are set: the others' defaults are for services that run alone.
-    const given = readConfig(setVariables(names));
     const commands = resolve(import.meta.dirname, "..");
     const stack = new Stack({ options, given, services, commands, events, messages });
     // Whatever a start that was cut short has left open must not keep this process.
     process.exit(await stopOnSignal(stack, messages));
   }
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
-  process.stderr.write(`up: ${error.message}\n`);
-  process.exitCode = 78;
 }

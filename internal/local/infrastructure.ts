@@ -157,3 +157,11 @@ export function passwordsOf({ postgres: { passwords } }: Infrastructure): Record
 export function shownUrl({ url, port }: Endpoint): string {
   return url === undefined ? "none" : port === undefined ? withoutPassword(url) : url;
 }
+
+/** The rates API: somebody else's, or the local sample on its port; without a port there is none. */
+export function ratesEndpoint({ RATES_URL }: Given, port: number | undefined): Endpoint {
+  if (RATES_URL) return { url: RATES_URL, note: "from RATES_URL" };
+  if (port === undefined) return { url: undefined, note: "--no-rates" };
+  const note = "a local sample with fixed rates; set RATES_URL for real ones";
+  return { url: `http://127.0.0.1:${port}/latest`, port, note };
+}

@@ -143,6 +143,18 @@ test("a migration that fails is the end of it", async () => {
   expect(said.messages).toBe("no database\n");
 });
 
+test("a wrong configuration is the end of it, and no reason to start again for ever", async () => {
+  const wrong = 'console.error("X must be right."); process.exit(78)';
+  const { stack, said } = await stackOf({ other: wrong });
+  await expect(stack.start()).rejects.toMatchObject({
+    message: "other ended because its configuration is wrong: see above",
+    exitCode: 78,
+  });
+  expect(said.messages).toContain("X must be right.");
+  const { stack: second } = await stackOf({ migrate: wrong });
+  await expect(second.start()).rejects.toMatchObject({ exitCode: 78 });
+});
+
 test("a port that is taken is said before anything is started", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

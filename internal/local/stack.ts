@@ -5,10 +5,10 @@ import type { Child } from "./child.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
 import { freePort, isFree } from "./free-port.ts";
 import {
-  type Endpoint,
   environmentOf,
   type Given,
   passwordsOf,
+  ratesEndpoint,
   serverStage,
   startInfrastructure,
 } from "./infrastructure.ts";
@@ -20,6 +20,7 @@ import { readiness } from "./readiness.ts";
 import { createSampleKey } from "./sample-key.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
 import type { ServiceSpec } from "./services.ts";
+import { StackError, wrongConfiguration } from "./stack-error.ts";
 import { isTemporary } from "./temporary.ts";
 import type { UpOptions } from "./up-options.ts";
 
@@ -35,11 +36,6 @@ export interface StackSettings {
   readonly messages: Outlet;
   /** How long a stage is waited for until it is ready, in ms; default a minute. */
   readonly readyWithin?: number;
-}
-
-/** Something in the way of starting, in one sentence that says what to do. */
-export class StackError extends Error {
-  override readonly name = "StackError";
 }
 
 /** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
@@ -96,7 +92,7 @@ export class Stack {
 
     await this.#migrate({ ...environmentOf(infrastructure, "migrate"), ...passwordsOf(infrastructure) });
     const ports = await this.#ports(chosen, front);
-    const rates = this.#rates(ports.get("rates"));
+    const rates = ratesEndpoint(given, ports.get("rates"));
     const unready = await this.#startServices(chosen, ports, (service) => ({
       ...environmentOf(infrastructure, service),
       RATES_URL: rates.url ?? "",
@@ -140,7 +136,9 @@ export class Stack {
     const { commands, messages } = this.#settings;
     const script = resolve(commands, "migrate/main.ts");
     const code = await migrate(script, env, messages, this.#stopping.signal);
-    if (code !== 0) throw new StackError(`the database could not be migrated (exit code ${code}): see above`);
+    if (code === 0) return;
+    const exitCode = code === wrongConfiguration ? code : 1;
+    throw new StackError(`the database could not be migrated (exit code ${code}): see above`, exitCode);
   }
 
   async #ports(chosen: readonly ServiceSpec[], front: ServiceSpec | undefined): Promise<Map<string, number>> {
@@ -150,14 +148,6 @@ export class Stack {
         ports.set(name, name === front?.name ? this.#settings.options.port : await freePort());
     }
     return ports;
-  }
-
-  #rates(port: number | undefined): Endpoint {
-    const { RATES_URL } = this.#settings.given;
-    if (RATES_URL) return { url: RATES_URL, note: "from RATES_URL" };
-    if (port === undefined) return { url: undefined, note: "--no-rates" };
-    const note = "a local sample with fixed rates; set RATES_URL for real ones";
-    return { url: `http://127.0.0.1:${port}/latest`, port, note };
   }
 
   /** Stage by stage. Resolves to what is not ready after a minute: it may still come, and the rest is of use already. */
@@ -171,14 +161,26 @@ export class Stack {
     const { readyWithin = 60_000 } = this.#settings;
     for (const stage of [1, 2, 3]) {
       const ofStage = chosen.filter((spec) => spec.stage === stage);
-      for (const spec of ofStage) {
-        const env = envOf(spec.command ?? spec.name);
-        this.#keepService(spec, { ...env, HTTP_PORT: String(ports.get(spec.name) ?? "") });
-      }
-      const waits = ofStage.map(async ({ name }) => {
+      const waits = ofStage.map(async (spec) => {
+        const { name } = spec;
         const port = ports.get(name);
+        const env = { ...envOf(spec.command ?? name), HTTP_PORT: String(port ?? "") };
+        const { started } = this.#keepService(spec, env);
         if (port === undefined) return;
-        const lacking = await readiness(`http://127.0.0.1:${port}`, readyWithin, signal);
+        const refused = started
+          .then((first) => first.exited)
+          .then((how) =>
+            how === `exit code ${wrongConfiguration}` ? "refused" : new Promise<never>(() => undefined),
+          );
+        const lacking = await Promise.race([
+          readiness(`http://127.0.0.1:${port}`, readyWithin, signal),
+          refused,
+        ]);
+        if (lacking === "refused")
+          throw new StackError(
+            `${name} ended because its configuration is wrong: see above`,
+            wrongConfiguration,
+          );
         if (lacking !== undefined) unready.set(name, lacking);
       });
       await Promise.all(waits);
@@ -187,7 +189,7 @@ export class Stack {
     return unready;
   }
 
-  #keepService(spec: ServiceSpec, env: Readonly<Record<string, string>>): void {
+  #keepService(spec: ServiceSpec, env: Readonly<Record<string, string>>): Kept<Child> {
     const { commands, events, messages, options } = this.#settings;
     const start = async (): Promise<ServiceProcess> => {
       const child = startService({
@@ -207,6 +209,7 @@ export class Stack {
     };
     const process = keepRunning(spec.name, start, (message) => this.#say(message));
     this.#kept.push({ stage: spec.stage, process });
+    return process;
   }
 
   /** Undefined when none could be made: everything else is of use without it. */

@@ -1,4 +1,5 @@
 import type { Outlet } from "./outlet.ts";
+import { StackError } from "./stack-error.ts";
 
 interface Stoppable {
   start(): Promise<void>;
@@ -11,7 +12,7 @@ const sameWithin = 1_000;
 
 /**
  * Runs the stack until SIGINT, SIGTERM or SIGHUP, then stops it; a second signal ends it at once. Resolves to the exit
- * code: 0 after a signal, also one during the start; 1 when the start failed, which is said in one sentence.
+ * code: 0 after a signal, also one during the start; that of its error when the start failed, which is said in one sentence.
  */
 export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<number> {
   let firstAt: number | undefined;
@@ -35,7 +36,7 @@ export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<
       if (firstAt !== undefined) return asked.promise;
       await messages.write(`up: ${error instanceof Error ? error.message : String(error)}\n`);
       await stack.stop();
-      return 1;
+      return error instanceof StackError ? error.exitCode : 1;
     },
   );
   const code = await Promise.race([asked.promise, failure]);
