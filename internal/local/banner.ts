@@ -14,6 +14,8 @@ export interface BannerFacts {
   /** Services that do not answer yet, with what they lack. */
   readonly unready: ReadonlyMap<string, string>;
   readonly data: string;
+  /** Without credentials its NATS lets people only look. */
+  readonly strict: boolean;
 }
 
 /** What `up` says on stderr once everything runs: plain text, no colours, commands that can be copied. */
@@ -29,6 +31,7 @@ export function banner(facts: BannerFacts): string {
     ...(facts.front === undefined ? [] : [`  curl http://127.0.0.1:${facts.port}/materialized`]),
     `  nats${server} sub 'casino.>'`,
     `  nats${server} req casino.materialized ''`,
+    ...exported(facts),
     "",
     `  NATS      ${describe(nats)}`,
     `  Postgres  ${describe(postgres)}`,
@@ -39,6 +42,18 @@ export function banner(facts: BannerFacts): string {
     ...[...facts.unready].map(([name, what]) => `  not ready: ${name}: ${what}`),
   ];
   return `\n${lines.join("\n")}\n\n`;
+}
+
+/** What the other commands (`npm run dead-letters`, `prove`, `clients`) need to be told, where our servers are not where they look. */
+function exported({ infrastructure: { nats, postgres }, strict }: BannerFacts): readonly string[] {
+  const elsewhere = [
+    ...(nats.port === undefined || nats.port === 4222 || strict ? [] : [`NATS_URL=${nats.url}`]),
+    // Its password is the one of every sample, and it listens on loopback.
+    ...(postgres.port === undefined || postgres.port === 5432 ? [] : [`DATABASE_URL=${postgres.url}`]),
+  ];
+  return elsewhere.length === 0
+    ? []
+    : [`  export ${elsewhere.join(" ")}  # for npm run dead-letters, prove, …`];
 }
 
 function describe(endpoint: Endpoint): string {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PidFiles } from "./pid-files.ts";
@@ -44,7 +44,13 @@ export async function takeDataFolder(dir: string): Promise<DataFolder> {
     }
   } catch (error) {
     if (error instanceof DataFolderError) throw error;
-    throw new DataFolderError(`${path} cannot be used for --data: ${String(error)}`, { cause: error });
+    const taken = existsSync(path) && !statSync(path).isDirectory();
+    const why = taken
+      ? "it is a file, choose a folder"
+      : error instanceof Error
+        ? error.message
+        : String(error);
+    throw new DataFolderError(`${path} cannot be used for --data: ${why}`, { cause: error });
   }
 
   const lock = join(path, "lock");

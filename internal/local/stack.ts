@@ -224,9 +224,9 @@ export class Stack {
     }
   }
 
-  #announce(facts: Omit<BannerFacts, "port" | "data">): void {
-    const { port, data } = this.#settings.options;
-    void this.#settings.messages.write(banner({ ...facts, port, data: resolve(data) }));
+  #announce(facts: Omit<BannerFacts, "port" | "data" | "strict">): void {
+    const { port, data, strict } = this.#settings.options;
+    void this.#settings.messages.write(banner({ ...facts, port, strict, data: resolve(data) }));
   }
 
   async #stop(): Promise<void> {
