@@ -34,6 +34,11 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
     open(run, "second");
     return "done";
   },
+  "use a talkative library": async () => {
+    const { console: library } = globalThis;
+    library.error("a connection failed %s", "in the background");
+    return "done";
+  },
   "stop itself": async (run) => {
     open(run, "first");
     run.stop("enough");

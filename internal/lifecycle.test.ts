@@ -204,3 +204,11 @@ describe("failures", () => {
     expect(logLines(command.stderr)).toMatchObject([{ level: "fatal", err: { message } }]);
   });
 });
+
+test("what a library says on the console becomes a line of the log", async () => {
+  const command = start("use a talkative library");
+  expect(await command.ended).toEqual(stopped);
+  expect(logLines(command.stderr)).toContainEqual(
+    expect.objectContaining({ level: "warn", msg: "a connection failed in the background" }),
+  );
+});

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { format, parseArgs } from "node:util";
 import { type Check, type Config, ConfigError, readConfig, type VariableName, variables } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
 
@@ -61,6 +61,8 @@ export async function runService<N extends VariableName, const F extends Flags =
 ): Promise<void> {
   const { config, flags } = configure(service);
   const log = createLog(service.name, config.LOG_LEVEL);
+  // What libraries say there is a line of the log like any other.
+  console.error = console.warn = (...said: unknown[]) => log.warn(format(...said));
   const stop = new AbortController();
   const open: { what: string; close: () => Promise<unknown> | unknown }[] = [];
 

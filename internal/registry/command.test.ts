@@ -50,6 +50,11 @@ test.each([
   [["show"], 'The command must be list, register or remove, not "show"; --help explains them.'],
   [["list", "--type", "t"], "list takes no --type."],
   [["register"], "register needs --type.\nregister needs --schema."],
+  [
+    ["register", "--type", "BAD!", "--client", "Acme", "--schema", "f"],
+    'The type must be of the form [a-z0-9_-]{1,40}, not "BAD!".\nThe client must be of the form [a-z0-9-]{1,40}, not "Acme".',
+  ],
+  [["remove", "--type", "bet"], "The type bet is built in: every client has it, and it has no data."],
   [["register", "more", "--type=", "--schema", "f"], '"more" is not expected.\n--type needs a value.'],
   [
     ["remove", "--type", "t", "--schema", "f", "--force"],

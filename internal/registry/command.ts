@@ -4,7 +4,7 @@ import { UsageError } from "../command-line.ts";
 import type { Database } from "../postgres/connect.ts";
 import { costlyPart } from "./check-time.ts";
 import { RegistrationError } from "./data-check.ts";
-import { listTypes, registerType, removeType, type TypeKey } from "./event-types.ts";
+import { keyProblems, listTypes, registerType, removeType, type TypeKey } from "./event-types.ts";
 
 export type EventTypesCommand =
   | { readonly name: "help" }
@@ -61,10 +61,10 @@ export function readCommand(args: readonly string[]): EventTypesCommand {
       problems.push(`${token.rawName} needs a value.`);
   }
   for (const flag of needed) if (values[flag] === undefined) problems.push(`${name} needs --${flag}.`);
-  if (problems.length > 0) throw new UsageError(problems.join("\n"));
-
   const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
   const key = { type: text(values.type) ?? "", client: text(values.client) };
+  if (name !== "list" && problems.length === 0) problems.push(...keyProblems(key));
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
   if (name === "list") return { name };
   return name === "remove" ? { name, ...key } : { name, ...key, file: text(values.schema) ?? "" };
 }

@@ -87,17 +87,21 @@ export async function removeType(db: Database, { type, client }: TypeKey): Promi
   }
 }
 
-function checkKey({ type, client }: TypeKey): void {
+/** What is wrong with a type or client as somebody wrote it, in sentences. */
+export function keyProblems({ type, client }: TypeKey): readonly string[] {
+  const problems: string[] = [];
   if (!isEventType(type))
-    throw new RegistrationError(
-      `The type must be of the form [a-z0-9_-]{1,40}, not "${type.slice(0, 100)}".`,
-    );
-  if (isCasinoType(type))
-    throw new RegistrationError(`The type ${type} is built in: every client has it, and it has no data.`);
+    problems.push(`The type must be of the form [a-z0-9_-]{1,40}, not "${type.slice(0, 100)}".`);
+  else if (isCasinoType(type))
+    problems.push(`The type ${type} is built in: every client has it, and it has no data.`);
   if (client !== undefined && !isClient(client))
-    throw new RegistrationError(
-      `The client must be of the form [a-z0-9-]{1,40}, not "${client.slice(0, 100)}".`,
-    );
+    problems.push(`The client must be of the form [a-z0-9-]{1,40}, not "${client.slice(0, 100)}".`);
+  return problems;
+}
+
+function checkKey(key: TypeKey): void {
+  const problems = keyProblems(key);
+  if (problems.length > 0) throw new RegistrationError(problems.join("\n"));
 }
 
 // SQLSTATE, Postgres manual, appendix A.
