@@ -45,6 +45,12 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
   const began = performance.now();
   for (;;) {
     const before = await movementOf(nc);
+    // What nobody was to store is not lost.
+    if (!before.hasArchiver)
+      return unchecked(
+        "materialized",
+        "No archiver has ever run, and /materialized is compared with its rows: start one, then try again.",
+      );
     const found = before.waiting.length > 0 ? undefined : await compareNow(options);
     if (typeof found === "string") return unchecked("materialized", found);
     const moved = found === undefined || (await movementOf(nc)).mark !== before.mark;

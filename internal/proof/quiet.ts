@@ -13,6 +13,8 @@ export interface Movement {
   /** What events wait for, one phrase each; none when all is settled. */
   readonly waiting: readonly string[];
   readonly mark: string;
+  /** Whether there ever was an archiver. */
+  readonly hasArchiver: boolean;
 }
 
 /** Looks where events still wait. @throws Unavailable, StreamMissing */
@@ -27,6 +29,7 @@ export async function movementOf(nc: NatsConnection): Promise<Movement> {
       ...(behind > 0 ? [`${behind} for the archiver`] : []),
     ],
     mark: [...queues, events].map(({ lastSeq }) => lastSeq).join(),
+    hasArchiver: archiver !== undefined,
   };
 }
 

@@ -1,8 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { startCommand } from "../../test/harness/command.ts";
+import { archiverDurable } from "../archive/archiver.ts";
 import { freePort } from "../local/free-port.ts";
 import type { Proof } from "./proof.ts";
-import { databaseUrl, events, jsm, nats, send, settled } from "./system.fixture.ts";
+import {
+  databaseUrl,
+  events,
+  jsm,
+  nats,
+  send,
+  settled,
+  startMaterializer,
+  startSteps,
+  stopAll,
+} from "./system.fixture.ts";
 
 describe("npm run prove", () => {
   const env = { NATS_URL: nats.url, DATABASE_URL: databaseUrl };
@@ -78,6 +89,22 @@ describe("npm run prove", () => {
     expect(asJson.code).toBe(1);
     const proof: Proof = JSON.parse(asJson.stdout);
     expect(proof).toMatchObject({ holds: false, accepted: { accepted: 30, final: 17, lost: 13 } });
+  });
+
+  test("ends with 0 where no archiver has ever run, and says that it could not compare", async () => {
+    await stopAll();
+    await jsm.consumers.delete(events, archiverDurable.name);
+    await startSteps();
+    await startMaterializer("on");
+    await send(1, 7);
+    await settled();
+    const { code, stdout } = await run();
+    expect(stdout).toMatch(/^not checked {2}archived {6}No archiver has ever run\.$/m);
+    expect(stdout).toMatch(
+      /^not checked {2}materialized {2}No archiver has ever run, .*: start one, then try again\.$/m,
+    );
+    expect(stdout).toMatch(/\nNothing is wrong, but 2 of 9 checks could not be made \(/);
+    expect(code).toBe(0);
   });
 
   test("ends with 69 when it cannot ask", async () => {
