@@ -6,7 +6,7 @@ import { Unavailable } from "../unavailable.ts";
 import { askMaterializer, countAt, differences, everybody, foldArchive } from "./aggregates.ts";
 import { type Check, holds, namesOf, unchecked, violated } from "./check.ts";
 import { findMaterializers } from "./materializers.ts";
-import { movementOf } from "./quiet.ts";
+import { type Movement, movementOf } from "./quiet.ts";
 import type { StreamState } from "./stream-state.ts";
 
 /** So long the figures may differ before that is taken for what it is: a materializer may be busy. */
@@ -43,25 +43,24 @@ interface Comparison {
 export async function compareAggregates(options: AggregateOptions): Promise<Check> {
   const { nc, most, patienceMs = defaultPatienceMs } = options;
   const began = performance.now();
+  let first: Movement | undefined;
   for (;;) {
     const before = await movementOf(nc);
+    first ??= before;
     // What nobody was to store is not lost.
-    if (!before.hasArchiver)
+    if (before.archiver === undefined)
       return unchecked(
         "materialized",
         "No archiver has ever run, and /materialized is compared with its rows: start one, then try again.",
       );
     const found = before.waiting.length > 0 ? undefined : await compareNow(options);
     if (typeof found === "string") return unchecked("materialized", found);
-    const moved = found === undefined || (await movementOf(nc)).mark !== before.mark;
+    const after = found === undefined ? before : await movementOf(nc);
+    const moved = found === undefined || after.mark !== before.mark;
     if (!moved && found.differences.length === 0)
       return holds("materialized", `/materialized gives what Postgres gives, ${found.of}.`);
     const tookMs = performance.now() - began;
-    if (moved && tookMs >= mostMovementMs)
-      return unchecked(
-        "materialized",
-        "Events are flowing, so two readings cannot agree: try again at rest, with --wait.",
-      );
+    if (moved && tookMs >= mostMovementMs) return unchecked("materialized", whyNotSettled(first, after));
     if (!moved && tookMs >= patienceMs)
       return violated(
         "materialized",
@@ -70,6 +69,22 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
       );
     await sleep(pauseMs);
   }
+}
+
+/** Why there was no rest to compare in, from the first look to the last. */
+function whyNotSettled(first: Movement, { waiting, mark, archiver }: Movement): string {
+  const isFlowing = mark !== first.mark;
+  if (archiver !== undefined && archiver.events > 0) {
+    const wasBehind = first.archiver !== undefined && first.archiver.events > 0;
+    const isStuck = wasBehind && archiver.from === first.archiver.from;
+    const { events, from, to } = archiver;
+    const which = from < to ? `${from} to ${to}` : to;
+    // Where it stands still, waiting for the flow to end would not help.
+    if (!isFlowing || isStuck)
+      return `The archiver is behind by ${events}, of CASINO_EVENTS ${which}: see that one runs, and what it logs, then try again with --wait.`;
+  }
+  if (isFlowing) return "Events are flowing, so two readings cannot agree: try again at rest, with --wait.";
+  return `Not all events are settled (${waiting.join(", ")}): try again at rest, with --wait.`;
 }
 
 /** @returns a sentence where nothing can be compared */

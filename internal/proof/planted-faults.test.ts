@@ -167,6 +167,7 @@ describe("a fault is named:", () => {
     expect(await wrong({})).toMatchObject({
       stranded: [3, ...[1, 2, 3].map((seq) => `CASINO_PRICED ${seq}`)],
     });
+    expect(troubles(await proof()).materialized?.sentence).toMatch(/\(3 in CASINO_PRICED\): /);
     expect(await wrong({ waitMs: 100 })).toMatchObject({ quiet: [1, "3 in CASINO_PRICED"] });
   });
 });

@@ -13,8 +13,17 @@ export interface Movement {
   /** What events wait for, one phrase each; none when all is settled. */
   readonly waiting: readonly string[];
   readonly mark: string;
-  /** Whether there ever was an archiver. */
-  readonly hasArchiver: boolean;
+  /** How far the archiver is in CASINO_EVENTS; undefined when there never was one. */
+  readonly archiver: Backlog | undefined;
+}
+
+/** What the archiver has not acknowledged of CASINO_EVENTS. */
+export interface Backlog {
+  readonly events: number;
+  /** The sequences it is among: from here on. */
+  readonly from: number;
+  /** And up to here. */
+  readonly to: number;
 }
 
 /** Looks where events still wait. @throws Unavailable, StreamMissing */
@@ -22,14 +31,19 @@ export async function movementOf(nc: NatsConnection): Promise<Movement> {
   const queues = await Promise.all(layout.map(({ takesFrom }) => stateOf(nc, stageStream(takesFrom))));
   const events = await stateOf(nc, stageStream(finalStage));
   const archiver = await consumerOf(nc, archiverDurable.stream, archiverDurable.name);
-  const behind = archiver === undefined ? 0 : archiver.pending + archiver.unacknowledged;
+  const backlog: Backlog | undefined = archiver && {
+    events: archiver.pending + archiver.unacknowledged,
+    from: Math.max(archiver.ackFloor + 1, events.firstSeq),
+    to: events.lastSeq,
+  };
+  const behind = backlog?.events ?? 0;
   return {
     waiting: [
       ...queues.filter(({ messages }) => messages > 0).map((it) => `${it.messages} in ${it.stream}`),
       ...(behind > 0 ? [`${behind} for the archiver`] : []),
     ],
     mark: [...queues, events].map(({ lastSeq }) => lastSeq).join(),
-    hasArchiver: archiver !== undefined,
+    archiver: backlog,
   };
 }
 
