@@ -97,7 +97,7 @@ async function compareNow(options: AggregateOptions): Promise<Comparison | strin
   if (first === undefined || coverages.length < running.length)
     return "A materializer has begun after all the events there are: it knows none of them.";
   if (others.some(({ since, first: at }) => since !== first.since || at !== first.first))
-    return "The materializers began at different times, so their figures differ: restart those that began later.";
+    return "The materializers began at different times, so their figures differ: restart those that began later, with MATERIALIZER_REPLAY=on.";
   if (keptSince > first.since) return "ARCHIVE_RETENTION has deleted rows that a materializer has counted.";
   if (refusedBefore > 0 && first.since < log.firstAt)
     return `Postgres refused ${refusedBefore} events that CASINO_EVENTS no longer has, and a materializer has counted.`;
