@@ -6,11 +6,17 @@ import type { KeyHolder } from "./authentication.ts";
 type Given = Readonly<Record<string, unknown>>;
 
 const names = { reason: "reason", step: "step", client: "client_id" } as const;
+/** Unknown names that an answer repeats: a body may hold many. */
+const mostNamed = 5;
 
-/** The parameters of a request, read one by one; `check` at the end tells everything that is wrong with them. */
+/**
+ * The parameters of a request, read one by one; `check` at the end tells everything that is wrong with them. Names that
+ * nobody read are wrong too: a filter that is misspelt would otherwise mean every letter, and a dry run the real thing.
+ */
 export class Parameters {
   readonly #given: Given;
   readonly #problems: string[] = [];
+  readonly #known = new Set<string>();
 
   constructor(given: Given) {
     this.#given = given;
@@ -47,10 +53,17 @@ export class Parameters {
 
   /** @throws Problem 400 */
   check(): void {
+    const unknown = Object.keys(this.#given).filter((name) => !this.#known.has(name));
+    if (unknown.length > 0) {
+      const named = unknown.slice(0, mostNamed).map((name) => JSON.stringify(name).slice(0, 100));
+      const known = [...this.#known].join(", ") || "no parameters";
+      this.#problems.push(`This route does not know ${named.join(", ")}: it takes ${known}.`);
+    }
     if (this.#problems.length > 0) throw new Problem(400, this.#problems.join(" "));
   }
 
   #read<T>(name: string, must: string, parse: (text: string) => T | undefined): T | undefined {
+    this.#known.add(name);
     const given = this.#given[name];
     if (given === undefined || given === null) return undefined;
     // In a JSON body numbers and booleans come as such.

@@ -91,7 +91,7 @@ const keyProblems = {
   503: problems("Problem", "the broker is away, or too many read at once; see Retry-After"),
 };
 const oneProblems = {
-  400: problems("Problem", "the number is none"),
+  400: problems("Problem", "the number is none, or a parameter is unknown"),
   404: problems("Problem", "there is no such letter (any more)"),
   ...keyProblems,
 };
@@ -112,7 +112,10 @@ const limit = (preset: number, max: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: max, default: preset, description: "most letters" }));
 
 const cursor = Type.Optional(Type.String({ description: "the `next_cursor` of an earlier answer" }));
-const many = Type.Object({ ...filter, limit: limit(1_000, 10_000), cursor, ...dryRun });
+const many = Type.Object(
+  { ...filter, limit: limit(1_000, 10_000), cursor, ...dryRun },
+  { additionalProperties: false },
+);
 
 /** What the description says of the routes. */
 export const deadLetterSchemas = {
@@ -134,7 +137,7 @@ export const deadLetterSchemas = {
     }),
     response: {
       200: json("DeadLetterPage", "a page of letters"),
-      400: problems("Problem", "a parameter is wrong"),
+      400: problems("Problem", "a parameter is wrong or unknown"),
       ...keyProblems,
     },
   },
@@ -162,7 +165,10 @@ export const deadLetterSchemas = {
     response: {
       200: either("it was sent; or, in a dry run, what would become of it", "Replayed", "DeadLetterOutlook"),
       ...oneProblems,
-      400: problems("Problem", "the number is none, or the payload in the body would fail: see `because`"),
+      400: problems(
+        "Problem",
+        "the number is none, a parameter is wrong or unknown, or the payload in the body would fail: see `because`",
+      ),
       409: problems("Problem", "the letter cannot be sent again"),
       413: problems("Problem", "the body is larger than 1 MiB"),
     },
@@ -177,7 +183,7 @@ export const deadLetterSchemas = {
     body: { content: { "application/json": { schema: many } } },
     response: {
       200: either("what became of them; or, in a dry run, would", "ReplayedMany", "DeadLetterOutlooks"),
-      400: problems("Problem", "a parameter is wrong"),
+      400: problems("Problem", "a parameter is wrong or unknown"),
       ...keyProblems,
     },
   },

@@ -84,6 +84,30 @@ test("replays all that match, up to a limit", async () => {
   expect((await ask("POST", "/dead-letters/replay", { body: "[]" })).statusCode).toBe(400);
 });
 
+test.each([
+  ["/dead-letters/replay?client=acme", undefined, "client"],
+  ["/dead-letters/replay?dry-run=true", undefined, "dry-run"],
+  ["/dead-letters/replay", { clientid: "acme", dry_run: true }, "clientid"],
+  ["/dead-letters/replay?reason=unknown_type", { dryRun: true }, "dryRun"],
+  ["/dead-letters/1/replay?dryrun=true", undefined, "dryrun"],
+])("%s with %o replays nothing, because it does not know %s", async (url, fields, name) => {
+  await setAside(publisher, { payload: gameStart(1) });
+  const ask = await gateway();
+  const answer = await ask("POST", url, fields && { body: JSON.stringify(fields) });
+  const sentence = `This route does not know "${name}": it takes `;
+  expect(answer.json()).toEqual(problem(400, expect.stringContaining(sentence)));
+  expect(answer.json().detail).toMatch(/dry_run\.$/);
+  expect([await count("CASINO_RAW"), await count("CASINO_DEAD")]).toEqual([0, 1]);
+});
+
+test("of many names that it does not know it repeats some", async () => {
+  const names = Array.from({ length: 1_000 }, (_, i) => [`name${i}`, true] as const);
+  const body = JSON.stringify(Object.fromEntries(names));
+  const { detail } = (await (await gateway())("POST", "/dead-letters/replay", { body })).json();
+  expect(detail).toMatch(/^This route does not know "name0", "name1",/);
+  expect(detail.length).toBeLessThan(700);
+});
+
 test("letters that cannot be sent keep nobody from those behind them", async () => {
   for (let id = 1; id <= 3; id++) await setAside(publisher, { payload: gameStart(id), failedOn: "nowhere" });
   for (let id = 4; id <= 6; id++) await setAside(publisher, { payload: gameStart(id) });

@@ -127,6 +127,15 @@ test.each([
   ["GET", "/dead-letters?client_id=a.*", 400, "client_id must be the name of a client"],
   ["GET", "/dead-letters?step=a&step=b", 400, "step must be the name of a step"],
   ["GET", "/dead-letters?cursor=x&groups=1", 400, "cursor must be an integer"],
+  [
+    "GET",
+    "/dead-letters?client=a",
+    400,
+    'This route does not know "client": it takes reason, step, client_id,',
+  ],
+  ["GET", "/dead-letters?limit=0&dry_run=true", 400, '1000, not "0". This route does not know "dry_run"'],
+  ["GET", "/dead-letters/1?x=", 400, 'This route does not know "x": it takes no parameters.'],
+  ["DELETE", "/dead-letters/1?dry_run=true", 400, 'This route does not know "dry_run"'],
   ["PUT", "/dead-letters/1", 405, "GET, HEAD, DELETE"],
 ] as const)("%s %s is a %i", async (method, url, status, sentence) => {
   const answer = await (await gateway())(method as Method, url);

@@ -103,6 +103,7 @@ class Desk {
   }
 
   async show(request: FastifyRequest) {
+    new Parameters(queryOf(request)).check();
     return letterBody(await this.#find(request));
   }
 
@@ -165,6 +166,7 @@ class Desk {
   }
 
   async discard(request: FastifyRequest, reply: FastifyReply) {
+    new Parameters(queryOf(request)).check();
     const letter = await this.#find(request);
     if (!(await withProblems(() => discard(letter, this.#replayOptions(request))))) throw missing(letter.seq);
     return reply.code(204).send();
