@@ -195,3 +195,9 @@ export const deadLetterSchemas = {
     response: { 204: { description: "it is gone" }, ...oneProblems },
   },
 } as const;
+
+/** The operations whose body may be left out. */
+export const optionalBodies: readonly (string | undefined)[] = [
+  deadLetterSchemas.replay.operationId,
+  deadLetterSchemas.replayMany.operationId,
+];

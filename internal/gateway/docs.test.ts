@@ -18,7 +18,10 @@ interface Operation {
   readonly summary?: string;
   readonly security?: readonly object[];
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly requestBody?: {
+    readonly required?: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: object }>>;
+  };
   readonly responses: Readonly<
     Record<
       string,
@@ -105,6 +108,18 @@ describe("the description", () => {
         for (const { schema } of Object.values(content)) compile(schema);
     }
     expect(JSON.stringify(document)).not.toMatch(/"def-\d/);
+  });
+
+  test("says which operations need a body", async () => {
+    const { operations } = await load();
+    const bodies = operations.flatMap(({ name, operation: { requestBody } }) =>
+      requestBody === undefined ? [] : [[name, requestBody.required]],
+    );
+    expect(Object.fromEntries(bodies)).toEqual({
+      "POST /events": true,
+      "POST /dead-letters/{seq}/replay": false,
+      "POST /dead-letters/replay": false,
+    });
   });
 
   test("says which operations need a key", async () => {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
-import { deadLetterComponents } from "./dead-letter-schemas.ts";
+import { deadLetterComponents, optionalBodies } from "./dead-letter-schemas.ts";
 import { components } from "./schemas.ts";
 
 const protoFile = new URL("../../proto/event.proto", import.meta.url);
@@ -42,6 +42,16 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
     refResolver: {
       buildLocalReference: (json, _baseUri, _fragment, index) =>
         typeof json.$id === "string" ? json.$id : `def-${index}`,
+    },
+    // The plugin takes each body that has a schema for required.
+    transformObject: (document) => {
+      if (!("openapiObject" in document)) return document.swaggerObject;
+      for (const path of Object.values(document.openapiObject.paths ?? {})) {
+        const { operationId, requestBody } = path?.post ?? {};
+        if (requestBody && "required" in requestBody && optionalBodies.includes(operationId))
+          requestBody.required = false;
+      }
+      return document.openapiObject;
     },
   });
   await app.register(swaggerUi, { routePrefix: "/docs", uiConfig: { validatorUrl: null } });
