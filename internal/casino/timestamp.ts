@@ -1,6 +1,7 @@
 const DATE_TIME =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d)(?::(\d\d))?)$/;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const AFTER_LEAP_SECOND = /-0[17]-01T00:00:00/;
 const MINUTE = 60_000;
 const DAY_MINUTES = 24 * 60;
 // The Gregorian calendar repeats after 400 years. Date.UTC takes the years 0..99 for 1900..1999, so it is asked about
@@ -14,8 +15,8 @@ const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
  * The one form in which the pipeline writes an instant: `YYYY-MM-DDTHH:mm:ss.sssZ`, UTC, milliseconds truncated.
  *
  * Takes an RFC 3339 `date-time` (section 5.6, either case of `T` and `Z`), and the offset without minutes that
- * Postgres writes (`+00`). A leap second is taken only where UTC can have one, at 23:59:60, and written as the second
- * that follows it, since neither Postgres nor `Date` can hold it.
+ * Postgres writes (`+00`). A leap second is taken only where UTC has ever had one, at 23:59:60 of June 30 and December 31
+ * (appendix D), of any year, and written as the second that follows it, since neither Postgres nor `Date` can hold it.
  *
  * @returns undefined when the text is no date-time, when the date, the time or the offset does not exist, and when
  * the UTC year lies outside 0000..9999.
@@ -36,12 +37,13 @@ export function parseTimestamp(text: string): string | undefined {
 
   const offset = utc === undefined ? offsetMinutes(sign, Number(offsetHour), Number(offsetMinute ?? 0)) : 0;
   if (offset === undefined) return undefined;
-  if (s === 60 && (h * 60 + m - offset + DAY_MINUTES) % DAY_MINUTES !== DAY_MINUTES - 1) return undefined;
   const local =
     Date.UTC(Number(year) + CYCLE_YEARS, Number(month) - 1, Number(day), h, m, s, Number(milliseconds)) -
     CYCLE;
   const instant = local - offset * MINUTE;
-  return instant < FIRST || instant > LAST ? undefined : new Date(instant).toISOString();
+  if (instant < FIRST || instant > LAST) return undefined;
+  const written = new Date(instant).toISOString();
+  return s === 60 && !AFTER_LEAP_SECOND.test(written) ? undefined : written;
 }
 
 function offsetMinutes(sign: string | undefined, hours: number, minutes: number): number | undefined {
