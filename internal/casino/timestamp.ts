@@ -15,8 +15,8 @@ const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
  * The one form in which the pipeline writes an instant: `YYYY-MM-DDTHH:mm:ss.sssZ`, UTC, milliseconds truncated.
  *
  * Takes an RFC 3339 `date-time` (section 5.6, either case of `T` and `Z`), and the offset without minutes that
- * Postgres writes (`+00`). A leap second is taken only where UTC has ever had one, at 23:59:60 of June 30 and December 31
- * (appendix D), of any year, and written as the second that follows it, since neither Postgres nor `Date` can hold it.
+ * Postgres writes (`+00`). A leap second is taken only where UTC has ever had one, at 23:59:60 of June 30 and December
+ * 31 (appendix D), of any year, and written as the second that follows it, since neither Postgres nor `Date` can hold it.
  *
  * @returns undefined when the text is no date-time, when the date, the time or the offset does not exist, and when
  * the UTC year lies outside 0000..9999.
