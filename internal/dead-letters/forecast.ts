@@ -10,7 +10,7 @@ import { protobufEvents } from "../protobuf/decode.ts";
 import { decodeSheet } from "../rates/sheet.ts";
 import { isUnavailable } from "../unavailable.ts";
 import { type Letter, sourceOf } from "./letter.ts";
-import { placeOf, Unreplayable } from "./replay.ts";
+import { placeOf, replayOf, Unreplayable } from "./replay.ts";
 
 /** What would become of a letter that is sent again now. */
 export type Forecast =
@@ -41,6 +41,8 @@ export async function forecast(letter: Letter, oracle: Oracle, edited?: Uint8Arr
     const decode = decoder(stage, oracle.types, protobufEvents);
     const decoded = await decode(edited ?? letter.payload, client, contentType);
     if (!decoded.ok) return fail(decoded.reason, sentenceOf(decoded));
+    // Of an edited payload this checks that it is still the same event; what it is not is said above.
+    replayOf(letter, edited);
     if (!(await oracle.knowsClient(client)))
       return fail("unknown_client", `The client "${client}" is not registered.`);
     return (await onPrice(decoded.event, stage, oracle)) ?? onHistory(letter, decoded.event, stage);

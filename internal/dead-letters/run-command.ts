@@ -3,11 +3,11 @@ import type { Log } from "../log.ts";
 import { type BulkEnd, forEachLetter } from "./bulk.ts";
 import type { Command, Target } from "./command.ts";
 import type { LetterFilter } from "./filter.ts";
-import { type Forecast, forecast, type Oracle } from "./forecast.ts";
+import { forecast, type Oracle } from "./forecast.ts";
 import type { Letter, LetterHead } from "./letter.ts";
 import { plain, printForecast, printLetter, printSurvey } from "./print.ts";
 import { discard } from "./removal.ts";
-import { type ReplayOptions, replay, replayOf, Unreplayable } from "./replay.ts";
+import { type ReplayOptions, replay, Unreplayable } from "./replay.ts";
 import type { LetterStore } from "./store.ts";
 import { survey } from "./survey.ts";
 
@@ -127,14 +127,14 @@ async function replayAll(filter: LetterFilter, desk: Desk): Promise<void> {
 }
 
 async function foretell(letter: Letter, { oracle, say }: Desk, edited?: Uint8Array): Promise<void> {
-  say(printForecast(letter.seq, await outlookOn(letter, oracle, edited)));
+  say(printForecast(letter.seq, await forecast(letter, oracle, edited)));
 }
 
 async function foretellAll(filter: LetterFilter, desk: Desk): Promise<void> {
   const { oracle, say } = desk;
   const counts = { pass: 0, fail: 0, "perhaps pass": 0 };
   const { more } = await forEachRead(filter, desk, async (letter) => {
-    const outlook = await outlookOn(letter, oracle);
+    const outlook = await forecast(letter, oracle);
     counts[outlook.would]++;
     say(printForecast(letter.seq, outlook));
   });
@@ -142,17 +142,6 @@ async function foretellAll(filter: LetterFilter, desk: Desk): Promise<void> {
     `${counts.pass} would pass, ${counts["perhaps pass"]} perhaps, ${counts.fail} would fail; nothing was sent\n`,
   );
   if (more) throw new CommandError("Stopped before the end.");
-}
-
-/** A look ahead that also knows what an edit must not change. */
-async function outlookOn(letter: Letter, oracle: Oracle, edited?: Uint8Array): Promise<Forecast> {
-  try {
-    replayOf(letter, edited);
-  } catch (err) {
-    if (err instanceof Unreplayable) return { would: "fail", because: err.message };
-    throw err;
-  }
-  return forecast(letter, oracle, edited);
 }
 
 async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<void> {

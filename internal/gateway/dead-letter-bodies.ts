@@ -1,10 +1,14 @@
 import type { FastifyRequest } from "fastify";
 import { errorsOf, type Letter, type LetterHead, sourceOf } from "../dead-letters/letter.ts";
 import { Problem } from "../problem.ts";
+import { mediaTypeOf } from "./media-type.ts";
 
-/** The bytes of a request's body; undefined where it has none. */
-export function bodyOf({ body }: FastifyRequest): Uint8Array | undefined {
-  return body instanceof Uint8Array && body.length > 0 ? body : undefined;
+/** The bytes of a request's body, which say that they are JSON; undefined where it has none. @throws Problem 415 */
+export function bodyOf(request: FastifyRequest): Uint8Array | undefined {
+  const { body } = request;
+  if (!(body instanceof Uint8Array) || body.length === 0) return undefined;
+  mediaTypeOf(request, ["application/json"]);
+  return body;
 }
 
 /** A body's members; none without a body. @throws Problem 400 */

@@ -83,6 +83,10 @@ const either = (description: string, ...names: readonly string[]) => ({
   content: { "application/json": { schema: Type.Union(names.map((name) => ref(name))) } },
 });
 
+const bodyProblems = {
+  413: problems("Problem", "the body is larger than 1 MiB"),
+  415: problems("Problem", "the body has another Content-Type, or a Content-Encoding"),
+};
 const common = { tags: ["dead letters"], security: withKey };
 const keyProblems = {
   401: problems("Problem", "no API key, or none that exists"),
@@ -170,7 +174,7 @@ export const deadLetterSchemas = {
         "the number is none, a parameter is wrong or unknown, or the payload in the body would fail: see `because`",
       ),
       409: problems("Problem", "the letter cannot be sent again"),
-      413: problems("Problem", "the body is larger than 1 MiB"),
+      ...bodyProblems,
     },
   },
   replayMany: {
@@ -185,6 +189,7 @@ export const deadLetterSchemas = {
       200: either("what became of them; or, in a dry run, would", "ReplayedMany", "DeadLetterOutlooks"),
       400: problems("Problem", "a parameter is wrong or unknown"),
       ...keyProblems,
+      ...bodyProblems,
     },
   },
   discard: {

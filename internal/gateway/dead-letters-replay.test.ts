@@ -37,14 +37,28 @@ test("replays an edited payload, unless it would fail or be another event", asyn
   const wrong = await ask("POST", "/dead-letters/1/replay", { body: gameStart(1, { game_id: null }) });
   expect(wrong.headers["content-type"]).toBe("application/problem+json");
   expect(wrong.json()).toMatchObject({ status: 400, would: "fail", because: "/game_id must be integer" });
-  for (const body of ["{}", "nonsense", gameStart(2)])
-    expect((await ask("POST", "/dead-letters/1/replay", { body })).statusCode).toBe(400);
+  for (const [body, because] of [
+    ["{}", "/id must have required property"],
+    ["nonsense", "must be JSON in UTF-8"],
+    [gameStart(2), "The payload must keep the event's id, 1."],
+  ] as const) {
+    const refused = await ask("POST", "/dead-letters/1/replay", { body });
+    const detail = `Nothing was sent, because this payload would fail: ${because}`;
+    expect(refused.json()).toMatchObject({ status: 400, detail: expect.stringContaining(detail) });
+    const dry = await ask("POST", "/dead-letters/1/replay?dry_run=true", { body });
+    expect(dry.json()).toMatchObject({ would: "fail", because: expect.stringContaining(because) });
+  }
   expect((await ask("POST", "/dead-letters/1/replay", { body: "x".repeat(2 ** 20 + 1) })).statusCode).toBe(
     413,
   );
   expect(await count("CASINO_RAW")).toBe(0);
   expect(
-    (await ask("POST", "/dead-letters/1/replay", { body: gameStart(1), type: "text/plain" })).statusCode,
+    (
+      await ask("POST", "/dead-letters/1/replay", {
+        body: gameStart(1),
+        type: "Application/JSON; charset=utf-8",
+      })
+    ).statusCode,
   ).toBe(200);
   expect((await jsm.streams.getMessage("CASINO_RAW", { seq: 1 }))?.string()).toBe(gameStart(1));
 });
@@ -121,6 +135,22 @@ test("letters that cannot be sent keep nobody from those behind them", async () 
   }
   expect([replayed, await count("CASINO_DEAD")]).toEqual([3, 3]);
 });
+
+test.each(["/dead-letters/1/replay", "/dead-letters/replay"])(
+  "POST %s takes a body of JSON only, and none of any type",
+  async (url) => {
+    await setAside(publisher, { payload: gameStart(1) });
+    const ask = await gateway();
+    for (const type of ["text/plain", "application/x-protobuf", "application/x-www-form-urlencoded"]) {
+      const refused = await ask("POST", url, { body: url.includes("1") ? gameStart(1) : "{}", type });
+      expect(refused.json()).toEqual(problem(415, "The Content-Type must be application/json."));
+      expect(refused.headers["accept-post"]).toBe("application/json");
+    }
+    expect(await count("CASINO_DEAD")).toBe(1);
+    expect((await ask("POST", url, { body: "", type: "text/plain" })).statusCode).toBe(200);
+    expect(await count("CASINO_DEAD")).toBe(0);
+  },
+);
 
 test("a body that no event fits into is refused before it is read", async () => {
   await setAside(publisher);

@@ -5,7 +5,7 @@ import { readSeq } from "../dead-letters/command.ts";
 import { forecast, type Oracle } from "../dead-letters/forecast.ts";
 import type { Letter, LetterHead } from "../dead-letters/letter.ts";
 import { discard } from "../dead-letters/removal.ts";
-import { type ReplayOptions, replay, replayOf, Unreplayable } from "../dead-letters/replay.ts";
+import { type ReplayOptions, replay, Unreplayable } from "../dead-letters/replay.ts";
 import type { LetterStore } from "../dead-letters/store.ts";
 import { newestLetters, survey } from "../dead-letters/survey.ts";
 import type { Log } from "../log.ts";
@@ -111,9 +111,10 @@ class Desk {
     const parameters = new Parameters(queryOf(request));
     const dryRun = parameters.boolean("dry_run");
     parameters.check();
-    const letter = await this.#find(request);
     const edited = bodyOf(request);
-    const outlook = dryRun || edited !== undefined ? await this.#outlook(letter, edited) : undefined;
+    const letter = await this.#find(request);
+    const { oracle } = this.#options;
+    const outlook = dryRun || edited !== undefined ? await forecast(letter, oracle, edited) : undefined;
     if (dryRun) return { seq: letter.seq, ...outlook };
     if (outlook?.would === "fail")
       throw new Problem(400, `Nothing was sent, because this payload would fail: ${outlook.because}`, {
@@ -134,7 +135,7 @@ class Desk {
     const after = parameters.integer("cursor", Number.MAX_SAFE_INTEGER);
     const dryRun = parameters.boolean("dry_run");
     parameters.check();
-    const { store } = this.#options;
+    const { store, oracle } = this.#options;
     const done = { replayed: 0, already_replayed: 0, failed: [] as { seq: number; because: string }[] };
     const foretold = { pass: 0, perhaps_pass: 0, fail: 0, dead_letters: [] as object[] };
     const work = async ({ seq }: LetterHead): Promise<void> => {
@@ -142,7 +143,7 @@ class Desk {
       // Somebody else has just dealt with it.
       if (letter === undefined) return;
       if (dryRun) {
-        const outlook = await this.#outlook(letter);
+        const outlook = await forecast(letter, oracle);
         foretold[outlook.would === "perhaps pass" ? "perhaps_pass" : outlook.would]++;
         foretold.dead_letters.push({ seq, ...outlook });
         return;
@@ -184,16 +185,6 @@ class Desk {
     if (client !== undefined && client !== letter.client)
       throw new Problem(403, "This dead letter is not of this API key's client.");
     return letter;
-  }
-
-  async #outlook(letter: Letter, edited?: Uint8Array) {
-    try {
-      replayOf(letter, edited);
-    } catch (err) {
-      if (err instanceof Unreplayable) return { would: "fail", because: err.message } as const;
-      throw err;
-    }
-    return forecast(letter, this.#options.oracle, edited);
   }
 
   #replayOptions(request: FastifyRequest): ReplayOptions {

@@ -5,6 +5,7 @@ import { Problem, unavailable } from "../problem.ts";
 import { parseProtobufEvents, protobufType } from "../protobuf/decode.ts";
 import { producerOf } from "./authentication.ts";
 import { BodyCut, readBody } from "./body.ts";
+import { mediaTypeOf } from "./media-type.ts";
 import { submitLines } from "./ndjson.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Counts, type EventTypes, Submission } from "./submission.ts";
@@ -34,7 +35,7 @@ export const eventTypesTaken = [jsonType, ndjsonType, protobufType] as const;
 export function postEvents(options: PostEventsOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<Counts> => {
     const { client, source } = producerOf(request);
-    const mediaType = mediaTypeOf(request);
+    const mediaType = mediaTypeOf(request, eventTypesTaken);
     const given = request.headers.traceparent;
     const traceparent = typeof given === "string" && isTraceparent(given) ? given : undefined;
     const { outbox, types, patienceMs, bodyWithinMs, stopping } = options;
@@ -99,21 +100,6 @@ function answer(submission: Submission, unread: Problem | undefined, reply: Fast
 
 function stored(count: number): string {
   return count === 1 ? "1 event is known to be stored" : `${count} events are known to be stored`;
-}
-
-function mediaTypeOf({ headers }: FastifyRequest): (typeof eventTypesTaken)[number] {
-  const accept = { "accept-post": eventTypesTaken.join(", ") };
-  const encoding = headers["content-encoding"];
-  if (encoding !== undefined && encoding.toLowerCase() !== "identity")
-    throw new Problem(415, "The body must not be compressed: send it without Content-Encoding.", {
-      headers: { "accept-encoding": "identity" },
-    });
-  const [given = ""] = headers["content-type"]?.split(";", 1) ?? [];
-  const mediaType = eventTypesTaken.find((type) => type === given.trim().toLowerCase());
-  if (mediaType !== undefined) return mediaType;
-  throw new Problem(415, `The Content-Type must be one of ${eventTypesTaken.join(", ")}.`, {
-    headers: accept,
-  });
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
