@@ -29,7 +29,7 @@ export default defineConfig({
     globalSetup: ["test/harness/global-setup.ts"],
     sequence: { sequencer: LongestFirst },
     // Most of a test's time is waiting for other processes: more files at once than the default of one on two cores.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Each file starts servers of its own on a machine that may have two cores: a minute is a bound, not a wait.
     testTimeout: 60_000,
     hookTimeout: 60_000,
