@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -23,15 +24,33 @@ class LongestFirst extends BaseSequencer {
 // Tests start processes by the hundred: what node makes of a source file is kept, for these and the next ones.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/compile");
 
+const all = ["cmd", "internal", "migrations", "test"].map((room) => `${room}/**/*.test.ts`);
+
+/** Needs a process of its own: it uses servers or other processes, or looks at what its own process is like. */
+const ownProcess =
+  /harness\/|\.fixture\.ts|node:child_process|node:worker_threads|afterAll|process\.|globalThis/;
+/** The others share one, and load what they have in common once. */
+const together = globSync(all).filter((file) => !ownProcess.test(readFileSync(file, "utf8")));
+
 export default defineConfig({
   test: {
-    include: ["cmd/**/*.test.ts", "internal/**/*.test.ts", "migrations/**/*.test.ts", "test/**/*.test.ts"],
-    globalSetup: ["test/harness/global-setup.ts"],
     sequence: { sequencer: LongestFirst },
     // Most of a test's time is waiting for other processes: more files at once than the default of one on two cores.
-    maxWorkers: 4,
+    maxWorkers: 3,
     // Each file starts servers of its own on a machine that may have two cores: a minute is a bound, not a wait.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: "units", include: together, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "servers",
+          include: all,
+          exclude: together,
+          globalSetup: ["test/harness/global-setup.ts"],
+        },
+      },
+    ],
   },
 });
