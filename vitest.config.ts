@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** What takes half a minute each, and would run alone at the end if it were not begun first. */
+/** What takes half a minute or so, and would run alone at the end if it were not begun first. */
 const longest = [
   "test/chaos/chaos.test.ts",
   "test/shutdown.test.ts",
@@ -11,6 +11,9 @@ const longest = [
   "internal/proof/clean-runs.test.ts",
   "internal/logger/lines.test.ts",
   "internal/actor/poison.test.ts",
+  "test/documented-commands.test.ts",
+  "test/commands.test.ts",
+  "test/add-a-step.test.ts",
 ];
 
 class LongestFirst extends BaseSequencer {
