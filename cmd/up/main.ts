@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { UsageError } from "../../internal/command-line.ts";
 import { ConfigError, readConfig, setVariables, variableNames } from "../../internal/config.ts";
+import { exitCode } from "../../internal/lifecycle.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
 import { services } from "../../internal/local/services.ts";
 import { Stack } from "../../internal/local/stack.ts";
@@ -35,7 +36,7 @@ if (options === "help") {
   const given = read(() => readConfig(setVariables(inherited)), problems);
   if (options === undefined || given === undefined) {
     process.stderr.write(`up: ${problems.join("\n")}\n`);
-    process.exitCode = 78;
+    process.exitCode = exitCode.config;
   } else {
     const commands = resolve(import.meta.dirname, "..");
     const stack = new Stack({ options, given, services, commands, events, messages });

@@ -60,6 +60,7 @@ export async function* scan(
       inactive_threshold: nanos(idleMs),
     },
   });
+  const frames = Frames.of(nc);
   const inbox = privateInbox(nc);
   const subscription = nc.subscribe(inbox);
   let cutOff = false;
@@ -92,7 +93,7 @@ export async function* scan(
         ask();
       } else {
         behindSince = 0;
-        const delivery = new Delivery(Frames.of(nc), message);
+        const delivery = new Delivery(frames, message);
         const seq = delivery.streamSequence;
         if (seq >= before) return;
         yield delivery;

@@ -3,8 +3,10 @@ import type { Msg, MsgHdrs } from "nats";
 
 const version = "NATS/1.0";
 
-/** The client's messages know their size on the wire, though the interface does not say so; a test holds them to it, and those of
- * its consumers to holding such a message. */
+/**
+ * The client's messages know their size on the wire, though the interface does not say so; tests hold them to it, and the
+ * messages of its consumers to holding such a message.
+ */
 interface SizedMsg extends Msg {
   /** Bytes of subject, reply subject, headers and payload. */
   size(): number;

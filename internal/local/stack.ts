@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { exitCode } from "../lifecycle.ts";
 import { type BannerFacts, banner } from "./banner.ts";
 import type { Child } from "./child.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
@@ -20,7 +21,7 @@ import { readiness } from "./readiness.ts";
 import { createSampleKey } from "./sample-key.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
 import type { ServiceSpec } from "./services.ts";
-import { StackError, wrongConfiguration } from "./stack-error.ts";
+import { StackError } from "./stack-error.ts";
 import { isTemporary } from "./temporary.ts";
 import type { UpOptions } from "./up-options.ts";
 
@@ -137,8 +138,8 @@ export class Stack {
     const script = resolve(commands, "migrate/main.ts");
     const code = await migrate(script, env, messages, this.#stopping.signal);
     if (code === 0) return;
-    const exitCode = code === wrongConfiguration ? code : 1;
-    throw new StackError(`the database could not be migrated (exit code ${code}): see above`, exitCode);
+    const ends = code === exitCode.config ? exitCode.config : exitCode.failed;
+    throw new StackError(`the database could not be migrated (exit code ${code}): see above`, ends);
   }
 
   async #ports(chosen: readonly ServiceSpec[], front: ServiceSpec | undefined): Promise<Map<string, number>> {
@@ -170,7 +171,7 @@ export class Stack {
         const refused = started
           .then((first) => first.exited)
           .then((how) =>
-            how === `exit code ${wrongConfiguration}` ? "refused" : new Promise<never>(() => undefined),
+            how === `exit code ${exitCode.config}` ? "refused" : new Promise<never>(() => undefined),
           );
         const lacking = await Promise.race([
           readiness(`http://127.0.0.1:${port}`, readyWithin, signal),
@@ -179,7 +180,7 @@ export class Stack {
         if (lacking === "refused")
           throw new StackError(
             `${name} ended because its configuration is wrong: see above`,
-            wrongConfiguration,
+            exitCode.config,
           );
         if (lacking !== undefined) unready.set(name, lacking);
       });

@@ -1,3 +1,4 @@
+import { exitCode } from "../lifecycle.ts";
 import type { Outlet } from "./outlet.ts";
 import { StackError } from "./stack-error.ts";
 
@@ -36,7 +37,7 @@ export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<
       if (firstAt !== undefined) return asked.promise;
       await messages.write(`up: ${error instanceof Error ? error.message : String(error)}\n`);
       await stack.stop();
-      return error instanceof StackError ? error.exitCode : 1;
+      return error instanceof StackError ? error.exitCode : exitCode.failed;
     },
   );
   const code = await Promise.race([asked.promise, failure]);
