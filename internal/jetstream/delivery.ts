@@ -10,6 +10,9 @@ import { ReceivedHeaders } from "./wire-headers.ts";
 export class Delivery {
   readonly subject: string;
   readonly data: Uint8Array;
+  /** Where its mailbox keeps it and when that last renewed it, in ms of `performance.now()`. */
+  heldIn = -1;
+  renewedAt = 0;
   readonly #msg: Msg;
   readonly #frames: Frames;
   readonly #reply: string;

@@ -3,6 +3,7 @@ import type { Log } from "../log.ts";
 import type { Delivery } from "./delivery.ts";
 import { ackWaitMs, type Durable, ensureDurable } from "./durable.ts";
 import { Puller } from "./puller.ts";
+import { Slots } from "./slots.ts";
 
 export interface MailboxOptions {
   readonly durable: Durable;
@@ -30,8 +31,7 @@ export class Mailbox {
   readonly #ensure: () => Promise<void>;
   readonly #ackWaitMs: number;
   #waiting: Delivery[] = [];
-  /** Held deliveries and when each was last renewed. */
-  readonly #held = new Map<Delivery, number>();
+  readonly #held = new Slots<Delivery>();
   #heldBytes = 0;
   #wakeTaker: (() => void) | undefined;
   #wakeSettled: (() => void) | undefined;
@@ -140,12 +140,13 @@ export class Mailbox {
   close(): void {
     clearInterval(this.#renewal);
     this.#stopped = true;
-    for (const delivery of [...this.#held.keys()]) this.nak(delivery);
+    for (const delivery of this.#held.all()) this.nak(delivery);
   }
 
   #onDelivery(delivery: Delivery): void {
     this.#refusal = undefined;
-    this.#held.set(delivery, performance.now());
+    delivery.heldIn = this.#held.add(delivery);
+    delivery.renewedAt = performance.now();
     this.#heldBytes += delivery.data.length;
     this.#enqueue(delivery);
   }
@@ -157,7 +158,8 @@ export class Mailbox {
   }
 
   #release(delivery: Delivery): void {
-    if (!this.#held.delete(delivery)) return;
+    if (this.#held.at(delivery.heldIn) !== delivery) return;
+    this.#held.remove(delivery.heldIn);
     this.#heldBytes -= delivery.data.length;
     if (!this.#stopped) this.#puller.wake();
     else if (this.#held.size === 0) this.#wakeSettled?.();
@@ -165,10 +167,10 @@ export class Mailbox {
 
   #renew(): void {
     const now = performance.now();
-    for (const [delivery, renewed] of this.#held) {
-      if (now - renewed < this.#ackWaitMs / 3) continue;
+    for (const delivery of this.#held.all()) {
+      if (now - delivery.renewedAt < this.#ackWaitMs / 3) continue;
       delivery.working();
-      this.#held.set(delivery, now);
+      delivery.renewedAt = now;
     }
   }
 

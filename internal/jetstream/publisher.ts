@@ -2,6 +2,7 @@ import type { Msg, NatsConnection } from "nats";
 import { Frames } from "./frames.ts";
 import { privateInbox } from "./inbox.ts";
 import { type PubAck, PublishError, parsePubAck, tooLarge } from "./pub-ack.ts";
+import { Slots } from "./slots.ts";
 import type { OutgoingHeaders } from "./wire-headers.ts";
 
 /** A message for a stream. Its id (`Nats-Msg-Id`) is among its headers and makes sending it twice harmless. */
@@ -15,7 +16,8 @@ export interface Outgoing {
 export type OnSettled = (outcome: PubAck | PublishError) => void;
 
 interface InFlight {
-  readonly token: number;
+  /** Which answer is its own: a serial number times the window, plus its slot. */
+  token: number;
   readonly message: Outgoing;
   readonly onSettled: OnSettled;
   /** When it counts as unanswered, on the clock of `performance.now()`. */
@@ -48,13 +50,12 @@ export class Publisher {
   readonly #inbox: string;
   readonly #window: number;
   readonly #timeoutMs: number;
-  /** In the order sent, so the first one is the first to time out. */
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #inFlight = new Slots<InFlight>();
   readonly #waiting: InFlight[] = [];
   #roomWanted: (() => void)[] = [];
   readonly #sweep: NodeJS.Timeout;
   readonly #subscription: { unsubscribe(): void };
-  #nextToken = 0;
+  #serial = 0;
   #connected = true;
   #closed = false;
 
@@ -92,7 +93,7 @@ export class Publisher {
       onSettled(new PublishError("the publisher is closed"));
       return;
     }
-    const entry: InFlight = { token: this.#nextToken++, message, onSettled, deadline: 0 };
+    const entry: InFlight = { token: -1, message, onSettled, deadline: 0 };
     if (this.#connected && this.#inFlight.size < this.#window) this.#transmit(entry);
     else this.#waiting.push(entry);
   }
@@ -116,13 +117,13 @@ export class Publisher {
     this.#closed = true;
     clearInterval(this.#sweep);
     if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
-    for (const entry of [...this.#inFlight.values(), ...this.#waiting.splice(0)])
+    for (const entry of [...this.#sent(), ...this.#waiting.splice(0)])
       this.#fail(entry, new PublishError("the publisher was closed before the stream answered"));
     this.#fillWindow();
   }
 
   #transmit(entry: InFlight): void {
-    this.#inFlight.set(entry.token, entry);
+    entry.token = this.#serial++ * this.#window + this.#inFlight.add(entry);
     entry.deadline = performance.now() + this.#timeoutMs;
     const { subject, payload, headers } = entry.message;
     try {
@@ -137,14 +138,15 @@ export class Publisher {
   }
 
   #onAck(msg: Msg): void {
-    const entry = this.#inFlight.get(Number(msg.subject.slice(this.#inbox.length + 1)));
-    if (entry === undefined) return; // answered before it was sent again, or too late
+    const token = Number(msg.subject.slice(this.#inbox.length + 1));
+    const entry = this.#inFlight.at(token % this.#window);
+    if (entry?.token !== token) return; // answered before it was sent again, or too late
     const answer = parsePubAck(msg, entry.message.subject);
     if (answer instanceof PublishError) {
       this.#fail(entry, answer);
       return;
     }
-    this.#inFlight.delete(entry.token);
+    this.#inFlight.remove(entry.token % this.#window);
     this.stats.published++;
     if (answer.duplicate) this.stats.duplicates++;
     entry.onSettled(answer);
@@ -152,7 +154,7 @@ export class Publisher {
   }
 
   #fail(entry: InFlight, err: PublishError): void {
-    this.#inFlight.delete(entry.token);
+    this.#inFlight.remove(entry.token % this.#window);
     this.stats.failed++;
     entry.onSettled(err);
     this.#fillWindow();
@@ -173,7 +175,7 @@ export class Publisher {
   #failUnanswered(): void {
     if (!this.#connected) return;
     const now = performance.now();
-    for (const entry of this.#inFlight.values()) {
+    for (const entry of this.#sent()) {
       if (entry.deadline > now) break;
       this.#fail(
         entry,
@@ -182,15 +184,22 @@ export class Publisher {
     }
   }
 
+  /** What is in flight in the order sent: the first one is the first to time out. */
+  #sent(): readonly InFlight[] {
+    return this.#inFlight.all().toSorted((one, other) => one.token - other.token);
+  }
+
   async #followConnection(): Promise<void> {
     for await (const status of this.#nc.status()) {
       if (status.type === "disconnect") this.#connected = false;
       else if (status.type === "reconnect" && !this.#closed) {
         this.#connected = true;
-        const again = [...this.#inFlight.values()];
-        this.#inFlight.clear();
+        const again = this.#sent();
         this.stats.resent += again.length;
-        for (const entry of again) this.#transmit(entry);
+        for (const entry of again) {
+          this.#inFlight.remove(entry.token % this.#window);
+          this.#transmit(entry);
+        }
         this.#fillWindow();
       }
     }
