@@ -33,8 +33,8 @@ export class PublishError extends Error {
   }
 }
 
-/** What nearly all PubAcks look like; reading them takes a good part of the time of a publish. */
-const usualAnswer = /^\{"stream":"([\w-]+)","seq":(\d{1,15})\}$/;
+/** What nearly all PubAcks look like (before 2.11 with a space); reading them takes a good part of the time of a publish. */
+const usualAnswer = /^\{"stream":"([\w-]+)", ?"seq":(\d{1,15})\}$/;
 
 /** What the broker answered to a message of this subject. */
 export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
