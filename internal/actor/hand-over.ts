@@ -28,10 +28,18 @@ interface Copy {
   readonly dropped: Dropped;
 }
 
+/** What is published in place of deliveries. */
+interface Publication {
+  readonly message: Outgoing;
+  readonly sources: readonly Delivery[];
+  readonly onStored: (ack: PubAck) => void;
+  readonly onTooLarge: (why: PublishError) => void;
+  /** The process has stopped first, and the sources are handed back. */
+  readonly onGivenUp?: () => void;
+}
+
 /** Copies in one record: some 100 KB. */
 const mostCopies = 1_000;
-
-const nothing = (): void => undefined;
 
 /**
  * Publishes something in place of a delivery, and settles the delivery only when that is stored. Until then the source
@@ -49,15 +57,25 @@ export class HandOver {
 
   /** To the next stage; an event that has become too large for the broker is set aside. */
   forward(source: Delivery, message: Outgoing, envelope: Envelope, id: number): void {
-    this.#publish(
-      message,
-      [source],
-      (ack) => {
-        if (ack.duplicate) this.#onCopy(source, envelope, id, ack);
-        else this.#options.mailbox.ack(source);
-      },
-      (err) => this.setAside(source, "too_large", `The enriched event does not fit: ${err.message}.`),
-    );
+    // Nothing more than one closure until something is refused: each event passes here once per step.
+    this.#options.publisher.send(message, (outcome) => {
+      if (!(outcome instanceof PublishError)) this.#onForwarded(source, envelope, id, outcome);
+      else
+        this.#onRefused(outcome, {
+          message,
+          sources: [source],
+          onStored: (ack) => this.#onForwarded(source, envelope, id, ack),
+          onTooLarge: (err) =>
+            this.setAside(source, "too_large", `The enriched event does not fit: ${err.message}.`),
+        });
+    });
+  }
+
+  #onForwarded(source: Delivery, envelope: Envelope, id: number, ack: PubAck): void {
+    const { outage, mailbox } = this.#options;
+    outage.over();
+    if (ack.duplicate) this.#onCopy(source, envelope, id, ack);
+    else mailbox.ack(source);
   }
 
   /** To the dead letters. */
@@ -65,19 +83,19 @@ export class HandOver {
     const { name, log, mailbox } = this.#options;
     const client = clientOf(source.subject);
     const position = { client, reason, stream: source.stream, seq: source.streamSequence };
-    this.#publish(
-      deadLetterOf(source, name, client, reason, because),
-      [source],
-      () => {
+    this.#publish({
+      message: deadLetterOf(source, name, client, reason, because),
+      sources: [source],
+      onStored: () => {
         log.warn(position, because);
         mailbox.term(source);
       },
-      (err) => {
+      onTooLarge: (err) => {
         // Only when the server's max_payload was lowered below what it had accepted before.
         log.error({ err, ...position }, "a dead letter does not fit: raise max_payload of the server");
         mailbox.nak(source, backOff(source.deliveries));
       },
-    );
+    });
   }
 
   /**
@@ -103,54 +121,50 @@ export class HandOver {
         if (this.#copies.length > 0) this.#recordCopies();
         else this.#recording = false;
       };
-      this.#publish(
-        ledgerMessage({ kind: "duplicates", step: name, stream, dropped }),
+      this.#publish({
+        message: ledgerMessage({ kind: "duplicates", step: name, stream, dropped }),
         sources,
-        () => {
+        onStored: () => {
           for (const source of sources) mailbox.ack(source);
           next();
         },
-        (err) => {
+        onTooLarge: (err) => {
           log.error({ err }, "a record of the ledger does not fit: raise max_payload of the server");
           for (const source of sources) mailbox.nak(source, backOff(source.deliveries));
           next();
         },
-        next,
-      );
+        onGivenUp: next,
+      });
     });
   }
 
-  /**
-   * Until it is stored, or the process stops: then the sources are handed back.
-   * @param onGivenUp after that
-   */
-  #publish(
-    message: Outgoing,
-    sources: readonly Delivery[],
-    onStored: (ack: PubAck) => void,
-    onTooLarge: (err: PublishError) => void,
-    onGivenUp: () => void = nothing,
-    attempt = 1,
-  ): void {
-    const { publisher, stop, outage } = this.#options;
-    publisher.send(message, (outcome) => {
-      if (!(outcome instanceof PublishError)) {
-        outage.over();
-        onStored(outcome);
-      } else if (outcome.isTooLarge) onTooLarge(outcome);
-      else if (stop.stopping.aborted) this.#handBack(sources, onGivenUp);
+  /** Until it is stored, or the process stops. */
+  #publish(publication: Publication, attempt = 1): void {
+    const { publisher, outage } = this.#options;
+    publisher.send(publication.message, (outcome) => {
+      if (outcome instanceof PublishError) this.#onRefused(outcome, publication, attempt);
       else {
-        outage.began(outcome, true);
-        void stop.pauseAfter(attempt).then(() => {
-          if (stop.stopping.aborted) this.#handBack(sources, onGivenUp);
-          else this.#publish(message, sources, onStored, onTooLarge, onGivenUp, attempt + 1);
-        });
+        outage.over();
+        publication.onStored(outcome);
       }
     });
   }
 
-  #handBack(sources: readonly Delivery[], onGivenUp: () => void): void {
+  #onRefused(why: PublishError, publication: Publication, attempt = 1): void {
+    const { stop, outage } = this.#options;
+    if (why.isTooLarge) publication.onTooLarge(why);
+    else if (stop.stopping.aborted) this.#handBack(publication);
+    else {
+      outage.began(why, true);
+      void stop.pauseAfter(attempt).then(() => {
+        if (stop.stopping.aborted) this.#handBack(publication);
+        else this.#publish(publication, attempt + 1);
+      });
+    }
+  }
+
+  #handBack({ sources, onGivenUp }: Publication): void {
     for (const source of sources) this.#options.mailbox.nak(source);
-    onGivenUp();
+    onGivenUp?.();
   }
 }

@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsC
 import type { Config } from "../config.ts";
 import { type Log, withoutPassword } from "../log.ts";
 import { Unavailable } from "../unavailable.ts";
+import { Frames } from "./frames.ts";
 import { privateInbox } from "./inbox.ts";
 
 /** Pause between attempts; short, because each second away is a second of latency for every event in flight. */
@@ -92,6 +93,7 @@ const farewellMs = 1_500;
 
 /** Sends what is still to be sent, acknowledgements above all, and closes; at once where the server is away. */
 export async function disconnect(nc: NatsConnection): Promise<void> {
+  Frames.of(nc).handOver();
   const flushed = nc.flush().catch(() => undefined);
   await Promise.race([flushed, sleep(farewellMs, undefined, { ref: false })]);
   await nc.close();

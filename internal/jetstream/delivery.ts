@@ -10,28 +10,25 @@ import { ReceivedHeaders } from "./wire-headers.ts";
 export class Delivery {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** Where its mailbox keeps it and when that last renewed it, in ms of `performance.now()`. */
+  readonly headers: ReceivedHeaders;
+  /** Where its mailbox keeps it, and at which of its renewals that last renewed it. */
   heldIn = -1;
   renewedAt = 0;
-  readonly #msg: Msg;
   readonly #frames: Frames;
   readonly #reply: string;
-  #headers: ReceivedHeaders | undefined;
-  #tokens: readonly string[] | undefined;
   #settled = false;
 
-  /** @param frames those of the connection that it came on */
+  /**
+   * Keeps nothing of the library's message: thousands are held at a time, and all that they hold is copied by the garbage
+   * collector.
+   * @param frames those of the connection that it came on
+   */
   constructor(frames: Frames, msg: Msg) {
     this.#frames = frames;
-    this.#msg = msg;
     this.#reply = msg.reply ?? "";
     this.subject = msg.subject;
     this.data = msg.data;
-  }
-
-  get headers(): ReceivedHeaders {
-    this.#headers ??= ReceivedHeaders.of(this.#msg);
-    return this.#headers;
+    this.headers = ReceivedHeaders.of(msg);
   }
 
   get stream(): string {
@@ -91,8 +88,8 @@ export class Delivery {
    * domain and an account hash before the stream and may add a token at the end.
    */
   #token(position: number): string {
-    this.#tokens ??= this.#reply.split(".");
-    const offset = this.#tokens.length >= 11 ? 2 : 0;
-    return this.#tokens[position + offset] ?? "";
+    const tokens = this.#reply.split(".");
+    const offset = tokens.length >= 11 ? 2 : 0;
+    return tokens[position + offset] ?? "";
   }
 }

@@ -17,6 +17,7 @@ async function received(subject: string, publish: () => void): Promise<readonly 
   const subscription = other.subscribe(subject, { callback: (_err, msg) => void got.push(msg) });
   await other.flush();
   publish();
+  frames.handOver();
   await nc.flush();
   await other.flush();
   subscription.unsubscribe();
@@ -69,20 +70,33 @@ describe("frames", () => {
     expect(msg && ReceivedHeaders.of(msg).get("A")).toHaveLength(100_000);
   });
 
-  test("keep their order among the library's own, and count as those do", async () => {
+  test("keep their order, and count as the library's own do, which go before those of the same turn", async () => {
     const { outMsgs, outBytes } = nc.stats();
     const got = await received("frames.order", () => {
       for (let i = 0; i < 300; i += 3) {
-        nc.publish("frames.order", String(i));
-        frames.publish("frames.order", "r", new OutgoingHeaders(), Buffer.from(String(i + 1)));
-        frames.say("frames.order", String(i + 2));
+        frames.publish("frames.order", "r", new OutgoingHeaders(), Buffer.from(String(i + 100)));
+        frames.say("frames.order", String(i + 101));
+        frames.publish("frames.order", "r", new OutgoingHeaders(), Buffer.from(String(i + 102)));
+        if (i % 30 === 0) nc.publish("frames.order", String(i / 30));
       }
     });
-    expect(got.map(text)).toEqual(Array.from({ length: 300 }, (_, i) => String(i)));
+    const expected = [
+      ...Array.from({ length: 10 }, (_, i) => String(i)),
+      ...Array.from({ length: 300 }, (_, i) => String(i + 100)),
+    ];
+    expect(got.map(text)).toEqual(expected);
     const headerBytes = new OutgoingHeaders().encode().length;
-    const digits = got.reduce((sum, msg) => sum + msg.data.length, 0);
-    expect(nc.stats().outMsgs - outMsgs).toBe(300);
-    expect(nc.stats().outBytes - outBytes).toBe(digits + 100 * headerBytes);
+    expect(nc.stats().outMsgs - outMsgs).toBe(310);
+    expect(nc.stats().outBytes - outBytes).toBe(10 + 300 * 3 + 200 * headerBytes);
+  });
+
+  test("can be handed over before the turn ends", async () => {
+    const got = await received("frames.now", () => {
+      frames.say("frames.now", "1");
+      frames.handOver();
+      nc.publish("frames.now", "2");
+    });
+    expect(got.map(text)).toEqual(["1", "2"]);
   });
 
   test("too large a message is not sent, and no reason for the server to cut the connection", async () => {

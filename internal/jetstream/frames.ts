@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import type { OutgoingHeaders } from "./wire-headers.ts";
+import { endOfHeaders, type OutgoingHeaders } from "./wire-headers.ts";
 
 /**
  * The part of a connection that sends bytes as they are and counts what it sent. Its published type does not show it; a
@@ -13,15 +13,15 @@ interface Wire {
 }
 
 const slabBytes = 64 * 1024;
-/** What the first line of a frame takes beside its subjects: the command, two sizes, spaces, the line break. */
-const lineBytes = 32;
+const lineBreak = Buffer.from("\r\n");
 /** Most bytes of a character of a string in UTF-8. */
 const perCharacter = 3;
 
 /**
  * Publishes on a connection as `nc.publish` does, with less work: the library encodes each part of a message by itself and
  * copies the parts together when it sends, here a message is written once, as one frame (HPUB or PUB of the client
- * protocol), into memory that many frames share. What goes this way and what goes through `nc.publish` keep their order.
+ * protocol), into memory that many frames share, and all frames of one turn of the event loop are handed over as one.
+ * They keep their order; what goes through the library itself in the same turn goes before them.
  */
 export class Frames {
   readonly #nc: NatsConnection;
@@ -29,6 +29,9 @@ export class Frames {
   // Written once, front to back: the socket may still hold what was cut from it.
   #slab = Buffer.allocUnsafeSlow(slabBytes);
   #used = 0;
+  /** What lies before was handed over. */
+  #handedOver = 0;
+  #isScheduled = false;
 
   private constructor(nc: NatsConnection) {
     this.#nc = nc;
@@ -53,52 +56,71 @@ export class Frames {
    * @throws Error when the connection is closed or a subject is none
    */
   publish(subject: string, reply: string, headers: OutgoingHeaders, payload: Uint8Array): boolean {
-    this.#check(subject);
+    if (this.#isShut || unfit.test(subject)) this.#refuse(subject);
     const { text } = headers;
-    const lineRoom = lineBytes + perCharacter * (subject.length + reply.length);
-    const slab = this.#room(lineRoom + perCharacter * text.length + payload.length + 2);
-    // The line comes first and tells the sizes of what follows, so it is written last, right before that.
-    const body = this.#used + lineRoom;
-    const headerBytes = slab.write(text, body);
+    const headerBytes = Buffer.byteLength(text) + endOfHeaders.length;
     const bytes = headerBytes + payload.length;
     if (bytes > (this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY)) return false;
-    slab.set(payload, body + headerBytes);
-    const line = `HPUB ${subject} ${reply} ${headerBytes} ${bytes}\r\n`;
-    const start = body - Buffer.byteLength(line);
-    slab.write(line, start);
-    this.#send(start, slab.write("\r\n", body + bytes) + body + bytes, bytes);
+    const head = `HPUB ${subject} ${reply} ${headerBytes} ${bytes}\r\n${text}${endOfHeaders}`;
+    const slab = this.#room(perCharacter * head.length + payload.length + lineBreak.length);
+    const start = this.#used;
+    const body = start + slab.write(head, start);
+    slab.set(payload, body);
+    const end = body + payload.length;
+    slab.set(lineBreak, end);
+    this.#add(end + lineBreak.length, bytes);
     return true;
   }
 
-  /** Sends a short text without headers or reply subject, an acknowledgement. @throws Error as `publish` does */
+  /**
+   * Sends a short ASCII text without headers or reply subject: an acknowledgement, to where the server wants it.
+   * @throws Error when the connection is closed
+   */
   say(subject: string, text: string): void {
-    this.#check(subject);
-    const bytes = Buffer.byteLength(text);
+    if (this.#isShut) this.#refuse(subject);
+    const bytes = text.length;
     const frame = `PUB ${subject} ${bytes}\r\n${text}\r\n`;
     const slab = this.#room(perCharacter * frame.length);
-    const start = this.#used;
-    this.#send(start, start + slab.write(frame, start), bytes);
+    this.#add(this.#used + slab.write(frame, this.#used), bytes);
   }
 
-  /** The library's own refusals, which it would otherwise make for each message. */
-  #check(subject: string): void {
-    if (this.#wire.noMorePublishing || this.#nc.isClosed() || unfit.test(subject)) this.#nc.publish(subject);
+  get #isShut(): boolean {
+    return this.#wire.noMorePublishing || this.#nc.isClosed();
+  }
+
+  /** In the library's own words. */
+  #refuse(subject: string): void {
+    this.#nc.publish(subject);
   }
 
   /** Memory with room for so many bytes from `#used` on. */
   #room(bytes: number): Buffer {
     if (this.#slab.length - this.#used < bytes) {
+      this.handOver();
       this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
-      this.#used = 0;
+      this.#used = this.#handedOver = 0;
     }
     return this.#slab;
   }
 
-  #send(start: number, end: number, bytes: number): void {
+  /** A frame of one message of so many bytes now ends there. */
+  #add(end: number, bytes: number): void {
     this.#used = end;
     this.#wire.outMsgs++;
     this.#wire.outBytes += bytes;
-    this.#wire.sendCommand(this.#slab.subarray(start, end));
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.handOver();
+    });
+  }
+
+  /** Hands over what was written until now, for who cannot wait for the end of the turn. */
+  handOver(): void {
+    if (this.#handedOver === this.#used) return;
+    this.#wire.sendCommand(this.#slab.subarray(this.#handedOver, this.#used));
+    this.#handedOver = this.#used;
   }
 }
 

@@ -16,6 +16,8 @@ export interface MailboxOptions {
   readonly capacityBytes?: number;
 }
 
+const renewalsPerAckWait = 6;
+
 /**
  * The messages of one durable consumer as batches, each message held until its holder settles it.
  *
@@ -29,10 +31,10 @@ export class Mailbox {
   readonly #renewal: NodeJS.Timeout;
   readonly #log: Log;
   readonly #ensure: () => Promise<void>;
-  readonly #ackWaitMs: number;
   #waiting: Delivery[] = [];
   readonly #held = new Slots<Delivery>();
   #heldBytes = 0;
+  #renewals = 0;
   #wakeTaker: (() => void) | undefined;
   #wakeSettled: (() => void) | undefined;
   readonly #handBack: Delivery[] = [];
@@ -47,7 +49,6 @@ export class Mailbox {
     this.#batch = batch;
     this.#capacity = capacity;
     this.#log = log;
-    this.#ackWaitMs = durable.ackWaitMs ?? ackWaitMs;
     this.#ensure = () => ensureDurable(nc, durable);
     this.#puller = new Puller(nc, {
       stream: durable.stream,
@@ -57,7 +58,8 @@ export class Mailbox {
       onDelivery: (delivery) => this.#onDelivery(delivery),
       onRefused: (code, description) => void this.#onRefused(code, description),
     });
-    this.#renewal = setInterval(() => this.#renew(), this.#ackWaitMs / 6).unref();
+    const renewalMs = (durable.ackWaitMs ?? ackWaitMs) / renewalsPerAckWait;
+    this.#renewal = setInterval(() => this.#renew(), renewalMs).unref();
   }
 
   /** Creates the durable consumer where it is missing and starts to pull. @throws Error when it cannot be created. */
@@ -146,7 +148,7 @@ export class Mailbox {
   #onDelivery(delivery: Delivery): void {
     this.#refusal = undefined;
     delivery.heldIn = this.#held.add(delivery);
-    delivery.renewedAt = performance.now();
+    delivery.renewedAt = this.#renewals;
     this.#heldBytes += delivery.data.length;
     this.#enqueue(delivery);
   }
@@ -165,12 +167,13 @@ export class Mailbox {
     else if (this.#held.size === 0) this.#wakeSettled?.();
   }
 
+  /** What has been held for one to two ticks of the timer: in a third of its ack_wait at the latest. */
   #renew(): void {
-    const now = performance.now();
+    this.#renewals++;
     for (const delivery of this.#held.all()) {
-      if (now - delivery.renewedAt < this.#ackWaitMs / 3) continue;
+      if (this.#renewals - delivery.renewedAt < 2) continue;
       delivery.working();
-      delivery.renewedAt = now;
+      delivery.renewedAt = this.#renewals;
     }
   }
 

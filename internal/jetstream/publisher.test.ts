@@ -136,6 +136,34 @@ describe("the publisher", () => {
     publisher.close();
   });
 
+  test("tells each message once, also when the first failure makes its owner close the publisher", async () => {
+    nc.subscribe("mute", { callback: () => undefined });
+    const publisher = new Publisher(nc, { timeoutMs: 100 });
+    const told = [0, 0, 0];
+    for (const id of told.keys())
+      publisher.send(message("mute", id), () => {
+        told[id] = (told[id] ?? 0) + 1;
+        publisher.close();
+      });
+    await waitFor(() => told.includes(1));
+    expect(told).toEqual([1, 1, 1]);
+    expect(publisher.stats.failed).toBe(3);
+  });
+
+  test("an answer that comes too late is not taken for that of the message in its place", async () => {
+    const subject = await stream("late");
+    const replies: string[] = [];
+    nc.subscribe("tardy", { callback: (_err, msg) => void replies.push(msg.reply ?? "") });
+    const publisher = new Publisher(nc, { window: 1, timeoutMs: 200 });
+    expect((await failure(publisher.publish(message("tardy", 1)))).message).toContain("no PubAck");
+    const next = failure(publisher.publish(message("tardy", 2)));
+    await waitFor(() => replies.length === 2);
+    nc.publish(replies[0] ?? "", JSON.stringify({ stream: "late", seq: 1 }));
+    expect((await next).message).toContain("no PubAck");
+    expect(await publisher.publish(message(subject, 3))).toMatchObject({ stream: "late" });
+    publisher.close();
+  });
+
   test("rejects what is in flight when it is closed", async () => {
     nc.subscribe("never", { callback: () => undefined });
     const publisher = new Publisher(nc, { window: 1 });

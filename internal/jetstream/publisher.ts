@@ -16,13 +16,16 @@ export interface Outgoing {
 export type OnSettled = (outcome: PubAck | PublishError) => void;
 
 interface InFlight {
-  /** Which answer is its own: a serial number times the window, plus its slot. */
+  /** Which answer is its own: a serial number times the window, plus its slot. -1 until it was sent. */
   token: number;
   readonly message: Outgoing;
   readonly onSettled: OnSettled;
-  /** When it counts as unanswered, on the clock of `performance.now()`. */
-  deadline: number;
+  /** How many sweeps there had been when it was sent. */
+  sentAt: number;
 }
+
+/** How fine the timeout is counted: a clock that is read for each message takes its time. */
+const sweepsPerTimeout = 10;
 
 /** Counts since the publisher was made. */
 export interface PublisherStats {
@@ -56,6 +59,7 @@ export class Publisher {
   readonly #sweep: NodeJS.Timeout;
   readonly #subscription: { unsubscribe(): void };
   #serial = 0;
+  #sweeps = 0;
   #connected = true;
   #closed = false;
 
@@ -73,7 +77,7 @@ export class Publisher {
     this.#timeoutMs = timeoutMs;
     this.#inbox = privateInbox(nc);
     this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onAck(msg) });
-    this.#sweep = setInterval(() => this.#failUnanswered(), Math.max(50, timeoutMs / 10)).unref();
+    this.#sweep = setInterval(() => this.#failUnanswered(), timeoutMs / sweepsPerTimeout).unref();
     void this.#followConnection();
   }
 
@@ -93,7 +97,7 @@ export class Publisher {
       onSettled(new PublishError("the publisher is closed"));
       return;
     }
-    const entry: InFlight = { token: -1, message, onSettled, deadline: 0 };
+    const entry: InFlight = { token: -1, message, onSettled, sentAt: 0 };
     if (this.#connected && this.#inFlight.size < this.#window) this.#transmit(entry);
     else this.#waiting.push(entry);
   }
@@ -117,14 +121,16 @@ export class Publisher {
     this.#closed = true;
     clearInterval(this.#sweep);
     if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
-    for (const entry of [...this.#sent(), ...this.#waiting.splice(0)])
-      this.#fail(entry, new PublishError("the publisher was closed before the stream answered"));
+    const why = "the publisher was closed before the stream answered";
+    const waiting = this.#waiting.splice(0); // first of all, or they would take the places of the others
+    for (const entry of this.#sent()) if (this.#isInFlight(entry)) this.#fail(entry, new PublishError(why));
+    for (const entry of waiting) this.#fail(entry, new PublishError(why));
     this.#fillWindow();
   }
 
   #transmit(entry: InFlight): void {
     entry.token = this.#serial++ * this.#window + this.#inFlight.add(entry);
-    entry.deadline = performance.now() + this.#timeoutMs;
+    entry.sentAt = this.#sweeps;
     const { subject, payload, headers } = entry.message;
     try {
       const fits = this.#frames.publish(subject, `${this.#inbox}.${entry.token}`, headers, payload);
@@ -139,14 +145,14 @@ export class Publisher {
 
   #onAck(msg: Msg): void {
     const token = Number(msg.subject.slice(this.#inbox.length + 1));
-    const entry = this.#inFlight.at(token % this.#window);
+    const entry = this.#inFlight.at(this.#slotOf(token));
     if (entry?.token !== token) return; // answered before it was sent again, or too late
     const answer = parsePubAck(msg, entry.message.subject);
     if (answer instanceof PublishError) {
       this.#fail(entry, answer);
       return;
     }
-    this.#inFlight.remove(entry.token % this.#window);
+    this.#inFlight.remove(this.#slotOf(token));
     this.stats.published++;
     if (answer.duplicate) this.stats.duplicates++;
     entry.onSettled(answer);
@@ -154,7 +160,7 @@ export class Publisher {
   }
 
   #fail(entry: InFlight, err: PublishError): void {
-    this.#inFlight.remove(entry.token % this.#window);
+    if (this.#isInFlight(entry)) this.#inFlight.remove(this.#slotOf(entry.token));
     this.stats.failed++;
     entry.onSettled(err);
     this.#fillWindow();
@@ -174,14 +180,21 @@ export class Publisher {
 
   #failUnanswered(): void {
     if (!this.#connected) return;
-    const now = performance.now();
+    this.#sweeps++;
     for (const entry of this.#sent()) {
-      if (entry.deadline > now) break;
-      this.#fail(
-        entry,
-        new PublishError(`no PubAck for ${entry.message.subject} within ${this.#timeoutMs / 1000} s`),
-      );
+      if (this.#sweeps - entry.sentAt <= sweepsPerTimeout) break;
+      const why = `no PubAck for ${entry.message.subject} within ${this.#timeoutMs / 1000} s`;
+      if (this.#isInFlight(entry)) this.#fail(entry, new PublishError(why));
     }
+  }
+
+  #slotOf(token: number): number {
+    return token % this.#window;
+  }
+
+  /** Whoever is told of a failure may do anything, also close the publisher: asked before each of several is handled. */
+  #isInFlight(entry: InFlight): boolean {
+    return this.#inFlight.at(this.#slotOf(entry.token)) === entry;
   }
 
   /** What is in flight in the order sent: the first one is the first to time out. */
@@ -197,7 +210,8 @@ export class Publisher {
         const again = this.#sent();
         this.stats.resent += again.length;
         for (const entry of again) {
-          this.#inFlight.remove(entry.token % this.#window);
+          if (!this.#isInFlight(entry)) continue;
+          this.#inFlight.remove(this.#slotOf(entry.token));
           this.#transmit(entry);
         }
         this.#fillWindow();

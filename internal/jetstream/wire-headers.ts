@@ -59,11 +59,14 @@ export class ReceivedHeaders {
 }
 
 const none = new ReceivedHeaders("");
+let received: Buffer<ArrayBufferLike> = Buffer.alloc(0);
 
 /** The headers in the bytes right before a payload; undefined where there are none. */
 function before({ buffer, byteOffset }: Uint8Array, length: number): ReceivedHeaders | undefined {
   if (length < version.length || byteOffset < length) return undefined;
-  const text = Buffer.from(buffer, byteOffset - length, length).toString("utf8");
+  // A hundred messages come in one buffer.
+  if (received.buffer !== buffer) received = Buffer.from(buffer);
+  const text = received.toString("utf8", byteOffset - length, byteOffset);
   return text.startsWith(version) ? new ReceivedHeaders(text) : undefined;
 }
 
@@ -78,14 +81,14 @@ export class OutgoingHeaders {
     return this;
   }
 
-  /** All of them, with the empty line that ends them. */
+  /** All of them; what ends them, `endOfHeaders`, has to follow. */
   get text(): string {
-    return `${this.#text}\r\n\r\n`;
+    return this.#text;
   }
 
   /** What the client calls when it writes the message. */
   encode(): Uint8Array {
-    return Buffer.from(this.text);
+    return Buffer.from(this.#text + endOfHeaders);
   }
 
   /** For `nc.publish`, which asks nothing of headers but `encode`; a test holds it to that. */
@@ -93,6 +96,9 @@ export class OutgoingHeaders {
     return this as unknown as MsgHdrs;
   }
 }
+
+/** The empty line after the last header. */
+export const endOfHeaders = "\r\n\r\n";
 
 const breaks = /[\r\n]/;
 const allBreaks = /[\r\n]+/g;
