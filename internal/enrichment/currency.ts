@@ -12,11 +12,11 @@ export interface RateSheet {
 
 /** What this step needs of the world. */
 export interface Rates {
-  /** The newest sheet, never older than 60 s. Rejects when none can be had now. */
-  current(signal: AbortSignal): Promise<RateSheet>;
+  /** The newest sheet, never older than 60 s. Rejects when none can be had within so many ms. */
+  current(signal: AbortSignal, withinMs: number): Promise<RateSheet>;
 }
 
-/** How long a batch waits for rates before its events that need one are put off. */
+/** How long a batch waits for rates before its events that need one are put off: the others of the batch wait with them. */
 const patienceMs = 3_000;
 
 /** Adds `amount_eur` to bets and deposits. While rates are away only the events that need one wait. */
@@ -25,10 +25,8 @@ export function currency(rates: Rates): Step {
     name: "currency",
     forwardsTo: "priced",
     async enrich(batch, { signal }) {
-      // Not for long: the events of the batch that need no rate wait with it.
-      const patience = () => AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
       const sheet = batch.some(needsRate)
-        ? await rates.current(patience()).catch(asProblem)
+        ? await rates.current(signal, patienceMs).catch(asProblem)
         : "no rate is needed";
       return batch.map((item) => price(item, sheet));
     },

@@ -9,11 +9,11 @@ import { isFresh, type RateSheet, sheetMaxAge } from "./sheet.ts";
 
 export interface Rates {
   /**
-   * The newest sheet, never older than 60 s by its `fetchedAt`. Rejects when none can be had now, with `RatesError` or
-   * with the signal's reason; the caller retries with a back-off. Concurrent calls share one flight, which the signal
-   * of a single caller does not end.
+   * The newest sheet, never older than 60 s by its `fetchedAt`. Rejects when none can be had now, with `RatesError`,
+   * with the signal's reason, or with a `TimeoutError` after `withinMs`; the caller retries with a back-off. Concurrent
+   * calls share one flight, which a single caller does not end.
    */
-  current(signal: AbortSignal): Promise<RateSheet>;
+  current(signal: AbortSignal, withinMs?: number): Promise<RateSheet>;
   /** Why the last attempt to get rates failed; undefined when it succeeded or none was needed yet. Asks nobody. */
   problem(): string | undefined;
   /** Ends a flight under way and gives its lock back; later calls reject. Leaves memo and lock open. */
@@ -144,14 +144,17 @@ export function createRates(options: RatesOptions): Rates {
   };
 
   return {
-    async current(signal) {
+    async current(signal, withinMs) {
       signal.throwIfAborted();
       closing.signal.throwIfAborted();
       if (usable(held)) return held;
       const recent = recentFailure();
       if (recent !== undefined) throw recent.error;
       flight ??= launch();
-      return unlessAborted(flight, signal);
+      // Only now, as nearly every call has its answer by then.
+      const patience =
+        withinMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
+      return unlessAborted(flight, patience);
     },
     problem: () => (failure?.error instanceof Error ? failure.error.message : undefined),
     async close() {
