@@ -1,4 +1,5 @@
 import { format, parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
 import { type Check, type Config, ConfigError, readConfig, type VariableName, variables } from "./config.ts";
 import { createLog, type Log } from "./log.ts";
 
@@ -60,6 +61,9 @@ export async function runService<N extends VariableName, const F extends Flags =
   { shutdownDeadlineMs = 10_000 }: { readonly shutdownDeadlineMs?: number } = {},
 ): Promise<void> {
   const { config, flags } = configure(service);
+  // While a backlog waits nearly every message outlives a collection or two. V8 concludes that its objects are best made in
+  // the old generation, where each keeps alive what it points at: in one run of seven that cost a third more CPU.
+  setFlagsFromString("--no-allocation-site-pretenuring");
   const log = createLog(service.name, config.LOG_LEVEL);
   // What libraries say there is a line of the log like any other.
   console.error = console.warn = (...said: unknown[]) => log.warn(format(...said));
