@@ -96,27 +96,32 @@ class Outbox {
 
   add(message: Outgoing): void {
     this.#unstored++;
-    void this.#store(message).then(() => {
-      this.#unstored--;
-      this.#wake();
-    });
+    this.#send(message);
   }
 
-  async #store(message: Outgoing): Promise<void> {
-    for (;;) {
-      try {
-        await this.#publisher.publish(message);
+  #send(message: Outgoing): void {
+    this.#publisher.send(message, (outcome) => {
+      if (outcome instanceof PublishError) void this.#onRefused(message, outcome);
+      else {
         this.#stored++;
         if (this.#refused) this.#log.info("events are stored again");
         this.#refused = false;
-        return;
-      } catch (err) {
-        if (this.#signal.aborted) return;
-        if (!(err instanceof PublishError) || err.isTooLarge) throw err;
-        if (!this.#refused) this.#log.warn({ err }, `events wait: ${err.message}`);
-        this.#refused = true;
-        await sleep(retryMs, undefined, { signal: this.#signal }).catch(() => undefined);
+        this.#settle();
       }
-    }
+    });
+  }
+
+  async #onRefused(message: Outgoing, why: PublishError): Promise<void> {
+    if (this.#signal.aborted) return this.#settle();
+    if (why.isTooLarge) throw why;
+    if (!this.#refused) this.#log.warn({ err: why }, `events wait: ${why.message}`);
+    this.#refused = true;
+    await sleep(retryMs, undefined, { signal: this.#signal }).catch(() => undefined);
+    this.#send(message);
+  }
+
+  #settle(): void {
+    this.#unstored--;
+    this.#wake();
   }
 }
