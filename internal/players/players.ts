@@ -22,7 +22,8 @@ const firstInstant = "0001-01-01T00:00:00Z";
 const lastInstant = "9999-12-31T23:59:59.999999Z";
 
 /**
- * Looks players up in Postgres, all keys in one query, nothing kept from one call to the next.
+ * Looks players up in Postgres, all keys in one query, nothing kept from one call to the next. One query sees one state of
+ * the database, so a key that comes several times is asked for once.
  * `find` gives one answer per key in the same order; a last sign-in that no RFC 3339 time can say counts as none.
  * @throws Unavailable when Postgres is away, the signal's reason when aborted
  */
@@ -31,28 +32,34 @@ export function postgresPlayers(db: Database): {
 } {
   return {
     async find(keys, signal) {
+      const asked = new Map(keys.map((key) => [pairOf(key), key]));
+      const distinct = [...asked.values()];
       const query = sql<Row>`
         select c.id is not null as client_known, p.email,
           case when p.last_signed_in_at between ${firstInstant}::timestamptz and ${lastInstant}::timestamptz
             then p.last_signed_in_at end as last_signed_in_at
-        from unnest(${keys.map((key) => key.client)}::text[], ${keys.map((key) => key.id ?? null)}::bigint[])
+        from unnest(${distinct.map((key) => key.client)}::text[], ${distinct.map((key) => key.id ?? null)}::bigint[])
           with ordinality as k (client_id, id, position)
         left join clients c on c.id = k.client_id
         left join players p on p.client_id = k.client_id and p.id = k.id
         order by k.position`;
       try {
         const { rows } = await query.execute(db, { signal });
-        return rows.map((row) => ({
-          clientKnown: row.client_known,
-          player:
-            row.email === null
-              ? undefined
-              : { email: row.email, last_signed_in_at: row.last_signed_in_at?.toISOString() ?? null },
-        }));
+        const found = new Map([...asked.keys()].map((pair, index) => [pair, answerOf(rows[index])]));
+        return keys.map((key) => found.get(pairOf(key)) ?? answerOf(undefined));
       } catch (err) {
         signal.throwIfAborted();
         throw asUnavailable(err);
       }
     },
   };
+}
+
+const pairOf = ({ client, id }: Key): string => `${client} ${id}`;
+
+function answerOf(row: Row | undefined): Found {
+  const { client_known = false, email = null, last_signed_in_at } = row ?? {};
+  const player =
+    email === null ? undefined : { email, last_signed_in_at: last_signed_in_at?.toISOString() ?? null };
+  return { clientKnown: client_known, player };
 }
