@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import { encodeEvent } from "../casino/encode.ts";
+import { eventText } from "../casino/encode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
@@ -239,7 +239,7 @@ export class StepRun {
     const envelope = rate === undefined ? work.envelope : { ...work.envelope, rate };
     const message = {
       subject: stageSubject(stage, work.client, event.type),
-      payload: encodeEvent(event),
+      payload: eventText(event),
       headers: writeEnvelope(envelope, event.id, stage),
     };
     this.#handOver.forward(work.delivery, message, envelope, event.id);

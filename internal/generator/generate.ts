@@ -53,7 +53,7 @@ export async function generate(options: GenerateOptions): Promise<void> {
       sent++;
       outbox.add({
         subject: rawSubject(client),
-        payload: Buffer.from(JSON.stringify(event)),
+        payload: JSON.stringify(event),
         headers: writeEnvelope({ client, source, traceparent: newTraceparent() }, sent, rawStage),
       });
     }

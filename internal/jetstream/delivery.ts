@@ -88,8 +88,18 @@ export class Delivery {
    * domain and an account hash before the stream and may add a token at the end.
    */
   #token(position: number): string {
-    const tokens = this.#reply.split(".");
+    const tokens = tokensOf(this.#reply);
     const offset = tokens.length >= 11 ? 2 : 0;
     return tokens[position + offset] ?? "";
   }
 }
+
+/** Mostly it is several tokens of one subject that are asked for, one after the other. */
+function tokensOf(subject: string): readonly string[] {
+  if (subject !== lastSplit.subject) lastSplit = { subject, tokens: subject.split(".") };
+  return lastSplit.tokens;
+}
+let lastSplit: { readonly subject: string; readonly tokens: readonly string[] } = {
+  subject: "",
+  tokens: [""],
+};

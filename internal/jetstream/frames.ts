@@ -13,7 +13,7 @@ interface Wire {
 }
 
 const slabBytes = 64 * 1024;
-const lineBreak = Buffer.from("\r\n");
+const lineBreak = "\r\n";
 /** Most bytes of a character of a string in UTF-8. */
 const perCharacter = 3;
 
@@ -55,20 +55,23 @@ export class Frames {
    * @returns false, and sends nothing, when it is larger than the server takes
    * @throws Error when the connection is closed or a subject is none
    */
-  publish(subject: string, reply: string, headers: OutgoingHeaders, payload: Uint8Array): boolean {
+  publish(subject: string, reply: string, headers: OutgoingHeaders, payload: Uint8Array | string): boolean {
     if (this.#isShut || unfit.test(subject)) this.#refuse(subject);
     const { text } = headers;
     const headerBytes = Buffer.byteLength(text) + endOfHeaders.length;
-    const bytes = headerBytes + payload.length;
+    const bytes = headerBytes + Buffer.byteLength(payload);
     if (bytes > (this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY)) return false;
     const head = `HPUB ${subject} ${reply} ${headerBytes} ${bytes}\r\n${text}${endOfHeaders}`;
-    const slab = this.#room(perCharacter * head.length + payload.length + lineBreak.length);
-    const start = this.#used;
-    const body = start + slab.write(head, start);
-    slab.set(payload, body);
-    const end = body + payload.length;
-    slab.set(lineBreak, end);
-    this.#add(end + lineBreak.length, bytes);
+    const slab = this.#room(perCharacter * (head.length + payload.length) + lineBreak.length);
+    let end = this.#used;
+    if (typeof payload === "string") end += slab.write(head + payload + lineBreak, end);
+    else {
+      end += slab.write(head, end);
+      slab.set(payload, end);
+      end += payload.length;
+      end += slab.write(lineBreak, end);
+    }
+    this.#add(end, bytes);
     return true;
   }
 

@@ -8,7 +8,8 @@ import type { OutgoingHeaders } from "./wire-headers.ts";
 /** A message for a stream. Its id (`Nats-Msg-Id`) is among its headers and makes sending it twice harmless. */
 export interface Outgoing {
   readonly subject: string;
-  readonly payload: Uint8Array;
+  /** Bytes as they are, or text that becomes UTF-8. */
+  readonly payload: Uint8Array | string;
   readonly headers: OutgoingHeaders;
 }
 

@@ -41,9 +41,12 @@ export class ReceivedHeaders {
     return ReceivedHeaders.of((message as unknown as { readonly msg: Msg }).msg);
   }
 
-  /** The first value of a header, trimmed; empty when it is absent. Names are case-sensitive, as NATS has them. */
+  /**
+   * The first value of a header, trimmed; empty when it is absent. Names are case-sensitive, as NATS has them.
+   * @param name one of those that the code knows: it is kept
+   */
   get(name: string): string {
-    const start = this.#text.indexOf(`\r\n${name}:`);
+    const start = this.#text.indexOf(beginningOf(name));
     if (start < 0) return "";
     const from = start + name.length + 3;
     return this.#text.slice(from, this.#text.indexOf("\r\n", from)).trim();
@@ -57,6 +60,16 @@ export class ReceivedHeaders {
     }
   }
 }
+
+/** How the line of a header begins. Kept, as it takes as long to make as to find. */
+function beginningOf(name: string): string {
+  const known = beginnings.get(name);
+  if (known !== undefined) return known;
+  const beginning = `\r\n${name}:`;
+  beginnings.set(name, beginning);
+  return beginning;
+}
+const beginnings = new Map<string, string>();
 
 const none = new ReceivedHeaders("");
 let received: Buffer<ArrayBufferLike> = Buffer.alloc(0);

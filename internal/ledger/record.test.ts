@@ -24,7 +24,7 @@ describe("a record of the ledger", () => {
   test.each(records)("of $kind is read as it was written", (record) => {
     const { subject, payload } = ledgerMessage(record);
     expect(subject).toBe(`casino.ledger.${record.kind}.${record.step}`);
-    expect(readRecord(subject, payload)).toEqual(record);
+    expect(readRecord(subject, Buffer.from(payload))).toEqual(record);
   });
 
   test.each([
