@@ -80,7 +80,7 @@ async function countPubAcks(nc: NatsConnection, messages: readonly Outgoing[]): 
   return seconds;
 }
 
-/** The same messages through the pipelined publisher, every PubAck parsed, checked and routed to its message. */
+/** The same messages through the pipelined publisher, every PubAck checked and routed to its message. */
 export async function publisherSpeed(nc: NatsConnection, count: number): Promise<number> {
   const subject = await freshQueue(nc, "BENCH");
   const messages = rawMessages(count, subject, "publisher");

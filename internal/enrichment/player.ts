@@ -20,7 +20,7 @@ export interface Players {
 }
 
 /**
- * Adds the player's e-mail and last sign-in, looked up for every event and never cached: one query for the batch.
+ * Adds the player's e-mail and last sign-in, looked up anew for every batch and never cached: one query for it.
  * A player that is not in the database is left out of the event; a client that is not makes a dead letter.
  */
 export function player(players: Players): Step {

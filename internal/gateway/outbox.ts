@@ -73,7 +73,7 @@ export class Outbox {
 
   /** Sends a message, room or not: ask first. */
   send(message: Outgoing, onSettled: OnSettled): void {
-    const bytes = message.payload.length;
+    const bytes = Buffer.byteLength(message.payload);
     this.#messages++;
     this.#bytes += bytes;
     this.#noteFull();

@@ -59,10 +59,11 @@ export class Frames {
     if (this.#isShut || unfit.test(subject)) this.#refuse(subject);
     const { text } = headers;
     const headerBytes = Buffer.byteLength(text) + endOfHeaders.length;
-    const bytes = headerBytes + Buffer.byteLength(payload);
+    const payloadBytes = Buffer.byteLength(payload);
+    const bytes = headerBytes + payloadBytes;
     if (bytes > (this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY)) return false;
     const head = `HPUB ${subject} ${reply} ${headerBytes} ${bytes}\r\n${text}${endOfHeaders}`;
-    const slab = this.#room(perCharacter * (head.length + payload.length) + lineBreak.length);
+    const slab = this.#room(perCharacter * head.length + payloadBytes + lineBreak.length);
     let end = this.#used;
     if (typeof payload === "string") end += slab.write(head + payload + lineBreak, end);
     else {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { NatsConnection } from "nats";
 
-/** Bytes. Of a thousand inboxes under one prefix two are the same in one of 500 million systems. */
+/** Bytes: too many to guess. Of a thousand inboxes under one prefix two are the same in one of 500 million systems. */
 const randomPart = 6;
 
 /**

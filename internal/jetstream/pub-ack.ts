@@ -42,8 +42,8 @@ export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
       `no stream takes ${subject}: its stream is missing or JetStream is away`,
       msg.headers?.code ?? 0,
     );
-  const answer: unknown = msg.json();
-  if (typeof answer !== "object" || answer === null) return new PublishError("the PubAck is no object");
+  const answer = jsonOf(data);
+  if (typeof answer !== "object" || answer === null) return new PublishError("the PubAck is no JSON object");
   const { error, stream, seq, duplicate } = answer as Record<string, unknown>; // every field is checked below
   if (typeof error === "object" && error !== null) {
     const { description, err_code } = error as Record<string, unknown>; // likewise
@@ -54,18 +54,39 @@ export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
   return { stream, seq, duplicate: duplicate === true };
 }
 
+/** Whoever answers may send anything, and what is thrown here would end the reading of the connection. */
+function jsonOf(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString());
+  } catch {
+    return undefined;
+  }
+}
+
 const beginning = Buffer.from('{"stream":"');
+const beforeNumber = Buffer.from('"seq":');
 const [digit0 = 0, digit9 = 0, brace = 0] = Buffer.from("09}");
+const mostDigits = 15;
 
 /**
- * Whether it is the usual PubAck, `{"stream":"NAME","seq":N}`. An error comes before the stream's name, and whatever else
- * there is to say, `"duplicate":true` above all, after the sequence.
+ * Whether it is the usual PubAck, `{"stream":"NAME","seq":N}` (before nats-server 2.12 with a space). An error comes before the
+ * stream's name, and whatever else there is to say, `"duplicate":true` above all, before or after the sequence.
  */
 function isPlainlyStored(data: Uint8Array): boolean {
-  const { length } = data;
-  const last = data[length - 2] ?? 0;
-  if (data[length - 1] !== brace || last < digit0 || last > digit9) return false;
-  for (let index = 0; index < beginning.length; index++) if (data[index] !== beginning[index]) return false;
+  let end = data.length - 1;
+  if (data[end] !== brace) return false;
+  const firstDigit = Math.max(0, end - mostDigits);
+  while (end > firstDigit && isDigit(data[end - 1])) end--;
+  if (end === data.length - 1) return false;
+  return has(data, end - beforeNumber.length, beforeNumber) && has(data, 0, beginning);
+}
+
+function isDigit(byte = 0): boolean {
+  return byte >= digit0 && byte <= digit9;
+}
+
+function has(data: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++) if (data[at + index] !== wanted[index]) return false;
   return true;
 }
 
@@ -79,14 +100,16 @@ class Stored implements PubAck {
   }
 
   get stream(): string {
-    return this.#read.stream;
+    const text = this.#text;
+    return text.slice(beginning.length, text.indexOf('"', beginning.length));
   }
 
   get seq(): number {
-    return this.#read.seq;
+    const text = this.#text;
+    return Number(text.slice(text.lastIndexOf(":") + 1, -1));
   }
 
-  get #read(): { readonly stream: string; readonly seq: number } {
-    return JSON.parse(Buffer.from(this.#data).toString());
+  get #text(): string {
+    return Buffer.from(this.#data).toString();
   }
 }

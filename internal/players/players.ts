@@ -32,8 +32,7 @@ export function postgresPlayers(db: Database): {
 } {
   return {
     async find(keys, signal) {
-      const asked = new Map(keys.map((key) => [pairOf(key), key]));
-      const distinct = [...asked.values()];
+      const { distinct, places } = withoutCopies(keys);
       const query = sql<Row>`
         select c.id is not null as client_known, p.email,
           case when p.last_signed_in_at between ${firstInstant}::timestamptz and ${lastInstant}::timestamptz
@@ -45,8 +44,10 @@ export function postgresPlayers(db: Database): {
         order by k.position`;
       try {
         const { rows } = await query.execute(db, { signal });
-        const found = new Map([...asked.keys()].map((pair, index) => [pair, answerOf(rows[index])]));
-        return keys.map((key) => found.get(pairOf(key)) ?? answerOf(undefined));
+        if (rows.length !== distinct.length)
+          throw new Error(`${rows.length} rows came for ${distinct.length} keys`);
+        const answers = rows.map(answerOf);
+        return places.flatMap((place) => answers[place] ?? []);
       } catch (err) {
         signal.throwIfAborted();
         throw asUnavailable(err);
@@ -55,10 +56,20 @@ export function postgresPlayers(db: Database): {
   };
 }
 
-const pairOf = ({ client, id }: Key): string => `${client} ${id}`;
+/** The different ones among the keys, and for each key its place among those. */
+function withoutCopies(keys: readonly Key[]): { distinct: readonly Key[]; places: readonly number[] } {
+  const distinct: Key[] = [];
+  const placeOf = new Map<string, number>();
+  const places = keys.map((key) => {
+    const pair = `${key.client} ${key.id}`;
+    const place = placeOf.get(pair) ?? distinct.push(key) - 1;
+    placeOf.set(pair, place);
+    return place;
+  });
+  return { distinct, places };
+}
 
-function answerOf(row: Row | undefined): Found {
-  const { client_known = false, email = null, last_signed_in_at } = row ?? {};
+function answerOf({ client_known, email, last_signed_in_at }: Row): Found {
   const player =
     email === null ? undefined : { email, last_signed_in_at: last_signed_in_at?.toISOString() ?? null };
   return { clientKnown: client_known, player };
