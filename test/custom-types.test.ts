@@ -133,7 +133,9 @@ test("custom events wait while nobody can tell their type, and are not set aside
   await waitFor(async () => (await jsm.streams.info(stageStream("priced"))).state.messages === 1, {
     timeout: 20_000,
   });
-  const { checks } = (await (await fetch(`${enricher.url}/readyz`)).json()) as { checks: object }; // compared below
+  // The steps run a moment before it listens.
+  const readiness = await waitFor(() => fetch(`${enricher.url}/readyz`));
+  const { checks } = (await readiness.json()) as { checks: object }; // compared below
   expect(checks).toMatchObject({ event_types: expect.stringMatching(/^the event types are not loaded yet/) });
   expect(await lastOf("CASINO_DEAD")).toBe(lastDead);
   expect((await jsm.streams.info("CASINO_RAW")).state.messages).toBe(2);

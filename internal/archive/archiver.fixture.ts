@@ -34,10 +34,12 @@ afterEach(async () => {
   for (const stream of [events, deadStream]) await jsm.streams.delete(stream);
 });
 
-/** Starts one more archiver; the test need not stop it. */
-export async function start(): Promise<Archiver> {
-  // What was on its way when a server was killed comes again that soon.
-  const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs: 2_000 });
+/**
+ * Starts one more archiver; the test need not stop it.
+ * @param ackWaitMs what was on its way when a server was killed comes again that soon
+ */
+export async function start(ackWaitMs = 2_000): Promise<Archiver> {
+  const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs });
   archivers.push(archiver);
   return archiver;
 }
