@@ -5,7 +5,7 @@ import { PublishError, parsePubAck } from "./pub-ack.ts";
 /** As much of a message as an answer has. */
 function answer(text: string): Msg {
   const data = Buffer.from(text);
-  return { data } as unknown as Msg;
+  return { data, json: () => JSON.parse(text) } as unknown as Msg;
 }
 
 describe("a PubAck", () => {
@@ -13,7 +13,8 @@ describe("a PubAck", () => {
     ["of nats-server 2.12 and newer", '{"stream":"CASINO_RAW","seq":12}', 12, false],
     ["of an older one", '{"stream":"CASINO_RAW", "seq":12}', 12, false],
     ["of a copy", '{"stream":"CASINO_RAW", "seq":9,"duplicate": true}', 9, true],
-    ["of a JetStream domain", '{"stream":"CASINO_RAW","seq":7,"domain":"hub"}', 7, false],
+    ["of a JetStream domain", '{"stream":"CASINO_RAW","domain":"hub","seq":7}', 7, false],
+    ["with a text more", '{"stream":"CASINO_RAW","seq":7,"domain":"hub"}', 7, false],
     ["of a copy there", '{"stream":"CASINO_RAW","domain":"hub","seq":7,"duplicate":true}', 7, true],
     ["of a batch", '{"stream":"CASINO_RAW","seq":7,"batch":"b","count":3}', 7, false],
     [

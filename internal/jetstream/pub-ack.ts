@@ -42,7 +42,7 @@ export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
       `no stream takes ${subject}: its stream is missing or JetStream is away`,
       msg.headers?.code ?? 0,
     );
-  const answer = jsonOf(data);
+  const answer = jsonOf(msg);
   if (typeof answer !== "object" || answer === null) return new PublishError("the PubAck is no JSON object");
   const { error, stream, seq, duplicate } = answer as Record<string, unknown>; // every field is checked below
   if (typeof error === "object" && error !== null) {
@@ -55,9 +55,9 @@ export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
 }
 
 /** Whoever answers may send anything, and what is thrown here would end the reading of the connection. */
-function jsonOf(data: Uint8Array): unknown {
+function jsonOf(msg: Msg): unknown {
   try {
-    return JSON.parse(Buffer.from(data).toString());
+    return msg.json();
   } catch {
     return undefined;
   }
@@ -69,8 +69,8 @@ const [digit0 = 0, digit9 = 0, brace = 0] = Buffer.from("09}");
 const mostDigits = 15;
 
 /**
- * Whether it is the usual PubAck, `{"stream":"NAME","seq":N}` (before nats-server 2.12 with a space). An error comes before the
- * stream's name, and whatever else there is to say, `"duplicate":true` above all, before or after the sequence.
+ * Whether it is the usual PubAck, `{"stream":"NAME","seq":N}` (before nats-server 2.12 with a space). The server says an error
+ * before the stream's name, a JetStream domain between the two, and that it was a copy after the sequence.
  */
 function isPlainlyStored(data: Uint8Array): boolean {
   let end = data.length - 1;

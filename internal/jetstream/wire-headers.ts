@@ -46,9 +46,10 @@ export class ReceivedHeaders {
    * @param name one of those that the code knows: it is kept
    */
   get(name: string): string {
-    const start = this.#text.indexOf(beginningOf(name));
+    const beginning = beginningOf(name);
+    const start = this.#text.indexOf(beginning);
     if (start < 0) return "";
-    const from = start + name.length + 3;
+    const from = start + beginning.length;
     return this.#text.slice(from, this.#text.indexOf("\r\n", from)).trim();
   }
 
