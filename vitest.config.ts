@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -7,13 +7,15 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const longest = [
   "test/chaos/chaos.test.ts",
   "test/shutdown.test.ts",
-  "cmd/dead-letters/main.test.ts",
-  "internal/proof/clean-runs.test.ts",
-  "internal/logger/lines.test.ts",
-  "internal/actor/poison.test.ts",
-  "test/documented-commands.test.ts",
   "test/commands.test.ts",
-  "test/add-a-step.test.ts",
+  "internal/logger/lines.test.ts",
+  "internal/proof/clean-runs.test.ts",
+  "internal/actor/loop-retries.test.ts",
+  "internal/actor/poison.test.ts",
+  "test/repository/documented-commands.test.ts",
+  "test/repository/add-a-step.test.ts",
+  "test/up.test.ts",
+  "internal/proof/planted-faults.test.ts",
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -27,30 +29,46 @@ class LongestFirst extends BaseSequencer {
 // Tests start processes by the hundred: what node makes of a source file is kept, for these and the next ones.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/compile");
 
-const all = ["cmd", "internal", "migrations", "test"].map((room) => `${room}/**/*.test.ts`);
-
-/** Needs a process of its own: it uses servers or other processes, or looks at what its own process is like. */
-const ownProcess =
-  /harness\/|\.fixture\.ts|node:child_process|node:worker_threads|afterAll|process\.|globalThis/;
-/** The others share one, and load what they have in common once. */
-const together = globSync(all).filter((file) => !ownProcess.test(readFileSync(file, "utf8")));
+/**
+ * What is around the code: the commands of the docs, Task, the packages, and the dashboard in a browser; and the whole system
+ * under faults, whose stops have 10 seconds by promise and need the machine for themselves. `npm run test:all` has it, `npm test` has not.
+ */
+const repository = [
+  ...["test/repository/**/*.test.ts", "test/dashboard/**/*.test.ts"],
+  ...["test/chaos/chaos.test.ts", "test/shutdown.test.ts"],
+];
+/** Tests of the code alone: they share a process, and load what they have in common once. */
+const units = "**/*.unit.test.ts";
+const rooms = ["bench", "cmd", "internal", "migrations", "test"];
 
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
-    // Most of a test's time is waiting for other processes: more files at once than the default of one on two cores.
-    maxWorkers: 3,
-    // Each file starts servers of its own on a machine that may have two cores: a minute is a bound, not a wait.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A test mostly waits for other processes: as many files at once as keep two cores busy, and three for each core beyond.
+    maxWorkers: 3 * Math.max(2, availableParallelism()),
+    // Bounds for what has failed, above those of the waits within (test/harness/wait-for.ts).
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     projects: [
-      { extends: true, test: { name: "units", include: together, isolate: false } },
+      {
+        extends: true,
+        test: { name: "units", include: rooms.map((room) => `${room}/${units}`), isolate: false },
+      },
       {
         extends: true,
         test: {
           name: "servers",
-          include: all,
-          exclude: together,
+          // Each a process of its own: they use servers or other processes, or look at what their own is like.
+          include: rooms.map((room) => `${room}/**/*.test.ts`),
+          exclude: [units, ...repository],
+          globalSetup: ["test/harness/global-setup.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "repository",
+          include: repository,
           globalSetup: ["test/harness/global-setup.ts"],
         },
       },

@@ -1,82 +1,115 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import pg from "pg";
+import { IngestBuffer } from "../internal/jetstream/ingest-buffer.ts";
 import { Publisher } from "../internal/jetstream/publisher.ts";
-import { finalStage, stageSubject } from "../internal/jetstream/subjects.ts";
-import { type Bench, clear, until } from "./environment.ts";
+import { finalStage, stageStream, stageSubject } from "../internal/messages/subjects.ts";
+import type { Bench } from "./environment.ts";
+import type { Measurement } from "./measurement.ts";
+import { cpuPerEvent } from "./processes.ts";
 import { messageOf, perSecond } from "./publishing.ts";
-
-/** Rows per second into Postgres. */
-export interface ArchiveSpeeds {
-  /** What Postgres takes from one connection: the same columns into a table without keys, indexes and references. */
-  readonly raw: number;
-  /** The archiver: pull, decode, insert with primary key, four indexes and two references, acknowledge. */
-  readonly archiver: number;
-}
+import { clear } from "./streams.ts";
+import type { Row } from "./table.ts";
+import { untilCount } from "./until.ts";
 
 const rowsPerInsert = 1_000;
+/** With fewer the archiver is through before the clock starts. */
+const leastRows = 50_000;
 
-export async function archiveSpeeds(bench: Bench, count: number): Promise<ArchiveSpeeds> {
-  await clear(bench.nc);
-  const db = new pg.Client({ connectionString: bench.env.DATABASE_URL });
-  await db.connect();
-  const raw = await rawInserts(db, count);
+/** What the archiver takes in when all it has to do waits in the log, beside what Postgres takes from one connection. */
+export const archive: Measurement = {
+  name: "archive",
+  title: "into Postgres, rows per second",
+  async measure({ bench, options }) {
+    const { warmUp } = options;
+    const events = Math.max(leastRows, options.events);
+    const db = new pg.Client({ connectionString: bench.env.DATABASE_URL });
+    await db.connect();
+    await using _closed = { [Symbol.asyncDispose]: () => db.end() };
+    await clear(bench.nc);
+    const plain = await plainInserts(db, events);
 
-  // A first start makes stream and consumer; what is then published waits for the second.
-  await (await bench.start("archiver")).stop();
-  await db.query("truncate events");
-  const publisher = new Publisher(bench.nc);
-  const place = { subject: stageSubject(finalStage, "casino", "bet"), source: "bench", stage: finalStage };
-  for (let id = 1; id <= count; id++) {
-    await publisher.room();
-    const message = messageOf(place, id, Buffer.from(JSON.stringify(finalEvent(id))));
-    publisher.send(message, (outcome) => {
+    // A first start makes stream and consumer; what is then published waits for the second.
+    await (await bench.start("archiver")).stop();
+    await db.query("truncate events");
+    await publishFinalEvents(bench, warmUp + events);
+    const jsm = await jetstreamManager(bench.nc);
+    const archived = async () =>
+      (await jsm.consumers.info(stageStream(finalStage), "archiver")).ack_floor.stream_seq;
+    const service = await bench.start("archiver");
+    await untilCount(archived, warmUp, "rows to be archived", { signal: bench.signal, everyMs: 5 });
+    const already = await archived();
+    const before = bench.processes.usage();
+    const started = performance.now();
+    await untilCount(archived, warmUp + events, "rows to be archived", { signal: bench.signal });
+    const count = warmUp + events - already;
+    const speed = perSecond(count, started);
+    const cpu = cpuPerEvent(before, bench.processes.usage(), count);
+    await service.stop();
+    await db.query("truncate events");
+    const row = (label: string, score: number, cells: Row["cells"]): Row => ({
+      ...{ label, score },
+      cells: { "per second": score, "ratio to plain inserts": score / plain, ...cells },
+    });
+    return [
+      row("inserts of 1,000 rows, no key, index or reference", plain, {}),
+      row("one archiver, its work waiting in the log", speed, { "CPU by process": cpu }),
+    ];
+  },
+};
+
+/** Puts so many final events into the log, with ids from `firstId` on. */
+export async function publishFinalEvents({ nc, signal }: Bench, count: number, firstId = 1): Promise<void> {
+  const publisher = new Publisher(nc);
+  const buffer = new IngestBuffer({ publisher });
+  for (let id = firstId; id < firstId + count; id++) {
+    signal.throwIfAborted();
+    await buffer.room(signal);
+    buffer.send(finalMessage(id), (outcome) => {
       if (outcome instanceof Error) throw outcome;
     });
   }
-  await until(async () => publisher.pending === 0, "the events to be stored");
+  await buffer.empty();
   publisher.close();
-
-  const archived = async () => Number((await db.query("select count(*) from events")).rows[0].count);
-  const service = await bench.start("archiver");
-  const already = await archived();
-  const started = performance.now();
-  await until(async () => (await archived()) === count, `${count} rows`);
-  const archiver = perSecond(count - already, started);
-  await service.stop();
-  await db.query("truncate events");
-  await db.end();
-  return { raw, archiver };
 }
 
-async function rawInserts(db: pg.Client, count: number): Promise<number> {
-  await db.query("drop table if exists bench_raw");
+async function plainInserts(db: pg.Client, count: number): Promise<number> {
+  await db.query("drop table if exists bench_plain");
   await db.query(
-    "create table bench_raw (client_id text, source text, id bigint, type text, player_id bigint, game_id bigint, amount bigint, currency text, has_won boolean, created_at timestamptz, amount_eur bigint, player_email text, description text, rate numeric)",
+    "create table bench_plain (client_id text, source text, id bigint, type text, player_id bigint, game_id bigint, amount bigint, currency text, has_won boolean, created_at timestamptz, amount_eur bigint, player_email text, description text, rate numeric)",
   );
   const event = finalEvent(1);
-  const insert = `insert into bench_raw select 'casino', 'bench', i, 'bet', 10, 100, 500, 'USD', false, $2::timestamptz, 468, $3, $4, 1.0684 from unnest($1::bigint[]) as i`;
+  const insert = `insert into bench_plain select 'casino', 'bench', i, 'bet', 10, 100, 500, 'USD', false, $2::timestamptz, 468, $3, $4, 1.0684 from unnest($1::bigint[]) as i`;
   const started = performance.now();
   for (let from = 0; from < count; from += rowsPerInsert) {
     const ids = Array.from({ length: Math.min(rowsPerInsert, count - from) }, (_, i) => from + i);
     await db.query(insert, [ids, event.created_at, event.player.email, event.description]);
   }
   const speed = perSecond(count, started);
-  await db.query("drop table bench_raw");
+  await db.query("drop table bench_plain");
   return speed;
 }
 
-function finalEvent(id: number) {
+const place = { subject: stageSubject(finalStage, "casino", "bet"), source: "bench", stage: finalStage };
+
+/** A final event as the last step publishes it. @param createdAt default: as of `finalEvent` */
+export function finalMessage(id: number, createdAt?: Date) {
+  return messageOf(place, id, Buffer.from(JSON.stringify(finalEvent(id, createdAt))));
+}
+
+/** Of a hundred players, each a second later than the last: as the indexes meet them, not all in one place. */
+function finalEvent(id: number, createdAt = new Date(Date.UTC(2022, 1, 2) + id * 1_000)) {
+  const player_id = 10 + (id % 100);
   return {
     id,
-    player_id: 10,
+    player_id,
     game_id: 100,
     type: "bet",
     amount: 500,
     currency: "USD",
     has_won: false,
-    created_at: "2022-02-02T23:45:00.000Z",
+    created_at: createdAt.toISOString(),
     amount_eur: 468,
     player: { email: "john@example.com", last_signed_in_at: "2022-02-02T22:45:00.000Z" },
-    description:
-      'Player #10 (john@example.com) placed a bet of 5 USD (4.68 EUR) on a game "Rocket Dice" on February 2nd, 2022 at 23:45 UTC.',
+    description: `Player #${player_id} (john@example.com) placed a bet of 5 USD (4.68 EUR) on a game "Rocket Dice" on February 2nd, 2022 at 23:45 UTC.`,
   };
 }

@@ -3,12 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Publisher } from "../internal/jetstream/publisher.ts";
 import { natsConfWith } from "../test/harness/nats-conf.ts";
-import { type Bench, freshQueue, openBench } from "./environment.ts";
-import { endToEnd } from "./pipeline.ts";
+import type { Bench } from "./environment.ts";
+import { generatorFeed } from "./feeds.ts";
+import type { Measurement } from "./measurement.ts";
+import type { Options } from "./options.ts";
+import { pass } from "./passage.ts";
 import { perSecond, publisherSpeed, rawMessages } from "./publishing.ts";
+import { clear, freshQueue } from "./streams.ts";
+import type { Row } from "./table.ts";
 
 /** Per second. */
-export interface DurabilitySpeeds {
+interface Speeds {
   /** One message after the other, each sent when the one before is acknowledged. */
   readonly oneByOne: number;
   /** 4,096 in flight. */
@@ -17,22 +22,52 @@ export interface DurabilitySpeeds {
   readonly endToEnd: number;
 }
 
-/** Whether this server can force each message to the disk before it acknowledges it. */
-export function canSyncAlways({ nc }: Bench): boolean {
-  return !/^2\.[0-9]\./.test(nc.info?.version ?? "");
-}
+/** More would take the disk minutes. */
+const mostEvents = 20_000;
 
-/** The same servers and services as `openBench`, with nats/sync-always.conf switched on. */
-export function openDurableBench(): Promise<Bench> {
-  return openBench(natsConfWith("nats/sync-always.conf"));
-}
+/** What `sync_interval: always` costs: the same servers with and without nats/sync-always.conf. */
+export const durability: Measurement = {
+  name: "durability",
+  title: "each message on the disk before it is acknowledged, per second",
+  async measure({ bench, options, progress, openBench }) {
+    if (/^2\.[0-9]\./.test(bench.nc.info?.version ?? "")) {
+      progress("  needs nats-server 2.10 or newer: put one first on PATH to measure its price");
+      return [];
+    }
+    await using durable = await openBench(natsConfWith("nats/sync-always.conf"));
+    const [usual, always] = [await speeds(bench, options), await speeds(durable, options)];
+    const row = (label: string, of: (speeds: Speeds) => number): Row => ({
+      label,
+      score: of(always) / of(usual),
+      cells: { usual: of(usual), always: of(always), ratio: of(always) / of(usual) },
+    });
+    const disk = syncsPerSecond();
+    return [
+      row("one message after the other, messages", ({ oneByOne }) => oneByOne),
+      row("4,096 in flight, messages", ({ publisher }) => publisher),
+      row("end to end, one enricher, events", ({ endToEnd }) => endToEnd),
+      { label: "this disk alone, syncs", score: disk, cells: { always: disk } },
+    ];
+  },
+};
 
-export async function durabilitySpeeds(bench: Bench, count: number): Promise<DurabilitySpeeds> {
+async function speeds(bench: Bench, { events, warmUp }: Options): Promise<Speeds> {
+  const count = Math.min(events, mostEvents);
   return {
     oneByOne: await oneByOne(bench, Math.ceil(count / 10)),
     publisher: await publisherSpeed(bench.nc, count),
-    endToEnd: await endToEnd(bench, count, 1),
+    endToEnd: await endToEnd(bench, count, Math.min(warmUp, count)),
   };
+}
+
+async function endToEnd(bench: Bench, count: number, warmUp: number): Promise<number> {
+  await clear(bench.nc);
+  const [materializer, enricher] = await Promise.all([bench.start("materializer"), bench.start("enricher")]);
+  const passing = { materializer, archiver: false, feed: generatorFeed(bench), feedName: "generator" };
+  await pass(bench, warmUp, passing);
+  const { seconds } = await pass(bench, count, passing);
+  await Promise.all([materializer.stop(), enricher.stop()]);
+  return count / seconds;
 }
 
 async function oneByOne({ nc }: Bench, count: number): Promise<number> {
@@ -46,7 +81,7 @@ async function oneByOne({ nc }: Bench, count: number): Promise<number> {
 }
 
 /** How often per second this disk forces 512 written bytes out: what no server that does so for each message can beat. */
-export function syncsPerSecond(count = 300): number {
+function syncsPerSecond(count = 300): number {
   const folder = mkdtempSync(join(tmpdir(), "croupier-bench-"));
   const file = openSync(join(folder, "file"), "w");
   const started = performance.now();

@@ -1,44 +1,95 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jetstreamManager, RetentionPolicy } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "nats";
-import { follow } from "../internal/local/child.ts";
+import { type Child, follow } from "../internal/local/child.ts";
 import { freePort } from "../internal/local/free-port.ts";
 import { startNats } from "../internal/local/nats-server.ts";
-import { natsConfig, natsUsers } from "../internal/local/nats-users.ts";
+import { natsConfig, natsRoles, natsUsers } from "../internal/local/nats-users.ts";
 import { startPostgres } from "../internal/local/postgres-server.ts";
+import { Processes } from "./processes.ts";
+import { until } from "./until.ts";
 
 const root = join(import.meta.dirname, "..");
 
-/** Servers of the benchmark's own and the means to run services against them; all of it ends with `close`. */
-export interface Bench {
+/** Servers of the benchmark's own and the means to run programs against them; all of it ends with the bench's disposal. */
+export interface Bench extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   readonly nc: NatsConnection;
+  /** The servers and the services that run now, by name: for what they cost. */
+  readonly processes: Processes;
+  /** Aborted when the run is to end. */
+  readonly signal: AbortSignal;
   /** Starts a service; resolves when it is ready. */
   readonly start: (service: string, env?: Record<string, string>) => Promise<Running>;
-  /** Runs a command to its end; what it wrote to stdout. */
+  /** Runs a service's command to its end; what it wrote to stdout. */
   readonly run: (service: string, ...args: readonly string[]) => Promise<string>;
-  readonly close: () => Promise<void>;
+  /** Starts a program of the bench itself, such as "load/steady.ts". */
+  readonly program: (file: string, env: Record<string, string>) => Program;
 }
 
 export interface Running {
   readonly url: string;
   readonly pid: number;
   readonly stop: () => Promise<void>;
+  /** Ends it as a crash would. */
+  readonly kill: () => Promise<void>;
+}
+
+export interface Program {
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+  /** What it wrote to stdout, once it has ended; rejects when it failed. */
+  readonly output: Promise<string>;
+}
+
+/** One that is not to be left behind when the run is cut off. */
+type Track = (child: Pick<Child, "kill" | "pid">) => void;
+
+export interface BenchOptions {
+  readonly signal: AbortSignal;
+  /** Told of each process, so that all of them can be killed at once. */
+  readonly track: Track;
+  /** Another nats.conf than the project's. */
+  readonly config?: string;
 }
 
 /**
- * NATS with file storage and the project's nats.conf, a durable Postgres, the sample rates API; on free ports.
- * @param config another nats.conf
+ * NATS with file storage and the project's nats.conf, a durable Postgres, the sample rates API; on free ports. When it
+ * throws, also because the signal aborts, nothing of it is left.
  */
-export async function openBench(config = natsConfig): Promise<Bench> {
+export async function openBench(options: BenchOptions): Promise<Bench> {
+  const opened = new AsyncDisposableStack();
+  try {
+    return await openInto(opened, options);
+  } catch (err) {
+    await opened.disposeAsync();
+    throw err;
+  }
+}
+
+async function openInto(
+  opened: AsyncDisposableStack,
+  { signal, track, config = natsConfig }: BenchOptions,
+): Promise<Bench> {
   const dir = await mkdtemp(join(tmpdir(), "croupier-bench-"));
-  const { variables } = natsUsers("operator");
-  const nats = await startNats({ dir: join(dir, "nats"), config, variables });
-  const postgres = await startPostgres({ dir: join(dir, "postgres"), durability: "durable" });
-  const nc = await connect({ servers: nats.url });
+  opened.defer(() => rm(dir, { recursive: true, force: true }));
+  const users = natsUsers("operator");
+  const nats = await startNats({ dir: join(dir, "nats"), config, variables: users.variables, signal });
+  track(nats);
+  opened.use(nats);
+  const postgres = await startPostgres({
+    dir: join(dir, "postgres"),
+    ours: dir,
+    durability: "durable",
+    signal,
+  });
+  track(postgres);
+  opened.defer(() => rm(postgres.place, { recursive: true, force: true }));
+  opened.use(postgres);
+  const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1 });
+  opened.defer(() => nc.close());
   const ratesPort = await freePort();
   const env: Record<string, string> = {
     NATS_URL: nats.url,
@@ -46,95 +97,91 @@ export async function openBench(config = natsConfig): Promise<Bench> {
     RATES_URL: `http://127.0.0.1:${ratesPort}/latest`,
     LOG_LEVEL: "warn",
   };
-  const children: { stop: () => Promise<void> }[] = [];
+  /** Each service is who nats.conf says it is; the bench's own programs connect as people do. */
+  const identity = (service: string): Record<string, string> => {
+    const role = natsRoles.find((role) => role === service);
+    return role === undefined ? {} : { NATS_URL: users.url(role, nats.url) };
+  };
+  const processes = new Processes();
+  processes.add("nats-server", nats.pid);
+  processes.add("postgres", postgres.pid);
 
-  const launch = (service: string, args: readonly string[], own: Record<string, string>) => {
-    const child = spawn(process.execPath, [join(root, "cmd", service, "main.ts"), ...args], {
-      // Services warn on stderr; what a command says there beside its answer would only break up the tables.
-      stdio: ["ignore", "pipe", args.length > 0 ? "ignore" : "inherit"],
+  const launch = (file: string, args: readonly string[], own: Record<string, string>, isService: boolean) => {
+    signal.throwIfAborted();
+    const spawned = spawn(process.execPath, [join(root, file), ...args], {
+      // Services warn on stderr, and the logger's lines are for nobody; of a command the answer matters.
+      stdio: isService ? ["ignore", "ignore", "inherit"] : ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, ...env, ...own },
     });
-    const output: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
-    return { ...follow(child, "SIGTERM"), output: () => Buffer.concat(output).toString() };
+    const said = listen(spawned);
+    const child = follow(spawned, "SIGTERM");
+    track(child);
+    opened.defer(() => child.stop());
+    return { ...child, ...said };
   };
+  const program = (file: string, args: readonly string[], own: Record<string, string>): Program => {
+    const child = launch(file, args, own, false);
+    const output = child.exited.then((how) => {
+      if (how === "exit code 0") return child.output();
+      throw new Error(`${file} ended with ${how}: ${child.errors().trim().split("\n").slice(-5).join("\n")}`);
+    });
+    // Whoever started it asks; when the run is cut off nobody does.
+    output.catch(() => undefined);
+    return { pid: child.pid, stop: () => child.stop(), output };
+  };
+  const run = (service: string, ...args: readonly string[]) =>
+    program(`cmd/${service}/main.ts`, args, identity(service)).output;
   const start = async (service: string, own: Record<string, string> = {}): Promise<Running> => {
     const port = own.HTTP_PORT ?? String(await freePort());
-    const child = launch(service, [], { ...own, HTTP_PORT: port });
-    const running = {
-      url: `http://127.0.0.1:${port}`,
-      pid: child.pid,
-      stop: () => child.stop(),
-    };
-    children.push(running);
-    const ready = () =>
-      fetch(`${running.url}/readyz`).then(
+    const child = launch(
+      `cmd/${service}/main.ts`,
+      [],
+      { ...identity(service), ...own, HTTP_PORT: port },
+      true,
+    );
+    const url = `http://127.0.0.1:${port}`;
+    let end: string | undefined;
+    void child.exited.then((how) => {
+      end = how;
+      processes.delete(child.pid);
+    });
+    const ready = async () => {
+      if (end !== undefined) throw new Error(`${service} ended at its start (${end})`);
+      return fetch(`${url}/readyz`).then(
         (answer) => answer.status === 200,
         () => false,
       );
-    await until(ready, `${service} to be ready`);
-    return running;
-  };
-  const run = async (service: string, ...args: readonly string[]): Promise<string> => {
-    const child = launch(service, args, {});
-    const how = await child.exited;
-    if (how !== "exit code 0") throw new Error(`${service} ended: ${how}`);
-    return child.output();
+    };
+    await until(ready, `${service} to be ready`, { signal });
+    processes.add(service, child.pid);
+    return { url, pid: child.pid, stop: () => child.stop(), kill: () => child.kill() };
   };
 
   await run("migrate");
+  await run("samples");
   await start("rates", { HTTP_PORT: String(ratesPort) });
+  // Whoever comes second waits for the same end.
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= opened.disposeAsync();
+    return closing;
+  };
   return {
     env,
     nc,
+    processes,
+    signal,
     start,
     run,
-    close: async () => {
-      for (const child of children.reverse()) await child.stop();
-      await nc.close();
-      await Promise.all([nats.stop(), postgres.stop()]);
-      await rm(dir, { recursive: true, force: true });
-      await rm(postgres.place, { recursive: true, force: true });
-    },
+    program: (file, own) => program(`bench/${file}`, [], own),
+    [Symbol.asyncDispose]: close,
   };
 }
 
-/** Deletes every stream, so that each measurement starts from nothing. */
-export async function clear(nc: NatsConnection): Promise<void> {
-  const jsm = await jetstreamManager(nc);
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
-}
-
-/** A work queue like that of raw events, fresh. */
-export async function freshQueue(nc: NatsConnection, name: string): Promise<string> {
-  await clear(nc);
-  const jsm = await jetstreamManager(nc);
-  await jsm.streams.add({
-    name,
-    subjects: [`${name}.*`],
-    retention: RetentionPolicy.Workqueue,
-    duplicate_window: 120_000_000_000,
-  });
-  return `${name}.casino`;
-}
-
-/** Polls until it is so; throws after two minutes. Not often: what it asks shares the cores with what is measured. */
-export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited two minutes for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-/** What the figures were measured on, in one line. */
-export function machine(nc: NatsConnection): string {
-  const [cpu] = cpus();
-  return [
-    `${cpus().length} × ${cpu?.model.trim() ?? "unknown CPU"}`,
-    `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    `${process.platform} ${process.arch}`,
-    `Node ${process.version}`,
-    `nats-server ${nc.info?.version ?? "?"} (file storage)`,
-  ].join(", ");
+function listen({ stdout, stderr }: ChildProcess): { output: () => string; errors: () => string } {
+  const output: Buffer[] = [];
+  const errors: Buffer[] = [];
+  stdout?.on("data", (chunk: Buffer) => output.push(chunk));
+  stderr?.on("data", (chunk: Buffer) => errors.push(chunk));
+  return { output: () => Buffer.concat(output).toString(), errors: () => Buffer.concat(errors).toString() };
 }

@@ -1,63 +1,83 @@
-import { Agent, request } from "node:http";
-import { type Bench, clear } from "./environment.ts";
-import { perSecond, rawPayloads } from "./publishing.ts";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { freePort } from "../internal/local/free-port.ts";
+import { gatewayWithoutLimit, type HttpLoad, type HttpLoadOptions, httpLoad, newKey } from "./feeds.ts";
+import type { Measurement, Run } from "./measurement.ts";
+import { clear } from "./streams.ts";
+import { type Row, speedRow } from "./table.ts";
+import { until } from "./until.ts";
 
-/** Events per second that one gateway takes in, from request to PubAck, by the form they come in. */
-export interface GatewaySpeeds {
-  readonly single: number;
-  readonly arrays: number;
-  readonly ndjson: number;
+/** One event a request: 64 connections, each with one request on its way. */
+const singly = { batch: 1, connections: 64 };
+
+/** One gateway and nothing behind it, the queue only fills; beside it what a gateway can be compared with. */
+export const gateway: Measurement = {
+  name: "gateway",
+  title: "one gateway, events per second until the stream holds them, and their ratio to the broker's limit",
+  async measure(run) {
+    const { bench, options } = run;
+    const { events, warmUp } = options;
+    const singles = Math.max(1_000, Math.round(events / 4));
+    await clear(bench.nc);
+    const service = await bench.start("gateway", gatewayWithoutLimit);
+    const url = `${service.url}/events`;
+    const key = await newKey(bench);
+    const post = loaderOf(run, url, key);
+    await post({ ...singly, count: warmUp });
+    const single = await post({ ...singly, count: singles });
+    const arrays = await post({ batch: 100, connections: 8, count: events });
+    const ndjson = await post({ batch: events, connections: 1, count: events, form: "ndjson" });
+    await service.stop();
+    const publishing = await fastifySpeed(run, "publish", singles);
+    const bare = await fastifySpeed(run, "bare", singles);
+
+    const row = (label: string, load: HttpLoad): Row =>
+      speedRow(label, load.perSecond, 1, { p50: load.p50, p99: load.p99 });
+    const besideFastify = (label: string, load: HttpLoad): Row =>
+      speedRow(label, load.perSecond, 1, {
+        ...{ p50: load.p50, p99: load.p99 },
+        "to Fastify + js.publish": load.perSecond / publishing.perSecond,
+        "to bare Fastify": load.perSecond / bare.perSecond,
+      });
+    return [
+      besideFastify("single events, 64 at once", single),
+      besideFastify("  Fastify with a schema and await js.publish", publishing),
+      besideFastify("  Fastify with a schema that only answers", bare),
+      row("arrays of 100, 8 at once", arrays),
+      row("one NDJSON stream", ndjson),
+    ];
+  },
+};
+
+type Load = Omit<HttpLoadOptions, "url" | "key" | "firstId">;
+
+/** Loads one URL, each time with other ids. */
+function loaderOf({ bench }: Run, url: string, key: string): (load: Load) => Promise<HttpLoad> {
+  let nextId = 1;
+  return (load) => {
+    const firstId = nextId;
+    nextId += load.count;
+    return httpLoad(bench, { ...load, url, key, firstId });
+  };
 }
 
-/** One gateway process, no enricher: the queue only fills. */
-export async function gatewaySpeeds(bench: Bench, count: number): Promise<GatewaySpeeds> {
+/** The same load on a Fastify of a few lines. */
+async function fastifySpeed(run: Run, mode: "publish" | "bare", count: number): Promise<HttpLoad> {
+  const { bench, options } = run;
   await clear(bench.nc);
-  const gateway = await bench.start("gateway", { RATE_LIMIT: "1000000" });
-  const said = await bench.run("clients", "keys", "create", "casino", `bench-${count}`, "--expires", "1h");
-  const key = /cr_\w+/.exec(said)?.[0] ?? "";
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  let nextId = 1;
-  const payloads = (many: number) => {
-    nextId += many;
-    return rawPayloads(many, nextId - many);
-  };
-
-  const post = (type: string, body: string) =>
-    new Promise<void>((resolve, reject) => {
-      const headers = {
-        authorization: `Bearer ${key}`,
-        "content-type": type,
-        "content-length": Buffer.byteLength(body),
-      };
-      const sent = request(`${gateway.url}/events`, { method: "POST", agent, headers }, (answer) => {
-        answer.resume();
-        answer.on("end", () =>
-          answer.statusCode === 202
-            ? resolve()
-            : reject(new Error(`the gateway answered ${answer.statusCode}`)),
-        );
-      });
-      sent.on("error", reject);
-      sent.end(body);
-    });
-  /** So many at once, each sending its next when its last was answered. */
-  const all = async (bodies: readonly string[], type: string, atOnce: number) => {
-    const started = performance.now();
-    let next = 0;
-    const sender = async () => {
-      for (let body = bodies[next++]; body !== undefined; body = bodies[next++]) await post(type, body);
-    };
-    await Promise.all(Array.from({ length: atOnce }, sender));
-    return started;
-  };
-
-  const singles = payloads(Math.round(count / 10)).map(String);
-  const single = perSecond(singles.length, await all(singles, "application/json", 64));
-  const hundreds = Array.from({ length: count / 100 }, () => `[${payloads(100).join()}]`);
-  const arrays = perSecond(count, await all(hundreds, "application/json", 8));
-  const lines = payloads(count).join("\n");
-  const ndjson = perSecond(count, await all([lines], "application/x-ndjson", 1));
-  agent.destroy();
-  await gateway.stop();
-  return { single, arrays, ndjson };
+  const jsm = await jetstreamManager(bench.nc);
+  await jsm.streams.add({ name: "FASTIFY", subjects: ["FASTIFY"] });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/events`;
+  const server = bench.program("peers/fastify.ts", { MODE: mode, PORT: String(port) });
+  const answers = () =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    );
+  await until(answers, "Fastify to listen", bench);
+  const post = loaderOf(run, url, "");
+  await post({ ...singly, count: options.warmUp });
+  const load = await post({ ...singly, count });
+  await server.stop();
+  return load;
 }

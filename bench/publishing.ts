@@ -1,23 +1,22 @@
 import { jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { newTraceparent, writeEnvelope } from "../internal/actor/envelope.ts";
-import { randomEvents } from "../internal/generator/events.ts";
-import { seededRandom } from "../internal/generator/random.ts";
+import { IngestBuffer } from "../internal/jetstream/ingest-buffer.ts";
 import { type Outgoing, Publisher } from "../internal/jetstream/publisher.ts";
-import { rawStage } from "../internal/jetstream/subjects.ts";
-import { freshQueue } from "./environment.ts";
+import { newTraceparent, writeEnvelope } from "../internal/messages/envelope.ts";
+import { rawStage } from "../internal/messages/subjects.ts";
+import type { Bench } from "./environment.ts";
+import { randomPayloads } from "./load/random-payloads.ts";
+import type { Measurement } from "./measurement.ts";
+import type { Options } from "./options.ts";
+import { freshQueue } from "./streams.ts";
+import { speedRow } from "./table.ts";
 
 const window = 4096;
 
-/** Events that pass before a clock starts: what is measured runs for days, and new programs compile their code first. */
-export const warmUp = 20_000;
-
 /** Raw events as JSON, ids from `firstId`. */
 export function rawPayloads(count: number, firstId = 1): readonly Buffer[] {
-  const events = randomEvents(seededRandom(firstId), () => new Date());
-  return Array.from({ length: count }, (_, index) =>
-    Buffer.from(JSON.stringify({ ...events.next().value, id: firstId + index })),
-  );
+  const payloads = randomPayloads(firstId);
+  return Array.from({ length: count }, () => Buffer.from(payloads.next().value));
 }
 
 /** A message of a stage about the event of this id, with the headers that its publisher gives it. */
@@ -45,7 +44,7 @@ const publishesPerEvent = 4;
  *
  * As many as so many events take end to end, so that a noisy spell of the machine weighs as much here as there.
  */
-export async function rawLimit(nc: NatsConnection, events: number): Promise<number> {
+export async function rawLimit({ nc }: Bench, { events, warmUp }: Options): Promise<number> {
   const messages = rawMessages(events, "BENCH.casino", "limit");
   await countPubAcks(nc, messages.slice(0, warmUp));
   let seconds = 0;
@@ -80,17 +79,20 @@ async function countPubAcks(nc: NatsConnection, messages: readonly Outgoing[]): 
   return seconds;
 }
 
+const never = new AbortController().signal;
+
 /** The same messages through the pipelined publisher, every PubAck checked and routed to its message. */
 export async function publisherSpeed(nc: NatsConnection, count: number): Promise<number> {
   const subject = await freshQueue(nc, "BENCH");
   const messages = rawMessages(count, subject, "publisher");
   const publisher = new Publisher(nc, { window });
+  const buffer = new IngestBuffer({ publisher, maxEvents: window });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let stored = 0;
   const started = performance.now();
   for (const message of messages) {
-    await publisher.room();
-    publisher.send(message, (outcome) => {
+    if (!buffer.hasRoom) await buffer.room(never);
+    buffer.send(message, (outcome) => {
       if (outcome instanceof Error) reject(outcome);
       else if (++stored === count) resolve();
     });
@@ -102,7 +104,7 @@ export async function publisherSpeed(nc: NatsConnection, count: number): Promise
 }
 
 /** The same number of messages by the library's `js.publish`, 2,000 at once. */
-export async function libraryPublishSpeed(nc: NatsConnection, count: number): Promise<number> {
+async function libraryPublishSpeed(nc: NatsConnection, count: number): Promise<number> {
   const subject = await freshQueue(nc, "BENCH");
   const messages = rawMessages(count, subject, "library");
   const js = jetstream(nc);
@@ -115,6 +117,19 @@ export async function libraryPublishSpeed(nc: NatsConnection, count: number): Pr
     );
   return perSecond(count, started);
 }
+
+/** What a program can publish, by what it does with the PubAcks. */
+export const publishing: Measurement = {
+  name: "publishing",
+  title: "publishing, acknowledged messages per second, and their ratio to the broker's limit",
+  async measure({ bench, options: { events }, limit }) {
+    return [
+      speedRow("the broker's limit: raw events, PubAcks only counted", limit, 1),
+      speedRow("publisher: every PubAck checked and routed", await publisherSpeed(bench.nc, events), 1),
+      speedRow("js.publish, 2,000 at once", await libraryPublishSpeed(bench.nc, Math.min(events, 50_000)), 1),
+    ];
+  },
+};
 
 export function perSecond(count: number, started: number): number {
   return count / ((performance.now() - started) / 1000);

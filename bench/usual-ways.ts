@@ -9,10 +9,15 @@ import {
 import type { NatsConnection } from "nats";
 import { decodeRaw } from "../internal/casino/decode.ts";
 import { encodeEvent } from "../internal/casino/encode.ts";
-import { clear } from "./environment.ts";
+import type { Measurement } from "./measurement.ts";
 import { perSecond, rawPayloads } from "./publishing.ts";
+import { clear } from "./streams.ts";
+import { speedRow } from "./table.ts";
 
 const stages = ["USUAL_RAW", "USUAL_PRICED", "USUAL_PROFILED", "USUAL_EVENTS"] as const;
+
+/** They are slow. */
+const mostEvents = 20_000;
 
 /** How a step takes its messages from the library's `consume()`. */
 type Take = (consumer: Consumer, handle: (msg: JsMsg) => Promise<void>) => Promise<ConsumerMessages>;
@@ -28,15 +33,28 @@ const oneAtATime: Take = async (consumer, handle) => {
 const asTheyCome: Take = (consumer, handle) => consumer.consume({ callback: (msg) => void handle(msg) });
 
 /**
- * Events per second through three steps written in the library's usual ways: `consume()`, `await js.publish`, `ack()`.
- * The steps decode and encode and do nothing else: no validation errors, rates, look-ups or dead letters to pay for.
+ * Three steps written in the library's usual ways: `consume()`, `await js.publish`, `ack()`. They decode and encode and do
+ * nothing else: no validation errors, rates, look-ups or dead letters to pay for.
  */
-export async function usualWays(
-  nc: NatsConnection,
-  count: number,
-): Promise<{ readonly oneAtATime: number; readonly asTheyCome: number }> {
-  return { oneAtATime: await speed(nc, count, oneAtATime), asTheyCome: await speed(nc, count, asTheyCome) };
-}
+export const usualWays: Measurement = {
+  name: "usual-ways",
+  title: "three empty steps in the library's usual ways: events per second and their ratio to the limit ÷ 4",
+  async measure({ bench, options }) {
+    const count = Math.min(options.events, mostEvents);
+    return [
+      speedRow(
+        "consume(), one after the other, await js.publish",
+        await speed(bench.nc, count, oneAtATime),
+        4,
+      ),
+      speedRow(
+        "the same, each message in a callback of its own",
+        await speed(bench.nc, count, asTheyCome),
+        4,
+      ),
+    ];
+  },
+};
 
 async function speed(nc: NatsConnection, count: number, take: Take): Promise<number> {
   await clear(nc);

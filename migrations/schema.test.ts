@@ -19,7 +19,7 @@ async function texts(db: Database, query: RawBuilder<{ text: string }>): Promise
   return (await query.execute(db)).rows.map(({ text }) => text);
 }
 
-/** The tables of a database as SQL that makes them, in the order in which they were made. */
+/** The tables of a database as SQL that makes them, in the order in which they were made; then functions and triggers. */
 async function dump(db: Database): Promise<string> {
   const tables = sql<{ id: number; name: string; partitions: string | null }>`
     select oid::int as id, relname as name, pg_get_partkeydef(oid) as partitions from pg_class
@@ -53,6 +53,13 @@ async function dump(db: Database): Promise<string> {
     for (const index of await texts(db, indexes))
       statements.push(`${index.replace(/^CREATE (UNIQUE )?INDEX/, (words) => words.toLowerCase())};`);
   }
+  const functions = sql<{ text: string }>`
+    select pg_get_functiondef(oid) as text from pg_proc
+    where pronamespace = 'public'::regnamespace order by proname`;
+  const triggers = sql<{ text: string }>`
+    select pg_get_triggerdef(oid) as text from pg_trigger where not tgisinternal order by tgrelid, tgname`;
+  for (const text of [...(await texts(db, functions)), ...(await texts(db, triggers))])
+    statements.push(`${text.trimEnd()};`);
   return `${header}\n${statements.join("\n\n")}\n`;
 }
 

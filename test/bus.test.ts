@@ -4,19 +4,21 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { catchGivenUp } from "../internal/actor/backstop.ts";
 import { Marks } from "../internal/actor/marks.ts";
 import { archiverDurable } from "../internal/archive/archiver.ts";
-import { readConfig } from "../internal/config.ts";
 import { connectNats } from "../internal/jetstream/connect.ts";
 import { ensureDurable } from "../internal/jetstream/durable.ts";
 import { Publisher } from "../internal/jetstream/publisher.ts";
 import { lagWithinRetention } from "../internal/jetstream/readiness.ts";
-import { finalStage, rawStage } from "../internal/jetstream/subjects.ts";
 import { ensureStreams } from "../internal/jetstream/topology.ts";
 import { OutgoingHeaders } from "../internal/jetstream/wire-headers.ts";
 import type { NatsRole } from "../internal/local/nats-users.ts";
 import { loggerDurable } from "../internal/logger/lines.ts";
 import { Fold } from "../internal/materializer/fold.ts";
 import { startMaterializedService } from "../internal/materializer/nats-service.ts";
-import { kvMemo } from "../internal/rates/memo.ts";
+import { finalStage, rawStage } from "../internal/messages/subjects.ts";
+import { kvCurrencies } from "../internal/rates/currencies.ts";
+import { kvRateCache } from "../internal/rates/rate-cache.ts";
+import { snapshotOf } from "../internal/rates/world.fixture.ts";
+import { readConfig } from "../internal/service/config.ts";
 import { connectForTest, defaultLimits, silent } from "./harness/broker.ts";
 import { lockedNatsForTest, natsVersions } from "./harness/locked-broker.ts";
 import { waitFor } from "./harness/wait-for.ts";
@@ -124,14 +126,20 @@ describe.each(await natsVersions())("on nats-server $version", async ({ binary }
   test("what services do only at times is permitted too", async () => {
     await streams();
     const before = broker.violations().length;
-    const sheet = { rates: new Map([["USD", "1.1"]]), fetchedAt: Date.now() };
-    const [memo, other] = [await as("enricher"), await as("enricher")].map((nc) =>
-      kvMemo(nc, { log: silent, replicas: 1 }),
+    const snapshot = snapshotOf("1.1", Date.now());
+    const [cache, other] = [await as("enricher"), await as("enricher")].map((nc) =>
+      kvRateCache(nc, { log: silent, replicas: 1 }),
     );
-    const watched = memo?.next(() => true, AbortSignal.timeout(10_000));
-    await other?.put(sheet);
-    expect(await watched).toMatchObject({ fetchedAt: sheet.fetchedAt });
-    expect(await memo?.get()).toMatchObject({ fetchedAt: sheet.fetchedAt });
+    const watched = cache?.next(() => true, AbortSignal.timeout(10_000));
+    await other?.put(snapshot);
+    expect(await watched).toMatchObject({ fetchedAt: snapshot.fetchedAt });
+    expect(await cache?.get()).toMatchObject({ fetchedAt: snapshot.fetchedAt });
+    const currencies = kvCurrencies(await as("enricher"), { log: silent, replicas: 1 });
+    const had = new Map([...snapshot.rates, ["BRL", "6.2"]]);
+    expect((await currencies.note(had, snapshot.fetchedAt)).size).toBe(0);
+    expect([...(await currencies.note(snapshot.rates, snapshot.fetchedAt))]).toEqual([
+      ["BRL", snapshot.fetchedAt],
+    ]);
 
     // A mailbox whose messages are stranded is made anew; who is behind is asked for the age of what it has not read.
     const enricher = await as("enricher");
@@ -166,7 +174,16 @@ describe.each(await natsVersions())("on nats-server $version", async ({ binary }
     expect(await others?.trouble(one)).toEqual({ workers: ["mine"], failures: 0 });
     await mine?.layDownAlone(one);
     const publisher = new Publisher(enricher);
-    onTestFinished(catchGivenUp({ nc: enricher, durable: currency, publisher, log: silent }));
+    onTestFinished(
+      catchGivenUp({
+        nc: enricher,
+        durable: currency,
+        step: "currency",
+        stage: "raw",
+        publisher,
+        log: silent,
+      }),
+    );
     await enricher.flush();
     const raw = await new Publisher(await as("generator")).publish(message);
     (await as("operator")).publish(

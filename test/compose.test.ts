@@ -1,10 +1,18 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { dirname, join } from "node:path";
+import { Redis } from "ioredis";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { findRedisServer } from "../internal/local/binaries.ts";
+import { freePort } from "../internal/local/free-port.ts";
 import { natsRoles, passwordVariable } from "../internal/local/nats-users.ts";
 import { databaseUsers } from "../internal/postgres/roles.ts";
 import { startCommand } from "./harness/command.ts";
+import { stopAtEnd } from "./harness/guard.ts";
+import { tempFolder } from "./harness/temp-folder.ts";
+import { waitFor } from "./harness/wait-for.ts";
 
 // What can be seen without a Docker engine; `npm run compose-check` runs it.
 
@@ -23,6 +31,7 @@ interface Service {
   readonly logging?: unknown;
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly deploy?: { readonly resources?: { readonly limits?: { readonly memory?: string } } };
 }
 
@@ -43,7 +52,7 @@ const commandOf = ({ command = [], entrypoint = [] }: Service) =>
 const ours = Object.entries(services).filter(([, service]) => commandOf(service) !== undefined);
 
 /** Not for containers: one machine's own supervisor, and the health check. */
-const notRun = ["healthcheck", "up"];
+const notRun = ["croupier", "healthcheck", "up"];
 /** The image sets the first two; the others are for those who change the file. */
 const notSet = ["HTTP_HOST", "HTTP_PORT", "NATS_CREDS", "STEPS"];
 
@@ -70,8 +79,12 @@ describe("docker-compose.yml", () => {
     const published = Object.entries(services).flatMap(([name, { ports = [] }]) =>
       ports.map((port) => [name, port.split(":${")[0]]),
     );
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose's own form of a variable.
-    expect(published).toEqual(["nats", "gateway"].map((name) => [name, "${LISTEN_ADDRESS:-127.0.0.1}"]));
+    expect(published).toEqual([
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose's own form of a variable.
+      ...["nats", "gateway"].map((name) => [name, "${LISTEN_ADDRESS:-127.0.0.1}"]),
+      // With a profile only; whoever reaches them sees everything.
+      ...["prometheus", "grafana"].map((name) => [name, "127.0.0.1"]),
+    ]);
   });
 
   test("confines what it runs, and fixes no container's name, so that each can be scaled", () => {
@@ -95,12 +108,25 @@ describe("docker-compose.yml", () => {
     }
   });
 
+  test("tells no password to those who list processes", () => {
+    const secrets = [...read(".env.example").matchAll(/^(\w+_PASSWORD)=/gm)].map(([, name = ""]) => name);
+    expect(secrets.length).toBeGreaterThan(10);
+    for (const [name, { command = [], entrypoint = [] }] of Object.entries(services))
+      for (const word of [...entrypoint, ...command])
+        expect(
+          secrets.filter((secret) => word.includes(`\${${secret}`)),
+          name,
+        ).toEqual([]);
+  });
+
   test("has one password for each service's role in Postgres, which that service uses", () => {
     const password = (user: string) => `\${POSTGRES_${user.toUpperCase()}_PASSWORD:-${user}}`;
     expect(services.migrate?.environment?.DATABASE_PASSWORDS).toBe(
       databaseUsers.map((user) => `${user}=${password(user)}`).join(),
     );
-    for (const [name, { environment = {} }] of ours.filter(([name]) => name !== "migrate")) {
+    // These are the owner's, who has no limits.
+    const owners = ["migrate", "backup", "restore"];
+    for (const [name, { environment = {} }] of ours.filter(([name]) => !owners.includes(name))) {
       const user = databaseUsers.find((it) => it === name) ?? "operator";
       const url = `postgres://casino_${user}:${password(user)}@postgres:5432/casino`;
       if ("DATABASE_URL" in environment) expect([name, environment.DATABASE_URL]).toEqual([name, url]);
@@ -126,6 +152,99 @@ describe("docker-compose.yml", () => {
   });
 });
 
+describe("the guard of docker-compose.yml", () => {
+  const guard = services.guard?.environment ?? {};
+  /** Its variables as Compose sets them where these are set and nothing else is. */
+  const variables = (set: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(guard).map(([name, value]) => [
+        name,
+        String(value).replaceAll(/\$\{(\w+)(:?)-([^}]*)\}/g, (_all, variable, colon, preset) => {
+          const given = set[variable];
+          return given === undefined || (colon !== "" && given === "") ? preset : given;
+        }),
+      ]),
+    );
+  const run = (set: Readonly<Record<string, string>>) => {
+    const { status, stderr } = spawnSync("sh", [join(root, "nats/guard.sh")], {
+      env: { PATH: process.env.PATH, ...variables(set) },
+      encoding: "utf8",
+    });
+    return { status, stderr };
+  };
+  const defaults = [...read(".env.example").matchAll(/^(\w+_(?:PASSWORD|KEY))=(.+)$/gm)].map(
+    ([, name = ""]) => name,
+  );
+  const own = Object.fromEntries(defaults.map((name) => [name, `own-${name}`]));
+
+  test("is what NATS waits for, and with it everything else", () => {
+    expect(services.nats?.depends_on).toEqual({ guard: { condition: "service_completed_successfully" } });
+    expect(services.gateway?.depends_on).toMatchObject({ nats: { condition: "service_healthy" } });
+  });
+
+  test.each(["127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]", ""])(
+    "lets %j pass with nothing set",
+    (LISTEN_ADDRESS) => {
+      expect(run({ LISTEN_ADDRESS })).toEqual({ status: 0, stderr: "" });
+    },
+  );
+
+  test.each(["0.0.0.0", "::", "[::]", "192.168.1.5"])(
+    "refuses %s with defaults, and names them",
+    (LISTEN_ADDRESS) => {
+      const { status, stderr } = run({ LISTEN_ADDRESS });
+      expect(status).toBe(78);
+      const [, named = ""] = /set passwords of your own \(.*\): (.*)$/m.exec(stderr) ?? [];
+      expect(named.split(" ").sort()).toEqual(defaults.toSorted());
+    },
+  );
+
+  test.each(defaults)("refuses %s alone", (name) => {
+    const { [name]: _, ...others } = own;
+    const { status, stderr } = run({ ...others, LISTEN_ADDRESS: "0.0.0.0", NATS_ANONYMOUS: "" });
+    expect(status).toBe(78);
+    expect(stderr.trimEnd()).toMatch(new RegExp(`: ${name}$`));
+  });
+
+  test("refuses an anonymous operator, warns of an anonymous inspector, and is silent where nobody is let in", () => {
+    const with_ = (NATS_ANONYMOUS: string) => run({ ...own, LISTEN_ADDRESS: "0.0.0.0", NATS_ANONYMOUS });
+    expect(with_("operator")).toEqual({
+      status: 78,
+      stderr: expect.stringMatching(/^guard: .* set NATS_ANONYMOUS= \(empty\): .*operator/),
+    });
+    expect(with_("inspector")).toEqual({ status: 0, stderr: expect.stringMatching(/sees all events/) });
+    expect(with_("")).toEqual({ status: 0, stderr: "" });
+  });
+});
+
+test("Redis takes its password from the environment, not from its arguments", async () => {
+  const { path } = await findRedisServer();
+  const dir = tempFolder("redis");
+  const port = await freePort();
+  const [shell = "", ...args] = services.redis?.command ?? [];
+  // What Compose makes of two dollars; the port is the test's own.
+  const script = args.map((word) => word.replaceAll("$$", "$").replace("END\n", `END\nport ${port}\n`));
+  const child = spawn(shell, script, {
+    cwd: dir,
+    env: { PATH: `${dirname(path)}:${process.env.PATH}`, REDISCLI_AUTH: "secret" },
+    stdio: "ignore",
+  });
+  stopAtEnd(child.pid ?? 0);
+  const redis = new Redis({ port, password: "secret", retryStrategy: () => 50 });
+  redis.on("error", () => undefined);
+  onTestFinished(() => redis.disconnect());
+  await waitFor(async () => (await redis.ping()) === "PONG");
+  expect(execFileSync("ps", ["-p", String(child.pid), "-o", "args="], { encoding: "utf8" })).toMatch(
+    /^redis-server (?!.*secret)/,
+  );
+  const stranger = new Redis({ port });
+  stranger.on("error", () => undefined);
+  onTestFinished(() => stranger.disconnect());
+  await expect(stranger.ping()).rejects.toThrow(/NOAUTH/);
+  child.kill("SIGTERM");
+  await once(child, "exit");
+});
+
 test("docker-compose.cluster.yml gives every service that makes streams three replicas", () => {
   const making = Object.keys(services).filter(
     (name) => "NATS_REPLICAS" in (services[name]?.environment ?? {}),
@@ -141,8 +260,9 @@ describe("images", () => {
   );
 
   test("have a version, but for our own", () => {
-    expect(Object.keys(used).sort()).toEqual(["croupier", "nats", "postgres", "redis"]);
-    for (const image of ["nats", "postgres", "redis"]) expect(used[image]).toMatch(/^\d+\.\d+/);
+    const images = ["grafana/grafana", "nats", "postgres", "prom/prometheus", "redis"];
+    expect(Object.keys(used).sort()).toEqual(["croupier", ...images]);
+    for (const image of images) expect(used[image]).toMatch(/^v?\d+\.\d+/);
   });
 
   test("nats is the release that npm run up downloads", () => {

@@ -1,33 +1,39 @@
-import { readdirSync, statSync } from "node:fs";
+import { globSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import { deadReasons } from "../internal/actor/dead-letter.ts";
-import { variables } from "../internal/config.ts";
 import { pipeline, stations } from "../internal/enrichment/pipeline.ts";
+import { deadReasons } from "../internal/messages/dead-letter.ts";
 import {
+  apartStream,
+  copiesStream,
   deadStream,
   finalStage,
   ledgerStream,
+  retryStream,
   stageFilter,
   stageStream,
-} from "../internal/jetstream/subjects.ts";
+} from "../internal/messages/subjects.ts";
 import { checkNames } from "../internal/proof/check.ts";
-import { read, table } from "./harness/docs-table.ts";
+import { variables } from "../internal/service/variables.ts";
+import { statusKeys } from "../internal/telemetry/status.ts";
+import { read, readRows, table } from "./harness/docs-table.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = [
   "README.md",
   "CONTRIBUTING.md",
   "CHANGELOG.md",
-  ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`),
+  ...readdirSync(join(root, "docs"))
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => `docs/${file}`),
 ];
 
 const firstColumn = (file: string, heading: string) => table(file, heading).map(([cell]) => cell);
 
 const stagesOfPipeline = [
-  ...stations(pipeline({ rates: { current: never }, players: { find: never } })).map(
-    (station) => station.takesFrom,
-  ),
+  ...stations(
+    pipeline({ rates: { current: never }, players: { find: never }, games: { titleOf: () => undefined } }),
+  ).map((station) => station.takesFrom),
   finalStage,
 ];
 async function never(): Promise<never> {
@@ -71,12 +77,30 @@ describe("the docs", () => {
     const streams = table("docs/subjects.md", "Streams").map(([name, filter]) => [name, filter]);
     expect(streams).toEqual([
       ...stagesOfPipeline.map((stage) => [stageStream(stage), stageFilter(stage)]),
+      [apartStream, "casino.event.apart.*.*"],
       [deadStream, "casino.dead.>"],
       [ledgerStream, "casino.ledger.>"],
+      [copiesStream, "casino.copies.*"],
+      [retryStream, "casino.delivery.retry.>"],
     ]);
     const subjects = firstColumn("docs/subjects.md", "Subjects");
     for (const stage of stagesOfPipeline)
       expect(subjects).toContain(stageFilter(stage).replace("*", "<client>").replace("*", "<type>"));
+  });
+
+  test("subjects.md explains every key of a status", () => {
+    const listed = firstColumn("docs/subjects.md", "Status").flatMap((cell = "") => cell.split(", "));
+    expect(listed.filter((key) => /^\w+$/.test(key))).toEqual([...statusKeys]);
+  });
+
+  test("metrics.md lists every metric with its kind", () => {
+    const made = globSync("internal/**/*.ts", { cwd: root })
+      .filter((file) => !file.endsWith(".test.ts"))
+      .flatMap((file) => [...read(file).matchAll(/\.(counter|gauge|histogram)\(\s*"(croupier_\w+)"/g)])
+      .map(([, kind, name]) => `${name} ${kind}`);
+    expect(made).toContain("croupier_events_total counter");
+    const listed = table("docs/metrics.md", "All of them").map(([name, kind]) => `${name} ${kind}`);
+    expect(listed.toSorted()).toEqual(made.toSorted());
   });
 
   test("operations.md explains every check of a proof", () => {
@@ -92,6 +116,36 @@ describe("the docs", () => {
     for (const target of links.filter((link) => !link.startsWith("http")))
       expect(() => statSync(join(root, dirname(page), target)), `${page} → ${target}`).not.toThrow();
   });
+});
+
+test("the way through a step is short, and each function on it is where it is said to be", () => {
+  const steps = table("docs/architecture.md", "One event through one step");
+  expect(steps.length).toBeLessThanOrEqual(10);
+  for (const [name = "", file = ""] of steps) {
+    const [owner = "", method] = name.split(".");
+    expect(read(file)).toMatch(new RegExp(`\\b(class|interface|function) ${owner}\\b`));
+    if (method !== undefined) expect(read(file)).toMatch(new RegExp(`^  (async )?${method}\\(`, "m"));
+  }
+});
+
+/** What nats-server says, and not we. */
+const wordsOfTheBroker = ["maximum bytes exceeded"];
+
+test("operations explains no line that nothing writes", () => {
+  const source = globSync("{internal,cmd}/**/*.ts", {
+    cwd: root,
+    exclude: ["**/*.test.ts", "**/*.fixture.ts"],
+  })
+    .map(read)
+    .join("\n");
+  const symptoms = readRows("docs/operations.md", "What a symptom means").map(([symptom = ""]) => symptom);
+  const lines = symptoms.flatMap((symptom) =>
+    [...symptom.matchAll(/`([^`]+ [^`]+)`/g)].map(([, line = ""]) => line),
+  );
+  expect(lines.length).toBeGreaterThan(10);
+  // What stands for a value, or comes from somewhere else in the code, is between these.
+  const parts = lines.flatMap((line) => line.split(/ ?… ?|: /)).filter((part) => part.includes(" "));
+  expect(parts.filter((part) => !source.includes(part) && !wordsOfTheBroker.includes(part))).toEqual([]);
 });
 
 /** The default ports, read where the services name them. */

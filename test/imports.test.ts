@@ -42,6 +42,61 @@ function strays(
     .map(({ file, target }) => `${file} imports ${target}`);
 }
 
+/** Which rooms of internal/ each of them knows: whoever adds to it has a reason. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  actor: ["casino", "jetstream", "messages", "service"],
+  archive: ["actor", "casino", "jetstream", "messages", "postgres", "service"],
+  // Copies tables as they are, and knows nothing of what is in them.
+  backup: ["postgres", "service"],
+  casino: [],
+  clients: ["postgres", "service"],
+  "dead-letters": ["casino", "enrichment", "jetstream", "messages", "protobuf", "service"],
+  enrichment: ["actor", "casino", "messages"],
+  erasure: ["archive", "dead-letters", "enrichment", "jetstream", "messages", "postgres", "service"],
+  games: ["casino", "postgres", "records", "service"],
+  // Its groups of routes, and nothing of what is theirs.
+  gateway: [
+    ...["gateway/dashboard", "gateway/dead-letters", "gateway/events", "gateway/figures", "gateway/records"],
+    ...["gateway/webhooks", "http", "service", "telemetry"],
+  ],
+  "gateway/dashboard": [
+    ...["casino", "clients", "http", "messages", "overview", "postgres", "registry", "service"],
+  ],
+  "gateway/dead-letters": ["dead-letters", "http", "jetstream", "messages", "service"],
+  "gateway/events": ["archive", "casino", "http", "jetstream", "messages", "protobuf", "service"],
+  "gateway/figures": ["http", "jetstream", "messages", "service"],
+  "gateway/records": ["casino", "games", "http", "messages", "players", "records", "service"],
+  "gateway/webhooks": ["casino", "http", "service", "webhooks"],
+  generator: ["casino", "jetstream", "messages", "postgres", "registry", "service"],
+  http: ["casino", "clients", "messages", "records", "redis", "service"],
+  jetstream: ["messages", "service"],
+  local: ["generator", "jetstream", "service"],
+  logger: ["jetstream", "messages", "service"],
+  materializer: ["jetstream", "messages", "service", "telemetry"],
+  messages: ["casino", "jetstream", "protobuf", "service"],
+  overview: ["jetstream", "messages", "service", "telemetry"],
+  players: ["casino", "postgres", "records"],
+  postgres: ["service"],
+  preflight: ["jetstream", "postgres", "rates", "service"],
+  proof: ["archive", "enrichment", "jetstream", "materializer", "messages", "postgres", "service"],
+  protobuf: ["casino"],
+  rates: ["casino", "jetstream", "redis", "service"],
+  records: ["casino", "postgres", "service"],
+  redis: [],
+  registry: ["casino", "postgres", "service"],
+  samples: ["postgres"],
+  // It brings what the archive has, settles as the actors do, and calls as webhooks say.
+  sender: ["actor", "archive", "jetstream", "messages", "postgres", "service", "telemetry", "webhooks"],
+  service: ["local"],
+  // Actors and mailboxes know only the narrow interface of what counts them; cmd/ puts the two together.
+  telemetry: ["jetstream", "messages", "service"],
+  webhooks: ["casino", "postgres"],
+};
+
+/** A folder of internal/; each group of the gateway's routes is one of its own. */
+const roomOf = (file: string): string | undefined =>
+  /^internal\/((?:gateway\/)?[^/.]+)\//.exec(file)?.[1] ?? /^internal\/([^/]+)\//.exec(file)?.[1];
+
 describe("imports", () => {
   test("are found, in each of the ways they are written", () => {
     const source = [
@@ -74,30 +129,45 @@ describe("imports", () => {
     ]);
   });
 
+  test("between rooms are those of the table", () => {
+    const all = new Set(files.filter((file) => !isForTests(file)).flatMap((file) => roomOf(file) ?? []));
+    const sorted = [...all].map((room) => {
+      const known = imports
+        .filter(({ file }) => roomOf(file) === room)
+        .flatMap(({ target }) => roomOf(target) ?? [])
+        .filter((other) => other !== room);
+      return [room, [...new Set(known)].sort()];
+    });
+    expect(Object.fromEntries(sorted)).toEqual(rooms);
+  });
+
   test("all lead to a file that is there", () => {
     const own = imports.filter(({ target }) => /^(cmd|internal|migrations|bench|test)\//.test(target));
     expect(own.filter(({ target }) => !files.includes(target))).toEqual([]);
   });
 
+  test("of cmd/ lead to internal/, and to files of the same program", () => {
+    const commands = imports.filter(({ file }) => file.startsWith("cmd/"));
+    // What is asked of players and games is the same.
+    const own = (file: string) => [`${dirname(file)}/`, "cmd/players/", "internal/"];
+    expect(commands.flatMap((one) => strays("cmd/", own(one.file), [one]))).toEqual([]);
+  });
+
   test.each([
-    ["cmd/", "wires what lies in internal/", ["internal/"]],
     ["internal/", "knows nothing of commands, tests and benchmarks", ["internal/"]],
-    ["internal/casino/", "is the domain: it knows nothing else", ["internal/casino/"]],
-    [
-      "internal/enrichment/",
-      "declares what it needs of the world and never imports who gives it",
-      ["internal/enrichment/", "internal/actor/", "internal/casino/", "internal/jetstream/subjects.ts"],
-    ],
     [
       "internal/jetstream/",
       "knows the broker, and nothing of events and steps",
       [
         "internal/jetstream/",
-        "internal/config.ts",
-        "internal/log.ts",
-        "internal/health.ts",
-        "internal/traps.ts",
-        "internal/unavailable.ts",
+        "internal/messages/subjects.ts",
+        "internal/service/back-off.ts",
+        "internal/service/config.ts",
+        "internal/service/log.ts",
+        "internal/service/health.ts",
+        "internal/service/outage.ts",
+        "internal/service/config-drift.ts",
+        "internal/service/unavailable.ts",
       ],
     ],
     ["migrations/", "are frozen: they import no application code", []],
@@ -105,6 +175,24 @@ describe("imports", () => {
     expect(files.some((file) => file.startsWith(from))).toBe(true);
     expect(strays(from, allowed)).toEqual([]);
   });
+
+  test("between rooms are few: nobody has to know more than eight others to read one", () => {
+    // Folders of its own are parts of a room: the gateway is its groups of routes.
+    const known = ([room, others]: readonly [string, readonly string[]]) =>
+      others.filter((other) => !other.startsWith(`${room}/`));
+    const wide = Object.entries(rooms).filter((entry) => known(entry).length > 8);
+    expect(wide.map(([room]) => room)).toEqual([]);
+  });
+
+  test.each(["dead-letters", "gateway", "generator", "proof"])(
+    "of internal/%s/ never lead to the loop around the steps: the messages are all they share",
+    (room) => {
+      const from = `internal/${room}/`;
+      const ours = imports.filter(({ file }) => file.startsWith(from));
+      expect(ours.length).toBeGreaterThan(5);
+      expect(ours.filter(({ target }) => target.startsWith("internal/actor/"))).toEqual([]);
+    },
+  );
 
   test("go round in no circle", () => {
     const targets = Map.groupBy(
@@ -133,7 +221,23 @@ test("only internal/config.ts reads the environment; internal/local/ may pass it
         : sourceOf(file);
       return /\bprocess\.env\b(?!`)/.test(source);
     });
-  expect(reading).toEqual(["internal/config.ts"]);
+  expect(reading).toEqual(["internal/service/config.ts"]);
+});
+
+test("no file is longer than can be read in one go", () => {
+  const lines = (file: string) => sourceOf(file).split("\n").length - 1;
+  const long = files.filter(
+    (file) => /^(cmd|internal|migrations|bench)\//.test(file) && !file.endsWith(".test.ts"),
+  );
+  expect(long.filter((file) => lines(file) > 250)).toEqual([]);
+});
+
+test("what shares a process with other tests uses no server and leaves the process as it is", () => {
+  const ownProcess =
+    /harness\/|\.fixture\.ts|node:child_process|node:worker_threads|afterAll|process\.|globalThis/;
+  const units = files.filter((file) => file.endsWith(".unit.test.ts"));
+  expect(units.length).toBeGreaterThan(50);
+  expect(units.filter((file) => ownProcess.test(sourceOf(file)))).toEqual([]);
 });
 
 test("every file is named for what it holds", () => {

@@ -1,12 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { describe, expect, test } from "vitest";
+import { connect } from "nats";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type NatsRole, natsConfig } from "../internal/local/nats-users.ts";
+import { decodeStatus, type Status } from "../internal/telemetry/status.ts";
 import { connectForTest } from "./harness/broker.ts";
 import { databaseForTest, redisForTest } from "./harness/infrastructure.ts";
 import { lockedNatsForTest, natsVersions } from "./harness/locked-broker.ts";
 import { keyForTest } from "./harness/pipeline.ts";
 import { ratesForTest } from "./harness/rates-server.ts";
+import { prepareWithSamples } from "./harness/samples.ts";
 import { runForTest, serviceForTest } from "./harness/service.ts";
 import { tempFolder } from "./harness/temp-folder.ts";
 import { waitFor } from "./harness/wait-for.ts";
@@ -31,9 +34,7 @@ const cases = versions
   });
 
 describe.each(cases)("nats-server $name", async ({ binary, config }) => {
-  test("the whole pipeline works with every service under its own users, and none tries what it may not", {
-    timeout: 120_000,
-  }, async () => {
+  test("the whole pipeline works with every service under its own users, and none tries what it may not", async () => {
     const broker = await lockedNatsForTest("inspector", { binary, config });
     const [database, redis] = await Promise.all([databaseForTest(), redisForTest()]);
     const users = ["enricher", "gateway", "archiver", "generator", "operator"];
@@ -50,10 +51,10 @@ describe.each(cases)("nats-server $name", async ({ binary, config }) => {
       DATABASE_URL: database,
       DATABASE_PASSWORDS: users.map((user) => `${user}=${user}-password`).join(","),
     });
+    await prepareWithSamples(database);
     const start = (service: NatsRole) => serviceForTest(service, env(service));
-    const services = await Promise.all(
-      (["gateway", "logger", "enricher", "materializer", "archiver"] as const).map(start),
-    );
+    const inRow = ["gateway", "logger", "enricher", "materializer", "archiver"] as const;
+    const services = await Promise.all(inRow.map(start));
     const [gateway, logger] = services;
     if (gateway === undefined || logger === undefined) throw new Error("not started");
 
@@ -80,7 +81,7 @@ describe.each(cases)("nats-server $name", async ({ binary, config }) => {
     expect(await ask("/events", { method: "POST", body: JSON.stringify(event) })).toMatchObject({
       accepted: 1,
     });
-    await waitFor(() => logger.output().split("\n").length - 1 === 206, { timeout: 30_000 });
+    await waitFor(() => logger.output().split("\n").length - 1 === 206);
     await waitFor(async () => JSON.stringify(await ask("/materialized")).includes('"events_total":206'));
     await waitFor(async () =>
       JSON.stringify(await ask("/events?type=game_start&limit=1000")).includes('"source":"test"'),
@@ -98,9 +99,45 @@ describe.each(cases)("nats-server $name", async ({ binary, config }) => {
     expect(await runForTest("dead-letters", ["list"], env("operator"))).toContain("no such dead letters");
     await runForTest("prove", [], env("operator"));
 
+    // Everybody may see how each service is, and who runs.
+    const inspector = await connect({ servers: broker.server.url });
+    onTestFinished(() => inspector.close());
+    const said = new Map<string, Status>();
+    inspector.subscribe("croupier.status.>", {
+      callback: (_err, msg) => {
+        const status = decodeStatus(msg.data);
+        if (status !== undefined) said.set(status.service, status);
+      },
+    });
+    await waitFor(() => said.size === services.length && said.values().every(({ ready }) => ready));
+    const events = (service: NatsRole) =>
+      Object.values(said.get(service)?.work ?? {}).map((work) => work.events);
+    expect([events("gateway"), events("enricher")]).toEqual([[2], [209, 207, 207]]);
+    const readers = ["logger", "archiver", "materializer"] as const;
+    await waitFor(() => readers.every((reader) => events(reader)[0] === 207));
+    expect(said.get("enricher")?.work.currency?.dead_letters_by_reason).toEqual({ unknown_type: 2 });
+    for (const [service, wanted] of [
+      ["gateway", /^croupier_http_request_duration_seconds_count\{.*route="\/events",status="202"\} 1$/m],
+      ["enricher", /^croupier_consumer_pending_messages\{stream="CASINO_RAW",consumer="currency"\} 0$/m],
+      ["enricher", /^croupier_stream_max_bytes\{stream="CASINO_EVENTS"\} \d+$/m],
+      ["enricher", /^croupier_rates_age_seconds \d/m],
+      ["logger", /^croupier_consumer_lag_seconds\{stream="CASINO_EVENTS",consumer="logger"\} 0$/m],
+      ["archiver", /^croupier_archive_rows_total\{outcome="added"\} 207$/m],
+      ["materializer", /^croupier_client_events_total\{client="acme-casino"\} 5$/m],
+    ] as const) {
+      const answer = await fetch(`${services[inRow.indexOf(service)]?.url}/metrics`);
+      expect(await answer.text(), service).toMatch(wanted);
+    }
+    const names = new Set<string>();
+    inspector.subscribe("_INBOX.services", {
+      callback: (_err, msg) => void names.add(msg.json<{ name: string }>().name),
+    });
+    inspector.publish("$SRV.PING", "", { reply: "_INBOX.services" });
+    await waitFor(() => names.size === services.length);
+
     await Promise.all(services.map((service) => service.stop()));
     expect(broker.violations()).toEqual([]);
-    const said = services.map((service) => service.errors()).join("");
-    expect(said.split("\n").filter((line) => /permission/i.test(line))).toEqual([]);
+    const logged = services.map((service) => service.errors()).join("");
+    expect(logged.split("\n").filter((line) => /permission/i.test(line))).toEqual([]);
   });
 });

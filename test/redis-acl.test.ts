@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
-import { redisCounter } from "../internal/gateway/request-counter.ts";
+import { redisCounter } from "../internal/http/request-counter.ts";
 import { redisLock } from "../internal/rates/lock.ts";
 import { silent } from "./harness/broker.ts";
 import { read } from "./harness/docs-table.ts";

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { newTraceparent, writeEnvelope } from "../internal/actor/envelope.ts";
 import { randomEvents } from "../internal/generator/events.ts";
 import { seededRandom } from "../internal/generator/random.ts";
 import { Publisher } from "../internal/jetstream/publisher.ts";
-import { rawStage, rawSubject } from "../internal/jetstream/subjects.ts";
 import { freePort } from "../internal/local/free-port.ts";
+import { newTraceparent, writeEnvelope } from "../internal/messages/envelope.ts";
+import { rawStage, rawSubject } from "../internal/messages/subjects.ts";
 import { connectForTest } from "./harness/broker.ts";
 import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
 import { keyForTest } from "./harness/pipeline.ts";
 import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, type ServiceUnderTest, serviceForTest } from "./harness/service.ts";
 import { TcpProxy } from "./harness/tcp-proxy.ts";
-import { waitFor as waitForIt } from "./harness/wait-for.ts";
+import { waitFor } from "./harness/wait-for.ts";
 
 const nats = await natsForTest();
 const { nc, jsm } = await connectForTest(nats);
@@ -47,10 +47,6 @@ const start = async (...names: readonly string[]) =>
 const [enricher, archiver, gateway, materializer, logger] = (await start(
   ...["enricher", "archiver", "gateway", "materializer", "logger"],
 )) as [ServiceUnderTest, ServiceUnderTest, ServiceUnderTest, ServiceUnderTest, ServiceUnderTest]; // as many as names
-
-/** As the harness's, but for machines on which a dozen processes share two cores. */
-const waitFor: typeof waitForIt = (condition, options) =>
-  waitForIt(condition, { timeout: 60_000, ...options });
 
 const stored = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
 const archived = async () => Number((await db.query("select count(*) from events")).rows[0].count);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { seededRandom } from "../internal/generator/random.ts";
@@ -14,7 +15,6 @@ const { nats, nc, jsm, env } = await pipelineForTest();
 
 interface Answer {
   readonly accepted: number;
-  readonly duplicates: number;
   readonly rejected: readonly unknown[];
 }
 
@@ -58,18 +58,25 @@ function plan(key: string, seed: number): Plan {
 }
 
 async function send(gateway: string, { key, batches }: Plan): Promise<Answer> {
-  const sum = { accepted: 0, duplicates: 0, rejected: [] as unknown[] };
+  const sum = { accepted: 0, rejected: [] as unknown[] };
   for (const body of batches) {
-    const answer = await fetch(`${gateway}/events`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body,
-    });
+    const post = () =>
+      fetch(`${gateway}/events`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+        body,
+      });
+    let answer = await post();
+    // On a machine with too much to do it refuses before it has read anything.
+    while (answer.status === 503) {
+      await answer.body?.cancel();
+      await sleep(Number(answer.headers.get("retry-after")) * 1_000);
+      answer = await post();
+    }
     if (answer.status !== 202 && answer.status !== 207)
       expect.fail(`status ${answer.status}: ${await answer.text()}`);
-    const { accepted, duplicates, rejected } = (await answer.json()) as Answer; // our own answer
+    const { accepted, rejected } = (await answer.json()) as Answer; // our own answer
     sum.accepted += accepted;
-    sum.duplicates += duplicates;
     sum.rejected.push(...rejected);
   }
   return sum;
@@ -93,9 +100,9 @@ test("answers, Postgres, dead letters and aggregates agree; sent again after a r
   const valid = total((each) => each.valid);
 
   const answers = await Promise.all(plans.map((each) => send(gateway?.url ?? "", each)));
-  expect(
-    answers.map(({ accepted, duplicates, rejected }) => [accepted, duplicates, rejected.length]),
-  ).toEqual(plans.map((each) => [each.valid, each.duplicates, each.invalid]));
+  expect(answers.map(({ accepted, rejected }) => [accepted, rejected.length])).toEqual(
+    plans.map((each) => [each.valid + each.duplicates, each.invalid]),
+  );
 
   // What producers on NATS send past the gateway is refused by the first step.
   for (const payload of ["nonsense", "[]", '{"id":1,"type":"jackpot","created_at":"2022-01-10T12:34:56Z"}'])
@@ -128,7 +135,6 @@ test("answers, Postgres, dead letters and aggregates agree; sent again after a r
   const dead = async () => (await jsm.streams.info("CASINO_DEAD")).state.messages;
 
   await waitFor(async () => (await inPostgres()) === valid, {
-    timeout: 60_000,
     what: "all events in Postgres",
   });
   await waitFor(async () => (await materialized()).events_total === valid && (await dead()) === 4);

@@ -40,7 +40,7 @@ function upWith(more: Readonly<Record<string, string>>, ...args: string[]): Up {
   return { child, exited: once(child, "exit").then(([code]) => code), lines, stderr: () => stderr };
 }
 
-const isUp = ({ stderr }: Up) => waitFor(() => stderr().includes("Croupier is up."), { timeout: 60_000 });
+const isUp = ({ stderr }: Up) => waitFor(() => stderr().includes("Croupier is up."));
 
 function processesOf(data: string): Map<string, number> {
   const folder = join(data, "processes");
@@ -66,11 +66,10 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
 
   for (const [name, pid] of processesOf(data)) {
     process.kill(pid, "SIGKILL");
-    await waitFor(() => processesOf(data).get(name) !== pid, { timeout: 5_000, what: `${name} to be back` });
+    await waitFor(() => processesOf(data).get(name) !== pid, { what: `${name} to be back` });
   }
-  const before = await waitFor(total, { timeout: 30_000 });
+  const before = await waitFor(total);
   await waitFor(async () => (await total()) > before, {
-    timeout: 30_000,
     what: "new events after the kills",
   });
 
@@ -98,24 +97,26 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
   const asked = performance.now();
   second.child.kill("SIGINT");
   expect(await second.exited).toBe(0);
-  expect(performance.now() - asked).toBeLessThan(10_000);
+  expect(performance.now() - asked).toBeLessThan(30_000);
   for (const pid of left.values()) expect(identityOf(pid)).toBeUndefined();
-}, 180_000);
+}, 400_000);
 
 test("says what is wrong with the command line, and helps", async () => {
   const wrong = up("--nope");
   expect(await wrong.exited).toBe(78);
-  expect(wrong.stderr()).toBe("up: Unknown option '--nope'; --help lists the flags.\n");
+  expect(wrong.stderr()).toBe('up: There is no flag --nope.\n"croupier up --help" explains it.\n');
   const all = upWith({ LOG_LEVEL: "loud", EVENTS_MAX_AGE: "soon" }, "--rate", "x");
   expect(await all.exited).toBe(78);
   await waitFor(() => all.stderr().split("\n").length > 3);
   expect(all.stderr().split("\n")).toEqual([
-    expect.stringMatching(/^up: --rate must be .*, not "x"\.$/),
-    expect.stringMatching(/^LOG_LEVEL must be .*, not "loud"\.$/),
-    expect.stringMatching(/^EVENTS_MAX_AGE must be .*, not "soon"\.$/),
+    "up: the command line or the configuration is wrong:",
+    expect.stringMatching(/^ {2}--rate must be .*, not "x"\.$/),
+    expect.stringMatching(/^ {2}LOG_LEVEL must be .*, not "loud"\.$/),
+    expect.stringMatching(/^ {2}EVENTS_MAX_AGE must be .*, not "soon"\.$/),
+    '"croupier up --help" explains it.',
     "",
   ]);
   const help = up("--help");
   expect(await help.exited).toBe(0);
-  await waitFor(() => help.lines.some((line) => line.includes("--no-<service>")));
+  await waitFor(() => help.lines.some((line) => line.includes("--no-gateway")));
 });

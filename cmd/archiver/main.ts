@@ -1,16 +1,22 @@
 import { Archiver, archiverDurable } from "../../internal/archive/archiver.ts";
 import { keepFor } from "../../internal/archive/retention.ts";
-import { buildHealth, listen } from "../../internal/health.ts";
+import { findDrift } from "../../internal/jetstream/config-drift.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { brokerAnswers, lagWithinRetention } from "../../internal/jetstream/readiness.ts";
-import { finalStage } from "../../internal/jetstream/subjects.ts";
-import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
-import { findTraps } from "../../internal/jetstream/traps.ts";
-import { runService } from "../../internal/lifecycle.ts";
+import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
+import { streamVariables } from "../../internal/jetstream/topology.ts";
+import { finalStage } from "../../internal/messages/subjects.ts";
+import { postgresDrift } from "../../internal/postgres/config-drift.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
-import { postgresTraps } from "../../internal/postgres/traps.ts";
-import { TrapWatch } from "../../internal/traps.ts";
+import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
+import { buildHealth, listen } from "../../internal/service/health.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
+import { announce } from "../../internal/telemetry/announce.ts";
+import { ArchiveMeter } from "../../internal/telemetry/archive-meter.ts";
+import { AnswerTimes, addConsumers, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
+import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
+import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
 
 await runService({
   name: "archiver",
@@ -30,28 +36,36 @@ await runService({
     onClose("NATS", () => disconnect(nc));
     const db = connectPostgres(config.DATABASE_URL, "archiver", log);
     onClose("Postgres", () => db.destroy());
-    const publisher = new Publisher(nc);
+    const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
+    const times = new AnswerTimes();
+    const publisher = new Publisher(nc, { meter: times, onNoStream: () => void streams.restore() });
     onClose("publisher", () => publisher.close());
 
-    await ensureStreams(nc, [finalStage], config);
-    const archiver = await Archiver.start({ nc, db, publisher, log });
+    const meter = new ArchiveMeter("archive", archiverDurable);
+    const archiver = await Archiver.start({ nc, db, publisher, log, meter, streams });
     onClose("archiver", () => archiver.stop());
     const retentionMs = config.ARCHIVE_RETENTION;
     if (retentionMs !== undefined) void keepFor(db, { retentionMs, log, signal: stopping });
 
     const wanted = { streams: [], durables: [archiverDurable] };
-    const traps = new TrapWatch([() => findTraps(nc, wanted), () => postgresTraps(db)], log);
-    onClose("traps", () => traps.close());
-    const health = buildHealth(
-      {
-        nats: brokerAnswers(nc),
-        postgres: postgresAnswers(db),
-        archiver: () => archiver.problem,
-        lag: lagWithinRetention(nc, archiverDurable),
-      },
-      log,
-      () => traps.warnings,
-    );
+    const drift = new ConfigDriftWatch([() => findDrift(nc, wanted), () => postgresDrift(db)], log);
+    onClose("drift", () => drift.close());
+    const checks = {
+      nats: brokerAnswers(nc),
+      streams: streams.check,
+      postgres: postgresAnswers(db),
+      archiver: () => archiver.problem,
+      lag: lagWithinRetention(nc, archiverDurable),
+    };
+    const warnings = () => drift.warnings;
+    const telemetry = { nc, service: "archiver", checks, warnings, works: [meter], log };
+    onClose("status", announce(telemetry));
+    const metrics = serviceMetrics(telemetry);
+    addPublisher(metrics, publisher, times);
+    addConsumers(metrics, nc, [archiverDurable]);
+    meter.addTo(metrics);
+    const health = buildHealth(checks, log, warnings);
+    serveMetrics(health, metrics);
     onClose("HTTP", () => health.close());
     log.info({ http: await listen(health, config) }, "ready");
     return "running";

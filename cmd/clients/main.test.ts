@@ -1,14 +1,15 @@
 import { execFile } from "node:child_process";
 import { expect, test } from "vitest";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { migrate } from "../../internal/postgres/migrate.ts";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
+import { migrateWithSamples } from "../../test/harness/samples.ts";
+import { runCommand } from "./run.ts";
 
 const DATABASE_URL = await databaseForTest({
   async prepare(url) {
     await using db = connectPostgres(url, "test", silent);
-    await migrate(db);
+    await migrateWithSamples(db);
   },
 });
 
@@ -16,20 +17,25 @@ const DATABASE_URL = await databaseForTest({
 function clients(line: string, env: NodeJS.ProcessEnv = { DATABASE_URL }) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const args = ["cmd/clients/main.ts", ...line.split(" ").filter((word) => word !== "")];
-    execFile(process.execPath, args, { env: { ...process.env, ...env } }, (err, stdout, stderr) =>
-      resolve({ code: typeof err?.code === "number" ? err.code : 0, stdout, stderr }),
+    const child = execFile(
+      process.execPath,
+      args,
+      { env: { ...process.env, ...env } },
+      (err, stdout, stderr) =>
+        resolve({ code: typeof err?.code === "number" ? err.code : 0, stdout, stderr }),
     );
+    child.stdin?.end();
   });
 }
 
 test("adds clients, and creates, lists and revokes keys; a key is shown once and kept nowhere", async () => {
   expect(await clients("add lucky --name Lucky")).toMatchObject({ code: 0, stdout: "" });
   const { stdout } = await clients("list");
-  expect(stdout).toMatch(/^client +name +created\n/);
+  expect(stdout).toMatch(/^client +name +created +state\n/);
   expect(stdout).toMatch(/^casino +The casino +20\d\d-.*Z$/m);
   expect(stdout).toMatch(/^lucky +Lucky +20\d\d-.*Z$/m);
 
-  const created = await clients("keys create lucky till --expires 12h");
+  const created = await clients("keys create lucky till --expiry 12h");
   expect(created).toMatchObject({ code: 0, stderr: "Keep it now: it is not shown again.\n" });
   const key = created.stdout.trim();
   expect(key).toMatch(/^cr_[0-9a-f]{8}_[0-9a-f]{48}$/);
@@ -56,11 +62,12 @@ test("adds clients, and creates, lists and revokes keys; a key is shown once and
 test.each([
   ["add casino", 1, 'clients: There is a client "casino" already.\n'],
   ["keys create nobody till", 1, 'clients: There is no client "nobody": add it with "clients add" first.\n'],
+  ["disable nobody", 1, 'clients: There is no client "nobody": "clients list" shows them.\n'],
   ["keys revoke cr_none", 1, 'clients: There is no key "cr_none": "clients keys list" shows them.\n'],
   [
     "keys create casino",
     78,
-    "clients: It is: clients keys create <client> <source> [--expires <when>].\n--help shows the commands.\n",
+    'clients: It is: croupier clients keys create <client> <source>, or --operator alone.\n"croupier clients --help" explains it.\n',
   ],
 ])("%s fails with a sentence", async (line, code, stderr) => {
   expect(await clients(line)).toEqual({ code, stdout: "", stderr });
@@ -68,17 +75,74 @@ test.each([
 
 test("says when Postgres is away or the environment is wrong, without the password", async () => {
   const away = await clients("list", { DATABASE_URL: "postgres://casino:secret@127.0.0.1:1/casino" });
-  expect(away).toMatchObject({ code: 1, stdout: "" });
-  expect(away.stderr).toMatch(/^clients: Postgres is away: .*\n$/);
+  expect(away).toMatchObject({ code: 69, stdout: "" });
+  expect(away.stderr).toMatch(
+    /^clients: Postgres is away: .* \(DATABASE_URL is postgres:\/\/\*\*\*@127\.0\.0\.1:1\)\.\n$/,
+  );
   const wrong = await clients("list", { DATABASE_URL: "mysql://casino:secret@127.0.0.1/casino" });
   expect(wrong).toMatchObject({ code: 78, stdout: "" });
   expect(away.stderr + wrong.stderr).not.toContain("secret");
+});
+
+test("prints what nats.conf needs for a client's producers, without a database", async () => {
+  const { code, stdout, stderr } = await clients("nats acme-2", { DATABASE_URL: "" });
+  expect(code).toBe(0);
+  expect(stdout).toContain('{ service: "casino.event.raw.acme-2", accounts: [CLIENT_ACME_2] }');
+  expect(stdout).toContain("user: producer-acme-2\n");
+  expect(stderr).toMatch(/set NATS_PRODUCER_ACME_2_PASSWORD for nats-server/);
+});
+
+test("links a sign-in to the gateway of the up that runs here, wherever it listens", async () => {
+  await using db = connectPostgres(DATABASE_URL, "test", silent);
+  const yes = async () => true;
+  const signIn = { do: "sign in", scope: "operator" } as const;
+  const { output, remark } = await runCommand(signIn, db, { ask: yes, askIfSeated: yes, gatewayPort: 3100 });
+  expect(remark).toContain(`open http://127.0.0.1:3100/#code=${output.trim()},`);
 });
 
 test("helps, also without a command", async () => {
   for (const line of ["", "--help"]) {
     const { code, stdout } = await clients(line, { DATABASE_URL: "" });
     expect(code).toBe(0);
-    expect(stdout).toContain("clients keys revoke <prefix>");
+    expect(stdout).toMatch(/^ {2}keys +create, list and revoke/m);
   }
+});
+
+test("disables and enables a client, and removes one that has no events", async () => {
+  await clients("add brief");
+  await clients("keys create brief till");
+  expect(await clients("disable brief")).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^Disabled brief: gateways refuse its keys with 403 .*unknown_client/),
+  });
+  expect((await clients("list")).stdout).toMatch(/^brief .* disabled 20\S+Z$/m);
+  expect(await clients("enable brief")).toMatchObject({ code: 0 });
+  expect((await clients("list")).stdout).not.toContain("disabled");
+
+  // Nobody says yes.
+  expect(await clients("remove brief")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("clients: brief was not removed.\n"),
+  });
+  expect(await clients("remove brief --yes")).toMatchObject({ code: 0 });
+  expect((await clients("list")).stdout).not.toContain("brief");
+  expect((await clients("keys list brief")).stdout).not.toContain("till");
+
+  await using db = connectPostgres(DATABASE_URL, "test", silent);
+  const now = new Date();
+  await db
+    .insertInto("events")
+    .values({
+      ...{ client_id: "lucky-spin", source: "s", id: "1", type: "bet", description: "d" },
+      ...{ player_id: null, game_id: null, amount: null, currency: null, has_won: null, data: null },
+      ...{ amount_eur: null, player_email: null, player_last_signed_in_at: null, rate: null, rate_at: null },
+      ...{ created_at: now, stored_at: now },
+    })
+    .execute();
+  expect(await clients("remove lucky-spin -y")).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^clients: lucky-spin has events .* "clients disable lucky-spin"/),
+  });
+  const players = await db.selectFrom("players").select("id").where("client_id", "=", "lucky-spin").execute();
+  expect(players).not.toEqual([]);
 });

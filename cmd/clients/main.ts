@@ -1,32 +1,27 @@
-import { readCommand, usage } from "../../internal/clients/command.ts";
-import { CommandError, runCommand } from "../../internal/clients/run-command.ts";
-import { UsageError } from "../../internal/command-line.ts";
-import { ConfigError, readConfig } from "../../internal/config.ts";
-import { createLog } from "../../internal/log.ts";
 import { asUnavailable, connectPostgres } from "../../internal/postgres/connect.ts";
-import { isUnavailable } from "../../internal/unavailable.ts";
+import { createLog } from "../../internal/service/log.ts";
+import { runCommand } from "../../internal/service/run-command.ts";
+import { runningUp } from "../../internal/service/running-up.ts";
+import { clientsCommand } from "./command.ts";
+import { natsAnswer, runCommand as run } from "./run.ts";
 
-try {
-  const command = readCommand(process.argv.slice(2));
-  if (command.do === "help") {
-    process.stdout.write(usage);
-  } else {
-    const { DATABASE_URL } = readConfig(["DATABASE_URL"]);
-    await using db = connectPostgres(DATABASE_URL, "clients", createLog("clients", "warn"), { max: 1 });
-    const { output, remark } = await runCommand(command, db);
-    process.stdout.write(output);
-    process.stderr.write(remark);
-  }
-} catch (err) {
-  const away = asUnavailable(err);
-  if (err instanceof UsageError || err instanceof ConfigError) {
-    process.stderr.write(`clients: ${err.message}\n--help shows the commands.\n`);
-    process.exitCode = 78;
-  } else if (err instanceof CommandError) {
-    process.stderr.write(`clients: ${err.message}\n`);
-    process.exitCode = 1;
-  } else if (isUnavailable(away)) {
-    process.stderr.write(`clients: ${away.message}\n`);
-    process.exitCode = 1;
-  } else throw err;
-}
+await runCommand({
+  name: "clients",
+  build: clientsCommand(),
+  variables: ["DATABASE_URL"],
+  async run(command, { config, say, remark, open, ask, askIfSeated }) {
+    const answer = async () => {
+      if (command.do === "nats") return natsAnswer(command.client);
+      const log = createLog("clients", "warn");
+      const db = open.use(connectPostgres(config.DATABASE_URL, "clients", log, { max: 1 }));
+      return run(command, db, { ask, askIfSeated, gatewayPort: runningUp()?.gatewayPort }).catch(
+        (err: unknown) => {
+          throw asUnavailable(err);
+        },
+      );
+    };
+    const { output, remark: remarks } = await answer();
+    say(output);
+    remark(remarks);
+  },
+});

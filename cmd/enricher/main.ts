@@ -1,21 +1,37 @@
-import { mailboxOf, StepRun } from "../../internal/actor/run.ts";
-import { Worker } from "../../internal/actor/worker.ts";
+import { mailboxesOf, StepRun } from "../../internal/actor/step-run.ts";
+import { WorkerProcess } from "../../internal/actor/worker-process.ts";
 import { decoder } from "../../internal/enrichment/decoding.ts";
 import { pipeline, stations, stepNames } from "../../internal/enrichment/pipeline.ts";
-import { buildHealth, listen } from "../../internal/health.ts";
+import { GameTitles } from "../../internal/games/game-titles.ts";
+import { BackPressure } from "../../internal/jetstream/back-pressure.ts";
+import { findDrift } from "../../internal/jetstream/config-drift.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { brokerAnswers } from "../../internal/jetstream/readiness.ts";
-import { finalStage } from "../../internal/jetstream/subjects.ts";
-import { ensureStreams, streamConfigs, streamVariables } from "../../internal/jetstream/topology.ts";
-import { findTraps } from "../../internal/jetstream/traps.ts";
-import { runService } from "../../internal/lifecycle.ts";
+import { findSharedAccount } from "../../internal/jetstream/shared-account.ts";
+import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
+import { mayBundle, streamConfigs, streamVariables } from "../../internal/jetstream/topology.ts";
+import {
+  apartStage,
+  archiverName,
+  finalStage,
+  retryStage,
+  stageStream,
+} from "../../internal/messages/subjects.ts";
 import { postgresPlayers } from "../../internal/players/players.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
 import { protobufEvents } from "../../internal/protobuf/decode.ts";
-import { rateVariables, sharedRates } from "../../internal/rates/shared.ts";
+import { rateVariables, sharedRates } from "../../internal/rates/shared-rates.ts";
 import { Registry } from "../../internal/registry/registry.ts";
-import { TrapWatch } from "../../internal/traps.ts";
+import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
+import { buildHealth, listen } from "../../internal/service/health.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
+import { announce } from "../../internal/telemetry/announce.ts";
+import { AnswerTimes, addConsumers, addPublisher, addStreams } from "../../internal/telemetry/bus-metrics.ts";
+import { addEnricher } from "../../internal/telemetry/enricher-metrics.ts";
+import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
+import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
 await runService({
   name: "enricher",
@@ -25,6 +41,8 @@ await runService({
     "NATS_CREDS",
     "DATABASE_URL",
     "STEPS",
+    "EVENT_MAX_AHEAD",
+    "BUNDLES",
     "HTTP_PORT",
     "HTTP_HOST",
     ...streamVariables,
@@ -48,29 +66,42 @@ await runService({
     onClose("NATS", () => disconnect(nc));
     const db = connectPostgres(config.DATABASE_URL, "enricher", log);
     onClose("Postgres", () => db.destroy());
-    const types = Registry.start(db, log);
+    const types = Registry.start(db, log, { beyondBudget: "wait" });
     onClose("event types", () => types.close());
+    const games = GameTitles.start(db, log);
+    onClose("games", () => games.close());
     const rates = sharedRates(nc, config, log);
     onClose("rates", () => rates.close());
-    const publisher = new Publisher(nc);
-    onClose("publisher", () => publisher.close());
-
-    const worker = new Worker({ service: "enricher", level: config.LOG_LEVEL, log, onStuck: stuck });
+    const worker = new WorkerProcess({ service: "enricher", level: config.LOG_LEVEL, log, onStuck: stuck });
     onClose("watchdog", () => worker.close());
 
-    const all = stations(pipeline({ rates, players: postgresPlayers(db) }));
-    const stages = [...all.map((station) => station.takesFrom), finalStage];
-    await ensureStreams(nc, stages, config, true);
+    const all = stations(pipeline({ rates, players: postgresPlayers(db), games }));
+    const stages = [...all.map((station) => station.takesFrom), apartStage, finalStage, retryStage];
+    const streams = await StreamKeeper.open({ nc, stages, limits: config, apply: true, log });
+    const times = new AnswerTimes();
+    const publisher = new Publisher(nc, { meter: times, onNoStream: () => void streams.restore() });
+    onClose("publisher", () => publisher.close());
+    const archiverLag = new BackPressure(nc, stageStream(finalStage), archiverName, log);
+    onClose("back-pressure", () => archiverLag.close());
     const mine = all.filter(({ step }) => STEPS.includes(step.name));
+    const works = mine.map(({ step, takesFrom }) => ({
+      step,
+      takesFrom,
+      meter: new WorkMeter(step.name, mailboxesOf(step.name, takesFrom)[0]),
+    }));
     const runs = await Promise.all(
-      mine.map(({ step, takesFrom }) =>
+      works.map(({ step, takesFrom, meter }) =>
         StepRun.start({
           step,
           takesFrom,
-          decode: decoder(takesFrom, types, protobufEvents),
+          meter,
+          decode: decoder(takesFrom, { types, other: protobufEvents, maxAheadMs: config.EVENT_MAX_AHEAD }),
           nc,
           publisher,
           worker,
+          streams,
+          ...(step.forwardsTo === finalStage ? { pause: () => archiverLag.problem } : {}),
+          bundles: mayBundle(config.BUNDLES, nc.info?.version),
           replicas: config.NATS_REPLICAS,
           log: log.child({ step: step.name }),
         }),
@@ -80,21 +111,34 @@ await runService({
 
     const wanted = {
       streams: streamConfigs(stages, config, nc.info?.version ?? ""),
-      durables: mine.map(({ step, takesFrom }) => mailboxOf(step.name, takesFrom)),
+      durables: mine.flatMap(({ step, takesFrom }) => mailboxesOf(step.name, takesFrom)),
     };
-    const traps = new TrapWatch([() => findTraps(nc, wanted)], log);
-    onClose("traps", () => traps.close());
-    const health = buildHealth(
-      {
-        nats: brokerAnswers(nc),
-        postgres: postgresAnswers(db),
-        rates: () => rates.problem(),
-        event_types: () => types.problem,
-        ...Object.fromEntries(runs.map((run) => [run.name, () => run.problem])),
-      },
-      log,
-      () => traps.warnings,
+    const drift = new ConfigDriftWatch([() => findDrift(nc, wanted), () => findSharedAccount(nc)], log);
+    onClose("drift", () => drift.close());
+    const checks = {
+      nats: brokerAnswers(nc),
+      streams: streams.check,
+      postgres: postgresAnswers(db),
+      rates: () => rates.problem(),
+      event_types: () => types.problem,
+      games: () => games.problem,
+      ...Object.fromEntries(runs.map((run) => [run.name, () => run.problem])),
+    };
+    const warnings = () => [...drift.warnings, ...rates.warnings()];
+    const meters = works.map(({ meter }) => meter);
+    const telemetry = { nc, service: "enricher", checks, warnings, works: meters, log };
+    onClose("status", announce(telemetry));
+    const metrics = serviceMetrics(telemetry);
+    addPublisher(metrics, publisher, times);
+    addConsumers(metrics, nc, wanted.durables);
+    addStreams(
+      metrics,
+      nc,
+      wanted.streams.map(({ name }) => name),
     );
+    addEnricher(metrics, { rates, archiverLag, duplicateWindowMs: config.DUPLICATE_WINDOW });
+    const health = buildHealth(checks, log, warnings);
+    serveMetrics(health, metrics);
     onClose("HTTP", () => health.close());
     log.info({ steps: STEPS, http: await listen(health, config) }, "ready");
     return "running";

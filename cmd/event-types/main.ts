@@ -1,24 +1,15 @@
-import { UsageError } from "../../internal/command-line.ts";
-import { ConfigError, readConfig } from "../../internal/config.ts";
-import { createLog } from "../../internal/log.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { eventTypesHelp, readCommand, runCommand } from "../../internal/registry/command.ts";
-import { RegistrationError } from "../../internal/registry/data-check.ts";
-import { isUnavailable } from "../../internal/unavailable.ts";
+import { createLog } from "../../internal/service/log.ts";
+import { runCommand } from "../../internal/service/run-command.ts";
+import { eventTypesCommand, runCommand as run } from "./command.ts";
 
-try {
-  const command = readCommand(process.argv.slice(2));
-  if (command.name === "help") {
-    process.stdout.write(eventTypesHelp);
-  } else {
-    const { DATABASE_URL, LOG_LEVEL } = readConfig(["DATABASE_URL", "LOG_LEVEL"]);
-    const log = createLog("event-types", LOG_LEVEL);
-    await using db = connectPostgres(DATABASE_URL, "event-types", log, { max: 1 });
-    process.stdout.write(await runCommand(db, command));
-  }
-} catch (err) {
-  const isUsage = err instanceof UsageError || err instanceof ConfigError;
-  if (!isUsage && !(err instanceof RegistrationError) && !isUnavailable(err)) throw err;
-  process.stderr.write(`event-types: ${err.message}\n`);
-  process.exitCode = isUsage ? 78 : 1;
-}
+await runCommand({
+  name: "event-types",
+  build: eventTypesCommand,
+  variables: ["DATABASE_URL", "LOG_LEVEL"],
+  async run(command, { config, say, open, askIfSeated }) {
+    const log = createLog("event-types", config.LOG_LEVEL);
+    const db = open.use(connectPostgres(config.DATABASE_URL, "event-types", log, { max: 1 }));
+    say(await run(db, command, askIfSeated));
+  },
+});

@@ -69,7 +69,7 @@ test("takes events with a key, answers for them, and is ready", async () => {
   const response = await fetch(`${url}/events`, { method: "POST", headers, body: JSON.stringify(event(1)) });
   expect({ status: response.status, body: await response.json() }).toEqual({
     status: 202,
-    body: { accepted: 1, duplicates: 0, rejected: [] },
+    body: { accepted: 1, rejected: [] },
   });
   expect(await stored()).toBe(1);
   const events = await fetch(`${url}/events`, { headers });
@@ -80,10 +80,29 @@ test("takes events with a key, answers for them, and is ready", async () => {
   });
   expect(await ready.json()).toEqual({
     status: "ready",
-    checks: { nats: "ok", postgres: "ok", types: "ok", redis: "ok" },
+    checks: { nats: "ok", streams: "ok", postgres: "ok", types: "ok" },
   });
   child.kill("SIGTERM");
   expect(await exited).toBe(0);
+});
+
+test("a CASINO_RAW that somebody deletes is named and made anew, and events are taken again", async () => {
+  const key = await createKey("casino", "crm");
+  const { url, child } = await start();
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const post = () => fetch(`${url}/events`, { method: "POST", headers, body: JSON.stringify(event(7)) });
+  const nc = await connect({ servers: server.url });
+  await (await jetstreamManager(nc)).streams.delete("CASINO_RAW");
+  await nc.close();
+  const refused = await post();
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get("retry-after")).not.toBeNull();
+  expect(await refused.json()).toMatchObject({
+    detail: expect.stringContaining("The stream CASINO_RAW is missing or has no leader"),
+  });
+  await waitFor(async () => (await post()).status === 202);
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  child.kill("SIGTERM");
 });
 
 test("at a stop what is under way is finished or answered, whoever hangs is cut off, and it exits with 0 within 10 s", async () => {
@@ -121,10 +140,10 @@ test("at a stop what is under way is finished or answered, whoever hangs is cut 
   await waitFor(() => half.socket?.bytesWritten);
   const asked = performance.now();
   child.kill("SIGTERM");
-  expect(await uploadAnswer).toMatchObject({ status: 503, body: { accepted: 1, duplicates: 0 } });
+  expect(await uploadAnswer).toMatchObject({ status: 503, body: { accepted: 1 } });
   expect(await halfAnswer.promise).toBe(503);
   expect(await exited).toBe(0);
-  expect(performance.now() - asked).toBeLessThan(5_000);
+  expect(performance.now() - asked).toBeLessThan(10_000);
 });
 
 test("stops also while NATS and Postgres are away", async () => {
@@ -149,7 +168,7 @@ test("starts without Postgres and Redis, and says so", async () => {
       nats: "ok",
       postgres: expect.stringMatching(/ECONNREFUSED/),
       types: expect.stringMatching(/not loaded yet/),
-      redis: expect.stringMatching(/Redis/),
     },
+    warnings: [expect.stringMatching(/Redis is/)],
   });
 });

@@ -4,13 +4,14 @@ import { customEvents } from "../../internal/generator/custom.ts";
 import { type MakeEvents, randomEvents } from "../../internal/generator/events.ts";
 import { generatorFlags } from "../../internal/generator/flags.ts";
 import { generate } from "../../internal/generator/generate.ts";
+import { keepRawStream } from "../../internal/generator/raw-stream.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
-import { rawStage } from "../../internal/jetstream/subjects.ts";
-import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
-import { runService } from "../../internal/lifecycle.ts";
-import type { Log } from "../../internal/log.ts";
+import { streamVariables } from "../../internal/jetstream/topology.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { setVariables } from "../../internal/service/config.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
+import type { Log } from "../../internal/service/log.ts";
 
 /** How long the answers for what was published may take once it is to stop. */
 const farewellMs = 2_000;
@@ -33,12 +34,14 @@ await runService({
   summary: "publishes random events.",
   variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", ...streamVariables],
   flags: generatorFlags,
+  usesRunningUp: true,
   async start({ config, flags, log, stopping, onClose }) {
     const events = await eventsOf(flags.type, flags.client ?? "casino", config.DATABASE_URL, log);
     const nc = await connectNats("generator", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
-    await ensureStreams(nc, [rawStage], config);
-    const publisher = new Publisher(nc);
+    const pointedAt = setVariables(["NATS_URL"]).length > 0;
+    const streams = await keepRawStream({ nc, config, log, pointedAt });
+    const publisher = new Publisher(nc, { onNoStream: () => void streams?.restore() });
     onClose("publisher", () => publisher.close());
     const generating = generate({ publisher, log, signal: stopping, ...flags, events });
     onClose("events on their way", () => Promise.race([generating, sleep(farewellMs)]));

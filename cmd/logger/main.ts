@@ -1,14 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { buildHealth, listen } from "../../internal/health.ts";
+import { findDrift } from "../../internal/jetstream/config-drift.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Mailbox } from "../../internal/jetstream/mailbox.ts";
 import { brokerAnswers, lagWithinRetention } from "../../internal/jetstream/readiness.ts";
-import { finalStage } from "../../internal/jetstream/subjects.ts";
-import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
-import { findTraps } from "../../internal/jetstream/traps.ts";
-import { runService } from "../../internal/lifecycle.ts";
+import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
+import { streamVariables } from "../../internal/jetstream/topology.ts";
+import { stdoutOf } from "../../internal/logger/file-out.ts";
 import { loggerDurable, logLines } from "../../internal/logger/lines.ts";
-import { TrapWatch } from "../../internal/traps.ts";
+import { finalStage } from "../../internal/messages/subjects.ts";
+import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
+import { buildHealth, listen } from "../../internal/service/health.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
+import { announce } from "../../internal/telemetry/announce.ts";
+import { addConsumers } from "../../internal/telemetry/bus-metrics.ts";
+import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
+import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
 /** How long the broker's last deliveries, and whoever reads stdout, are waited for; what is not written comes again. */
 const farewellMs = 5_000;
@@ -18,27 +25,39 @@ await runService({
   summary: "writes every final event as one JSON line to stdout, and nothing else there.",
   variables: ["NATS_URL", "NATS_CREDS", "HTTP_PORT", "HTTP_HOST", ...streamVariables],
   port: 3003,
-  async start({ config, log, stopping, onClose, stop }) {
+  async start({ config, log, stopping, onClose, stop, fail }) {
     const nc = await connectNats("logger", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
-    await ensureStreams(nc, [finalStage], config);
-    const mailbox = await Mailbox.open(nc, { durable: loggerDurable, log });
+    const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
+    const meter = new WorkMeter("log", loggerDurable);
+    const mailbox = await Mailbox.open(nc, { durable: loggerDurable, log, meter, streams });
     onClose("mailbox", () => mailbox.close());
-    const writing = logLines(mailbox, process.stdout);
-    onClose("lines", () => Promise.race([mailbox.stop().then(() => writing), sleep(farewellMs)]));
-    void writing.then((end) => end === "reader gone" && stop("whoever read stdout is gone"));
-
-    const traps = new TrapWatch([() => findTraps(nc, { streams: [], durables: [loggerDurable] })], log);
-    onClose("traps", () => traps.close());
-    const health = buildHealth(
-      {
-        nats: brokerAnswers(nc),
-        mailbox: () => mailbox.problem,
-        lag: lagWithinRetention(nc, loggerDurable),
-      },
-      log,
-      () => traps.warnings,
+    const out = stdoutOf(log);
+    const writing = logLines(mailbox, out);
+    onClose("lines", () =>
+      Promise.race([mailbox.stop().then(() => writing.catch(() => undefined)), sleep(farewellMs)]),
     );
+    writing.then((end) => end === "reader gone" && stop("whoever read stdout is gone"), fail);
+
+    const drift = new ConfigDriftWatch(
+      [() => findDrift(nc, { streams: [], durables: [loggerDurable] })],
+      log,
+    );
+    onClose("drift", () => drift.close());
+    const checks = {
+      nats: brokerAnswers(nc),
+      streams: streams.check,
+      mailbox: () => mailbox.problem,
+      stdout: () => out.problem,
+      lag: lagWithinRetention(nc, loggerDurable),
+    };
+    const warnings = () => drift.warnings;
+    const telemetry = { nc, service: "logger", checks, warnings, works: [meter], log };
+    onClose("status", announce(telemetry));
+    const metrics = serviceMetrics(telemetry);
+    addConsumers(metrics, nc, [loggerDurable]);
+    const health = buildHealth(checks, log, warnings);
+    serveMetrics(health, metrics);
     onClose("HTTP", () => health.close());
     log.info({ http: await listen(health, config) }, "ready");
     return "running";

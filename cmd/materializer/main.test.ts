@@ -55,7 +55,7 @@ test("answers alike over HTTP and NATS, again after a restart, and exits with 0 
   };
   await waitFor(async () => (await first.get("/materialized")).events_total === 3);
   expect(await first.get("/materialized")).toMatchObject(expected);
-  expect((await nc.request("casino.materialized", "", { timeout: 2_000 })).json()).toMatchObject(expected);
+  expect((await nc.request("casino.materialized", "", { timeout: 30_000 })).json()).toMatchObject(expected);
   expect(await first.stop()).toBe(0);
 
   const second = await start();
@@ -65,6 +65,10 @@ test("answers alike over HTTP and NATS, again after a restart, and exits with 0 
   await fromZero.ready();
   expect(await fromZero.get("/materialized")).toMatchObject({ events_total: 0 });
 
+  const withKeys = await start({ FIGURES: "keys" });
+  await withKeys.ready();
+  expect(await withKeys.get("/materialized")).toMatchObject({ status: 403 });
+
   await server.kill();
-  expect(await Promise.all([second.stop(), fromZero.stop()])).toEqual([0, 0]);
+  expect(await Promise.all([second.stop(), fromZero.stop(), withKeys.stop()])).toEqual([0, 0, 0]);
 });

@@ -1,31 +1,53 @@
-import { buildHealth, listen } from "../../internal/health.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { brokerAnswers } from "../../internal/jetstream/readiness.ts";
-import { finalStage } from "../../internal/jetstream/subjects.ts";
-import { ensureStreams, streamVariables } from "../../internal/jetstream/topology.ts";
-import { runService } from "../../internal/lifecycle.ts";
+import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
+import { streamVariables } from "../../internal/jetstream/topology.ts";
 import { Fold } from "../../internal/materializer/fold.ts";
+import { addFold } from "../../internal/materializer/fold-metrics.ts";
 import { buildMaterializerHttp } from "../../internal/materializer/http.ts";
 import { startMaterializedService } from "../../internal/materializer/nats-service.ts";
 import { Replay } from "../../internal/materializer/replay.ts";
+import { finalStage } from "../../internal/messages/subjects.ts";
+import { buildHealth, listen } from "../../internal/service/health.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
+import { announce } from "../../internal/telemetry/announce.ts";
+import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
+import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 import manifest from "../../package.json" with { type: "json" };
 
 await runService({
   name: "materializer",
   summary: "keeps totals, rates and top players of all final events in memory and answers for them.",
-  variables: ["NATS_URL", "NATS_CREDS", "MATERIALIZER_REPLAY", "HTTP_PORT", "HTTP_HOST", ...streamVariables],
+  variables: [
+    "NATS_URL",
+    "NATS_CREDS",
+    "MATERIALIZER_REPLAY",
+    "FIGURES",
+    "HTTP_PORT",
+    "HTTP_HOST",
+    ...streamVariables,
+  ],
   port: 3002,
   async start({ config, log, stopping, onClose }) {
     const nc = await connectNats("materializer", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
-    await ensureStreams(nc, [finalStage], config);
+    const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
 
-    const fold = new Fold();
-    const replay = new Replay({ nc, fold, log, replay: config.MATERIALIZER_REPLAY });
+    const fold = new Fold(Math.min(config.DUPLICATE_WINDOW, config.EVENTS_MAX_AGE));
+    const meter = new WorkMeter("fold");
+    const replay = new Replay({ nc, fold, log, meter, streams, replay: config.MATERIALIZER_REPLAY });
     onClose("replay", () => replay.close());
-    const http = buildHealth({ nats: brokerAnswers(nc), replay: () => replay.problem }, log);
+    const checks = { nats: brokerAnswers(nc), streams: streams.check, replay: () => replay.problem };
+    const warnings = () => [fold.folded.problem].filter((problem) => problem !== undefined);
+    const telemetry = { nc, service: "materializer", checks, warnings, works: [meter], log };
+    onClose("status", announce({ ...telemetry, isDiscoverable: false }));
+    const metrics = serviceMetrics(telemetry);
+    addFold(metrics, fold, replay, config.FIGURES);
+    const http = buildHealth(checks, log, warnings);
+    serveMetrics(http, metrics);
     onClose("HTTP", () => http.close());
-    buildMaterializerHttp(http, fold, () => replay.caughtUp(), Date.now, log);
+    buildMaterializerHttp(http, { fold, caughtUp: () => replay.caughtUp(), figures: config.FIGURES, log });
     const address = await listen(http, config);
 
     // Other materializers go on answering meanwhile; where there is none, nobody answers rather than with half figures.
@@ -38,6 +60,7 @@ await runService({
         log,
         version: manifest.version,
         coverage: () => replay.coverage,
+        caughtUp: () => replay.caughtUp(),
       }),
     );
     log.info({ http: address }, "ready");

@@ -1,7 +1,7 @@
-import { runService } from "../../internal/lifecycle.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { migrate } from "../../internal/postgres/migrate.ts";
 import { databaseUsers, ensureRoles } from "../../internal/postgres/roles.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
 
 await runService({
   name: "migrate",

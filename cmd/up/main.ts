@@ -1,17 +1,30 @@
 import { resolve } from "node:path";
-import { UsageError } from "../../internal/command-line.ts";
-import { ConfigError, readConfig, setVariables, variableNames } from "../../internal/config.ts";
-import { exitCode } from "../../internal/lifecycle.ts";
+import { layout } from "../../internal/enrichment/pipeline.ts";
+import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
 import { services } from "../../internal/local/services.ts";
 import { Stack } from "../../internal/local/stack.ts";
+import { StatusLine } from "../../internal/local/status-line.ts";
 import { stopOnSignal } from "../../internal/local/stop-signals.ts";
-import { readUpOptions, upHelp } from "../../internal/local/up-options.ts";
+import { upCommand } from "../../internal/local/up-options.ts";
+import { apartStage, finalStage } from "../../internal/messages/subjects.ts";
+import { tryServers } from "../../internal/preflight/try-servers.ts";
+import { readCommandLine, TextAsked, UsageError } from "../../internal/service/command-line.ts";
+import { ConfigError, misspeltVariables, readConfig, setVariables } from "../../internal/service/config.ts";
+import { exitCode } from "../../internal/service/exit-code.ts";
+import { listed } from "../../internal/service/run-command.ts";
+import { variableNames } from "../../internal/service/variables.ts";
 
-const events = new Outlet(process.stdout, () => {
-  void messages.write("up: whoever read stdout is gone: events go on, unseen\n");
-});
-const messages = new Outlet(process.stderr, () => undefined);
+const bottom = new StatusLine(process.stderr);
+const messages = new Outlet(process.stderr, () => undefined, bottom);
+
+const readerGone = "up: whoever read stdout is gone: events go on, unseen\n";
+// Where events go to the same terminal they run above the line at its bottom.
+const events = new Outlet(
+  process.stdout,
+  () => void messages.write(readerGone),
+  process.stdout.isTTY ? bottom : undefined,
+);
 
 // It chooses the services' ports itself.
 const inherited = variableNames.filter((name) => name !== "HTTP_PORT");
@@ -22,24 +35,39 @@ function read<T>(part: () => T, problems: string[]): T | undefined {
     return part();
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
-    problems.push(error.message);
+    problems.push(...error.problems);
     return undefined;
   }
 }
 
+/** The streams that the services will make, by the limits that are set or usual. */
+function streamNeeds(given: Partial<StreamLimits>) {
+  return {
+    limits: { ...readConfig(streamVariables), ...given },
+    isSet: given.EVENTS_MAX_BYTES !== undefined || given.QUEUE_MAX_BYTES !== undefined,
+    stages: [...layout.map(({ takesFrom }) => takesFrom), apartStage, finalStage],
+  };
+}
+
 const problems: string[] = [];
-const options = read(() => readUpOptions(process.argv.slice(2), services), problems);
-if (options === "help") {
-  process.stdout.write(upHelp(services));
+const options = read(() => readCommandLine(upCommand(services), process.argv.slice(2)), problems);
+if (options instanceof TextAsked) {
+  process.stdout.write(options.text);
 } else {
   // Only what is set: the defaults are for services that run alone. All of it, since the services inherit it.
   const given = read(() => readConfig(setVariables(inherited)), problems);
   if (options === undefined || given === undefined) {
-    process.stderr.write(`up: ${problems.join("\n")}\n`);
+    process.stderr.write(`up: ${listed(problems)}`);
+    if (options === undefined) process.stderr.write(`"croupier up --help" explains it.\n`);
     process.exitCode = exitCode.config;
   } else {
+    for (const hint of misspeltVariables()) process.stderr.write(`up: ${hint}\n`);
     const commands = resolve(import.meta.dirname, "..");
-    const stack = new Stack({ options, given, services, commands, events, messages });
+    const tryGiven = async (say: (sentence: string) => void, signal: AbortSignal) => {
+      const fitted = await tryServers(given, streamNeeds(given), { say, signal });
+      return Object.fromEntries(Object.entries(fitted).map(([name, bytes]) => [name, String(bytes)]));
+    };
+    const stack = new Stack({ options, given, services, commands, events, messages, tryGiven, bottom });
     // Whatever a start that was cut short has left open must not keep this process.
     process.exit(await stopOnSignal(stack, messages));
   }

@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, nanos } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
+import { defaultLimits, removeStreams, silent, workerForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { natsVersions } from "../../test/harness/locked-broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
@@ -10,8 +10,9 @@ import { Publisher } from "../jetstream/publisher.ts";
 import { readStored } from "../jetstream/stored-message.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { mailboxOf, StepRun } from "./run.ts";
+import { bytesOf } from "../messages/enclosed.ts";
 import { forward, later, type Step } from "./step.ts";
+import { mailboxesOf, StepRun } from "./step-run.ts";
 
 const raw = (id: number) =>
   `{"id":${id},"type":"game_start","player_id":10,"game_id":100,"created_at":"2022-01-10T12:34:56Z"}`;
@@ -25,9 +26,9 @@ describe.each(await natsVersions())("messages that nats-server $version gives up
     const nc = await connect({ servers: url });
     const jsm = await jetstreamManager(nc);
     const publisher = new Publisher(nc);
-    await ensureStreams(nc, ["raw", "tested"], defaultLimits);
+    await ensureStreams(nc, ["raw", "apart", "tested"], defaultLimits);
     onTestFinished(async () => {
-      for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
+      await removeStreams(jsm);
       await nc.close();
     });
     const send = async (ids: readonly number[]) => {
@@ -45,13 +46,13 @@ describe.each(await natsVersions())("messages that nats-server $version gives up
       const running = await StepRun.start({
         step: { name: "test", forwardsTo: "tested", enrich },
         takesFrom: "raw",
-        decode: (payload) => decodeRaw(payload),
+        decode: (event) => decodeRaw(bytesOf(event)),
         nc,
         publisher,
         worker,
         replicas: 1,
         log: silent,
-        lookForStrandedEveryMs: 300,
+        lookForStuckEveryMs: 300,
       });
       onTestFinished(() => running.stop());
       return running;
@@ -85,15 +86,16 @@ describe.each(await natsVersions())("messages that nats-server $version gives up
         "The broker gave up after 2 deliveries: somebody has limited max_deliver of the consumer test.",
       "Casino-Dead-Subject": "casino.event.raw.casino",
       "Casino-Dead-Deliveries": "2",
-      "Casino-Dead-Msg-Id": "test:2",
-      "Nats-Msg-Id": "CASINO_RAW:2:dead",
+      "Casino-Dead-Message": "CASINO_RAW:2",
+      "Casino-Accepted": expect.stringMatching(/^2 \d{13}$/),
+      "Nats-Msg-Id": expect.stringMatching(/^\d{13}:2:test:0:dead$/),
     });
   });
 
   test("while nobody listened are found, and delivered again", async () => {
     const { nc, jsm, send, run, count } = await scene();
     await send([1, 2, 3]);
-    const { stream, name, filter } = mailboxOf("test", "raw");
+    const [{ stream, name, filter }] = mailboxesOf("test", "raw");
     await jsm.consumers.add(stream, {
       durable_name: name,
       filter_subject: filter,
@@ -111,7 +113,8 @@ describe.each(await natsVersions())("messages that nats-server $version gives up
     const started = await run(async (batch) => batch.map(({ event }) => forward(event)));
     await waitFor(() => started.problem === "CASINO_RAW holds messages from 1 on that test does not get");
     await waitFor(async () => (await count("CASINO_RAW")) === 0);
-    expect(await count("CASINO_TESTED")).toBe(3);
+    const bundle = await readStored(nc, "CASINO_TESTED", 1);
+    expect(bundle?.headers.get("Casino-Count")).toBe("3");
     expect(await count("CASINO_DEAD")).toBe(0);
     await waitFor(() => started.problem === undefined);
   });

@@ -2,14 +2,17 @@ import type { NatsConnection } from "nats";
 import type { Durable } from "../jetstream/durable.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import { deleteStored, readStored } from "../jetstream/stored-message.ts";
-import { clientOf } from "../jetstream/subjects.ts";
-import type { Log } from "../log.ts";
-import { deadLetterOf } from "./dead-letter.ts";
+import { deadMessagesOf } from "../messages/enclosed.ts";
+import type { Log } from "../service/log.ts";
+import { LetterWriter } from "./letter-writer.ts";
 
 export interface BackstopOptions {
   readonly nc: NatsConnection;
-  /** The mailbox; its name is the step's. */
+  /** The mailbox. */
   readonly durable: Durable;
+  readonly step: string;
+  /** The stage that the step takes from. */
+  readonly stage: string;
   readonly publisher: Publisher;
   readonly log: Log;
 }
@@ -17,20 +20,24 @@ export interface BackstopOptions {
 /**
  * Sets aside what the broker itself has given up on. Our consumers have no limit of deliveries, but somebody may have given
  * one its own: a message that reaches it stays in its queue, is never delivered again, and only an advisory tells. One
- * process of a step hears it. What is missed, because none was there or it ended over it, `StrandedWatch` finds.
+ * process of a step hears it. What is missed, because none was there or it ended over it, `StuckMessagesWatch` finds.
  * @returns a function that ends it
  */
-export function catchGivenUp({ nc, durable, publisher, log }: BackstopOptions): () => void {
+export function catchGivenUp({ nc, durable, step, stage, publisher, log }: BackstopOptions): () => void {
   const { stream, name } = durable;
+  const letters = new LetterWriter(nc, publisher);
   const setAside = async (seq: number, deliveries: number): Promise<void> => {
     const stored = await readStored(nc, stream, seq);
     if (stored === undefined) return;
-    const client = clientOf(stored.subject);
     const because = `The broker gave up after ${deliveries} deliveries: somebody has limited max_deliver of the consumer ${name}.`;
-    const message = { ...stored, stream, streamSequence: seq, deliveries };
-    await publisher.publish(deadLetterOf(message, name, client, "max_deliveries", because));
+    const reason = "max_deliveries";
+    for (const { client, message } of deadMessagesOf(
+      { ...stored, stream, streamSequence: seq, deliveries },
+      stage,
+    ))
+      await letters.write(message, { step, client, reason, because });
     await deleteStored(nc, stream, seq);
-    log.warn({ client, reason: "max_deliveries", stream, seq }, because);
+    log.warn({ reason, stream, seq }, `dead letter: ${because}`);
   };
   const subscription = nc.subscribe(`$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream}.${name}`, {
     queue: name,

@@ -1,11 +1,9 @@
 import { pino } from "pino";
 import { beforeEach, expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { streamsForTest } from "../../test/harness/broker.ts";
 import { Marks } from "./marks.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { nc, jsm } = await streamsForTest();
 const bucket = "KV_casino_in_hand";
 const logged: string[] = [];
 const log = pino({}, { write: (line) => logged.push(line) });
@@ -15,7 +13,6 @@ const none = { workers: [], failures: 0 };
 
 beforeEach(async () => {
   logged.length = 0;
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
 });
 
 test("a batch is suspect to all others of the step while its mark is there", async () => {

@@ -8,7 +8,7 @@ import type { KV, KvEntry } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
 import { isObject } from "../jetstream/api.ts";
 import { openBucket } from "../jetstream/bucket.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../service/log.ts";
 
 /** A message, told from all others: the time too, because a stream that was made anew counts from 1 again. */
 export interface Marked {
@@ -184,7 +184,12 @@ export class Marks {
 }
 
 async function open(js: JetStreamClient, replicas: number): Promise<{ kv: KV; jsm: JetStreamManager }> {
-  const kv = await openBucket(js, bucketName, { replicas, ttl, maxBytes });
+  const kv = await openBucket(js, bucketName, {
+    description: "what steps have in hand that came again, to find what ends its worker",
+    replicas,
+    ttl,
+    maxBytes,
+  });
   return { kv, jsm: await js.jetstreamManager(false) };
 }
 

@@ -4,11 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { decodeRaw } from "../casino/decode.ts";
 import { connectNats, disconnect } from "../jetstream/connect.ts";
 import { Publisher } from "../jetstream/publisher.ts";
-import { runService } from "../lifecycle.ts";
-import { Unavailable } from "../unavailable.ts";
-import { StepRun } from "./run.ts";
+import { bytesOf } from "../messages/enclosed.ts";
+import { runService } from "../service/lifecycle.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { forward, later, type Step } from "./step.ts";
-import { Worker } from "./worker.ts";
+import { StepRun } from "./step-run.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 // A worker whose step does to its process what the id of an event says.
 
@@ -45,7 +46,7 @@ await runService({
     onClose("NATS", () => disconnect(nc));
     const publisher = new Publisher(nc);
     onClose("publisher", () => publisher.close());
-    const worker = new Worker({
+    const worker = new WorkerProcess({
       service: "poisoned",
       level: config.LOG_LEVEL,
       log,
@@ -70,7 +71,7 @@ await runService({
     const run = await StepRun.start({
       step: { name: "test", forwardsTo: "tested", enrich },
       takesFrom: "raw",
-      decode: (payload) => decodeRaw(payload),
+      decode: (event) => decodeRaw(bytesOf(event)),
       nc,
       publisher,
       worker,

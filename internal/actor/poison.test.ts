@@ -14,6 +14,7 @@ import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { type Child, follow } from "../local/child.ts";
+import { idsIn } from "../messages/bundle.fixture.ts";
 
 const fixture = join(import.meta.dirname, "poison.fixture.ts");
 /** By what it does to its worker. */
@@ -99,7 +100,7 @@ class Scene implements AsyncDisposable {
   static async make(): Promise<Scene> {
     const { url } = await natsForTest();
     const nc = await connect({ servers: url });
-    await ensureStreams(nc, ["raw", "tested"], defaultLimits);
+    await ensureStreams(nc, ["raw", "apart", "tested"], defaultLimits);
     return new Scene(url, nc, await jetstreamManager(nc));
   }
 
@@ -113,6 +114,15 @@ class Scene implements AsyncDisposable {
         }),
       ),
     );
+  }
+
+  /** As one message. */
+  async sendTogether(ids: readonly number[]): Promise<void> {
+    await this.#publisher.publish({
+      subject: "casino.event.raw.casino",
+      payload: `[${ids.map(raw)}]`,
+      headers: new OutgoingHeaders(),
+    });
   }
 
   async count(stream: string): Promise<number> {
@@ -140,7 +150,7 @@ class Scene implements AsyncDisposable {
   }
 
   async forwarded(): Promise<readonly number[]> {
-    return (await this.stored("CASINO_TESTED")).map(({ text }) => JSON.parse(text).id).sort((a, b) => a - b);
+    return idsIn(await this.stored("CASINO_TESTED")).toSorted((a, b) => a - b);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,6 +168,28 @@ const verdict = /^3 workers in a row ended while the step test had this message 
 /** A bound, and no wait: on a busy machine a worker may take seconds to start. */
 const patience = { timeout: 150_000 };
 
+test.concurrent("an event that ends its worker is set aside alone, also when it came in a message with others", {
+  timeout: 180_000,
+}, async ({ expect }) => {
+  await using scene = await Scene.make();
+  await scene.sendTogether([...ids(1, 300), poison.killing, ...ids(400, 300)]);
+  const worker = new Supervised(scene.url);
+  await waitFor(async () => (await scene.count("CASINO_DEAD")) === 1, patience);
+  await waitFor(
+    async () => (await scene.count("CASINO_RAW")) + (await scene.count("CASINO_APART")) === 0,
+    patience,
+  );
+  expect(await worker.stop()).toBe("exit code 0");
+  const [letter] = await scene.stored("CASINO_DEAD");
+  expect(letter?.text).toBe(raw(poison.killing));
+  expect(letter?.header("Casino-Dead-Error")).toMatch(verdict);
+  expect(letter?.header("Casino-Accepted")).toMatch(/^1\.301\/601 /);
+  // Copies that were made by a death are dropped where the log begins.
+  expect([...new Set(await scene.forwarded())]).toEqual([...ids(1, 300), ...ids(400, 300)]);
+  // Twice with others, and with those that left the message with it; then three times alone.
+  expect(worker.ends.length).toBeLessThanOrEqual(6);
+});
+
 describe.concurrent("a message that ends its worker is set aside", { timeout: 180_000 }, () => {
   test("by kill or for want of memory, and none of its batch-mates is", async ({ expect }) => {
     await using scene = await Scene.make();
@@ -166,7 +198,7 @@ describe.concurrent("a message that ends its worker is set aside", { timeout: 18
     await waitFor(async () => (await scene.count("CASINO_RAW")) === 0, patience);
     expect(await worker.stop()).toBe("exit code 0");
 
-    expect(await scene.forwarded()).toEqual([...ids(1, 100), ...ids(200, 200)]);
+    expect([...new Set(await scene.forwarded())]).toEqual([...ids(1, 100), ...ids(200, 200)]);
     const letters = await scene.stored("CASINO_DEAD");
     expect(new Set(letters.map(({ text }) => text))).toEqual(
       new Set([raw(poison.killing), raw(poison.hungry)]),
@@ -175,8 +207,8 @@ describe.concurrent("a message that ends its worker is set aside", { timeout: 18
       expect(header("Casino-Dead-Reason")).toBe("max_deliveries");
       expect(header("Casino-Dead-Error")).toMatch(verdict);
       expect(header("X-Own")).toBe("kept");
-      // The worker of its delivery is the one that set it aside.
-      expect(Number(header("Casino-Dead-Deliveries"))).toBeLessThanOrEqual(worker.ends.length + 1);
+      // To the three that ended with it alone, and to the one that set it aside; more where a busy worker renewed too late.
+      expect(Number(header("Casino-Dead-Deliveries"))).toBeGreaterThan(3);
     }
     // Once unmarked and once in a marked batch, perhaps each for itself; then three times alone.
     const byEnd = Map.groupBy(worker.ends, (end) => end);
@@ -203,7 +235,7 @@ describe.concurrent("a message that ends its worker is set aside", { timeout: 18
     // One of them may still be at its start, and then ends without a word.
     for (const worker of workers) expect(["exit code 0", "signal SIGTERM"]).toContain(await worker.stop());
 
-    expect(await scene.forwarded()).toEqual([...ids(1, 100), ...ids(200, 100), ...waiting]);
+    expect([...new Set(await scene.forwarded())]).toEqual([...ids(1, 100), ...ids(200, 100), ...waiting]);
     const letters = await scene.stored("CASINO_DEAD");
     expect(new Set(letters.map(({ text }) => text))).toEqual(
       new Set([raw(poison.looping), raw(poison.hanging)]),
@@ -211,7 +243,9 @@ describe.concurrent("a message that ends its worker is set aside", { timeout: 18
     for (const { header } of letters) expect(header("Casino-Dead-Error")).toMatch(verdict);
 
     const ends = workers.flatMap((worker) => worker.ends);
-    expect(new Set(ends)).toEqual(new Set(["exit code 70"]));
+    // Where the machine has no time for the inspector either, the thread kills the process.
+    expect(ends).toContain("exit code 70");
+    for (const end of ends) expect(["exit code 70", "signal SIGKILL"]).toContain(end);
     const fatal = workers.flatMap((worker) => worker.fatal);
     expect(fatal).toHaveLength(ends.length);
     const lines = fatal.map(({ msg }) => msg);
@@ -240,7 +274,8 @@ test.concurrent("an outage in which workers are killed again and again sets noth
   }
   rmSync(postgresAway);
   await waitFor(async () => (await scene.count("CASINO_RAW")) === 0, patience);
-  expect(await scene.forwarded()).toEqual(ids(1, 300));
+  // What was forwarded twice, in different bundles, is final once.
+  expect([...new Set(await scene.forwarded())]).toEqual(ids(1, 300));
   expect(await scene.count("CASINO_DEAD")).toBe(0);
   expect(await worker.stop()).toBe("exit code 0");
 });

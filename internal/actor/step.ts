@@ -1,17 +1,12 @@
 import type { CasinoEvent } from "../casino/event.ts";
-import type { Log } from "../log.ts";
-import type { DeadReason } from "./dead-letter.ts";
+import type { DeadReason } from "../messages/dead-letter.ts";
+import type { AppliedRate } from "../messages/envelope.ts";
+import type { Log } from "../service/log.ts";
 
 /** An event and whose it is. */
 export interface ClientEvent {
   readonly client: string;
   readonly event: CasinoEvent;
-}
-
-/** The exchange rate that an amount was converted with: units of the currency per euro as decimal text, and its time. */
-export interface AppliedRate {
-  readonly value: string;
-  readonly at: string;
 }
 
 /** The enriched event goes on to the next stage: published, and its source acknowledged once it is stored. */

@@ -1,4 +1,4 @@
-import type { LogLevel } from "../log.ts";
+import type { LogLevel } from "../service/log.ts";
 import type { InHand } from "./watchdog-board.ts";
 
 /** What the process ends with: EX_SOFTWARE of sysexits.h. */

@@ -72,7 +72,7 @@ async function say(at: readonly string[]): Promise<void> {
   if (isSaid) return;
   isSaid = true;
   // Only now: it would cost each start of a process a tenth of a second.
-  const { createLog } = await import("../log.ts");
+  const { createLog } = await import("../service/log.ts");
   const hands = places.flatMap((place, index): (Place & InHand)[] =>
     board.callAt(index) === 0 ? [] : [{ ...place, ...board.inHandAt(index) }],
   );

@@ -1,16 +1,15 @@
 import { url as debuggerUrl } from "node:inspector";
 import { Worker as Thread } from "node:worker_threads";
 import type { Delivery } from "../jetstream/delivery.ts";
-import { ackWaitMs } from "../jetstream/durable.ts";
-import type { Log, LogLevel } from "../log.ts";
+import type { Log, LogLevel } from "../service/log.ts";
 import { type InHand, mostPlaces, WatchdogBoard } from "./watchdog-board.ts";
 import { inWords, type Place, type PlaceTaken, type ThreadSettings } from "./watchdog-terms.ts";
 
 /**
- * How long the event loop may be blocked: nothing is renewed at the broker meanwhile. The process has ended before its
- * messages come again to another one.
+ * How long the event loop may be blocked. What it holds comes again to others before that; if it goes on, there are copies, and
+ * CASINO_EVENTS drops them.
  */
-const blockedMs = (ackWaitMs * 2) / 3;
+const blockedMs = 20_000;
 
 /** How long one call of a step may take: above all bounds of I/O, of which a query of Postgres with 17 s is the longest. */
 const stepTimeoutMs = 30_000;

@@ -1,30 +1,35 @@
-import type { Decoded } from "../casino/decode.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
-import { type Envelope, readEnvelope } from "./envelope.ts";
-import { type ClientEvent, type DeadLetter, deadLetter } from "./step.ts";
+import type { Enclosed } from "../messages/enclosed.ts";
+import type { ClientEvent, DeadLetter, Later } from "./step.ts";
 
-/** Reads the event in a message of this client; `contentType` is empty where the message names none. */
-export type Decode = (payload: Uint8Array, client: string, contentType: string) => Decoded | Promise<Decoded>;
-
-/** One decoded delivery on its way through a step. */
+/** A decoded event on its way through a step: what the step is asked about. */
 export interface Work extends ClientEvent {
+  /** What carried it, alone or among others. */
   readonly delivery: Delivery;
-  readonly envelope: Envelope;
+  readonly enclosed: Enclosed;
 }
 
-/** What a step can work on, or why it is no event. Throws and rejects as `decode` does. */
-export function openDelivery(
-  delivery: Delivery,
-  decode: Decode,
-): Work | DeadLetter | Promise<Work | DeadLetter> {
-  const envelope = readEnvelope(delivery);
-  if ("reason" in envelope) return deadLetter(envelope.reason, envelope.because);
-  const { client } = envelope;
-  const open = (decoded: Decoded): Work | DeadLetter => {
-    if (decoded.ok) return { delivery, envelope, client, event: decoded.event };
-    const sentence = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
-    return deadLetter(decoded.reason, sentence);
-  };
-  const decoded = decode(delivery.data, client, delivery.headers.get("Content-Type"));
-  return decoded instanceof Promise ? decoded.then(open) : open(decoded);
+/** What a step cannot be asked about. */
+export interface Refused {
+  readonly delivery: Delivery;
+  /** The event; undefined when it is the message as a whole. */
+  readonly enclosed: Enclosed | undefined;
+  readonly outcome: DeadLetter | Later;
+}
+
+/** Most events of one call of a step, whatever messages they came in. */
+const mostEventsPerCall = 256;
+
+/** Events in calls of the step, in their order. */
+export function callsOf(works: readonly Work[]): readonly (readonly Work[])[] {
+  if (works.length <= mostEventsPerCall) return [works];
+  const calls: Work[][] = [];
+  for (let from = 0; from < works.length; from += mostEventsPerCall)
+    calls.push(works.slice(from, from + mostEventsPerCall));
+  return calls;
+}
+
+/** What carried these events, each once: those of one message are neighbours. */
+export function deliveriesOf(works: readonly Work[]): readonly Delivery[] {
+  return works.map(({ delivery }) => delivery).filter((delivery, index, all) => delivery !== all[index - 1]);
 }

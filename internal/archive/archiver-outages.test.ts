@@ -33,7 +33,7 @@ describe("an outage", () => {
     await hasRows(10_000);
     await allSettled();
     expect(await rows()).toEqual({ rows: 10_000, ids: 10_000 });
-    expect(archiver.problem).toBeUndefined();
+    await waitFor(() => archiver.problem === undefined);
     expect(await letters()).toEqual([]);
   });
 

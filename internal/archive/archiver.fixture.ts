@@ -6,9 +6,9 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import type { CasinoEvent } from "../casino/event.ts";
 import { Publisher } from "../jetstream/publisher.ts";
-import { deadStream, finalStage, stageStream, stageSubject } from "../jetstream/subjects.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { deadStream, finalStage, stageStream, stageSubject } from "../messages/subjects.ts";
 import { Archiver, archiverDurable } from "./archiver.ts";
 import { addClients, addTypes, archiveForTest, finalBet } from "./database.fixture.ts";
 
@@ -80,7 +80,7 @@ export async function rows(): Promise<{ rows: number; ids: number }> {
   return rows[0] ?? expect.fail("no count");
 }
 export const hasRows = (count: number) =>
-  waitFor(async () => (await rows()).rows === count, { timeout: 30_000, what: `${count} rows` });
+  waitFor(async () => (await rows()).rows === count, { what: `${count} rows` });
 
 /** Everything delivered is settled. */
 export const allSettled = () =>
@@ -89,7 +89,7 @@ export const allSettled = () =>
       const { num_pending, num_ack_pending } = await jsm.consumers.info(events, archiverDurable.name);
       return num_pending + num_ack_pending === 0;
     },
-    { timeout: 30_000, what: "everything settled" },
+    { what: "everything settled" },
   );
 
 /** The dead letters so far, in the order they were stored. */

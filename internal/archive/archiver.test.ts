@@ -4,8 +4,8 @@ import { defaultLimits } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import type { CasinoEvent } from "../casino/event.ts";
-import { deadStream, finalStage } from "../jetstream/subjects.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
+import { deadStream, finalStage } from "../messages/subjects.ts";
 import {
   allSettled,
   db,

@@ -1,24 +1,28 @@
 import type { NatsConnection } from "nats";
-import { HandOver } from "../actor/hand-over.ts";
-import { Outage } from "../actor/outage.ts";
-import { Stop } from "../actor/stop.ts";
+import { SetAside, type SetAsideMeter } from "../actor/set-aside.ts";
+import { GracefulShutdown } from "../actor/shutdown.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
-import { Mailbox } from "../jetstream/mailbox.ts";
+import { Mailbox, type MailboxMeter } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
-import { finalStage, stageFilter, stageStream } from "../jetstream/subjects.ts";
-import type { Log } from "../log.ts";
+import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import { UntilStored } from "../jetstream/until-stored.ts";
+import { archiverName, clientOf, finalStage, stageFilter, stageStream } from "../messages/subjects.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
+import type { Log } from "../service/log.ts";
+import { Outage } from "../service/outage.ts";
 import { batches } from "./batches.ts";
-import { insertRows, refusalOf } from "./insert.ts";
+import { EventsTable, type Insert, insertOf, refusalOf } from "./insert.ts";
 import { type DeliveredRow, type Refusal, readRow } from "./row.ts";
 
 export const archiverDurable: Durable = {
   stream: stageStream(finalStage),
-  name: "archiver",
+  name: archiverName,
+  description: "keeps final events in Postgres; the last step pauses while it is far behind",
   filter: stageFilter(finalStage),
   // Over all archivers; each holds at most `capacity`.
   maxAckPending: 20_000,
+  repeated: "archived again, which changes nothing",
 };
 
 /** Rows of one insert: with more, a row costs no less. */
@@ -29,11 +33,19 @@ const lingerMs = 50;
 /** Bytes of one insert: an event may have a megabyte, a statement must not have a gigabyte. */
 const maxInsertBytes = 8 * 2 ** 20;
 
+/** Counts what becomes of final events, and the statements that archive them. */
+export interface ArchiverMeter extends MailboxMeter, SetAsideMeter {
+  /** @param added those of the rows that were not there yet. @param ms what the statement took */
+  inserted(rows: number, added: number, ms: number): void;
+}
+
 export interface ArchiverOptions {
   readonly nc: NatsConnection;
   readonly db: Database;
   readonly publisher: Publisher;
   readonly log: Log;
+  readonly meter?: ArchiverMeter;
+  readonly streams?: Pick<StreamKeeper, "restore">;
   /** Default: that of all consumers. */
   readonly ackWaitMs?: number;
 }
@@ -46,29 +58,39 @@ export interface ArchiverOptions {
  * aside alone, the rest of its batch goes in.
  */
 export class Archiver {
-  readonly #db: Database;
+  readonly #table: EventsTable;
   readonly #log: Log;
+  readonly #meter: ArchiverMeter | undefined;
   readonly #mailbox: Mailbox;
-  readonly #stop: Stop;
+  readonly #shutdown: GracefulShutdown;
   readonly #outage: Outage;
-  readonly #handOver: HandOver;
+  readonly #setAside: SetAside;
   #loop: Promise<void> = Promise.resolve();
 
-  private constructor({ db, log, publisher }: ArchiverOptions, mailbox: Mailbox) {
-    this.#db = db;
+  private constructor({ nc, db, log, publisher, meter }: ArchiverOptions, mailbox: Mailbox) {
+    this.#table = new EventsTable(db);
     this.#log = log;
+    this.#meter = meter;
     this.#mailbox = mailbox;
     const { name } = archiverDurable;
-    this.#stop = new Stop(name);
+    this.#shutdown = new GracefulShutdown(name);
     this.#outage = new Outage(log);
-    this.#handOver = new HandOver({ name, publisher, mailbox, log, stop: this.#stop, outage: this.#outage });
+    const untilStored = new UntilStored({ shutdown: this.#shutdown, outage: this.#outage });
+    this.#setAside = new SetAside({ step: name, nc, publisher, mailbox, untilStored, log, meter });
   }
 
   /** Opens the mailbox and starts to archive. @throws Error when the consumer cannot be created */
   static async start(options: ArchiverOptions): Promise<Archiver> {
-    const { nc, log, ackWaitMs } = options;
+    const { nc, log, meter, ackWaitMs, streams } = options;
     const durable = { ...archiverDurable, ...(ackWaitMs === undefined ? {} : { ackWaitMs }) };
-    const mailbox = await Mailbox.open(nc, { durable, log, batch: batchSize, capacity });
+    const mailbox = await Mailbox.open(nc, {
+      durable,
+      log,
+      meter,
+      batch: batchSize,
+      capacity,
+      ...(streams === undefined ? {} : { streams }),
+    });
     const archiver = new Archiver(options, mailbox);
     archiver.#loop = archiver.#archive();
     return archiver;
@@ -76,21 +98,21 @@ export class Archiver {
 
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
-    return this.#outage.problem ?? this.#mailbox.problem;
+    return this.#outage.problem ?? this.#setAside.problem ?? this.#mailbox.problem;
   }
 
   /** Settles what is in flight or hands it back. */
   async stop(): Promise<void> {
-    await this.#stop.settle(this.#mailbox, this.#loop);
+    await this.#shutdown.settle(this.#mailbox, this.#loop);
   }
 
-  /** Reads a batch while the one before is inserted. */
+  /** Reads a batch and makes its statements while the one before is inserted. */
   async #archive(): Promise<void> {
     let storing = Promise.resolve();
     for await (const batch of batches(this.#mailbox, { size: batchSize, lingerMs })) {
-      const rows = this.#read(batch);
+      const parts = [...partsOf(this.#read(batch))].map((rows) => ({ rows, insert: insertOf(rows) }));
       await storing;
-      storing = this.#storeAll(rows);
+      storing = this.#storeAll(parts);
     }
     await storing;
   }
@@ -100,30 +122,42 @@ export class Archiver {
     const rows: DeliveredRow[] = [];
     for (const delivery of batch) {
       const row = readRow(delivery);
-      if ("reason" in row) this.#handOver.setAside(delivery, row.reason, row.because);
+      if ("reason" in row) this.#putAside(delivery, row);
       else rows.push(row);
     }
     return rows;
   }
 
-  async #storeAll(rows: readonly DeliveredRow[]): Promise<void> {
-    for (const part of partsOf(rows)) await this.#store(part);
+  #putAside(delivery: Delivery, refusal: Refusal): void {
+    this.#setAside.put(delivery, delivery, { ...refusal, client: clientOf(delivery.subject) });
+  }
+
+  async #storeAll(parts: readonly Part[]): Promise<void> {
+    for (const part of parts) await this.#store(part);
   }
 
   /** Inserts the rows and settles each of them, however long it takes; hands them back when the process stops first. */
-  async #store(rows: readonly DeliveredRow[]): Promise<void> {
-    for (let attempt = 1; !this.#stop.stopping.aborted || attempt === 1; attempt++) {
+  async #store({ rows, insert }: Part): Promise<void> {
+    for (let attempt = 1; !this.#shutdown.stopping.aborted || attempt === 1; attempt++) {
       try {
-        const added = await insertRows(this.#db, rows, this.#stop.cut);
-        this.#outage.over();
+        const began = performance.now();
+        const added = await this.#table.add(insert, this.#shutdown.cut);
+        this.#meter?.inserted(rows.length, added, performance.now() - began);
+        this.#outage.succeeded("insert", rows);
         this.#log.debug({ rows: rows.length, added }, "archived");
-        for (const { delivery } of rows) this.#mailbox.ack(delivery);
+        // Once the next insert is on its way, not before it.
+        setImmediate(() => {
+          for (const { delivery } of rows) this.#mailbox.ack(delivery);
+        });
         return;
       } catch (err) {
         const refusal = refusalOf(err);
-        if (refusal !== undefined) return this.#storeApart(rows, refusal);
-        this.#fails(err);
-        await this.#stop.pauseAfter(attempt);
+        if (refusal !== undefined) {
+          this.#outage.succeeded("insert", rows); // Postgres answers
+          return this.#storeApart(rows, refusal);
+        }
+        this.#fails(rows, err);
+        await this.#shutdown.pauseAfter(attempt);
       }
     }
     for (const { delivery } of rows) this.#mailbox.nak(delivery);
@@ -133,19 +167,26 @@ export class Archiver {
   async #storeApart(rows: readonly DeliveredRow[], refusal: Refusal): Promise<void> {
     const [row, ...others] = rows;
     if (row !== undefined && others.length === 0) {
-      this.#handOver.setAside(row.delivery, refusal.reason, refusal.because);
+      this.#putAside(row.delivery, refusal);
       return;
     }
     const half = Math.ceil(rows.length / 2);
-    await this.#store(rows.slice(0, half));
-    await this.#store(rows.slice(half));
+    for (const part of [rows.slice(0, half), rows.slice(half)])
+      await this.#store({ rows: part, insert: insertOf(part) });
   }
 
-  #fails(err: unknown): void {
-    if (this.#stop.cut.aborted) return;
+  #fails(rows: readonly DeliveredRow[], err: unknown): void {
+    if (this.#shutdown.cut.aborted) return;
     const reason = asUnavailable(err);
-    this.#outage.began(reason instanceof Error ? reason : new Error(String(reason), { cause: err }));
+    const said = reason instanceof Error ? reason : new Error(String(reason), { cause: err });
+    this.#outage.failed("insert", rows, said);
   }
+}
+
+/** Rows that go in by one statement. */
+interface Part {
+  readonly rows: readonly DeliveredRow[];
+  readonly insert: Insert;
 }
 
 /** The rows in runs of at most `maxInsertBytes`, each of one row at least. */

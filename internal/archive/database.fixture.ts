@@ -1,17 +1,17 @@
 import { afterAll } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
+import { migrateWithSamples } from "../../test/harness/samples.ts";
 import type { CasinoEvent } from "../casino/event.ts";
 import { connectPostgres, type Database } from "../postgres/connect.ts";
-import { migrate } from "../postgres/migrate.ts";
-import { insertRows } from "./insert.ts";
+import { EventsTable, insertOf } from "./insert.ts";
 import type { EventRow } from "./row.ts";
 
 /** A migrated database of its own; the connections are closed after the file's last test. */
 export async function archiveForTest(url?: string): Promise<Database> {
   const db = connectPostgres(url ?? (await databaseForTest()), "test", silent);
   afterAll(() => db.destroy());
-  await migrate(db);
+  await migrateWithSamples(db);
   return db;
 }
 
@@ -60,5 +60,5 @@ export async function archive(
     storedAt: Date.now(),
     ...more,
   }));
-  return insertRows(db, rows, new AbortController().signal);
+  return new EventsTable(db).add(insertOf(rows), new AbortController().signal);
 }

@@ -2,16 +2,18 @@ import fc from "fast-check";
 import { sql } from "kysely";
 import { beforeEach, describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
+import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { encodeEvent } from "../casino/encode.ts";
 import { anyEvent } from "../casino/event.arbitrary.ts";
 import { type CasinoEvent, isMoney } from "../casino/event.ts";
-import { connectPostgres } from "../postgres/connect.ts";
-import { isUnavailable } from "../unavailable.ts";
+import { connectPostgres, type Database } from "../postgres/connect.ts";
+import { isUnavailable } from "../service/unavailable.ts";
 import { CursorError } from "./cursor.ts";
 import { addClients, addTypes, archive, archiveForTest, finalBet } from "./database.fixture.ts";
 import { type ArchivedEvent, type EventFilter, findEvents } from "./find-events.ts";
 
-const db = await archiveForTest();
+const url = await databaseForTest();
+const db = await archiveForTest(url);
 await addClients(db, "other");
 
 beforeEach(async () => {
@@ -170,6 +172,16 @@ describe("the filter", () => {
     expect(await ids({ type: "game_stop" })).toEqual([]);
     expect(idsOf(await pages({ limit: 1, type: "deposit" }))).toEqual([5, 4, 3]);
     expect(idsOf(await pages({ limit: 1, type: "deposit", playerId: 11 }))).toEqual([5, 4]);
+    // Put together from a page of each type: in one order, and each event once.
+    await archive(db, [
+      finalBet(6, { player_id: 11, created_at: second(4) }),
+      finalBet(7, { player_id: 11, type: "game_start", created_at: second(4) }),
+      finalBet(8, { player_id: 11, type: "game_stop", created_at: second(2) }),
+    ]);
+    const ofPlayer = [2, 5, 4, 6, 7, 8];
+    expect(await ids({ playerId: 11 })).toEqual(ofPlayer);
+    for (const limit of [1, 2, 5, 6]) expect(idsOf(await pages({ limit, playerId: 11 }))).toEqual(ofPlayer);
+    expect(await ids({ playerId: 11, from: second(3), to: second(5) })).toEqual([4, 6, 7]);
   });
 
   test("from is inclusive, to is exclusive, to the millisecond and over all years", async () => {
@@ -203,5 +215,23 @@ describe("what goes wrong is told apart", () => {
     const failure = await findEvents(nobody, { client: "casino", limit: 1 }).catch((err: unknown) => err);
     expect(isUnavailable(failure)).toBe(true);
     await nobody.destroy();
+  });
+
+  test("a table that somebody holds locked, whichever time is over first", async () => {
+    const failures: unknown[] = [];
+    const ask = async (from: Database, signal?: AbortSignal) => {
+      failures.push(
+        await findEvents(from, { client: "casino", limit: 1 }, signal).catch((err: unknown) => err),
+      );
+    };
+    await using statement = connectPostgres(`${url}?statement_timeout=200`, "test", silent);
+    await using lock = connectPostgres(`${url}?lock_timeout=200`, "test", silent);
+    await db.transaction().execute(async (trx) => {
+      await sql`lock table events in access exclusive mode`.execute(trx);
+      await Promise.all([ask(statement), ask(lock), ask(statement, AbortSignal.timeout(50))]);
+    });
+    expect(failures.map(isUnavailable)).toEqual([true, true, true]);
+    const stopped = AbortSignal.abort(new Error("stopped"));
+    await expect(findEvents(db, { client: "casino", limit: 1 }, stopped)).rejects.toThrow("stopped");
   });
 });

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Player } from "../casino/event.ts";
+import { casinoTypes, type Player } from "../casino/event.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { type Position, readCursor, writeCursor } from "./cursor.ts";
 import { instant, millisecondsOf } from "./instant.ts";
 
@@ -48,7 +49,8 @@ export interface EventPage {
  *
  * Each page starts where the one before ended, whatever was inserted since: who follows the cursors sees every event
  * that was there at the start once, and none twice.
- * @throws CursorError for a malformed cursor, Unavailable when Postgres is away
+ * @param signal aborts it; by its timeout as by Postgres' own it is `Unavailable`
+ * @throws CursorError for a malformed cursor, Unavailable when Postgres is away, or holds the answer back
  */
 export async function findEvents(
   db: Database,
@@ -65,9 +67,15 @@ export async function findEvents(
       next_cursor: last === undefined ? null : writeCursor(positionOf(last)),
     };
   } catch (err) {
+    if (isTimeout(signal?.reason)) throw new Unavailable("Postgres gave no answer in time", { cause: err });
     signal?.throwIfAborted();
     throw asUnavailable(err);
   }
+}
+
+/** Of `AbortSignal.timeout`. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
 /** The query behind `findEvents`: asks for one row more than the page shows, to know whether there is another. */
@@ -81,7 +89,6 @@ export function eventsQuery({
   cursor,
 }: EventFilter): RawBuilder<Row> {
   const conditions = [sql`client_id = ${client}`];
-  if (type !== undefined) conditions.push(sql`type = ${type}`);
   if (playerId !== undefined) conditions.push(sql`player_id = ${playerId}::bigint`);
   if (from !== undefined) conditions.push(sql`created_at >= ${at(Date.parse(from))}`);
   if (to !== undefined) conditions.push(sql`created_at < ${at(Date.parse(to))}`);
@@ -90,29 +97,43 @@ export function eventsQuery({
     where ${sql.join([...conditions, ...more], sql` and `)}
     order by created_at desc, source, id
     limit ${limit + 1}`;
-  if (cursor === undefined) return page();
-  const { createdAt, source, id } = readCursor(cursor);
   // Two ranges of the index. As one condition, "earlier, or at the same time and (source, id) greater", the second part
   // would be a filter, and a page within many events of one time would read all of them.
-  return sql<Row>`
-    select * from (
-      (${page(sql`created_at = ${at(createdAt)}`, sql`(source, id) > (${source}, ${id}::bigint)`)})
-      union all
-      (${page(sql`created_at < ${at(createdAt)}`)})
-    ) as pages
+  const ranges = cursor === undefined ? [[]] : rangesAfter(readCursor(cursor));
+  const pagesOf = (ofType: RawBuilder<unknown>): RawBuilder<Row> => {
+    const pages = ranges.map((range) => page(sql`type = ${ofType}`, ...range));
+    return sql`(${sql.join(pages, sql`) union all (`)})`;
+  };
+  const ordered = (pages: RawBuilder<unknown>) => sql<Row>`
+    select pages.* from ${pages} as pages
     order by created_at desc, source, id
     limit ${limit + 1}`;
+  if (type !== undefined) return ordered(sql`(${pagesOf(sql`${type}`)})`);
+  // Each index has the type before the time, so a page of all types is put together from a page of each: some times the
+  // rows, and one index less to be kept than another order takes. Only casino types have players.
+  const types =
+    playerId === undefined
+      ? sql`(select name from event_types)`
+      : sql`unnest(array[${sql.join([...casinoTypes])}]::text[])`;
+  return ordered(sql`${types} as types (name) cross join lateral (${pagesOf(sql.ref("types.name"))})`);
+}
+
+function rangesAfter({ createdAt, source, id }: Position): readonly RawBuilder<unknown>[][] {
+  return [
+    [sql`created_at = ${at(createdAt)}`, sql`(source, id) > (${source}, ${id}::bigint)`],
+    [sql`created_at < ${at(createdAt)}`],
+  ];
 }
 
 const at = (ms: number) => instant(sql`${ms}::bigint`);
 
-const columns = sql`
+export const columns = sql`
   client_id, source, id, type, player_id, game_id, amount, currency, has_won, data, amount_eur, player_email,
   description, created_at, ${millisecondsOf("created_at")} as created_at_ms,
   ${millisecondsOf("player_last_signed_in_at")} as player_last_signed_in_at_ms`;
 
 /** As `pg` hands it over: bigint as text. */
-interface Row {
+export interface Row {
   readonly client_id: string;
   readonly source: string;
   readonly id: string;
@@ -134,7 +155,7 @@ function positionOf({ created_at_ms, source, id }: Row): Position {
   return { createdAt: Number(created_at_ms), source, id: Number(id) };
 }
 
-function archivedEvent(row: Row): ArchivedEvent {
+export function archivedEvent(row: Row): ArchivedEvent {
   return {
     id: Number(row.id),
     ...(row.player_id === null ? {} : { player_id: Number(row.player_id) }),

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql, type Transaction } from "kysely";
-import type { Log } from "../log.ts";
 import type { Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
+import type { Log } from "../service/log.ts";
 
 /** Rows of one delete: it holds their locks, and the connection, for some ten milliseconds. */
 const batchSize = 1_000;

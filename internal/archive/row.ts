@@ -1,9 +1,8 @@
-import type { DeadReason } from "../actor/dead-letter.ts";
-import { readEnvelope } from "../actor/envelope.ts";
-import type { AppliedRate } from "../actor/step.ts";
 import { type CustomTypes, decodeEnriched } from "../casino/decode.ts";
 import { type CasinoEvent, isMoney } from "../casino/event.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
+import type { DeadReason } from "../messages/dead-letter.ts";
+import { type AppliedRate, readEnvelope } from "../messages/envelope.ts";
 
 /** What the table keeps of a final event. */
 export interface EventRow {
@@ -14,6 +13,8 @@ export interface EventRow {
   readonly rate?: AppliedRate;
   /** When CASINO_EVENTS stored it, in ms since the epoch. */
   readonly storedAt: number;
+  /** Its place in CASINO_EVENTS; absent where nobody knows it. */
+  readonly sequence?: number;
 }
 
 /** A row and the message it comes from. */
@@ -39,7 +40,8 @@ export function readRow(delivery: Delivery): DeliveredRow | Refusal {
   const { event } = decoded;
   if (event.description === undefined) return unfinished("/description");
   const { client, source } = envelope;
-  const row = { delivery, client, source, event, storedAt: delivery.storedAt };
+  const { storedAt, streamSequence: sequence } = delivery;
+  const row = { delivery, client, source, event, storedAt, sequence };
   if (!isMoney(event)) return row;
   if (event.amount_eur === undefined) return unfinished("/amount_eur");
   if (envelope.rate === undefined) return row;
@@ -47,7 +49,7 @@ export function readRow(delivery: Delivery): DeliveredRow | Refusal {
 }
 
 // The pipeline has checked the data, perhaps against a schema that has changed since. Whether the type is registered,
-// the table's foreign key knows.
+// the table's own check knows.
 const anyCustomType: CustomTypes = () => () => [];
 
 function unfinished(key: string): Refusal {

@@ -4,7 +4,7 @@ import { type DataCheck, type Decoded, type Json, refuse, untypedErrors } from "
 import { enrichedReaders, type Readers, rawReaders } from "./readers.ts";
 
 export type { FieldError } from "./field-error.ts";
-export type { DataCheck, Decoded, Refusal } from "./reader.ts";
+export { type DataCheck, type Decoded, type Refusal, withDataErrors } from "./reader.ts";
 
 /** The check of a custom type's `data`, undefined when no such type is registered. */
 export type CustomTypes = (type: string) => DataCheck | undefined;
@@ -34,6 +34,11 @@ export function decodeRawValue(value: unknown, customTypes: CustomTypes = noCust
  */
 export function decodeEnriched(payload: Uint8Array, customTypes: CustomTypes = noCustomTypes): Decoded {
   return decode(payload, enrichedReaders, customTypes);
+}
+
+/** As `decodeEnriched`, for a value that was parsed already. */
+export function decodeEnrichedValue(value: unknown, customTypes: CustomTypes = noCustomTypes): Decoded {
+  return decodeValue(value, enrichedReaders, customTypes);
 }
 
 const noCustomTypes: CustomTypes = () => undefined;

@@ -1,5 +1,5 @@
 import { type CasinoEvent, isCustom } from "./event.ts";
-import { gameName } from "./game.ts";
+import { type GameTitle, gameName } from "./game.ts";
 import { formatAmount } from "./money.ts";
 
 const MONTHS = [
@@ -22,23 +22,24 @@ const MONTHS = [
  * in euros when the currency is another one and `amount_eur` is there. The time is UTC, its seconds cut off.
  *
  * @param event decoded, so with `created_at` in the form that `parseTimestamp` gives
+ * @param titleOf the titles of its client's games; asked only for an event of a game
  * @throws RangeError when the currency of the event is not supported
  */
-export function describe(event: CasinoEvent): string {
-  return `${happening(event)} on ${formatMoment(event.created_at)}.`;
+export function describe(event: CasinoEvent, titleOf: GameTitle): string {
+  return `${happening(event, titleOf)} on ${formatMoment(event.created_at)}.`;
 }
 
-function happening(event: CasinoEvent): string {
+function happening(event: CasinoEvent, titleOf: GameTitle): string {
   if (isCustom(event)) return `${event.type} event #${event.id}`;
   const email = event.player === undefined ? "" : ` (${event.player.email})`;
   const player = `Player #${event.player_id}${email}`;
   switch (event.type) {
     case "game_start":
-      return `${player} started playing a ${gameName(event.game_id)}`;
+      return `${player} started playing a ${gameName(event.game_id, titleOf)}`;
     case "game_stop":
-      return `${player} stopped playing a ${gameName(event.game_id)}`;
+      return `${player} stopped playing a ${gameName(event.game_id, titleOf)}`;
     case "bet":
-      return `${player} placed a bet of ${worth(event)} on a ${gameName(event.game_id)}`;
+      return `${player} placed a bet of ${worth(event)} on a ${gameName(event.game_id, titleOf)}`;
     case "deposit":
       return `${player} made a deposit of ${worth(event)}`;
   }

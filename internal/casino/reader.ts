@@ -77,7 +77,14 @@ function dataErrors(data: unknown, check: DataCheck): readonly FieldError[] {
   if (typeof data !== "object" || data === null || Array.isArray(data)) return [];
   const error = unstorable(data, "/data");
   if (error !== undefined) return [error];
-  return check(data)
-    .slice(0, MAX_DATA_ERRORS)
-    .map(({ path, message }) => fieldError(`/data${path}`, message));
+  return inData(check(data));
+}
+
+const inData = (errors: readonly FieldError[]): readonly FieldError[] =>
+  errors.slice(0, MAX_DATA_ERRORS).map(({ path, message }) => fieldError(`/data${path}`, message));
+
+/** What was read with a check that let everything pass, and the errors of one that was made later. */
+export function withDataErrors(decoded: Decoded, errors: readonly FieldError[]): Decoded {
+  if (errors.length === 0) return decoded;
+  return refuse("invalid_event", [...(decoded.ok ? [] : decoded.errors), ...inData(errors)]);
 }

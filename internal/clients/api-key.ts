@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 
 // `cr_`, the part that lists show, and 192 random bits.
 const form = /^cr_[0-9a-f]{8}_[0-9a-f]{48}$/;
@@ -20,5 +20,6 @@ export function prefixOf(key: string): string {
 
 /** What is kept of a key: SHA-256, without salt, because the key is random. */
 export function hashOf(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
+  // Not createHash: that takes half as long again, and each request asks.
+  return hash("sha256", key, "buffer");
 }

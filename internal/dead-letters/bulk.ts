@@ -1,5 +1,5 @@
+import type { LetterHead } from "../messages/letter.ts";
 import type { LetterFilter } from "./filter.ts";
-import type { LetterHead } from "./letter.ts";
 import type { LetterStore } from "./store.ts";
 
 /** Letters worked on at once; a letter may have a megabyte. */

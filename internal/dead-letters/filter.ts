@@ -1,5 +1,5 @@
-import { deadReasons } from "../actor/dead-letter.ts";
-import type { LetterHead } from "./letter.ts";
+import { deadReasons } from "../messages/dead-letter.ts";
+import type { LetterHead } from "../messages/letter.ts";
 
 /** Which letters are meant: those to which everything given applies. */
 export interface LetterFilter {
@@ -9,7 +9,8 @@ export interface LetterFilter {
 }
 
 // Tokens of a subject. Whoever publishes there names the client, so it need not be a client's name.
-const token = /^[^\s.*>\p{C}]{1,100}$/u;
+export const TOKEN_PATTERN = "^[^\\s.*>\\p{C}]{1,100}$";
+const token = new RegExp(TOKEN_PATTERN, "u");
 
 /** What a filter's value must be, as the end of a sentence, and whether a text is that. */
 export const filterForms = {
@@ -33,4 +34,11 @@ export function matches(head: LetterHead, { reason, step, client }: LetterFilter
     (step === undefined || head.step === step) &&
     (client === undefined || head.client === client)
   );
+}
+
+/** A letter's number; undefined for a text that is none. */
+export function readSeq(text: string): number | undefined {
+  return /^\d{1,16}$/.test(text) && Number(text) >= 1 && Number.isSafeInteger(Number(text))
+    ? Number(text)
+    : undefined;
 }

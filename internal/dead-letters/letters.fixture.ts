@@ -1,6 +1,6 @@
-import type { DeadReason } from "../actor/dead-letter.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import type { DeadReason } from "../messages/dead-letter.ts";
 
 export interface GivenLetter {
   readonly reason?: DeadReason;

@@ -1,9 +1,9 @@
 import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
-import { ledgerMessage } from "../ledger/record.ts";
-import type { Log } from "../log.ts";
-import { Unavailable } from "../unavailable.ts";
-import type { LetterHead } from "./letter.ts";
+import { type LetterRecord, ledgerMessage } from "../messages/ledger.ts";
+import type { LetterHead } from "../messages/letter.ts";
+import type { Log } from "../service/log.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import type { LetterStore } from "./store.ts";
 
 export interface RemovalOptions {
@@ -22,28 +22,28 @@ export interface RemovalOptions {
  */
 export async function discard(head: LetterHead, options: RemovalOptions): Promise<boolean> {
   const { store, log, by } = options;
-  await writeDown("discarded", head, options);
+  await writeDown(recordOf("discarded", head, by), options);
   const { seq, client, step, reason } = head;
-  const removed = await store.remove(seq);
+  const removed = await store.remove(head);
   if (removed) log.info({ seq, client, step, reason, by }, "dead letter discarded");
   return removed;
 }
 
-/** Writes into the ledger that a letter is about to go. @param storedAs where it was sent @throws Unavailable */
-export async function writeDown(
-  kind: "replayed" | "discarded",
-  { seq: letter, step, message, messageId, accepted }: LetterHead,
-  { publish, by }: RemovalOptions,
-  storedAs?: PubAck,
-): Promise<void> {
-  const record = { kind, step, letter, message, messageId, accepted, by };
-  const place = storedAs === undefined ? {} : { storedAs: `${storedAs.stream}:${storedAs.seq}` };
+/** What the ledger says of a letter. */
+export function recordOf(kind: LetterRecord["kind"], head: LetterHead, by: string): LetterRecord {
+  const { seq: letter, id, client, step, message, accepted } = head;
+  return { kind, letter, id, client, step, message, accepted, by };
+}
+
+/** Writes into the ledger what becomes of a letter. @throws Unavailable */
+export async function writeDown(record: LetterRecord, { publish }: RemovalOptions): Promise<void> {
   try {
-    await publish(ledgerMessage({ ...record, ...place }));
+    await publish(ledgerMessage(record));
   } catch (cause) {
     if (!(cause instanceof PublishError)) throw cause;
-    throw new Unavailable(`The ledger cannot be written, so dead letter ${letter} stays: ${cause.message}.`, {
-      cause,
-    });
+    throw new Unavailable(
+      `The ledger cannot be written, so dead letter ${record.letter} stays: ${cause.message}.`,
+      { cause },
+    );
   }
 }

@@ -1,18 +1,16 @@
-import { afterEach, beforeEach } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { beforeEach } from "vitest";
+import { defaultLimits, silent, streamsForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { PublishError } from "../jetstream/pub-ack.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
-import type { Letter } from "./letter.ts";
+import type { Letter } from "../messages/letter.ts";
 import type { ReplayOptions } from "./replay.ts";
 import { LetterStore } from "./store.ts";
 
 // A broker for one test file: each test starts with empty streams.
 
-const server = await natsForTest();
-export const { nc, jsm } = await connectForTest(server);
+export const { nc, jsm } = await streamsForTest();
 export const publisher = new Publisher(nc);
 export const store = new LetterStore(nc);
 export const options: ReplayOptions = {
@@ -27,11 +25,7 @@ export const refusingLedger: ReplayOptions["publish"] = (message) =>
     ? Promise.reject(new PublishError("maximum messages exceeded", 10077))
     : publisher.publish(message);
 
-beforeEach(() => ensureStreams(nc, ["raw", "checked", "final"], defaultLimits));
-afterEach(async () => {
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
-});
-
+beforeEach(() => ensureStreams(nc, ["raw", "checked", "apart", "final"], defaultLimits));
 export const stateOf = async (stream: string) => (await jsm.streams.info(stream)).state;
 export const count = async (stream: string) => (await stateOf(stream)).messages;
 

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { silent, workerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { StepRun } from "../actor/run.ts";
 import { deadLetter, forward, type Outcome } from "../actor/step.ts";
+import { StepRun } from "../actor/step-run.ts";
 import { decodeEnriched, decodeRaw } from "../casino/decode.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { Unavailable } from "../unavailable.ts";
+import { bytesOf } from "../messages/enclosed.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { forEachLetter } from "./bulk.ts";
 import { gameStart, setAside } from "./letters.fixture.ts";
 import {
@@ -47,7 +48,7 @@ async function pipeline(first: Rule, second: Rule = passes): Promise<void> {
           enrich: async (batch) => batch.map(({ event }) => rule(event.id) ?? forward(event)),
         },
         takesFrom,
-        decode: (payload) => (takesFrom === "raw" ? decodeRaw(payload) : decodeEnriched(payload)),
+        decode: (event) => (takesFrom === "raw" ? decodeRaw : decodeEnriched)(bytesOf(event)),
         nc,
         publisher,
         worker,
@@ -58,11 +59,11 @@ async function pipeline(first: Rule, second: Rule = passes): Promise<void> {
 }
 
 let sent = 0;
-async function send(payload: string, headers: Record<string, string> = {}): Promise<void> {
+async function send(payload: string, headers: Record<string, string> = {}, client = "casino"): Promise<void> {
   const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
   for (const [name, value] of Object.entries(headers)) out.add(name, value);
   await publisher.publish({
-    subject: "casino.event.raw.casino",
+    subject: `casino.event.raw.${client}`,
     payload: Buffer.from(payload),
     headers: out,
   });
@@ -138,15 +139,38 @@ describe("a replay", () => {
     await waitFor(async () => (await count("CASINO_EVENTS")) === 1);
   });
 
-  test("of two at once sends it once", async () => {
-    await setAside(publisher, { payload: gameStart(10) });
-    const letter = await letterOf(1);
-    const outcomes = (await Promise.all([replay(letter, options), replay(letter, options)])).map(
-      (it) => it.outcome,
-    );
-    expect(outcomes.toSorted()).toEqual(["already replayed", "replayed"]);
-    expect((await stateOf("CASINO_RAW")).last_seq).toBe(1);
-    expect(await count("CASINO_DEAD")).toBe(0);
+  test("of two at once to a later stage sends it once; to the first stage it is final once", async () => {
+    await pipeline(passes);
+    for (const failedOn of ["casino.event.checked.casino.game_start", "casino.event.raw.casino"]) {
+      const letter = await letterOf(await setAside(publisher, { failedOn, payload: gameStart(10) }));
+      const outcomes = (await Promise.all([replay(letter, options), replay(letter, options)])).map(
+        (it) => it.outcome,
+      );
+      if (failedOn.includes("checked")) expect(outcomes.toSorted()).toEqual(["already replayed", "replayed"]);
+      else expect(outcomes).toContain("replayed");
+      await waitFor(async () => (await count("CASINO_EVENTS")) === 1 && (await queuesEmpty()));
+      expect(await count("CASINO_DEAD")).toBe(0);
+    }
+  });
+
+  test("counts what the ledger says, whatever a producer writes", async () => {
+    const { rule } = refuseOnce();
+    await pipeline(rule);
+    await send(gameStart(20));
+    await replay(await letterOf(1), options);
+    expect(await letterOf(2)).toMatchObject({ replays: 1 });
+    const claim = (await letterOf(2)).headers.get("Casino-Replay");
+    expect(claim).toBe("");
+    const record = (await jsm.streams.getMessage("CASINO_LEDGER", { seq: 1 }))?.json<{ token: string }>();
+    const forged = { "Casino-Replays": "7", "Casino-Replay": `1:${record?.token.replace(/^./, "x")}` };
+    await send(gameStart(21), forged);
+    expect(await letterOf(3)).toMatchObject({ replays: 0 });
+    await send(gameStart(22), { "Casino-Replays": "7" });
+    expect(await letterOf(4)).toMatchObject({ replays: 0 });
+    // Of another client's replay not even the token helps.
+    const stolen = { "Casino-Replays": "7", "Casino-Replay": `1:${record?.token}` };
+    await send(gameStart(23), stolen, "acme");
+    expect(await letterOf(5)).toMatchObject({ client: "acme", replays: 0 });
   });
 
   test("cut off before the letter is removed sends nothing when it is done again", async () => {
@@ -159,7 +183,10 @@ describe("a replay", () => {
     const cutOff = replay(await letterOf(1), { ...options, store: broken });
     await expect(cutOff).rejects.toThrow("Dead letter 1 was sent again, but could not be removed");
     expect(await count("CASINO_DEAD")).toBe(1);
-    expect(await replay(await letterOf(1), options)).toMatchObject({ outcome: "already replayed" });
+    expect(await replay(await letterOf(1), options)).toMatchObject({
+      outcome: "already replayed",
+      replays: 1,
+    });
     expect((await stateOf("CASINO_RAW")).last_seq).toBe(1);
     expect(await count("CASINO_DEAD")).toBe(0);
   });
@@ -172,19 +199,32 @@ describe("a replay", () => {
     mended();
     const full = { ...options, publish: refusingLedger };
     await expect(replay(letter, full)).rejects.toThrow(
-      "Dead letter 1 was sent again, but could not be removed",
+      "Dead letter 1 was not sent again: the ledger is full.",
     );
     expect(await count("CASINO_DEAD")).toBe(1);
     await replay(letter, options);
-    const written = await jsm.streams.getMessage("CASINO_LEDGER", { seq: 1 });
-    expect(written?.subject).toBe("casino.ledger.replayed.second");
-    expect(written?.json()).toEqual({
-      letter: 1,
+    const [before, after] = [
+      await jsm.streams.getMessage("CASINO_LEDGER", { seq: 1 }),
+      await jsm.streams.getMessage("CASINO_LEDGER", { seq: 2 }),
+    ];
+    expect(before?.subject).toBe("casino.ledger.letter.1");
+    const record = {
+      kind: "replaying",
+      id: expect.stringMatching(/^\d{13}:1:second:0:dead$/),
+      client: "casino",
+      step: "second",
       message: "CASINO_CHECKED:1",
-      messageId: "casino:crm:19:checked",
       accepted: expect.stringMatching(/^1 \d{13}$/),
-      storedAs: "CASINO_CHECKED:2",
       by: "test",
+      token: expect.stringMatching(/^[0-9a-f]{32}$/),
+      replays: 1,
+    };
+    expect(before?.json()).toEqual(record);
+    expect(after?.json()).toEqual({
+      ...record,
+      kind: "replayed",
+      token: before?.json<{ token: string }>().token,
+      storedAs: "CASINO_CHECKED:2",
     });
   });
 

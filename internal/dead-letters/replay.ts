@@ -1,12 +1,23 @@
-import { isSource } from "../casino/event.ts";
 import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
-import { type EventSubject, parseEventSubject } from "../jetstream/subjects.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { parseProtobufEvents, protobufType } from "../protobuf/decode.ts";
-import { Unavailable } from "../unavailable.ts";
-import { type Letter, replaysHeader, sourceOf } from "./letter.ts";
-import { type RemovalOptions, writeDown } from "./removal.ts";
+import { replaysHeader } from "../messages/envelope.ts";
+import { eventKey, replayMessageId } from "../messages/event-key.ts";
+import { type LetterRecord, ledgerMessage } from "../messages/ledger.ts";
+import { type Letter, sourceOf } from "../messages/letter.ts";
+import { claimText, newToken, replayHeader } from "../messages/replay-claim.ts";
+import { identityOf, retryMessage } from "../messages/retry.ts";
+import {
+  destinationOf,
+  type EventSubject,
+  finalStage,
+  parseEventSubject,
+  rawStage,
+  stageStream,
+} from "../messages/subjects.ts";
+import { protobufEventId, protobufType } from "../protobuf/decode.ts";
+import { Unavailable } from "../service/unavailable.ts";
+import { type RemovalOptions, recordOf, writeDown } from "./removal.ts";
 
 /** A letter that cannot be sent again, or not like that; the message is one sentence. */
 export class Unreplayable extends Error {
@@ -27,20 +38,74 @@ export interface Replayed {
 export type ReplayOptions = RemovalOptions;
 
 /**
- * Sends a letter to where it failed, writes that into the ledger, and then removes it. Whenever this is cut off, doing it again within the stream's
- * duplicate window sends nothing twice; later the event's own ids see to that.
+ * Sends a letter to where it failed, and then removes it. The ledger holds before what is about to be sent, and afterwards
+ * where it lies. Cut off in between, the letter is still there and can be sent again: what the ledger says was stored is not sent
+ * twice, and of the rest the event's own id sees to it that it is final once.
  *
  * @param edited instead of the original payload
  * @throws Unreplayable when it can never be sent like that; Unavailable when the letter may still be there
  */
 export async function replay(letter: Letter, options: ReplayOptions, edited?: Uint8Array): Promise<Replayed> {
-  const { store, publish, log, by } = options;
-  const message = replayOf(letter, edited);
+  const { store, log, by } = options;
+  // Before anything is written down: it throws where the letter cannot be sent.
+  const { subject } = replayOf(letter, newToken(), edited);
+  const begun = await begin(letter, options);
   const { seq, client, step, reason } = letter;
-  const replays = letter.replays + 1;
-  let ack: PubAck;
+  const replays = begun.replays ?? letter.replays + 1;
+  const isDone = begun.kind === "replayed";
+  let outcome: Replayed["outcome"] = "already replayed";
+  let storedAs = begun.storedAs;
+  if (!isDone) {
+    const ack = await send(letter, replayOf(letter, begun.token ?? "", edited), options);
+    // Of a letter to a later stage the id has the ledger's token: a duplicate can be nothing but this very replay.
+    outcome = ack.duplicate ? "already replayed" : "replayed";
+    storedAs = `${ack.stream}:${ack.seq}`;
+  }
+  const details = { seq, client, step, reason, subject, storedAs, replays, edited: edited !== undefined, by };
+  log.info(details, `dead letter ${outcome}`);
   try {
-    ack = await publish(message);
+    if (!isDone) await writeDown({ ...begun, kind: "replayed", ...(storedAs ? { storedAs } : {}) }, options);
+    await store.remove(letter);
+  } catch (cause) {
+    throw new Unavailable(
+      `Dead letter ${seq} was sent again, but could not be removed: replay it once more.`,
+      {
+        cause,
+      },
+    );
+  }
+  return { seq, outcome, subject, replays };
+}
+
+/**
+ * What the ledger says of this replay: an earlier attempt's record, or a new one with a token of its own. Of several at
+ * once one writes it, and the others find it.
+ */
+async function begin(letter: Letter, options: ReplayOptions): Promise<LetterRecord> {
+  const { store, publish, by } = options;
+  for (;;) {
+    const { record, seq } = await store.lastRecord(letter);
+    if (record?.kind === "replaying" || record?.kind === "replayed") return { ...record, by };
+    const fresh = {
+      ...recordOf("replaying", letter, by),
+      token: newToken(),
+      replays: letter.replays + 1,
+    };
+    try {
+      await publish(ledgerMessage(fresh, seq));
+      return fresh;
+    } catch (cause) {
+      if (!(cause instanceof PublishError)) throw cause;
+      if (cause.isOutrun) continue;
+      const because = cause.isStreamFull ? "the ledger is full" : cause.message;
+      throw new Unavailable(`Dead letter ${letter.seq} was not sent again: ${because}.`, { cause });
+    }
+  }
+}
+
+async function send({ seq }: Letter, message: Outgoing, { publish }: ReplayOptions): Promise<PubAck> {
+  try {
+    return await publish(message);
   } catch (err) {
     if (!(err instanceof PublishError)) throw err;
     if (err.isTooLarge)
@@ -48,56 +113,78 @@ export async function replay(letter: Letter, options: ReplayOptions, edited?: Ui
     const because = err.isStreamFull ? "the stream it goes to is full" : err.message;
     throw new Unavailable(`Dead letter ${seq} was not sent again: ${because}.`, { cause: err });
   }
-  const outcome = ack.duplicate ? "already replayed" : "replayed";
-  log.info(
-    {
-      seq,
-      client,
-      step,
-      reason,
-      subject: message.subject,
-      storedAs: ack.seq,
-      replays,
-      edited: edited !== undefined,
-      by,
-    },
-    `dead letter ${outcome}`,
-  );
-  try {
-    await writeDown("replayed", letter, options, ack);
-    await store.remove(seq);
-  } catch (cause) {
-    throw new Unavailable(
-      `Dead letter ${seq} was sent again, but could not be removed: replay it once more within two minutes, nothing is sent twice.`,
-      { cause },
-    );
-  }
-  return { seq, outcome, subject: message.subject, replays };
 }
 
 /**
- * The message that a letter becomes: client, source and trace as they were. Its id is its own, because the original one
- * would be answered "duplicate" and store nothing; it is the same for every attempt on this letter.
+ * The message that a letter becomes, one of a sender a delivery to its destination. Else client, source and trace as they were. To the first stage it goes without an id, as
+ * every raw message, and with what lets the first step ask the ledger how often it was replayed. Past it, it needs an id,
+ * because the original one would be answered "duplicate" and store nothing: one that nobody can guess.
+ * @param token what the ledger says of this replay
  * @throws Unreplayable
  */
-export function replayOf(letter: Letter, edited?: Uint8Array): Outgoing {
+export function replayOf(letter: Letter, token: string, edited?: Uint8Array): Outgoing {
   const failedOn = placeOf(letter);
-  const originalId = isProtobuf(letter)
-    ? fieldOf(parseProtobufEvents(letter.payload)?.[0], "id")
-    : eventField(letter.payload, "id");
+  if (edited === undefined && !letter.isWhole)
+    throw new Unreplayable("A part of its bytes is gone: send it with a payload of its own.");
+  const originalId = isProtobuf(letter) ? protobufEventId(letter.payload) : eventField(letter.payload, "id");
   if (edited !== undefined) checkEdit(failedOn, originalId, edited);
-  const headers = new OutgoingHeaders()
-    .add("Nats-Msg-Id", `${messageIdOf(letter, failedOn, originalId)}:replay:${letter.seq}`)
-    // Before the others, of which a next letter may have to cut some.
-    .add(replaysHeader, String(letter.replays + 1));
-  // What is the broker's, the letter's or said above; and an edited payload is JSON, whatever the original was.
-  const left = edited === undefined ? ownHeaders : [...ownHeaders, "content-type"];
-  for (const [name, value] of letter.headers.entries())
-    if (!left.some((start) => name.toLowerCase().startsWith(start))) headers.add(name, value);
-  return { subject: letter.failedOn, payload: edited ?? letter.payload, headers };
+  const destination = destinationOf(letter.step);
+  if (destination !== undefined)
+    return deliveryOf(letter, destination, originalId, token, withoutMark(edited) ?? letter.payload);
+  const isRaw = failedOn.stage === rawStage;
+  const headers = new OutgoingHeaders();
+  if (!isRaw) headers.add("Nats-Msg-Id", messageIdOf(letter, failedOn, originalId, token));
+  // Before the others, of which a next letter may have to cut some.
+  headers.add(replaysHeader, String(letter.replays + 1));
+  if (isRaw) headers.add(replayHeader, claimText(letter.seq, token));
+  for (const [name, value] of letter.headers.entries()) {
+    // What is the broker's, the letter's or said above; and an edited payload is JSON, whatever the original was.
+    if (ownHeaders.test(name) || (isRaw && firstStepsHeaders.test(name))) continue;
+    if (edited === undefined || name.toLowerCase() !== "content-type") headers.add(name, value);
+  }
+  return { subject: letter.failedOn, payload: withoutMark(edited) ?? letter.payload, headers };
 }
 
-const ownHeaders = ["nats-", "casino-dead-", replaysHeader.toLowerCase()];
+/** A delivery that failed goes to its destination, with a fresh plan, and not into the log: other readers have had the event. */
+function deliveryOf(
+  letter: Letter,
+  destination: string,
+  id: unknown,
+  token: string,
+  payload: Uint8Array,
+): Outgoing {
+  const key = isId(id) ? eventKey(letter.client, sourceOf(letter), id) : undefined;
+  if (key === undefined) throw new Unreplayable("It has no event in it that could be delivered.");
+  const identity = identityOf(letter.headers);
+  return retryMessage({
+    destination,
+    key,
+    subject: letter.failedOn,
+    payload,
+    sequence: placeInLog(letter),
+    attempts: 0,
+    due: Date.now(),
+    origin: `letter-${letter.seq}-${token}`,
+    error: undefined,
+    identity: { ...identity, replays: String(letter.replays + 1) },
+  });
+}
+
+/** Of the event in CASINO_EVENTS, where the letter says it. */
+function placeInLog({ message }: Letter): number | undefined {
+  const [stream, seq] = message.split(":");
+  return stream === stageStream(finalStage) && isId(Number(seq)) ? Number(seq) : undefined;
+}
+
+/** Without the byte order mark that some editors put before a text; JSON has none. */
+function withoutMark(edited: Uint8Array | undefined): Uint8Array | undefined {
+  const hasMark = edited !== undefined && edited[0] === 0xef && edited[1] === 0xbb && edited[2] === 0xbf;
+  return hasMark ? edited.subarray(3) : edited;
+}
+
+const ownHeaders = /^(nats-|casino-dead-|casino-replays?$)/i;
+/** What the first step adds by itself, and believes nobody. */
+const firstStepsHeaders = /^casino-(accepted$|rate)/i;
 
 /** Where a letter failed. @throws Unreplayable when that is no place of the pipeline, or another client's */
 export function placeOf(letter: Letter): EventSubject {
@@ -121,11 +208,12 @@ function checkEdit({ stage, type }: EventSubject, originalId: unknown, edited: U
     );
 }
 
-function messageIdOf(letter: Letter, { client, stage }: EventSubject, id: unknown): string {
-  const source = sourceOf(letter);
-  if (isId(id) && isSource(source)) return `${client}:${source}:${id}:${stage}`;
-  // Nothing tells the event apart but the place it had in its stream.
-  return letter.headers.get("Nats-Msg-Id") || `${client}:${stage}`;
+function messageIdOf(letter: Letter, { client, stage }: EventSubject, id: unknown, token: string): string {
+  const key = isId(id) ? eventKey(client, sourceOf(letter), id) : undefined;
+  // Without an event in it nothing tells it apart but the letter itself.
+  return key === undefined
+    ? `${client}:${stage}:replay:${letter.seq}:${token}`
+    : replayMessageId(key, stage, letter.seq, token);
 }
 
 const isId = (id: unknown): id is number => Number.isSafeInteger(id) && Number(id) > 0;
@@ -136,9 +224,12 @@ function isProtobuf({ headers }: Letter): boolean {
   return mediaType.trim().toLowerCase() === protobufType;
 }
 
+/** Leaves a byte order mark out, as the steps do when they read. */
+const utf8 = new TextDecoder();
+
 function eventField(payload: Uint8Array, name: string): unknown {
   try {
-    return fieldOf(JSON.parse(Buffer.from(payload).toString()), name);
+    return fieldOf(JSON.parse(utf8.decode(payload)), name);
   } catch {
     return undefined;
   }

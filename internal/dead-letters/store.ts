@@ -1,10 +1,11 @@
 import type { NatsConnection } from "nats";
-import { askBroker, isObject } from "../jetstream/api.ts";
 import { type Range, scan } from "../jetstream/scan.ts";
 import { deleteStored, readStored } from "../jetstream/stored-message.ts";
-import { deadStream } from "../jetstream/subjects.ts";
+import { stateOf } from "../jetstream/stream-state.ts";
+import { type LastRecord, lastRecordOf } from "../messages/ledger.ts";
+import { type Letter, type LetterHead, readHead } from "../messages/letter.ts";
+import { deadStream, isPartSubject } from "../messages/subjects.ts";
 import { type LetterFilter, matches, subjectOf } from "./filter.ts";
-import { type Letter, type LetterHead, readHead } from "./letter.ts";
 
 /** The letters in CASINO_DEAD. Everything here throws `Unavailable` while the broker is away. */
 export class LetterStore {
@@ -16,23 +17,38 @@ export class LetterStore {
 
   /** All that is there now; what comes later is outside of it. */
   async range(): Promise<Range> {
-    const { state } = await askBroker(this.#nc, `STREAM.INFO.${deadStream}`);
-    const { first_seq, last_seq } = isObject(state) ? state : {};
+    const { firstSeq, lastSeq } = await stateOf(this.#nc, deadStream);
     // An empty stream has its first sequence after its last, or, where nothing was ever in it, at 0.
-    return { from: Math.max(1, Number(first_seq)), before: Number(last_seq) + 1 };
+    return { from: Math.max(1, firstSeq), before: lastSeq + 1 };
   }
 
   /** @param seq an integer from 1 on; undefined when there is no letter of that number */
   async read(seq: number): Promise<Letter | undefined> {
     const stored = await readStored(this.#nc, deadStream, seq);
     if (stored === undefined) return undefined;
-    const { data: payload, ...message } = stored;
-    return { ...readHead({ ...message, seq, bytes: payload.length }), headers: stored.headers, payload };
+    const { data, headers } = stored;
+    const head = readHead({ ...stored, bytes: data.length });
+    if (head.parts.length === 0) return { ...head, headers, payload: data, isWhole: true };
+    const parts = await Promise.all(head.parts.map((part) => readStored(this.#nc, deadStream, part)));
+    const payload = Buffer.concat(parts.flatMap((part) => (part === undefined ? [] : [part.data])));
+    return { ...head, headers, payload, isWhole: payload.length === head.bytes };
   }
 
-  /** @returns false when it was gone already */
-  remove(seq: number): Promise<boolean> {
-    return deleteStored(this.#nc, deadStream, seq);
+  /**
+   * Removes a letter, and the parts of it that lie elsewhere.
+   * @param overwrite also overwrites its bytes on the server's disk
+   * @returns false when it was gone already
+   */
+  async remove({ seq, parts }: Pick<LetterHead, "seq" | "parts">, overwrite = false): Promise<boolean> {
+    const removed = await deleteStored(this.#nc, deadStream, seq, overwrite);
+    await Promise.all(parts.map((part) => deleteStored(this.#nc, deadStream, part, overwrite)));
+    return removed;
+  }
+
+  /** What the ledger says last of this very letter, and the sequence of the last record of its number. */
+  async lastRecord({ seq, id, storedAt }: LetterHead): Promise<LastRecord> {
+    const last = await lastRecordOf(this.#nc, seq);
+    return last.record?.id === id && last.storedAt >= storedAt ? last : { ...last, record: undefined };
   }
 
   /** The heads of the letters in a range, in order. The broker sends no payloads, and no more than was asked for. */
@@ -43,6 +59,7 @@ export class LetterStore {
       deadStream,
       options,
     )) {
+      if (isPartSubject(subject)) continue;
       const bytes = Number(headers.get("Nats-Msg-Size"));
       const head = readHead({ seq, subject, headers, storedAt, bytes });
       if (matches(head, filter)) yield head;

@@ -4,7 +4,7 @@ import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
-import { Unavailable } from "../unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { forEachLetter } from "./bulk.ts";
 import { setAside } from "./letters.fixture.ts";
 import { LetterStore } from "./store.ts";
@@ -25,7 +25,6 @@ const consumers = async () => (await jsm.streams.info("CASINO_DEAD")).state.cons
 async function many(count: number, payload = "{}"): Promise<void> {
   const sending: Promise<number>[] = [];
   for (let seq = 1; seq <= count; seq++) {
-    await publisher.room();
     sending.push(
       setAside(publisher, {
         payload,
@@ -79,7 +78,7 @@ describe("the letters", () => {
       const page = await newestLetters(store, { client: "acme" }, { limit: 70, before });
       all.push(...seqs(page.letters));
       before = page.before;
-      if (before !== undefined) await store.remove(before);
+      if (before !== undefined) await store.remove({ seq: before, parts: [] });
     } while (before !== undefined);
     expect(all).toEqual(Array.from({ length: 300 }, (_, index) => 3_000 - 10 * index));
     expect(await newestLetters(store, {}, { limit: 5, before: 1 })).toEqual({
@@ -92,10 +91,10 @@ describe("the letters", () => {
     expect(await survey(store, {}, { limit: 3 })).toEqual({ total: 0, groups: [], newest: [] });
     expect(await newestLetters(store, {}, { limit: 3 })).toEqual({ letters: [], before: undefined });
     expect(await store.read(1)).toBeUndefined();
-    expect(await store.remove(1)).toBe(false);
+    expect(await store.remove({ seq: 1, parts: [] })).toBe(false);
     await many(3);
-    expect(await store.remove(2)).toBe(true);
-    expect(await store.remove(2)).toBe(false);
+    expect(await store.remove({ seq: 2, parts: [] })).toBe(true);
+    expect(await store.remove({ seq: 2, parts: [] })).toBe(false);
     expect(await store.read(2)).toBeUndefined();
     await jsm.streams.delete("CASINO_DEAD");
     await expect(survey(store, {}, { limit: 3 })).rejects.toThrow(

@@ -1,5 +1,5 @@
+import type { LetterHead } from "../messages/letter.ts";
 import type { LetterFilter } from "./filter.ts";
-import type { LetterHead } from "./letter.ts";
 import type { LetterStore } from "./store.ts";
 
 /** How many letters have the same reason, step and client. */

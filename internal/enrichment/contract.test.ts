@@ -8,7 +8,7 @@ import { type Dependencies, pipeline } from "./pipeline.ts";
 
 /** A world in which everything is there. */
 const dependencies: Dependencies = {
-  rates: { current: async () => ({ rates: new Map([["USD", "1.0684"]]), fetchedAt: 0 }) },
+  rates: { current: async () => ({ rates: new Map([["USD", "1.0684"]]), fetchedAt: 0, missing: new Map() }) },
   players: {
     find: async (keys) =>
       keys.map(({ client, id }) => ({
@@ -19,6 +19,7 @@ const dependencies: Dependencies = {
             : { email: `${id}@example.com`, last_signed_in_at: null },
       })),
   },
+  games: { titleOf: (_client, id) => (id % 2 === 0 ? undefined : `Game ${id}`) },
 };
 
 const context = { log: silent, signal: new AbortController().signal };

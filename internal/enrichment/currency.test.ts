@@ -15,6 +15,7 @@ const there: Rates = {
         ["IDR", "0.001"],
       ]),
       fetchedAt,
+      missing: new Map([["BRL", fetchedAt - 1_000]]),
     };
   },
 };
@@ -81,6 +82,32 @@ describe("the currency step", () => {
         reason: "unsupported_currency",
         because: "/currency XXX is not in use (ISO 4217)",
       },
+    ]);
+  });
+
+  test("converts at its fixed rate what gave way to the euro, whatever the rates are, and refuses it after its end", async () => {
+    const lev = (created_at: string) => ({ ...bet("BGN", 10_000), created_at });
+    const last = "2025-12-31T23:59:59.999Z";
+    const end = "2026-01-01T00:00:00.000Z";
+    for (const rates of [there, away]) {
+      asked = 0;
+      expect(await enrich(rates, lev(last), lev(end))).toEqual([
+        { kind: "forward", event: { ...lev(last), amount_eur: 5113 }, rate: { value: "1.95583", at: end } },
+        {
+          kind: "dead-letter",
+          reason: "unsupported_currency",
+          because: "/currency BGN gave way to the euro and is not in use from 2026-01-01 on",
+        },
+      ]);
+      expect(asked).toBe(0);
+    }
+  });
+
+  test("lets events in a currency wait that answers had and now lack", async () => {
+    const because = "the rates API has no rate for BRL since 2026-01-02T03:04:04.678Z";
+    expect(await enrich(there, bet("BRL", 620), bet("EUR", 500))).toEqual([
+      { kind: "later", because },
+      { kind: "forward", event: { ...bet("EUR", 500), amount_eur: 500 } },
     ]);
   });
 

@@ -1,19 +1,22 @@
 import { type ClientEvent, deadLetter, forward, later, type Outcome, type Step } from "../actor/step.ts";
-import { isMoney } from "../casino/event.ts";
-import { amountEur, minorUnits } from "../casino/money.ts";
+import { type BetEvent, type DepositEvent, isMoney } from "../casino/event.ts";
+import { amountEur, currencyProblem, fixedRate, marketCurrencies } from "../casino/money.ts";
+import type { AppliedRate } from "../messages/envelope.ts";
 
 /** One whole answer of the rates API. */
-export interface RateSheet {
+export interface RateSnapshot {
   /** Units of each currency per 1 EUR, as exact decimal text. */
   readonly rates: ReadonlyMap<string, string>;
   /** When the API was asked, in ms since the epoch. */
   readonly fetchedAt: number;
+  /** Currencies that answers had and now lack, and since when, in ms since the epoch: their events wait. */
+  readonly missing: ReadonlyMap<string, number>;
 }
 
 /** What this step needs of the world. */
 export interface Rates {
-  /** The newest sheet, never older than 60 s. Rejects when none can be had within so many ms. */
-  current(signal: AbortSignal, withinMs: number): Promise<RateSheet>;
+  /** The newest snapshot, never older than 60 s. Rejects when none can be had within so many ms. */
+  current(signal: AbortSignal, withinMs: number): Promise<RateSnapshot>;
 }
 
 /** How long a batch waits for rates before its events that need one are put off: the others of the batch wait with them. */
@@ -25,37 +28,44 @@ export function currency(rates: Rates): Step {
     name: "currency",
     forwardsTo: "priced",
     async enrich(batch, { signal }) {
-      const sheet = batch.some(needsRate)
+      const snapshot = batch.some(needsRate)
         ? await rates.current(signal, patienceMs).catch(asProblem)
         : "no rate is needed";
-      return batch.map((item) => price(item, sheet));
+      return batch.map((item) => price(item, snapshot));
     },
   };
 }
 
 /** Whether it takes a rate to price the event; false also where no rate could help. */
 function needsRate({ event }: ClientEvent): boolean {
-  return isMoney(event) && event.currency !== "EUR" && minorUnits(event.currency) !== undefined;
+  return isMoney(event) && marketCurrencies.has(event.currency);
 }
 
-/** @param sheet the rates, or why there are none */
-function price(item: ClientEvent, sheet: RateSheet | string): Outcome {
-  const { event } = item;
+/** @param snapshot the rates, or why there are none */
+function price({ event }: ClientEvent, snapshot: RateSnapshot | string): Outcome {
   if (!isMoney(event)) return forward(event);
   if (event.currency === "EUR") return forward({ ...event, amount_eur: event.amount });
-  if (!needsRate(item))
-    return deadLetter("unsupported_currency", `/currency ${event.currency} is not in use (ISO 4217)`);
-  if (typeof sheet === "string") return later(sheet);
-  const rate = sheet.rates.get(event.currency);
+  const problem = currencyProblem(event.currency, event.created_at);
+  if (problem !== undefined) return deadLetter("unsupported_currency", `/currency ${problem}`);
+  const fixed = fixedRate(event.currency);
+  if (fixed !== undefined) return convert(event, { value: fixed.rate, at: fixed.until });
+  if (typeof snapshot === "string") return later(snapshot);
+  const rate = snapshot.rates.get(event.currency);
+  const missingSince = snapshot.missing.get(event.currency);
+  if (rate === undefined && missingSince !== undefined)
+    return later(
+      `the rates API has no rate for ${event.currency} since ${new Date(missingSince).toISOString()}`,
+    );
   if (rate === undefined)
     return deadLetter("unsupported_currency", `/currency the rates API has no rate for ${event.currency}`);
-  const cents = amountEur(event.amount, event.currency, rate);
-  if (cents === undefined)
-    return deadLetter("invalid_event", `/amount in EUR is above ${Number.MAX_SAFE_INTEGER} cents`);
-  return forward(
-    { ...event, amount_eur: cents },
-    { value: rate, at: new Date(sheet.fetchedAt).toISOString() },
-  );
+  return convert(event, { value: rate, at: new Date(snapshot.fetchedAt).toISOString() });
+}
+
+function convert(event: BetEvent | DepositEvent, rate: AppliedRate): Outcome {
+  const cents = amountEur(event.amount, event.currency, rate.value);
+  return cents === undefined
+    ? deadLetter("invalid_event", `/amount in EUR is above ${Number.MAX_SAFE_INTEGER} cents`)
+    : forward({ ...event, amount_eur: cents }, rate);
 }
 
 function asProblem(err: unknown): string {

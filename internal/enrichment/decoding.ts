@@ -1,6 +1,15 @@
-import type { Decode } from "../actor/work.ts";
-import { type CustomTypes, type Decoded, decodeEnriched, decodeRaw } from "../casino/decode.ts";
-import { rawStage } from "../jetstream/subjects.ts";
+import type { Decode } from "../actor/open.ts";
+import { notAhead } from "../casino/ahead.ts";
+import {
+  type CustomTypes,
+  type Decoded,
+  decodeEnriched,
+  decodeEnrichedValue,
+  decodeRaw,
+} from "../casino/decode.ts";
+import { bytesOf } from "../messages/enclosed.ts";
+import { acceptedAt } from "../messages/envelope.ts";
+import { rawStage } from "../messages/subjects.ts";
 
 /** What reading raw events needs of the world. */
 export interface EventTypes {
@@ -14,19 +23,26 @@ export interface RawForm {
   readonly decode: (payload: Uint8Array, types: CustomTypes) => Decoded;
 }
 
-/** How the step that takes from this stage reads what it gets; raw events also in `other` form, if they say so. */
-export function decoder(takesFrom: string, types: EventTypes, other?: RawForm): Decode {
-  if (takesFrom !== rawStage) return (payload) => decodeEnriched(payload, anyType);
-  return (payload, client, contentType) => {
-    const isOther = other !== undefined && mediaTypeOf(contentType) === other.mediaType;
-    return types.decode(client, (custom) => (isOther ? other.decode : decodeRaw)(payload, custom));
-  };
+export interface DecoderOptions {
+  readonly types: EventTypes;
+  /** Raw events may be in this form too, if they say so. */
+  readonly other?: RawForm;
+  /** How far after its acceptance a raw event may be dated; Infinity takes any date. */
+  readonly maxAheadMs: number;
 }
 
-/** `Application/X; charset=y` is `application/x`. */
-function mediaTypeOf(contentType: string): string {
-  const [mediaType = ""] = contentType.split(";");
-  return mediaType.trim().toLowerCase();
+/** How the step that takes from this stage reads what it gets. */
+export function decoder(takesFrom: string, { types, other, maxAheadMs }: DecoderOptions): Decode {
+  if (takesFrom !== rawStage)
+    return ({ bytes, value }) =>
+      bytes === undefined ? decodeEnrichedValue(value, anyType) : decodeEnriched(bytes, anyType);
+  return (event) => {
+    const { envelope, mediaType } = event;
+    const read = other !== undefined && mediaType === other.mediaType ? other.decode : decodeRaw;
+    return types.decode(envelope.client, (custom) =>
+      notAhead(read(bytesOf(event), custom), acceptedAt(envelope), maxAheadMs),
+    );
+  };
 }
 
 /** The first step has checked the data; its type may have been changed or removed since. */

@@ -3,17 +3,23 @@ import { describe } from "../casino/description.ts";
 import { isMoney } from "../casino/event.ts";
 import { minorUnits } from "../casino/money.ts";
 
+/** What this step needs of the world. */
+export interface Games {
+  /** The client's title of a game as it is known now; undefined for one without. @throws Unavailable while none can be known */
+  titleOf(client: string, game: number): string | undefined;
+}
+
 /** Adds the one English sentence that says what happened. */
-export function description(): Step {
+export function description(games: Games): Step {
   return {
     name: "description",
     forwardsTo: "final",
     async enrich(batch) {
-      return batch.map(({ event }) =>
+      return batch.map(({ client, event }) =>
         // Only where somebody published past the currency step: an amount cannot be written without its decimals.
         isMoney(event) && minorUnits(event.currency) === undefined
           ? deadLetter("unsupported_currency", `/currency ${event.currency} is not in use (ISO 4217)`)
-          : forward({ ...event, description: describe(event) }),
+          : forward({ ...event, description: describe(event, (game) => games.titleOf(client, game)) }),
       );
     },
   };

@@ -1,20 +1,21 @@
 import type { Step } from "../actor/step.ts";
-import { rawStage } from "../jetstream/subjects.ts";
+import { rawStage } from "../messages/subjects.ts";
 import { currency, type Rates } from "./currency.ts";
-import { description } from "./description.ts";
+import { description, type Games } from "./description.ts";
 import { type Players, player } from "./player.ts";
 
 /** What the steps need of the world. */
 export interface Dependencies {
   readonly rates: Rates;
   readonly players: Players;
+  readonly games: Games;
 }
 
 /** The pipeline: each step takes what the one before it forwards; the first takes raw events, the last makes final ones. */
 export const pipeline = (d: Dependencies): readonly Step[] => [
   currency(d.rates),
   player(d.players),
-  description(),
+  description(d.games),
 ];
 
 /** A step and the stage it takes its events from. */
@@ -33,6 +34,7 @@ export const layout: readonly { readonly name: string; readonly takesFrom: strin
   pipeline({
     rates: { current: () => Promise.reject(new Error("only named, never run")) },
     players: { find: () => Promise.reject(new Error("only named, never run")) },
+    games: { titleOf: () => undefined },
   }),
 ).map(({ step, takesFrom }) => ({ name: step.name, takesFrom }));
 

@@ -9,6 +9,7 @@ export interface PlayerKey {
 
 /** The answer to one key. */
 export interface PlayerLookUp {
+  /** It is registered, and not disabled. */
   readonly clientKnown: boolean;
   readonly player: Player | undefined;
 }
@@ -33,7 +34,7 @@ export function player(players: Players): Step {
       return batch.map(({ client, event }, index) => {
         const lookUp = found[index];
         if (!lookUp?.clientKnown)
-          return deadLetter("unknown_client", `The client "${client}" is not registered.`);
+          return deadLetter("unknown_client", `The client "${client}" is not registered, or is disabled.`);
         if (lookUp.player !== undefined) return forward({ ...event, player: lookUp.player });
         const id = playerId(event);
         if (id !== undefined) log.info({ client, event_id: event.id, player_id: id }, "player not found");

@@ -1,76 +1,92 @@
 import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
 import { type FastifyContextConfig, type FastifyInstance, fastify } from "fastify";
-import type { NatsConnection } from "nats";
-import { currentRates } from "../dead-letters/forecast.ts";
-import { LetterStore } from "../dead-letters/store.ts";
-import { addHealthRoutes, type ReadyCheck } from "../health.ts";
-import type { Log } from "../log.ts";
-import { type Keys, requireKey } from "./authentication.ts";
-import { closeConnections } from "./close-connections.ts";
-import { addDeadLetterRoutes } from "./dead-letters.ts";
+import { type Keys, requireKey } from "../http/authentication.ts";
+import { BodyBudget, type BodyBudgetOptions } from "../http/body-budget.ts";
+import { closeConnections } from "../http/close-connections.ts";
+import { answerClientError, answerErrors, frameworkErrors } from "../http/errors.ts";
+import { limitRates, perKey } from "../http/rate-limit.ts";
+import type { RequestCounter } from "../http/request-counter.ts";
+import { logRequests, newRequestId } from "../http/request-log.ts";
+import type { RouteContext, RouteLimits } from "../http/route-context.ts";
+import { addComponents, commonComponents } from "../http/schemas.ts";
+import { Slices } from "../http/slices.ts";
+import { addHealthRoutes, type ReadyCheck } from "../service/health.ts";
+import type { Log } from "../service/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { serveMetrics } from "../telemetry/serve-metrics.ts";
+import { addDashboardRoutes, type DashboardDependencies } from "./dashboard/routes.ts";
+import { addDeadLetterRoutes, type DeadLetterDependencies } from "./dead-letters/routes.ts";
 import { describeApi } from "./docs.ts";
-import { answerClientError, answerErrors, frameworkErrors } from "./errors.ts";
-import { type FindEvents, getEvents } from "./get-events.ts";
-import { getMaterialized } from "./get-materialized.ts";
-import type { Outbox } from "./outbox.ts";
-import { postEvents } from "./post-events.ts";
-import { limitRates, perKey } from "./rate-limit.ts";
-import type { RequestCounter } from "./request-counter.ts";
-import { routeSchemas } from "./schemas.ts";
-import type { EventTypes } from "./submission.ts";
+import { addEventRoutes, type EventDependencies } from "./events/routes.ts";
+import { addFigureRoutes, type FigureDependencies } from "./figures/routes.ts";
+import { healthComponents, healthSchemas } from "./health-schemas.ts";
+import { addRecordRoutes, type RecordDependencies } from "./records/routes.ts";
+import { addWebhookRoutes, type WebhookDependencies } from "./webhooks/routes.ts";
 
-export interface GatewayDependencies {
-  readonly nc: NatsConnection;
-  readonly outbox: Outbox;
+/** What each group of routes depends on; an argument of one name is the same thing for all of them. */
+type GroupDependencies = EventDependencies &
+  DeadLetterDependencies &
+  RecordDependencies &
+  FigureDependencies &
+  WebhookDependencies &
+  DashboardDependencies;
+
+export interface GatewayDependencies extends GroupDependencies {
   readonly keys: Keys;
-  readonly types: EventTypes;
-  /** Whether a client is registered. @throws Unavailable */
-  readonly knowsClient: (client: string) => Promise<boolean>;
-  readonly findEvents: FindEvents;
   readonly counter: RequestCounter;
   /** Requests per second and key. */
   readonly rateLimit: number;
   readonly checks: Readonly<Record<string, ReadyCheck>>;
+  readonly metrics: Metrics;
   /** Semantic version, for the API's description. */
   readonly version: string;
   readonly log: Log;
   /** Aborted when the process stops: uploads without end are answered then. */
   readonly stopping: AbortSignal;
   readonly limits?: Partial<GatewayLimits>;
+  /** What bodies under way may take. */
+  readonly bodies?: Partial<BodyBudgetOptions>;
 }
 
 /** Times in ms. */
-export interface GatewayLimits {
-  /** How long to wait for the broker before the answer is 503. */
-  readonly patienceMs: number;
+export interface GatewayLimits extends RouteLimits {
   /** How long headers may take. */
   readonly headersWithinMs: number;
-  /** How long a body may take; in a stream of lines, the next line. */
-  readonly bodyWithinMs: number;
   /** How long a connection may be silent, and how long it may wait for its next request. */
   readonly silentMs: number;
   /** How long what is still coming of a request that was answered already may take. */
   readonly lingerMs: number;
+  /** How long the event loop may be held up, on average over a second, before requests are answered with 503. */
+  readonly heldUpMs: number;
 }
 
 const defaultLimits: GatewayLimits = {
   patienceMs: 5_000,
   headersWithinMs: 10_000,
   bodyWithinMs: 30_000,
+  eventWithinMs: 600_000,
   silentMs: 65_000,
   lingerMs: 5_000,
+  heldUpMs: 1_000,
 };
+
+/** What is no reason to take a gateway out of service, but for somebody to look. */
+export function gatewayWarnings({
+  buffer,
+  counter,
+}: Pick<GatewayDependencies, "buffer" | "counter">): readonly string[] {
+  return [...buffer.warnings, ...(counter.problem === undefined ? [] : [`${counter.problem}.`])];
+}
 
 /** The HTTP side of the pipeline: everything but listening. Closing it waits for the requests that are under way. */
 export async function buildGateway(dependencies: GatewayDependencies): Promise<FastifyInstance> {
-  const { nc, outbox, keys, types, knowsClient, findEvents, counter, checks, log, stopping } = dependencies;
-  const { patienceMs, headersWithinMs, bodyWithinMs, silentMs, lingerMs } = {
-    ...defaultLimits,
-    ...dependencies.limits,
-  };
+  const { keys, counter, metrics, checks, log, stopping } = dependencies;
+  const limits = { ...defaultLimits, ...dependencies.limits };
+  const { headersWithinMs, silentMs, lingerMs, heldUpMs } = limits;
   const app = fastify({
     logger: false,
+    genReqId: newRequestId,
     bodyLimit: 2 ** 20,
     routerOptions: { ignoreTrailingSlash: true },
     connectionTimeout: silentMs,
@@ -82,15 +98,20 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: frameworkErrors(log),
+    // Handlers hold parameters against these schemas themselves (`readParameters`), and say all that is wrong at once.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: (() => () => () => true) as never, // the types know only what Ajv builds
+        buildSerializer: () => () => JSON.stringify,
+      },
+    },
   });
-  // The schemas are for the description; whoever reads a body or a query checks it and says what is wrong.
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
 
   closeConnections(app);
+  logRequests(app, log);
   answerErrors(app, log, lingerMs);
   await app.register(underPressure, {
-    maxEventLoopDelay: 1_000,
+    maxEventLoopDelay: heldUpMs,
     maxHeapUsedBytes: 0.85 * getHeapStatistics().heap_size_limit,
     retryAfter: 2,
   });
@@ -101,35 +122,28 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   const config: FastifyContextConfig & { pressureHandler: () => undefined } = {
     pressureHandler: () => undefined,
   };
+  addComponents(app, { ...commonComponents, ...healthComponents });
   addHealthRoutes(app, checks, {
-    healthz: { config, schema: routeSchemas.healthz },
-    readyz: { config, schema: routeSchemas.readyz },
-    warnings: () => outbox.warnings,
+    healthz: { config, schema: healthSchemas.healthz },
+    readyz: { config, schema: healthSchemas.readyz },
+    warnings: () => gatewayWarnings(dependencies),
   });
-  const behindKey = { onRequest: requireKey(keys), config: perKey };
-  app.get("/events", { ...behindKey, schema: routeSchemas.getEvents }, getEvents(findEvents));
-  await addDeadLetterRoutes(
-    app,
-    {
-      store: new LetterStore(nc),
-      publish: (message) => outbox.publish(message, AbortSignal.timeout(patienceMs)),
-      oracle: { types, knowsClient, rates: currentRates(nc) },
-      log,
-      bodyWithinMs,
-      stopping,
-    },
-    behindKey,
-  );
-  const { getMaterialized: schema } = routeSchemas;
-  app.get("/materialized", { schema }, getMaterialized(nc));
-  const older = { ...schema, operationId: "getMaterialize", deprecated: true };
-  app.get("/materialize", { schema: older }, getMaterialized(nc));
-  await app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, once it knows whose it is.
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    const post = postEvents({ outbox, types, patienceMs, bodyWithinMs, stopping });
-    scope.post("/events", { ...behindKey, schema: routeSchemas.postEvents }, post);
-  });
+  serveMetrics(app, metrics, { config, schema: healthSchemas.metrics });
+
+  const context: RouteContext = {
+    keys,
+    behindKey: { onRequest: requireKey(keys), config: perKey },
+    bodies: new BodyBudget(dependencies.bodies),
+    slices: new Slices(),
+    limits,
+    log,
+    stopping,
+  };
+  await addEventRoutes(app, dependencies, context);
+  await addRecordRoutes(app, dependencies, context);
+  await addDeadLetterRoutes(app, dependencies, context);
+  await addWebhookRoutes(app, dependencies, context);
+  addFigureRoutes(app, dependencies, context);
+  await addDashboardRoutes(app, dependencies, context);
   return app;
 }

@@ -4,7 +4,7 @@ import type { InjectOptions } from "fastify";
 import { describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
-import { createKey } from "../clients/directory.ts";
+import { createKey } from "../clients/client-repository.ts";
 import { Fold } from "../materializer/fold.ts";
 import { startMaterializedService } from "../materializer/nats-service.ts";
 import { databaseOfFile, deposit, gatewayForTest, keyFor } from "./gateway.fixture.ts";
@@ -13,6 +13,7 @@ const server = await natsForTest();
 const db = await databaseOfFile();
 const key = await keyFor(db, "docs");
 
+type Examples = Readonly<Record<string, { readonly value: unknown }>>;
 interface Operation {
   readonly operationId?: string;
   readonly summary?: string;
@@ -20,7 +21,7 @@ interface Operation {
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
   readonly requestBody?: {
     readonly required?: boolean;
-    readonly content: Readonly<Record<string, { readonly schema: object }>>;
+    readonly content: Readonly<Record<string, { readonly schema: object; readonly examples?: Examples }>>;
   };
   readonly responses: Readonly<
     Record<
@@ -75,12 +76,13 @@ function validator({ components }: Document) {
 }
 
 describe("the description", () => {
-  test("is OpenAPI 3.1 and names every route that is not itself documentation, and no others", async () => {
+  test("is OpenAPI 3.1 and names every route but the documentation's own and the dashboard's, and no others", async () => {
     const { document, routes, operations } = await load();
     expect(document.openapi).toBe("3.1.0");
     const documented = operations.map(({ name }) => name.replace(/\{(\w+)\}/g, ":$1"));
     const real = routes.filter(
-      (route) => !/^(HEAD|OPTIONS) |\/docs|^GET \/(openapi\.json|event\.proto)?$/.test(route),
+      (route) =>
+        !/^(HEAD|OPTIONS) |\/docs|^GET \/(openapi\.json|event\.proto|web\/.*|\*)?$|\/dashboard\//.test(route),
     );
     expect(real.length).toBeGreaterThan(5);
     expect(documented.sort()).toEqual(real.sort());
@@ -117,6 +119,14 @@ describe("the description", () => {
     );
     expect(Object.fromEntries(bodies)).toEqual({
       "POST /events": true,
+      "POST /destinations": true,
+      "PATCH /destinations/{id}": true,
+      "POST /destinations/{id}/replay": false,
+      "POST /destinations/{id}/rotate": false,
+      "POST /players": true,
+      "PUT /players/{id}": true,
+      "POST /games": true,
+      "PUT /games/{id}": true,
       "POST /dead-letters/{seq}/replay": false,
       "POST /dead-letters/replay": false,
     });
@@ -129,8 +139,22 @@ describe("the description", () => {
       "GET /healthz",
       "GET /materialize",
       "GET /materialized",
+      "GET /metrics",
       "GET /readyz",
     ]);
+    const { app } = await gatewayForTest(server, db, { figures: "keys" });
+    const { paths } = (await app.inject("/openapi.json")).json() as Document; // as in `load`
+    for (const path of ["/materialized", "/materialize"]) {
+      expect(paths[path]?.get?.security).toEqual([{ apiKey: [] }]);
+      expect(Object.keys(paths[path]?.get?.responses ?? {})).toEqual([
+        "200",
+        "400",
+        "401",
+        "403",
+        "429",
+        "503",
+      ]);
+    }
   });
 });
 
@@ -153,6 +177,12 @@ describe("answers match the description", () => {
     ["no media type of ours", 415, post({ authorization, "content-type": "text/plain" }, "x")],
     ["no key", 401, post({}, "{}")],
     ["events", 200, { url: "/events?limit=5", headers: { authorization } }],
+    ["players", 200, { url: "/players", headers: { authorization } }],
+    ["all players stored", 200, { ...post(json, body({ id: 1, email: "a@b" })), url: "/players" }],
+    ["some players stored", 207, { ...post(json, body({ id: 1, email: "a@b" }, {})), url: "/players" }],
+    ["no player stored", 400, { ...post(json, body({})), url: "/players" }],
+    ["games", 200, { url: "/games", headers: { authorization } }],
+    ["all games stored", 200, { ...post(json, body({ id: 1, title: "x" })), url: "/games" }],
     ["a wrong filter", 400, { url: "/events?limit=0", headers: { authorization } }],
     ["events without a key", 401, { url: "/events" }],
     ["aggregates", 200, { url: "/materialized?top=3" }],
@@ -214,10 +244,25 @@ describe("answers match the description", () => {
   });
 });
 
+test("the examples of events can be sent as they are", async () => {
+  const { document } = await load();
+  const { app } = await gatewayForTest(server, db, {
+    types: { decode: (_client, read) => read(() => () => []) },
+  });
+  const send = async (contentType: string, value: unknown) => {
+    const headers = { authorization: `Bearer ${key}`, "content-type": contentType };
+    const payload = typeof value === "string" ? value : JSON.stringify(value);
+    return (await app.inject({ method: "POST", url: "/events", headers, payload })).statusCode;
+  };
+  const content = document.paths["/events"]?.post?.requestBody?.content ?? {};
+  const examples = ["application/json", "application/x-ndjson"].flatMap((contentType) =>
+    Object.values(content[contentType]?.examples ?? {}).map(({ value }) => send(contentType, value)),
+  );
+  expect(await Promise.all(examples)).toEqual(Array.from({ length: 7 }, () => 202));
+});
+
 test("the documentation can be browsed without any other server", async () => {
   const { app } = await gatewayForTest(server, db);
-  const start = await app.inject("/");
-  expect(start).toMatchObject({ statusCode: 302, headers: { location: "/docs" } });
   const page = await app.inject("/docs");
   expect(page.statusCode).toBe(200);
   const links = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = ""]) => link);
@@ -231,6 +276,36 @@ test("the documentation can be browsed without any other server", async () => {
   expect(settings.body).toContain('"validatorUrl":null');
   const { document } = await load();
   expect((await app.inject("/docs/json")).json()).toEqual(document);
+});
+
+test("the documentation's pages may load nothing foreign, run nothing inline, and be framed by nobody", async () => {
+  const { app } = await gatewayForTest(server, db);
+  for (const url of [
+    "/docs",
+    "/docs/static/index.html",
+    "/docs/static/swagger-initializer.js",
+    "/docs/json",
+  ]) {
+    const { headers } = await app.inject(url);
+    const policy = String(headers["content-security-policy"]);
+    const sources = new Map(
+      policy.split(";").map((part) => [part.split(" ")[0], part.slice(part.indexOf(" ") + 1)]),
+    );
+    expect(sources.get("default-src")).toBe("'none'");
+    expect(sources.get("script-src")).toBe("'self'");
+    expect(sources.get("style-src")).toBe("'self'");
+    expect(sources.get("frame-ancestors")).toBe("'none'");
+    expect(headers).toMatchObject({ "x-frame-options": "DENY", "x-content-type-options": "nosniff" });
+  }
+  // What the policy would block, the page does not have.
+  const { body } = await app.inject("/docs");
+  expect(body).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|javascript:/);
+});
+
+test("no answer is taken by a browser for what it does not say it is", async () => {
+  const { app } = await gatewayForTest(server, db);
+  for (const url of ["/healthz", "/openapi.json", "/events", "/nothing", "/"])
+    expect((await app.inject(url)).headers["x-content-type-options"]).toBe("nosniff");
 });
 
 test("the protobuf schema is served as it is", async () => {

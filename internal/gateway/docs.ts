@@ -2,18 +2,17 @@ import { readFile } from "node:fs/promises";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
-import { deadLetterComponents, optionalBodies } from "./dead-letter-schemas.ts";
-import { components } from "./schemas.ts";
+import { securePages } from "../http/pages.ts";
+import { optionalBodyMark } from "../http/schemas.ts";
 
 const protoFile = new URL("../../proto/event.proto", import.meta.url);
+const iconFile = new URL("../../web/icon.svg", import.meta.url);
 
 /**
  * Describes the API: `/openapi.json` (OpenAPI 3.1, made from the schemas of the routes), `/docs` to browse it without any
- * other server, `/event.proto`, and `/` as the way there. To be registered before the routes it describes.
+ * other server, and `/event.proto`. To be registered before the routes it describes.
  */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
-  for (const [name, schema] of Object.entries({ ...components, ...deadLetterComponents }))
-    app.addSchema({ ...schema, $id: name });
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -24,7 +23,10 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
       },
       tags: [
         { name: "events", description: "send and read events" },
+        { name: "players", description: "the players of the key's client" },
+        { name: "games", description: "the games of the key's client" },
         { name: "dead letters", description: "what was set aside: inspect, send again, discard" },
+        { name: "webhooks", description: "where events go, signed, and what came of it" },
         { name: "aggregates", description: "totals, rates and top players" },
         { name: "health", description: "for probes" },
       ],
@@ -47,18 +49,30 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
     transformObject: (document) => {
       if (!("openapiObject" in document)) return document.swaggerObject;
       for (const path of Object.values(document.openapiObject.paths ?? {})) {
-        const { operationId, requestBody } = path?.post ?? {};
-        if (requestBody && "required" in requestBody && optionalBodies.includes(operationId))
-          requestBody.required = false;
+        const post = path?.post;
+        if (post === undefined || !(optionalBodyMark in post)) continue;
+        delete post[optionalBodyMark];
+        if (post.requestBody && "required" in post.requestBody) post.requestBody.required = false;
       }
       return document.openapiObject;
     },
   });
-  await app.register(swaggerUi, { routePrefix: "/docs", uiConfig: { validatorUrl: null } });
+  await app.register(async (pages) => {
+    await securePages(pages);
+    const icon = { type: "image/svg+xml", content: await readFile(iconFile) };
+    await pages.register(swaggerUi, {
+      routePrefix: "/docs",
+      uiConfig: { validatorUrl: null, tryItOutEnabled: true, persistAuthorization: false },
+      theme: {
+        title: "Croupier's API",
+        favicon: [{ filename: "icon.svg", rel: "icon", sizes: "any", ...icon }],
+      },
+      logo: { ...icon, href: "/" },
+    });
+  });
 
   const hidden = { schema: { hide: true } };
   app.get("/openapi.json", hidden, () => app.swagger());
   const proto = await readFile(protoFile);
   app.get("/event.proto", hidden, (_request, reply) => reply.type("text/plain; charset=utf-8").send(proto));
-  app.get("/", hidden, (_request, reply) => reply.redirect("/docs"));
 }

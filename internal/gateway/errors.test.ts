@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { newApiKey } from "../clients/api-key.ts";
 import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
 
 const server = await natsForTest();
@@ -39,6 +40,8 @@ test.each([
   ["POST", "/", 405, "This path has no POST, but GET, HEAD."],
   ["DELETE", "/events", 405, "This path has no DELETE, but GET, HEAD, POST."],
   ["PUT", "/materialized/", 405, "This path has no PUT, but GET, HEAD."],
+  ["PUT", "/dead-letters/replay", 405, "This path has no PUT, but POST."],
+  ["PUT", "/dead-letters/1", 405, "This path has no PUT, but GET, HEAD, DELETE."],
   ["GET", "/events/1", 404, "There is nothing at this path: /docs shows what there is."],
   ["GET", "/%zz", 400, "The path is not properly percent-encoded."],
   [
@@ -53,7 +56,7 @@ test.each([
   expect(response.headers["content-type"]).toBe("application/problem+json");
   expect(response.json()).toMatchObject({ type: "about:blank", status, detail });
   expect(response.statusCode).toBe(status);
-  if (status === 405) expect(response.headers.allow).toContain("GET, HEAD");
+  if (status === 405) expect(detail).toContain(` but ${response.headers.allow}.`);
 });
 
 test("an unexpected error shows nothing of itself, and is logged", async () => {
@@ -74,6 +77,7 @@ test("an unexpected error shows nothing of itself, and is logged", async () => {
 
 test.each([
   ["no HTTP", "HELLO\r\n\r\n", 400],
+  ["a method that nobody knows", "BREW /events HTTP/1.1\r\nHost: x\r\n\r\n", 501],
   ["headers that are too large", `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
   [
     "a body in broken chunks",
@@ -156,4 +160,30 @@ test("whoever goes away in the middle of a body does no harm", async () => {
     socket.destroy();
   }
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+test("a connection on which too many requests wait for answers ends; one with fewer has them all", async () => {
+  const { origin } = await gatewayForTest(server, db);
+  const url = await origin();
+  const request = `GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${newApiKey()}\r\n\r\n`;
+  const patient = await socketTo(url);
+  patient.socket.write(request.repeat(100));
+  await waitFor(() => patient.received().split("401 Unauthorized").length === 101);
+  const { socket, closed } = await socketTo(url);
+  socket.write(request.repeat(300));
+  await waitFor(closed);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
+test("requests of a connection that was cut do not hold up a stop", async () => {
+  const { origin, app } = await gatewayForTest(server, db);
+  const { socket } = await socketTo(await origin());
+  let begun = 0;
+  app.server.on("request", () => begun++);
+  socket.write(`GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${newApiKey()}\r\n\r\n`.repeat(50));
+  await waitFor(() => begun === 50);
+  socket.destroy();
+  const began = performance.now();
+  await app.close();
+  expect(performance.now() - began).toBeLessThan(4_000);
 });

@@ -1,29 +1,38 @@
 import { once } from "node:events";
-import { DiscardPolicy, type JetStreamManager } from "@nats-io/jetstream";
+import { AckPolicy, DiscardPolicy, type JetStreamManager } from "@nats-io/jetstream";
 import type { FastifyInstance } from "fastify";
 import { connect, type NatsConnection } from "nats";
 import { afterAll, onTestFinished } from "vitest";
 import { defaultLimits, silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import type { TestServer } from "../../test/harness/restartable.ts";
+import { migrateWithSamples } from "../../test/harness/samples.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
 import type { CustomTypes } from "../casino/decode.ts";
-import { createKey, hasClient } from "../clients/directory.ts";
-import { KeyRing, postgresKeys } from "../clients/key-ring.ts";
+import { keysIn } from "../clients/api-key-cache.ts";
+import { createKey, listClients, takesEventsOf } from "../clients/client-repository.ts";
+import { sessionsIn } from "../clients/sessions.ts";
+import { layout } from "../enrichment/pipeline.ts";
+import { erasePlayer } from "../erasure/erase.ts";
+import { gameKind } from "../games/game-kind.ts";
+import { localCounter } from "../http/request-counter.ts";
+import { hasCode, streamNotFound } from "../jetstream/api-error.ts";
+import { IngestBuffer } from "../jetstream/ingest-buffer.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
+import { playerKind } from "../players/player-kind.ts";
 import { connectPostgres, type Database } from "../postgres/connect.ts";
-import { migrate } from "../postgres/migrate.ts";
+import { postgresRecords } from "../records/postgres-records.ts";
+import { Metrics } from "../telemetry/metrics.ts";
 import { buildGateway, type GatewayDependencies } from "./app.ts";
-import { Outbox } from "./outbox.ts";
-import { localCounter } from "./request-counter.ts";
-import type { EventTypes } from "./submission.ts";
+import type { EventTypes } from "./events/submission.ts";
 
 /** A migrated database of the test file's own, with its connections. */
 export async function databaseOfFile(): Promise<Database> {
   const url = await databaseForTest();
   const db = connectPostgres(url, "test", silent);
   afterAll(() => db.destroy());
-  await migrate(db);
+  await migrateWithSamples(db);
   return db;
 }
 
@@ -61,7 +70,7 @@ export async function gatewayForTest(
   server: TestServer,
   db: Database,
   given: Partial<GatewayDependencies> & {
-    readonly outboxMessages?: number;
+    readonly mostInFlight?: number;
     readonly timeoutMs?: number;
   } = {},
 ): Promise<TestGateway> {
@@ -71,18 +80,37 @@ export async function gatewayForTest(
   const stop = new AbortController();
   const app = await buildGateway({
     nc,
-    outbox: new Outbox({ publisher, ...(given.outboxMessages && { maxMessages: given.outboxMessages }) }),
-    keys: new KeyRing(postgresKeys(db)),
+    buffer: new IngestBuffer({ publisher, ...(given.mostInFlight && { maxEvents: given.mostInFlight }) }),
+    bundles: () => true,
+    keys: keysIn(db),
+    sessions: sessionsIn(db),
+    db,
+    layout,
+    clients: async () => (await listClients(db)).map(({ id }) => id),
     types: noteTypes,
-    knowsClient: (client) => hasClient(db, client),
+    knowsClient: (client) => takesEventsOf(db, client),
+    currentRates: async () => undefined,
     findEvents: async () => ({ events: [], next_cursor: null }),
+    players: postgresRecords(db, playerKind),
+    games: postgresRecords(db, gameKind),
+    webhooks: undefined,
+    erasePlayer: (client, id, by, signal) =>
+      erasePlayer(client, id, {
+        ...{ nc, db, by, signal, log: silent },
+        publish: (message) => publisher.publish(message),
+      }),
     counter: localCounter(),
     rateLimit: 1_000_000,
+    maxAheadMs: 86_400_000,
+    figures: "public",
     checks: {},
+    metrics: new Metrics(silent),
     version: "0.0.0",
     log: silent,
     stopping: stop.signal,
     ...given,
+    // A machine that is busy with other tests holds this process up: no test waits for that answer.
+    limits: { heldUpMs: 60_000, ...given.limits },
   });
   onTestFinished(async () => {
     stop.abort();
@@ -113,7 +141,13 @@ export async function emptyRaw(
   jsm: JetStreamManager,
   limits: { readonly max_msgs?: number } = {},
 ): Promise<void> {
-  await jsm.streams.delete("CASINO_RAW").catch(() => false);
+  // A server that has just started may be too busy to answer; only that there is no stream is an answer.
+  await waitFor(() =>
+    jsm.streams.delete("CASINO_RAW").catch((err: unknown) => {
+      if (!hasCode(err, streamNotFound)) throw err;
+      return true;
+    }),
+  );
   await jsm.streams.add({
     name: "CASINO_RAW",
     subjects: ["casino.event.raw.*"],
@@ -121,9 +155,40 @@ export async function emptyRaw(
     discard: DiscardPolicy.New,
     max_msg_size: 960 * 1024,
     max_msgs: -1,
-    duplicate_window: 120_000_000_000,
+    duplicate_window: 100_000_000,
     ...limits,
   });
+}
+
+/** A message of the raw stream. */
+export interface StoredMessage {
+  readonly subject: string;
+  /** Its events, each as its text. */
+  readonly events: readonly string[];
+  readonly header: (name: string) => string;
+}
+
+/** The messages that the raw stream holds, in its order. */
+export async function storedMessages(jsm: JetStreamManager): Promise<readonly StoredMessage[]> {
+  const { messages } = (await jsm.streams.info("CASINO_RAW")).state;
+  const look = { name: "look", ack_policy: AckPolicy.Explicit, max_ack_pending: -1 };
+  await jsm.consumers.add("CASINO_RAW", look);
+  const consumer = await jsm.jetstream().consumers.get("CASINO_RAW", look.name);
+  const stored: StoredMessage[] = [];
+  for (let read = -1; stored.length < messages; ) {
+    if (stored.length === read) throw new Error(`got ${read} of ${messages} messages`);
+    read = stored.length;
+    // A message may have some 100 KiB, and the server cuts off who lets too many of them wait.
+    const batch = { max_messages: Math.min(200, messages - read), expires: 5_000 };
+    for await (const message of await consumer.fetch(batch))
+      stored.push({
+        subject: message.subject,
+        events: message.string().split("\n"),
+        header: (name) => message.headers?.get(name) ?? "",
+      });
+  }
+  await jsm.consumers.delete("CASINO_RAW", look.name);
+  return stored;
 }
 
 export const deposit = (id: number, more: object = {}) => ({

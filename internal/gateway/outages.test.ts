@@ -1,10 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AckPolicy } from "@nats-io/jetstream";
 import { beforeEach, expect, test } from "vitest";
 import { connectForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { databaseOfFile, deposit, emptyRaw, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import {
+  databaseOfFile,
+  deposit,
+  emptyRaw,
+  gatewayForTest,
+  keyFor,
+  storedMessages,
+} from "./gateway.fixture.ts";
 
 const server = await natsForTest();
 const { jsm } = await connectForTest(server);
@@ -19,7 +25,6 @@ interface Answer {
   readonly status: number;
   readonly retryAfter: string | null;
   readonly accepted: number;
-  readonly duplicates: number;
   readonly rejected: readonly unknown[];
   readonly detail?: string;
 }
@@ -42,50 +47,34 @@ async function sender(origin: string, source: string) {
 
 const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => deposit(from + i));
 
-/** The message ids in the stream. */
+/** The events in the stream, by source and id. */
 async function storedIds(): Promise<string[]> {
-  const { messages } = (await jsm.streams.info("CASINO_RAW")).state;
-  const look = { name: "look", ack_policy: AckPolicy.Explicit, max_ack_pending: -1, headers_only: true };
-  await jsm.consumers.add("CASINO_RAW", look);
-  const consumer = await jsm.jetstream().consumers.get("CASINO_RAW", look.name);
-  const ids: string[] = [];
-  for (let read = -1; ids.length < messages; ) {
-    expect(ids.length, `of ${messages}`).toBeGreaterThan(read);
-    read = ids.length;
-    const batch = { max_messages: Math.min(5_000, messages - ids.length), expires: 5_000 };
-    for await (const { headers } of await consumer.fetch(batch))
-      ids.push(headers?.get("Nats-Msg-Id") ?? "none");
-  }
-  await jsm.consumers.delete("CASINO_RAW", look.name);
-  return ids;
+  return (await storedMessages(jsm)).flatMap(({ events, header }) =>
+    events.map((event) => `${header("Casino-Source")}:${JSON.parse(event).id}`),
+  );
 }
 
 test("four senders at once: every answer counts exactly what the stream then holds", async () => {
   const { origin } = await gatewayForTest(server, db);
   const url = await origin();
   const each = 5_000;
-  // A fifth is sent twice, a twentieth is invalid.
+  // A twentieth is invalid.
   const totals = await Promise.all(
     ["a", "b", "c", "d"].map(async (source, nth) => {
       const send = await sender(url, source);
-      const events = range(1, each).flatMap((event) => [
-        event.id % 20 === 0 ? { ...event, amount: -1 } : event,
-        ...(event.id % 5 === 1 ? [event] : []),
-      ]);
-      const sums = { accepted: 0, duplicates: 0, rejected: 0 };
+      const events = range(1, each).map((event) => (event.id % 20 === 0 ? { ...event, amount: -1 } : event));
+      const sums = { accepted: 0, rejected: 0 };
       const size = [1, 100, 1_000, 5_000][nth] ?? 1;
       const upTo = size === 1 ? 500 : events.length;
       for (let i = 0; i < upTo; i += size) {
         const answer = await send(events.slice(i, Math.min(i + size, upTo)), size === 5_000);
         sums.accepted += answer.accepted;
-        sums.duplicates += answer.duplicates;
         sums.rejected += answer.rejected.length;
       }
       const sent = events.slice(0, upTo);
       const valid = sent.filter((event) => event.amount !== -1).map((event) => event.id);
       expect(sums).toEqual({
-        accepted: new Set(valid).size,
-        duplicates: valid.length - new Set(valid).size,
+        accepted: valid.length,
         rejected: sent.length - valid.length,
       });
       return sums.accepted;
@@ -96,7 +85,7 @@ test("four senders at once: every answer counts exactly what the stream then hol
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test("NATS killed and started again under load: what was accepted is there, once, and sending again is safe", async () => {
+test("NATS killed and started again under load: what was accepted is there", async () => {
   const { origin } = await gatewayForTest(server, db);
   const url = await origin();
   const stopAt = performance.now() + 60_000;
@@ -107,17 +96,17 @@ test("NATS killed and started again under load: what was accepted is there, once
     let [id, answered, refusals] = [1, 0, 0];
     while (!done && performance.now() < stopAt) {
       const events = range(id, size);
-      const { status, retryAfter, accepted, duplicates, detail } = await send(events, nth === 3);
+      const { status, retryAfter, accepted, detail } = await send(events, nth === 3);
       expect([202, 503]).toContain(status);
       if (status === 202) {
-        expect(accepted + duplicates).toBe(size);
+        expect(accepted).toBe(size);
         id += size;
         answered += size;
       } else {
         refusals++;
         expect(retryAfter).toBe("2");
         expect(detail).toContain("Send all of them again");
-        expect(accepted + duplicates).toBeLessThan(size);
+        expect(accepted).toBeLessThan(size);
       }
     }
     return { source, answered, refusals };
@@ -131,17 +120,16 @@ test("NATS killed and started again under load: what was accepted is there, once
   done = true;
   const results = await Promise.all(work);
   const ids = await storedIds();
-  expect(new Set(ids).size).toBe(ids.length);
   const stored = new Set(ids);
   for (const { source, answered } of results) {
     expect(answered).toBeGreaterThan(0);
-    const lost = range(1, answered).filter(({ id }) => !stored.has(`casino:${source}:${id}:raw`));
+    const lost = range(1, answered).filter(({ id }) => !stored.has(`${source}:${id}`));
     expect(lost).toEqual([]);
   }
-}, 120_000);
+});
 
 test("while NATS is away the answer is 503 within the patience, at once when too much waits; then all is well", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { patienceMs: 500 }, outboxMessages: 10 });
+  const { origin } = await gatewayForTest(server, db, { limits: { patienceMs: 500 }, mostInFlight: 10 });
   const send = await sender(await origin(), "away");
   expect((await send(range(1, 1))).status).toBe(202);
   await server.kill();
@@ -152,7 +140,7 @@ test("while NATS is away the answer is 503 within the patience, at once when too
     send(range(200, 5_000), true),
     send([{ id: 1 }, ...range(6_000, 1)]),
   ]);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(performance.now() - began).toBeLessThan(20_000);
   for (const answer of answers)
     expect(answer).toMatchObject({ status: 503, retryAfter: "2", title: "Service Unavailable", accepted: 0 });
   await server.start();
@@ -168,13 +156,22 @@ test("a full stream is a 503 that says how many events were stored; when there i
     return { status: statusCode, warnings: json().warnings };
   };
   expect(await readiness()).toEqual({ status: 200, warnings: undefined });
-  await emptyRaw(jsm, { max_msgs: 10 });
+  await emptyRaw(jsm, { max_msgs: 2 });
   expect(await send(range(1, 4))).toMatchObject({ status: 202, accepted: 4 });
-  const refused = await send([...range(1, 20), { id: 99 }]);
-  expect(refused).toMatchObject({ status: 503, retryAfter: "2", accepted: 6, duplicates: 4 });
+  // Nine of these fill a message at most, fewer where the gateway had to make a pause; the others are in the next one.
+  const large = range(5, 10).map((event) => ({
+    ...event,
+    type: "note",
+    data: { text: "x".repeat(100_000) },
+  }));
+  const refused = await send([...large, { id: 99 }]);
+  expect(refused).toMatchObject({ status: 503, retryAfter: "2" });
+  const { accepted } = refused;
+  expect(accepted).toBeGreaterThanOrEqual(1);
+  expect(accepted).toBeLessThanOrEqual(9);
   expect(refused.detail).toBe(
-    "The queue of events is full: 10 events are known to be stored. Send all of them again in a moment: " +
-      "what is stored already is not stored twice.",
+    `The queue of events is full: ${accepted === 1 ? "1 event is" : `${accepted} events are`} known to be stored. ` +
+      "Send all of them again in a moment: an event is final once, however often it is sent.",
   );
   // Taking every gateway out of service would help nobody.
   expect(await readiness()).toEqual({
@@ -182,7 +179,7 @@ test("a full stream is a 503 that says how many events were stored; when there i
     warnings: [expect.stringMatching(/^the queue of raw events was full/)],
   });
   expect(await send(range(100, 3_000), true)).toMatchObject({ status: 503, accepted: 0 });
-  await jsm.streams.purge("CASINO_RAW", { keep: 5 });
+  await jsm.streams.purge("CASINO_RAW", { keep: 1 });
   expect(await send(range(1_000, 5))).toMatchObject({ status: 202, accepted: 5 });
   expect(await send(range(2_000, 1))).toMatchObject({ status: 503, accepted: 0 });
 });

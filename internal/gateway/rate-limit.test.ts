@@ -1,10 +1,11 @@
+import { Redis } from "ioredis";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { natsForTest, redisForTest, redisServerForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { localCounter, type RequestCounter, redisCounter } from "../http/request-counter.ts";
 import { databaseOfFile, deposit, gatewayForTest, keyFor, type TestGateway } from "./gateway.fixture.ts";
-import { localCounter, type RequestCounter, redisCounter } from "./request-counter.ts";
 
 const server = await natsForTest();
 const db = await databaseOfFile();
@@ -107,6 +108,41 @@ test("while Redis is away each gateway limits on its own, without delay; the log
   await waitFor(() => counter.problem === undefined);
   expect(lines.filter((line) => line.startsWith("Redis is away"))).toHaveLength(1);
   expect(lines.filter((line) => line.startsWith("rate limits are shared"))).toHaveLength(2);
+});
+
+test("a Redis that is full is a warning; the connection to one that became a replica is made anew", async () => {
+  const [first, second] = [await redisServerForTest(), await redisServerForTest()];
+  const portOf = (url: string) => Number(new URL(url).port);
+  const admin = new Redis(first.url);
+  onTestFinished(() => admin.disconnect());
+  const lines: string[] = [];
+  const log = pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line).msg) });
+  const counter = shared(first.url, log);
+  const gateway = await gatewayForTest(server, db, { counter });
+  await waitFor(() => counter.problem === undefined);
+
+  await admin.config("SET", "maxmemory", "1");
+  await waitFor(async () => {
+    await counter.count("x", 60_000);
+    return counter.problem?.startsWith("Redis does not count") && counter.problem.includes("OOM");
+  });
+  const ready = await gateway.app.inject("/readyz");
+  expect(ready.statusCode).toBe(200);
+  expect(ready.json().warnings).toEqual([expect.stringContaining("each gateway limits on its own")]);
+  await admin.config("SET", "maxmemory", "0");
+  await waitFor(async () => (await counter.count("x", 60_000)) && counter.problem === undefined);
+
+  await admin.replicaof("127.0.0.1", String(portOf(second.url)));
+  const connections = async () =>
+    Number(/total_connections_received:(\d+)/.exec(await admin.info("stats"))?.[1]);
+  const before = await connections();
+  await waitFor(async () => (await counter.count("x", 60_000)) && counter.problem?.includes("READONLY"));
+  await waitFor(async () => (await connections()) > before);
+  await admin.replicaof("NO", "ONE");
+  await waitFor(async () => (await counter.count("x", 60_000)) && counter.problem === undefined);
+  // Not one for each new connection.
+  expect(lines.filter((line) => line.startsWith("Redis does not count"))).toHaveLength(2);
+  expect(lines.filter((line) => line.startsWith("rate limits are shared"))).toHaveLength(3);
 });
 
 test("a count lasts for its window", async () => {

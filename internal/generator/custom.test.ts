@@ -2,19 +2,19 @@ import { afterAll, describe, expect, test } from "vitest";
 import { connectForTest, silent } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
 import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
-import { ConfigError } from "../config.ts";
+import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { connectPostgres } from "../postgres/connect.ts";
-import { migrate } from "../postgres/migrate.ts";
 import { compileDataCheck } from "../registry/data-check.ts";
 import { registerType } from "../registry/event-types.ts";
-import { Unavailable } from "../unavailable.ts";
+import { ConfigError } from "../service/config.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { customEvents } from "./custom.ts";
 import { seededRandom } from "./random.ts";
 
 const DATABASE_URL = await databaseForTest();
 const db = connectPostgres(DATABASE_URL, "test", silent);
 afterAll(() => db.destroy());
-await migrate(db);
+await migrateWithSamples(db);
 
 async function some(type: string, client = "casino", seed = 7, count = 50) {
   const events = (await customEvents(db, client, type))(seededRandom(seed), () => new Date(0));
@@ -122,7 +122,7 @@ describe("npm run generator -- --type", async () => {
     const command = run("--type", "jackpot", "--client", "acme-casino");
     expect(await command.ended).toEqual({ code: 78, signal: null });
     expect(command.stderr).toMatch(
-      /^ {2}--type must be registered for client acme-casino, which has game_start, game_stop, bet, deposit, .*monitor-app.*transaction_approved, not "jackpot": npm run event-types\.$/m,
+      /^generator: --type must be registered for client acme-casino, which has game_start, game_stop, bet, deposit, .*monitor-app.*transaction_approved, not "jackpot": npm run event-types\.$/m,
     );
   });
 

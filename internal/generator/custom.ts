@@ -1,9 +1,9 @@
 import { generateSync, type JsonSchema } from "json-schema-faker";
 import { casinoTypes } from "../casino/event.ts";
-import { ConfigError } from "../config.ts";
 import type { Database } from "../postgres/connect.ts";
 import { compileDataCheck } from "../registry/data-check.ts";
 import { listTypes } from "../registry/event-types.ts";
+import { ConfigError } from "../service/config.ts";
 import type { MakeEvents } from "./events.ts";
 
 /**

@@ -1,4 +1,5 @@
 import { casinoTypes, isClient, isEventType } from "../casino/event.ts";
+import { mostEventsPerMessage } from "../messages/accepted.ts";
 
 function integer(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -25,6 +26,11 @@ export const generatorFlags = {
     value: "N",
     doc: "how many events; default: without end",
     parse: integer(1, Number.MAX_SAFE_INTEGER),
+  },
+  batch: {
+    value: "N",
+    doc: "events in one message, as many as fit; default 1",
+    parse: integer(1, mostEventsPerMessage),
   },
   seed: {
     value: "N",

@@ -4,14 +4,21 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 export const nameInUse = [10058];
 export const subjectsTaken = [10065];
 export const consumerExists = [10013, 10105, 10148];
+export const streamNotFound = [10059];
 export const consumerNotFound = [10014];
 /** A work queue gives each subject to one consumer only. */
 export const consumerInTheWay = [10100];
 export const noRoom = [10047, 10028];
 
-/** Whether JetStream refused a request for one of these reasons. */
+/** Whether JetStream refused a request for one of these reasons; also asked of what `explain` made of it. */
 export function hasCode(err: unknown, codes: readonly number[]): boolean {
-  return err instanceof JetStreamApiError && codes.includes(err.code);
+  const refusal = err instanceof Error && err.cause instanceof JetStreamApiError ? err.cause : err;
+  return refusal instanceof JetStreamApiError && codes.includes(refusal.code);
+}
+
+/** Whether `explain` explained that nobody hears requests to JetStream: it is off, or belongs to another account. */
+export function isWithoutJetStream(err: unknown): boolean {
+  return err instanceof Error && err.cause instanceof Error && err.cause.name === "JetStreamNotEnabled";
 }
 
 /**

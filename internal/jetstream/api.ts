@@ -1,5 +1,5 @@
 import { type NatsConnection, RequestError, TimeoutError } from "nats";
-import { Unavailable } from "../unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 
 const timeoutMs = 5_000;
 

@@ -1,24 +1,26 @@
-import { JetStreamApiError, type JetStreamClient } from "@nats-io/jetstream";
+import type { JetStreamClient } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
+import { hasCode, nameInUse, subjectsTaken } from "./api-error.ts";
 
 export interface BucketOptions {
+  /** What `nats kv ls` says of it. */
+  readonly description: string;
   readonly replicas: number;
-  /** How long an entry stays, in ms; the server may take a second or so longer. */
+  /** How long an entry stays, in ms; the server may take a second or so longer; 0 = for ever. */
   readonly ttl: number;
   readonly maxBytes: number;
 }
 
-const streamNameInUse = 10058;
-
 /**
- * Opens a KV bucket; makes it when it is missing, and brings it to `replicas` when it has another number. Any number of
+ * Opens a KV bucket; makes it when it is missing, and brings it to `replicas` and `description` when it has others. Any number of
  * processes may do so at once. Rejects when it cannot be done.
  */
 export async function openBucket(js: JetStreamClient, name: string, options: BucketOptions): Promise<KV> {
-  const { replicas, ttl, maxBytes } = options;
+  const { description, replicas, ttl, maxBytes } = options;
   const kvm = new Kvm(js);
   const create = () =>
     kvm.create(name, {
+      description,
       replicas,
       history: 1,
       ttl,
@@ -27,21 +29,26 @@ export async function openBucket(js: JetStreamClient, name: string, options: Buc
       allow_direct: false,
     });
   const kv = await create().catch((error: unknown) => {
-    // Another process with other settings was faster; its bucket is there now.
-    if (error instanceof JetStreamApiError && error.code === streamNameInUse) return create();
+    // Another process was faster: its bucket is there now, with other settings or made at the same moment.
+    if (hasCode(error, [...nameInUse, ...subjectsTaken])) return create();
     throw error;
   });
   const { streamInfo } = await kv.status();
   const { name: stream, num_replicas } = streamInfo.config;
-  if (num_replicas === replicas) return kv;
+  const jsm = await js.jetstreamManager();
+  if (num_replicas === replicas) {
+    // A text is nothing to fail for.
+    if (streamInfo.config.description !== description)
+      await jsm.streams.update(stream, { description }).catch(() => undefined);
+    return kv;
+  }
   // 2.9 and 2.10 accept the update also outside of a cluster, and then claim replicas that do not exist.
   if (streamInfo.cluster?.name === undefined && replicas > 1) {
     throw new Error(
       `the bucket ${name} cannot have ${replicas} replicas: the NATS server is not in a cluster`,
     );
   }
-  const jsm = await js.jetstreamManager();
-  await jsm.streams.update(stream, { num_replicas: replicas }).catch(async (error: unknown) => {
+  await jsm.streams.update(stream, { num_replicas: replicas, description }).catch(async (error: unknown) => {
     // Of several who ask for it at once most get no answer, although it is done.
     const { config } = await jsm.streams.info(stream);
     if (config.num_replicas !== replicas) throw error;

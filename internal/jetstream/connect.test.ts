@@ -5,8 +5,8 @@ import { silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { readConfig } from "../config.ts";
 import { natsConfig, natsUsers } from "../local/nats-users.ts";
+import { readConfig } from "../service/config.ts";
 import { connectNats } from "./connect.ts";
 
 test("a password that is wrong for a while is no reason to give up, and is said once", async () => {
@@ -20,7 +20,7 @@ test("a password that is wrong for a while is no reason to give up, and is said 
     1;
   const said: string[] = [];
   const note = (what: object, message: string) => {
-    said.push("err" in what && what.err instanceof Error ? `${message}: ${what.err.name}` : message);
+    said.push("because" in what ? `${message}: ${what.because}` : message);
   };
   const log = Object.assign(Object.create(silent), { error: note, info: note });
   const config = readConfig(["NATS_URL", "NATS_CREDS"], {}, { NATS_URL: users.url("logger", server.url) });
@@ -32,7 +32,7 @@ test("a password that is wrong for a while is no reason to give up, and is said 
   variables.NATS_LOGGER_PASSWORD = "another";
   await server.start();
   await waitFor(() => attempts() >= 3);
-  expect(said).toEqual(["NATS reports an error: AuthorizationError"]);
+  expect(said).toEqual(["NATS reports an error: Authorization Violation"]);
   expect(nc.isClosed()).toBe(false);
 
   await server.stop();
@@ -40,4 +40,23 @@ test("a password that is wrong for a while is no reason to give up, and is said 
   await server.start();
   await waitFor(() => said.includes("NATS is back"));
   await nc.flush();
+});
+
+test("a flood of what it may not do is one line, and says what was refused", async () => {
+  const users = natsUsers("inspector");
+  const auth = users.credentials("operator");
+  const server = await natsForTest({ config: natsConfig, variables: users.variables, auth });
+  const said: string[] = [];
+  const note = (what: { readonly because?: string }) => void said.push(what.because ?? "");
+  const log = Object.assign(Object.create(silent), { error: note });
+  const config = readConfig(["NATS_URL", "NATS_CREDS"], {}, { NATS_URL: users.url("logger", server.url) });
+  const nc = await connectNats("logger", config, log, AbortSignal.timeout(10_000));
+  onTestFinished(() => nc.close());
+  let refusals = 0;
+  void (async () => {
+    for await (const { type } of nc.status()) if (type === "error") refusals++;
+  })();
+  for (let number = 0; number < 100; number++) nc.publish(`_INBOX_gateway.guessed.${number}`);
+  await waitFor(() => refusals === 100);
+  expect(said).toEqual([expect.stringContaining('"_INBOX_gateway.guessed.0"')]);
 });

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsConnection } from "nats";
-import type { Config } from "../config.ts";
-import { type Log, withoutPassword } from "../log.ts";
-import { Unavailable } from "../unavailable.ts";
-import { Frames } from "./frames.ts";
+import type { Config } from "../service/config.ts";
+import { type Log, reasonOf, withoutPassword } from "../service/log.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { privateInbox } from "./inbox.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 /** Pause between attempts; short, because each second away is a second of latency for every event in flight. */
 const retryMs = 500;
@@ -47,7 +47,10 @@ export async function connectNats(
       if (isAuthError(err))
         throw refusal("refuses the credentials: check NATS_URL and NATS_CREDS", config, err);
       if (attempt % 20 === 1)
-        log.warn({ err, servers: withoutPassword(config.NATS_URL) }, "NATS is away, trying until it answers");
+        log.warn(
+          { because: reasonOf(err), servers: withoutPassword(config.NATS_URL) },
+          "NATS is away, trying until it answers",
+        );
       await sleep(retryMs, undefined, { signal });
     }
   }
@@ -93,7 +96,7 @@ const farewellMs = 1_500;
 
 /** Sends what is still to be sent, acknowledgements above all, and closes; at once where the server is away. */
 export async function disconnect(nc: NatsConnection): Promise<void> {
-  Frames.of(nc).handOver();
+  WireWriter.of(nc).handOver();
   const flushed = nc.flush().catch(() => undefined);
   await Promise.race([flushed, sleep(farewellMs, undefined, { ref: false })]);
   await nc.close();
@@ -124,18 +127,29 @@ function withScheme(server: string): string {
   return server.includes("://") ? server : `nats://${server}`;
 }
 
+/** Whoever may ask a micro service has it answer where it may not, as often as they like: that must not fill the log. */
+const violationsLoggedEveryMs = 60_000;
+
 async function logStatus(nc: NatsConnection, log: Log): Promise<void> {
   let refused = false;
+  let violations = 0;
+  let violationsLoggedAt = Number.NEGATIVE_INFINITY;
   for await (const status of nc.status()) {
     if (status.type === "disconnect") log.warn({ server: status.server }, "lost NATS, reconnecting");
     else if (status.type === "reconnect") {
       refused = false;
       log.info({ server: status.server }, "NATS is back");
+    } else if (status.type === "error" && status.error instanceof errors.PermissionViolationError) {
+      violations++;
+      if (performance.now() - violationsLoggedAt < violationsLoggedEveryMs) continue;
+      log.error({ because: reasonOf(status.error), violations }, "NATS refuses what this user may not do");
+      violationsLoggedAt = performance.now();
+      violations = 0;
     } else if (status.type === "error") {
       // Every attempt to reconnect fails alike: once is enough.
       const again = refused && isAuthError(status.error);
       refused ||= isAuthError(status.error);
-      if (!again) log.error({ err: status.error }, "NATS reports an error");
+      if (!again) log.error({ because: reasonOf(status.error) }, "NATS reports an error");
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Msg } from "nats";
-import type { Frames } from "./frames.ts";
 import { ReceivedHeaders } from "./wire-headers.ts";
+import type { WireWriter } from "./wire-writer.ts";
 
 /**
  * One message as a pull consumer delivered it, with its acknowledgements (ADR-15 of the NATS architecture). Settled
@@ -14,17 +14,24 @@ export class Delivery {
   /** Where its mailbox keeps it, and at which of its renewals that last renewed it. */
   heldIn = -1;
   renewedAt = 0;
-  readonly #frames: Frames;
+  /** When it came, on the clock of its mailbox's meter. */
+  receivedAt = 0;
+  /** How many events it carries, and how many of them its holder has not settled yet. */
+  events = 1;
+  unsettled = 1;
+  /** How many of them have left it for a message of their own. */
+  movedOut = 0;
+  readonly #wire: WireWriter;
   readonly #reply: string;
   #settled = false;
 
   /**
    * Keeps nothing of the library's message: thousands are held at a time, and all that they hold is copied by the garbage
    * collector.
-   * @param frames those of the connection that it came on
+   * @param wire that of the connection that it came on
    */
-  constructor(frames: Frames, msg: Msg) {
-    this.#frames = frames;
+  constructor(wire: WireWriter, msg: Msg) {
+    this.#wire = wire;
     this.#reply = msg.reply ?? "";
     this.subject = msg.subject;
     this.data = msg.data;
@@ -57,6 +64,12 @@ export class Delivery {
     return Math.floor(Number(this.#token(7)) / 1e6);
   }
 
+  /** Says how many events it turned out to carry, before any of them is settled. */
+  carries(events: number): void {
+    this.events = events;
+    this.unsettled = events;
+  }
+
   /** Settled: done with. */
   ack(): void {
     this.#settle("+ACK");
@@ -74,13 +87,13 @@ export class Delivery {
 
   /** Still held: starts its ack_wait anew. */
   working(): void {
-    if (!this.#settled && !this.#frames.isClosed) this.#frames.say(this.#reply, "+WPI");
+    if (!this.#settled && !this.#wire.isClosed) this.#wire.say(this.#reply, "+WPI");
   }
 
   #settle(how: string): void {
-    if (this.#settled || this.#frames.isClosed) return;
+    if (this.#settled || this.#wire.isClosed) return;
     this.#settled = true;
-    this.#frames.say(this.#reply, how);
+    this.#wire.say(this.#reply, how);
   }
 
   /**

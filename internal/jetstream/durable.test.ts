@@ -1,16 +1,11 @@
 import { RetentionPolicy } from "@nats-io/jetstream";
-import { afterEach, expect, test } from "vitest";
-import { connectForTest, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { expect, test } from "vitest";
+import { silent, streamsForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { type Durable, ensureDurable } from "./durable.ts";
 import { Mailbox } from "./mailbox.ts";
 
-const { nc, jsm } = await connectForTest(await natsForTest());
-
-afterEach(async () => {
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
-});
+const { nc, jsm } = await streamsForTest();
 
 async function queue(): Promise<Durable> {
   await jsm.streams.add({ name: "QUEUE", subjects: ["queue.*"], retention: RetentionPolicy.Workqueue });
@@ -20,13 +15,14 @@ async function queue(): Promise<Durable> {
 test("it is made once and brought to its configuration", async () => {
   const durable = await queue();
   await Promise.all(Array.from({ length: 5 }, () => ensureDurable(nc, durable)));
-  await ensureDurable(nc, { ...durable, maxAckPending: 200 });
+  await ensureDurable(nc, { ...durable, maxAckPending: 200, description: "reads" });
   const { config } = await jsm.consumers.info("QUEUE", "reader");
   expect(config).toMatchObject({
     ack_policy: "explicit",
     max_ack_pending: 200,
+    description: "reads",
     max_deliver: -1,
-    ack_wait: 30e9,
+    ack_wait: 5e9,
   });
 });
 

@@ -7,29 +7,42 @@ import {
   ReplayPolicy,
 } from "@nats-io/jetstream";
 import { type NatsConnection, nanos } from "nats";
-import { consumerExists, consumerInTheWay, explain, hasCode } from "./api-error.ts";
+import { consumerExists, consumerInTheWay, consumerNotFound, explain, hasCode } from "./api-error.ts";
 
 /**
  * How long a consumer's message may stay unsettled. The holder renews it while it works, so it only decides how soon
- * the messages of a killed process come again. It must stay well below the duplicate windows.
+ * the messages of a killed process come again. One whose event loop is held up for longer makes copies, which is what the ids
+ * of final events are for.
  */
-export const ackWaitMs = 30_000;
+export const ackWaitMs = 5_000;
 
 /** A durable consumer: the name of its stream and of itself, what it takes, and how much may be unsettled at once. */
 export interface Durable {
   readonly stream: string;
   readonly name: string;
+  /** What `nats consumer info` says of it: who reads what, and for what. */
+  readonly description?: string;
   readonly filter: string;
   /** Over all processes. Events that wait for rates count too, so that the others still pass. */
   readonly maxAckPending: number;
   /** Default `ackWaitMs`. */
   readonly ackWaitMs?: number;
+  /**
+   * Only on a log: a new one begins with what was stored from then on, in ms since the epoch, and not with the oldest message.
+   */
+  readonly beginsAt?: number;
+  /**
+   * Only on a log, where a consumer made anew gets again what is retained: what that means, as in "printed again". Its place is
+   * remembered, so that little comes again.
+   */
+  readonly repeated?: string;
 }
 
 /** What is asked of a durable consumer. */
 export function durableConfig(durable: Durable): ConsumerConfig {
   return {
     durable_name: durable.name,
+    ...(durable.description === undefined ? {} : { description: durable.description }),
     filter_subject: durable.filter,
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
@@ -50,19 +63,36 @@ export function durableConfig(durable: Durable): ConsumerConfig {
  *
  * On a work queue the consumer of a step that has moved to another stage is in the way: it is removed, unless a
  * process still reads it. What was delivered through it and not acknowledged is delivered again through the new one.
+ * @param startSeq where a new one begins, on a log; default: where it says itself, else with the oldest message
+ * @returns whether it was there or had to be made
  * @throws Error with one sentence
  */
-export async function ensureDurable(nc: NatsConnection, durable: Durable): Promise<void> {
+export async function ensureDurable(
+  nc: NatsConnection,
+  durable: Durable,
+  startSeq?: number,
+): Promise<"there" | "made"> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const { stream, name } = durable;
-  const settings = durableConfig(durable);
+  const { deliver_policy, ...settings } = durableConfig(durable);
+  const start = startOf(durable, startSeq) ?? { deliver_policy };
+  const make = () => jsm.consumers.add(stream, { ...settings, ...start });
   try {
-    await jsm.consumers.add(stream, settings).catch(async (err: unknown) => {
-      if (hasCode(err, consumerExists)) return jsm.consumers.update(stream, name, settings);
-      if (!hasCode(err, consumerInTheWay)) throw err;
-      await removeFormerReaders(jsm, durable);
-      return jsm.consumers.add(stream, settings);
+    const isThere = await jsm.consumers.info(stream, name).catch((err: unknown) => {
+      if (!hasCode(err, consumerNotFound)) throw err;
     });
+    if (isThere === undefined) {
+      const isMade = await make().catch(async (err: unknown) => {
+        if (hasCode(err, consumerExists)) return undefined;
+        if (!hasCode(err, consumerInTheWay)) throw err;
+        await removeFormerReaders(jsm, durable);
+        return make();
+      });
+      if (isMade !== undefined) return "made";
+    }
+    // Where it began, nobody can change; it does not matter any more.
+    await jsm.consumers.update(stream, name, settings);
+    return "there";
   } catch (err) {
     const isFixed = err instanceof Error && err.message.includes("can not be updated");
     throw explain(
@@ -73,6 +103,13 @@ export async function ensureDurable(nc: NatsConnection, durable: Durable): Promi
         : undefined,
     );
   }
+}
+
+function startOf({ beginsAt }: Durable, startSeq: number | undefined) {
+  if (startSeq !== undefined) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startSeq };
+  return beginsAt === undefined
+    ? undefined
+    : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(beginsAt).toISOString() };
 }
 
 async function removeFormerReaders(jsm: JetStreamManager, { stream, name }: Durable): Promise<void> {

@@ -1,15 +1,35 @@
 import type { NatsConnection } from "nats";
-import type { Log } from "../log.ts";
+import type { Log } from "../service/log.ts";
+import { ConsumerKeeper } from "./consumer-keeper.ts";
 import type { Delivery } from "./delivery.ts";
-import { ackWaitMs, type Durable, ensureDurable } from "./durable.ts";
+import { ackWaitMs, type Durable } from "./durable.ts";
 import { Puller } from "./puller.ts";
-import { Slots } from "./slots.ts";
+import { SlotMap } from "./slot-map.ts";
+import type { StreamKeeper } from "./stream-keeper.ts";
+
+/** Counts what becomes of a mailbox's deliveries. Told of each, so it has to be quick. */
+export interface MailboxMeter {
+  /** Once, at the opening. @param inFlight how many events the mailbox holds */
+  opened(inFlight: () => number): void;
+  received(delivery: Delivery): void;
+  /** All events that it carries are done with. */
+  settled(delivery: Delivery): void;
+  /** It was handed back. */
+  returned(delivery: Delivery): void;
+}
 
 export interface MailboxOptions {
   readonly durable: Durable;
   readonly log: Log;
+  readonly meter?: MailboxMeter | undefined;
+  /** Makes the consumer's stream anew, should somebody delete it; default: it stays missing until someone else does. */
+  readonly streams?: Pick<StreamKeeper, "restore">;
+  /** Pulls nothing while it gives a sentence, which is then its `problem`. */
+  readonly pause?: () => string | undefined;
   /** Most deliveries in one batch. */
   readonly batch?: number;
+  /** Most bytes in one batch, of one message at least: a message may carry a thousand events. */
+  readonly batchBytes?: number;
   /** Most deliveries held at once: taken or waiting to be taken, and not yet settled. */
   readonly capacity?: number;
   /** No more is asked for while this many bytes are held. Bounds this process's memory. */
@@ -26,13 +46,15 @@ const renewalsPerAckWait = 6;
  */
 export class Mailbox {
   readonly #batch: number;
+  readonly #batchBytes: number;
+  readonly #pause: () => string | undefined;
   readonly #capacity: number;
   readonly #puller: Puller;
   readonly #renewal: NodeJS.Timeout;
-  readonly #log: Log;
-  readonly #ensure: () => Promise<void>;
+  readonly #meter: MailboxMeter | undefined;
+  readonly #consumer: ConsumerKeeper;
   #waiting: Delivery[] = [];
-  readonly #held = new Slots<Delivery>();
+  readonly #held = new SlotMap<Delivery>();
   #heldBytes = 0;
   #renewals = 0;
   #wakeTaker: (() => void) | undefined;
@@ -40,23 +62,36 @@ export class Mailbox {
   readonly #handBack: Delivery[] = [];
   #stopping = false;
   #stopped = false;
-  #refusal: string | undefined;
 
   private constructor(
     nc: NatsConnection,
-    { durable, log, batch = 256, capacity = 1024, capacityBytes = 32 * 1024 * 1024 }: MailboxOptions,
+    consumer: ConsumerKeeper,
+    {
+      durable,
+      meter,
+      batch = 256,
+      batchBytes = Number.POSITIVE_INFINITY,
+      capacity = 1024,
+      capacityBytes = 32 * 1024 * 1024,
+      pause = () => undefined,
+    }: MailboxOptions,
   ) {
     this.#batch = batch;
+    this.#batchBytes = batchBytes;
+    this.#pause = pause;
     this.#capacity = capacity;
-    this.#log = log;
-    this.#ensure = () => ensureDurable(nc, durable);
+    this.#consumer = consumer;
+    this.#meter = meter;
+    meter?.opened(() => this.#held.all().reduce((sum, { events }) => sum + events, 0));
     this.#puller = new Puller(nc, {
       stream: durable.stream,
       consumer: durable.name,
       batch,
-      room: () => (this.#heldBytes < capacityBytes ? this.#capacity - this.#held.size : 0),
+      room: () =>
+        this.#heldBytes < capacityBytes && pause() === undefined ? this.#capacity - this.#held.size : 0,
       onDelivery: (delivery) => this.#onDelivery(delivery),
-      onRefused: (code, description) => void this.#onRefused(code, description),
+      onRefused: (code, description) => consumer.refused(code, description),
+      onServed: () => consumer.served(),
     });
     const renewalMs = (durable.ackWaitMs ?? ackWaitMs) / renewalsPerAckWait;
     this.#renewal = setInterval(() => this.#renew(), renewalMs).unref();
@@ -64,8 +99,9 @@ export class Mailbox {
 
   /** Creates the durable consumer where it is missing and starts to pull. @throws Error when it cannot be created. */
   static async open(nc: NatsConnection, options: MailboxOptions): Promise<Mailbox> {
-    await ensureDurable(nc, options.durable);
-    return new Mailbox(nc, options);
+    const consumer = new ConsumerKeeper(nc, options);
+    await consumer.open();
+    return new Mailbox(nc, consumer, options);
   }
 
   /** The next batch, in the order delivered, as soon as there is one message; undefined once stopped. One taker at a time. */
@@ -77,32 +113,46 @@ export class Mailbox {
       });
     }
     if (this.#stopped) return undefined;
-    if (this.#waiting.length <= this.#batch) {
+    const size = this.#batchSize();
+    if (this.#waiting.length <= size) {
       const all = this.#waiting;
       this.#waiting = [];
       return all;
     }
-    return this.#waiting.splice(0, this.#batch);
+    return this.#waiting.splice(0, size);
   }
 
+  /** How many of those that wait make a batch. */
+  #batchSize(): number {
+    const most = Math.min(this.#waiting.length, this.#batch);
+    let bytes = 0;
+    for (let size = 0; size < most; size++) {
+      bytes += this.#waiting[size]?.data.length ?? 0;
+      if (bytes > this.#batchBytes) return Math.max(1, size);
+    }
+    return most;
+  }
+
+  /** One of the events that a delivery carries is done with: the delivery is, once all of them are. */
   ack(delivery: Delivery): void {
+    if (--delivery.unsettled > 0) return;
     delivery.ack();
-    this.#release(delivery);
+    if (this.#release(delivery)) this.#meter?.settled(delivery);
   }
 
   term(delivery: Delivery): void {
     delivery.term();
-    this.#release(delivery);
+    if (this.#release(delivery)) this.#meter?.settled(delivery);
   }
 
-  /** While it stops, it goes back at the end of that: earlier it would only come again, to this very mailbox. */
+  /** The delivery comes again as a whole. While this stops, it goes back at the end of that: earlier it would only come again, to this very mailbox. */
   nak(delivery: Delivery, delayMs?: number): void {
     if (this.#stopping && !this.#stopped) {
       this.#handBack.push(delivery);
       return;
     }
     delivery.nak(delayMs);
-    this.#release(delivery);
+    if (this.#release(delivery)) this.#meter?.returned(delivery);
   }
 
   /** To be taken once more, after all that waits by then; held meanwhile. */
@@ -115,7 +165,7 @@ export class Mailbox {
 
   /** Why nothing can be pulled at the moment, else undefined. */
   get problem(): string | undefined {
-    return this.#refusal;
+    return this.#consumer.problem ?? this.#pause();
   }
 
   /**
@@ -141,14 +191,16 @@ export class Mailbox {
   /** Hands back everything still held, taken or not: the last resort of a shutdown that has no time left. */
   close(): void {
     clearInterval(this.#renewal);
+    this.#consumer.close();
     this.#stopped = true;
     for (const delivery of this.#held.all()) this.nak(delivery);
   }
 
   #onDelivery(delivery: Delivery): void {
-    this.#refusal = undefined;
+    this.#consumer.served();
     delivery.heldIn = this.#held.add(delivery);
     delivery.renewedAt = this.#renewals;
+    this.#meter?.received(delivery);
     this.#heldBytes += delivery.data.length;
     this.#enqueue(delivery);
   }
@@ -159,12 +211,15 @@ export class Mailbox {
     this.#wakeTaker = undefined;
   }
 
-  #release(delivery: Delivery): void {
-    if (this.#held.at(delivery.heldIn) !== delivery) return;
+  /** False when it was released before, as when several of its events are handed back. */
+  #release(delivery: Delivery): boolean {
+    if (this.#held.at(delivery.heldIn) !== delivery) return false;
     this.#held.remove(delivery.heldIn);
     this.#heldBytes -= delivery.data.length;
+    this.#consumer.moved();
     if (!this.#stopped) this.#puller.wake();
     else if (this.#held.size === 0) this.#wakeSettled?.();
+    return true;
   }
 
   /** What has been held for one to two ticks of the timer: in a third of its ack_wait at the latest. */
@@ -174,19 +229,6 @@ export class Mailbox {
       if (this.#renewals - delivery.renewedAt < 2) continue;
       delivery.working();
       delivery.renewedAt = this.#renewals;
-    }
-  }
-
-  /** Someone deleted the consumer, or its leader is moving: make sure it exists, the puller asks again by itself. */
-  async #onRefused(code: number, description: string): Promise<void> {
-    const said = `the broker refuses to deliver (${code} ${description.trim() || "no responders"})`;
-    if (this.#refusal === undefined) this.#log.warn({ code }, said);
-    this.#refusal = said;
-    try {
-      await this.#ensure();
-      this.#refusal = undefined;
-    } catch (err) {
-      this.#log.warn({ err }, "the consumer cannot be created yet");
     }
   }
 }

@@ -11,6 +11,10 @@ export interface PubAck {
 /** The code of a message that was not even sent: it is larger than what the server takes. */
 export const tooLarge = -1;
 
+/** The server has one code for a stream that is at its limit, and for one that cannot write. */
+const storeFailed = 10077;
+const limitReached = /^maximum .* exceeded/;
+
 /** Why a message was not stored, as questions to ask. */
 export class PublishError extends Error {
   override readonly name = "PublishError";
@@ -24,7 +28,22 @@ export class PublishError extends Error {
 
   /** The stream is at its limit (discard new): it may have room later. */
   get isStreamFull(): boolean {
-    return this.code === 10077 || this.code === 10047;
+    return (this.code === storeFailed && limitReached.test(this.message)) || this.code === 10047;
+  }
+
+  /** The server could not write it down: its disk is full, or files of the stream are gone. */
+  get isStoreBroken(): boolean {
+    return this.code === storeFailed && !limitReached.test(this.message);
+  }
+
+  /** Something else was stored first where the message had to be the next. */
+  get isOutrun(): boolean {
+    return this.code === 10071;
+  }
+
+  /** No stream takes its subject: its stream is missing, or at the moment nobody leads it. */
+  get isStreamMissing(): boolean {
+    return this.code === 503;
   }
 
   /** The message is larger than the server or the stream takes; it never fits. */
@@ -33,25 +52,36 @@ export class PublishError extends Error {
   }
 }
 
-/** What the broker answered to a message of this subject. */
-export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError {
+/**
+ * What the broker answered to a message of this subject.
+ * @returns undefined for what is neither a PubAck nor a refusal: it is not from the broker and says nothing
+ */
+export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError | undefined {
   const { data } = msg;
-  if (isPlainlyStored(data)) return new Stored(data);
   if (data.length === 0)
-    return new PublishError(
-      `no stream takes ${subject}: its stream is missing or JetStream is away`,
-      msg.headers?.code ?? 0,
-    );
+    return msg.headers?.code === noResponders
+      ? new PublishError(
+          `no stream takes ${subject}: its stream is missing or JetStream is away`,
+          noResponders,
+        )
+      : undefined;
   const answer = jsonOf(msg);
-  if (typeof answer !== "object" || answer === null) return new PublishError("the PubAck is no JSON object");
-  const { error, stream, seq, duplicate } = answer as Record<string, unknown>; // every field is checked below
-  if (typeof error === "object" && error !== null) {
-    const { description, err_code } = error as Record<string, unknown>; // likewise
-    return new PublishError(String(description), typeof err_code === "number" ? err_code : 0);
+  if (!isRecord(answer)) return undefined;
+  const { error, stream, seq, duplicate } = answer;
+  if (isRecord(error)) {
+    const { description, code, err_code } = error;
+    if (typeof description !== "string" || typeof code !== "number") return undefined;
+    return new PublishError(description, typeof err_code === "number" ? err_code : 0);
   }
-  if (typeof stream !== "string" || typeof seq !== "number")
-    return new PublishError("the PubAck names no stream and sequence");
+  if (typeof stream !== "string" || typeof seq !== "number") return undefined;
   return { stream, seq, duplicate: duplicate === true };
+}
+
+/** The status with which the server itself answers where nobody listens. */
+const noResponders = 503;
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 /** Whoever answers may send anything, and what is thrown here would end the reading of the connection. */
@@ -60,56 +90,5 @@ function jsonOf(msg: Msg): unknown {
     return msg.json();
   } catch {
     return undefined;
-  }
-}
-
-const beginning = Buffer.from('{"stream":"');
-const beforeNumber = Buffer.from('"seq":');
-const [digit0 = 0, digit9 = 0, brace = 0] = Buffer.from("09}");
-const mostDigits = 15;
-
-/**
- * Whether it is the usual PubAck, `{"stream":"NAME","seq":N}` (before nats-server 2.12 with a space). The server says an error
- * before the stream's name, a JetStream domain between the two, and that it was a copy after the sequence.
- */
-function isPlainlyStored(data: Uint8Array): boolean {
-  let end = data.length - 1;
-  if (data[end] !== brace) return false;
-  const firstDigit = Math.max(0, end - mostDigits);
-  while (end > firstDigit && isDigit(data[end - 1])) end--;
-  if (end === data.length - 1) return false;
-  return has(data, end - beforeNumber.length, beforeNumber) && has(data, 0, beginning);
-}
-
-function isDigit(byte = 0): boolean {
-  return byte >= digit0 && byte <= digit9;
-}
-
-function has(data: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let index = 0; index < wanted.length; index++) if (data[at + index] !== wanted[index]) return false;
-  return true;
-}
-
-/** The usual PubAck. Reading it takes a good part of the time of a publish, and hardly anybody asks what it says. */
-class Stored implements PubAck {
-  readonly duplicate = false;
-  readonly #data: Uint8Array;
-
-  constructor(data: Uint8Array) {
-    this.#data = data;
-  }
-
-  get stream(): string {
-    const text = this.#text;
-    return text.slice(beginning.length, text.indexOf('"', beginning.length));
-  }
-
-  get seq(): number {
-    const text = this.#text;
-    return Number(text.slice(text.lastIndexOf(":") + 1, -1));
-  }
-
-  get #text(): string {
-    return Buffer.from(this.#data).toString();
   }
 }

@@ -98,27 +98,20 @@ describe("the publisher", () => {
     publisher.close();
   });
 
-  test("holds what does not fit into the window, and says when there is room", async () => {
+  test("holds what does not fit into the window until there is room", async () => {
     const subject = await stream("window");
     const got: string[] = [];
     nc.subscribe("slow", { callback: (_err, msg) => void got.push(msg.reply ?? "") });
     const publisher = new Publisher(nc, { window: 2 });
     const outcomes = [1, 2, 3].map((id) => publisher.publish(message("slow", id)));
-    let room = false;
-    const waiting = publisher.room().then(() => {
-      room = true;
-    });
     await nc.flush();
     await waitFor(() => got.length === 2);
     expect(publisher.pending).toBe(3);
-    expect(room).toBe(false);
     const answer = JSON.stringify({ stream: "slow", seq: 1 });
     for (const reply of got.splice(0)) nc.publish(reply, answer);
-    await waiting;
     await waitFor(() => got.length === 1);
     for (const reply of got.splice(0)) nc.publish(reply, answer);
     await Promise.all(outcomes);
-    await publisher.room();
     await publisher.publish(message(subject, 9));
     publisher.close();
   });
@@ -165,6 +158,32 @@ describe("the publisher", () => {
     publisher.close();
   });
 
+  test("ignores what is no PubAck, and settles by the one that comes after it", async () => {
+    const replies: string[] = [];
+    nc.subscribe("forged", { callback: (_err, msg) => void replies.push(msg.reply ?? "") });
+    const publisher = new Publisher(nc);
+    const outcome = publisher.publish(message("forged", 1));
+    await waitFor(() => replies.length === 1);
+    for (const text of ['{"events_total":5}', '{"error":"wrong"}', "", "x"])
+      nc.publish(replies[0] ?? "", text);
+    nc.publish(replies[0] ?? "", '{"stream":"forged","seq":7}');
+    expect(await outcome).toMatchObject({ seq: 7 });
+    expect(publisher.stats).toMatchObject({ published: 1, failed: 0 });
+    publisher.close();
+  });
+
+  test("awaits each PubAck on a subject that does not follow from those before", async () => {
+    const replies: string[] = [];
+    nc.subscribe("seen", { callback: (_err, msg) => void replies.push(msg.reply ?? "") });
+    const publisher = new Publisher(nc);
+    for (let id = 0; id < 100; id++) publisher.send(message("seen", id), () => undefined);
+    await waitFor(() => replies.length === 100);
+    const numbers = replies.map((reply) => Number(reply.slice(reply.lastIndexOf(".") + 1)));
+    const steps = numbers.slice(1).map((number, index) => number - (numbers[index] ?? 0));
+    expect(new Set(steps).size).toBe(99);
+    publisher.close();
+  });
+
   test("rejects what is in flight when it is closed", async () => {
     nc.subscribe("never", { callback: () => undefined });
     const publisher = new Publisher(nc, { window: 1 });
@@ -176,6 +195,5 @@ describe("the publisher", () => {
     for (const outcome of await Promise.all(outcomes))
       expect(outcome.message).toContain("closed before the stream answered");
     expect((await failure(publisher.publish(message("never", 3)))).message).toBe("the publisher is closed");
-    await publisher.room();
   });
 });

@@ -1,11 +1,11 @@
 import type { Msg, NatsConnection } from "nats";
-import { Frames } from "./frames.ts";
-import { privateInbox } from "./inbox.ts";
+import { privateInbox, unguessable } from "./inbox.ts";
 import { type PubAck, PublishError, parsePubAck, tooLarge } from "./pub-ack.ts";
-import { Slots } from "./slots.ts";
+import { SlotMap } from "./slot-map.ts";
 import type { OutgoingHeaders } from "./wire-headers.ts";
+import { WireWriter } from "./wire-writer.ts";
 
-/** A message for a stream. Its id (`Nats-Msg-Id`) is among its headers and makes sending it twice harmless. */
+/** A message for a stream. Where sending it twice must store it once, its id (`Nats-Msg-Id`) is among its headers. */
 export interface Outgoing {
   readonly subject: string;
   /** Bytes as they are, or text that becomes UTF-8. */
@@ -17,8 +17,10 @@ export interface Outgoing {
 export type OnSettled = (outcome: PubAck | PublishError) => void;
 
 interface InFlight {
-  /** Which answer is its own: a serial number times the window, plus its slot. -1 until it was sent. */
+  /** Which answer is its own: a random number times the window, plus its slot. -1 until it was sent. */
   token: number;
+  /** Counts what was sent. */
+  serial: number;
   readonly message: Outgoing;
   readonly onSettled: OnSettled;
   /** How many sweeps there had been when it was sent. */
@@ -27,6 +29,13 @@ interface InFlight {
 
 /** How fine the timeout is counted: a clock that is read for each message takes its time. */
 const sweepsPerTimeout = 10;
+
+/** Told of each message, by something that stands for it: that it is sent, again perhaps, and that it is stored or lost. */
+export interface PublisherMeter {
+  sent(message: object): void;
+  stored(message: object): void;
+  lost(message: object): void;
+}
 
 /** Counts since the publisher was made. */
 export interface PublisherStats {
@@ -40,23 +49,26 @@ export interface PublisherStats {
  * Publishes to JetStream with many messages in flight on one connection.
  *
  * `js.publish` sets up a request of its own for each message; this one keeps a single reply subscription per
- * connection, gives each message the reply subject `<inbox>.<token>`, and settles its promise when that token's
- * PubAck arrives, in whatever order. Every message is answered: stored, refused with the server's reason, or
- * unanswered within the timeout (then it may or may not be stored: publish it again under the same id).
+ * connection, gives each message the reply subject `<inbox>.<token>`, which nobody can guess from those before, and settles
+ * its promise when that token's PubAck arrives, in whatever order; anything else that arrives there is ignored. Every message is answered: stored, refused with the
+ * server's reason, or unanswered within the timeout (then it may or may not be stored: publish it again).
  *
- * The window bounds what is in flight; `publish` waits for room in it, first come, first served. While the connection
- * is away time stands still, and after a reconnect what was in flight is sent again: its id makes that harmless.
+ * The window bounds what is in flight; what is beyond it waits in memory, first come, first served, so whoever may have more
+ * than that to send bounds it first (`IngestBuffer`). While the connection
+ * is away time stands still, and after a reconnect what was in flight is sent again: an id makes that harmless, and of a raw
+ * event that is stored twice the copy is dropped where final events are stored.
  */
 export class Publisher {
   readonly stats: PublisherStats = { published: 0, duplicates: 0, failed: 0, resent: 0 };
   readonly #nc: NatsConnection;
-  readonly #frames: Frames;
+  readonly #wire: WireWriter;
   readonly #inbox: string;
   readonly #window: number;
   readonly #timeoutMs: number;
-  readonly #inFlight = new Slots<InFlight>();
+  readonly #onNoStream: () => void;
+  readonly #meter: PublisherMeter | undefined;
+  readonly #inFlight = new SlotMap<InFlight>();
   readonly #waiting: InFlight[] = [];
-  #roomWanted: (() => void)[] = [];
   readonly #sweep: NodeJS.Timeout;
   readonly #subscription: { unsubscribe(): void };
   #serial = 0;
@@ -67,15 +79,23 @@ export class Publisher {
   /**
    * @param window most messages in flight at once
    * @param timeoutMs how long a PubAck may take while connected
+   * @param onNoStream told of each message that no stream takes
    */
   constructor(
     nc: NatsConnection,
-    { window = 4096, timeoutMs = 5_000 }: { window?: number; timeoutMs?: number } = {},
+    {
+      window = 4096,
+      timeoutMs = 5_000,
+      onNoStream = () => undefined,
+      meter,
+    }: { window?: number; timeoutMs?: number; onNoStream?: () => void; meter?: PublisherMeter } = {},
   ) {
     this.#nc = nc;
-    this.#frames = Frames.of(nc);
+    this.#wire = WireWriter.of(nc);
     this.#window = window;
     this.#timeoutMs = timeoutMs;
+    this.#onNoStream = onNoStream;
+    this.#meter = meter;
     this.#inbox = privateInbox(nc);
     this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onAck(msg) });
     this.#sweep = setInterval(() => this.#failUnanswered(), timeoutMs / sweepsPerTimeout).unref();
@@ -98,23 +118,29 @@ export class Publisher {
       onSettled(new PublishError("the publisher is closed"));
       return;
     }
-    const entry: InFlight = { token: -1, message, onSettled, sentAt: 0 };
+    const entry: InFlight = { token: -1, serial: 0, message, onSettled, sentAt: 0 };
     if (this.#connected && this.#inFlight.size < this.#window) this.#transmit(entry);
     else this.#waiting.push(entry);
   }
 
-  /**
-   * Resolves when the window has room, at once if it has: await it before `publish` and nothing piles up in memory.
-   * Also resolves when the publisher is closed; `publish` then says so.
-   */
-  async room(): Promise<void> {
-    while (!this.#closed && this.pending >= this.#window)
-      await new Promise<void>((resolve) => this.#roomWanted.push(resolve));
+  /** Most bytes of a message, headers included, that the server takes to which it is connected now. */
+  get maxPayload(): number {
+    return this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
   }
 
   /** Messages sent or waiting whose answer is still due. */
   get pending(): number {
     return this.#inFlight.size + this.#waiting.length;
+  }
+
+  /** Those of them that were sent. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Most messages in flight at once. */
+  get window(): number {
+    return this.#window;
   }
 
   /** Ends it; what is still in flight is rejected and may or may not be stored. */
@@ -130,11 +156,13 @@ export class Publisher {
   }
 
   #transmit(entry: InFlight): void {
-    entry.token = this.#serial++ * this.#window + this.#inFlight.add(entry);
+    entry.token = unguessable() * this.#window + this.#inFlight.add(entry);
+    entry.serial = this.#serial++;
     entry.sentAt = this.#sweeps;
+    this.#meter?.sent(entry);
     const { subject, payload, headers } = entry.message;
     try {
-      const fits = this.#frames.publish(subject, `${this.#inbox}.${entry.token}`, headers, payload);
+      const fits = this.#wire.publish(subject, `${this.#inbox}.${entry.token}`, headers, payload);
       if (!fits) this.#fail(entry, new PublishError("it is larger than the server's max_payload", tooLarge));
     } catch (err) {
       this.#fail(
@@ -149,12 +177,15 @@ export class Publisher {
     const entry = this.#inFlight.at(this.#slotOf(token));
     if (entry?.token !== token) return; // answered before it was sent again, or too late
     const answer = parsePubAck(msg, entry.message.subject);
+    if (answer === undefined) return; // not from the stream, whose own word is still due
     if (answer instanceof PublishError) {
+      if (answer.isStreamMissing) this.#onNoStream();
       this.#fail(entry, answer);
       return;
     }
     this.#inFlight.remove(this.#slotOf(token));
     this.stats.published++;
+    this.#meter?.stored(entry);
     if (answer.duplicate) this.stats.duplicates++;
     entry.onSettled(answer);
     this.#fillWindow();
@@ -163,6 +194,7 @@ export class Publisher {
   #fail(entry: InFlight, err: PublishError): void {
     if (this.#isInFlight(entry)) this.#inFlight.remove(this.#slotOf(entry.token));
     this.stats.failed++;
+    this.#meter?.lost(entry);
     entry.onSettled(err);
     this.#fillWindow();
   }
@@ -171,11 +203,6 @@ export class Publisher {
     while (this.#connected && this.#waiting.length > 0 && this.#inFlight.size < this.#window) {
       const next = this.#waiting.shift();
       if (next !== undefined) this.#transmit(next);
-    }
-    if (this.#roomWanted.length > 0 && (this.#closed || this.pending < this.#window)) {
-      const wanted = this.#roomWanted;
-      this.#roomWanted = [];
-      for (const resolve of wanted) resolve();
     }
   }
 
@@ -200,7 +227,7 @@ export class Publisher {
 
   /** What is in flight in the order sent: the first one is the first to time out. */
   #sent(): readonly InFlight[] {
-    return this.#inFlight.all().toSorted((one, other) => one.token - other.token);
+    return this.#inFlight.all().toSorted((one, other) => one.serial - other.serial);
   }
 
   async #followConnection(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Msg, type NatsConnection, nanos, type Subscription } from "nats";
 import { Delivery } from "./delivery.ts";
-import { Frames } from "./frames.ts";
 import { privateInbox } from "./inbox.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 /**
  * How long one pull request waits at the server. Short, because a stop waits for its end: a request cannot be called
@@ -15,8 +15,12 @@ const lostAfterMs = expiresMs + 2_000;
  * buffers for a client (64 MiB) before it takes it for a slow consumer and cuts it off.
  */
 const maxRequestBytes = 4 * 1024 * 1024;
-/** Pause after the server refused a request: consumer missing, leader moving, too many waiting. */
+/**
+ * Pause after the server refused a request (consumer missing, leader moving, too many waiting), doubled with each refusal up to
+ * the second one. Short enough that events flow soon after a leader is found: a refusal costs next to nothing.
+ */
 const refusedPauseMs = 500;
+const longestPauseMs = 2_000;
 
 export interface PullerOptions {
   readonly stream: string;
@@ -26,8 +30,13 @@ export interface PullerOptions {
   /** How many more messages the holder has room for right now; asked before each request. */
   readonly room: () => number;
   readonly onDelivery: (delivery: Delivery) => void;
-  /** The server refused: the consumer is missing or moving. Called at most once per pause; may create it again. */
+  /**
+   * The server refused, or did not answer (code 0): the consumer is missing or moving. Called at most twice per pause; may
+   * create it again.
+   */
   readonly onRefused?: (code: number, description: string) => void;
+  /** A request came to an ordinary end: the consumer is there and served. */
+  readonly onServed?: () => void;
 }
 
 /**
@@ -42,8 +51,9 @@ export class Puller {
 
   constructor(nc: NatsConnection, options: PullerOptions) {
     const lanes: Lane[] = [];
+    const pause = new Pause();
     const room = () => lanes.reduce((left, lane) => left - lane.due, options.room());
-    for (let lane = 0; lane < 2; lane++) lanes.push(new Lane(nc, { ...options, room }));
+    for (let lane = 0; lane < 2; lane++) lanes.push(new Lane(nc, { ...options, room }, pause));
     this.#lanes = lanes;
     this.wake();
   }
@@ -59,11 +69,31 @@ export class Puller {
   }
 }
 
+/** The time in which nothing is asked for after a refusal, which is about the consumer and so for both lanes. */
+class Pause {
+  #until = 0;
+  #nextMs = refusedPauseMs;
+
+  get isOver(): boolean {
+    return performance.now() >= this.#until;
+  }
+
+  /** The consumer is served: the next refusal is the first one again. */
+  reset(): void {
+    this.#nextMs = refusedPauseMs;
+  }
+
+  begin(): void {
+    this.#until = performance.now() + this.#nextMs;
+    this.#nextMs = Math.min(this.#nextMs * 2, longestPauseMs);
+  }
+}
+
 class Lane {
   /** Messages the outstanding request may still bring; 0 = no request outstanding. */
   due = 0;
   readonly #nc: NatsConnection;
-  readonly #frames: Frames;
+  readonly #wire: WireWriter;
   readonly #options: PullerOptions;
   readonly #inbox: string;
   readonly #subject: string;
@@ -71,13 +101,17 @@ class Lane {
   readonly #timer: NodeJS.Timeout;
   #request = 0;
   #sentAt = 0;
-  #pausedUntil = 0;
+  /** The server has said that the request is over; what is still due is on its way. */
+  #hasEnded = false;
+  #connected = true;
+  readonly #pause: Pause;
   #stopped = false;
   #wakeDrain: (() => void) | undefined;
 
-  constructor(nc: NatsConnection, options: PullerOptions) {
+  constructor(nc: NatsConnection, options: PullerOptions, pause: Pause) {
     this.#nc = nc;
-    this.#frames = Frames.of(nc);
+    this.#pause = pause;
+    this.#wire = WireWriter.of(nc);
     this.#options = options;
     this.#inbox = privateInbox(nc);
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
@@ -88,13 +122,14 @@ class Lane {
 
   wake(): void {
     if (this.due === 0) this.#wakeDrain?.();
-    if (this.#stopped || this.#nc.isClosed() || this.due > 0 || performance.now() < this.#pausedUntil) return;
+    if (this.#stopped || this.#nc.isClosed() || this.due > 0 || !this.#pause.isOver) return;
     const batch = Math.min(this.#options.batch, this.#options.room());
     // A handful at a time would make every message a request of its own: wait until a good part is free.
     if (batch < this.#options.batch / 4) return;
     this.due = batch;
     this.#sentAt = performance.now();
     this.#request++;
+    this.#hasEnded = false;
     this.#nc.publish(
       this.#subject,
       JSON.stringify({ batch, max_bytes: maxRequestBytes, expires: nanos(expiresMs) }),
@@ -115,9 +150,10 @@ class Lane {
   }
 
   #onMessage(msg: Msg): void {
-    if (!msg.subject.startsWith(this.#inbox)) {
+    if (msg.reply?.startsWith("$JS.ACK.")) {
       if (this.due > 0) this.due--;
-      this.#options.onDelivery(new Delivery(this.#frames, msg));
+      this.#pause.reset();
+      this.#options.onDelivery(new Delivery(this.#wire, msg));
       if (this.due === 0) this.wake();
       return;
     }
@@ -125,30 +161,64 @@ class Lane {
     if (msg.subject !== `${this.#inbox}.${this.#request}` || this.due === 0) return;
     const code = msg.headers?.code ?? 0;
     if (code === 100) return;
-    this.due = 0;
     const description = msg.headers?.description ?? "";
-    // The ordinary ends of a request: no more messages within its time, or within its bytes.
-    if (code === 404 || code === 408 || (code === 409 && /max_?bytes/i.test(description))) {
+    if (isOrdinaryEnd(code, description)) {
+      // What was delivered and has not come yet is still on its way: with several replicas a delivery waits for their
+      // majority, and the end of the request overtakes it.
+      this.due -= undelivered(msg, description, this.due);
+      this.#hasEnded = true;
+      this.#pause.reset();
+      this.#options.onServed?.();
       this.wake();
       return;
     }
-    this.#pausedUntil = performance.now() + refusedPauseMs;
+    this.#isRefused(code, description);
+  }
+
+  #isRefused(code: number, description: string): void {
+    this.due = 0;
+    this.#pause.begin();
     this.wake();
     this.#options.onRefused?.(code, description);
   }
 
   #tick(): void {
-    const lost = this.#nc.isClosed() || performance.now() - this.#sentAt > lostAfterMs;
-    if (this.due > 0 && lost) this.due = 0;
+    const isLost = this.due > 0 && performance.now() - this.#sentAt > lostAfterMs;
+    // An old server says nothing at all where the consumer is missing.
+    if (isLost && this.#connected && !this.#hasEnded) this.#isRefused(0, "no answer");
+    else if (isLost || this.#nc.isClosed()) this.due = 0;
     this.wake();
   }
 
   async #followConnection(): Promise<void> {
     for await (const status of this.#nc.status()) {
-      if (status.type === "reconnect") {
+      if (status.type === "disconnect") this.#connected = false;
+      else if (status.type === "reconnect") {
+        this.#connected = true;
         this.due = 0;
         this.wake();
       }
     }
   }
+}
+
+/**
+ * Whether a request ended as requests do: no messages within its time (404, 408), no room for the next one within its bytes, or
+ * all it asked for delivered before its bytes were (since 2.15 the server says so). Anything else is about the consumer.
+ */
+function isOrdinaryEnd(code: number, description: string): boolean {
+  return (
+    code === 404 || code === 408 || (code === 409 && (isByBytes(description) || isComplete(description)))
+  );
+}
+
+const isByBytes = (description: string): boolean =>
+  /max_?bytes/i.test(description) && !/exceeded/i.test(description);
+const isComplete = (description: string): boolean => /batch completed/i.test(description);
+
+/** How many of the messages that are still due the server did not deliver. */
+function undelivered(msg: Msg, description: string, due: number): number {
+  if (isComplete(description)) return 0;
+  const pending = Number(msg.headers?.get("Nats-Pending-Messages") || due);
+  return pending >= 0 && pending <= due ? pending : due;
 }

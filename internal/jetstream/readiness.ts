@@ -1,6 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { millis, type NatsConnection } from "nats";
-import type { ReadyCheck } from "../health.ts";
+import type { ReadyCheck } from "../service/health.ts";
 import type { Durable } from "./durable.ts";
 
 /** Ready while the broker answers. */
@@ -24,19 +24,23 @@ export function lagWithinRetention(nc: NatsConnection, durable: Durable): ReadyC
     ]);
     const behind = consumer.num_pending + consumer.num_ack_pending;
     if (behind === 0) return undefined;
-    const bytesBehind = state.messages === 0 ? 0 : (state.bytes / state.messages) * behind;
-    if (config.max_bytes > 0 && bytesBehind > config.max_bytes / 2)
-      return `${durable.name} is ${behind} messages behind, more than half of what ${durable.stream} has room for`;
-    const age = await ageOf(
-      jsm,
-      durable.stream,
-      Math.max(consumer.ack_floor.stream_seq + 1, state.first_seq),
-    );
-    if (config.max_age > 0 && age > millis(config.max_age) / 2)
-      return `${durable.name} is ${Math.round(age / 1000)} s behind, more than half of what ${durable.stream} retains`;
-    return undefined;
+    const { stream, name } = durable;
+    const oldest = Math.max(consumer.ack_floor.stream_seq + 1, state.first_seq);
+    const ageMs = await ageOf(jsm, stream, oldest);
+    // Of its own messages alone nobody knows the size: as large as the others on average.
+    const bytes = state.messages === 0 ? 0 : (state.bytes / state.messages) * behind;
+    const maxAgeMs = config.max_age > 0 ? millis(config.max_age) : Number.POSITIVE_INFINITY;
+    const maxBytes = config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY;
+    if (ageMs <= maxAgeMs / 2 && bytes <= maxBytes / 2) return undefined;
+    const [far, most] =
+      ageMs > maxAgeMs / 2
+        ? [`the oldest of them ${seconds(ageMs)} old`, seconds(maxAgeMs)]
+        : [`about ${Math.round(bytes)} bytes`, `${maxBytes} bytes`];
+    return `${name} is ${behind} events behind, ${far}, and ${stream} drops its oldest beyond ${most}: find out what holds it up, start more of it, or raise EVENTS_MAX_AGE and EVENTS_MAX_BYTES`;
   };
 }
+
+const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
 
 /** Age in ms of a stored message; 0 when it is gone. */
 async function ageOf(jsm: JetStreamManager, stream: string, seq: number): Promise<number> {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsConnection, nanos } from "nats";
-import { Unavailable } from "../unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { askBroker } from "./api.ts";
 import { Delivery } from "./delivery.ts";
-import { Frames } from "./frames.ts";
 import { privateInbox } from "./inbox.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 /** A part of a stream: from the first sequence to just before the last. */
 export interface Range {
@@ -60,7 +60,7 @@ export async function* scan(
       inactive_threshold: nanos(idleMs),
     },
   });
-  const frames = Frames.of(nc);
+  const wire = WireWriter.of(nc);
   const inbox = privateInbox(nc);
   const subscription = nc.subscribe(inbox);
   let cutOff = false;
@@ -93,7 +93,7 @@ export async function* scan(
         ask();
       } else {
         behindSince = 0;
-        const delivery = new Delivery(frames, message);
+        const delivery = new Delivery(wire, message);
         const seq = delivery.streamSequence;
         if (seq >= before) return;
         yield delivery;

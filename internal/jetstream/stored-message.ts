@@ -4,6 +4,8 @@ import { ReceivedHeaders } from "./wire-headers.ts";
 
 /** A message as it lies in its stream. */
 export interface StoredMessage {
+  readonly stream: string;
+  readonly seq: number;
   readonly subject: string;
   readonly headers: ReceivedHeaders;
   readonly data: Uint8Array;
@@ -12,21 +14,50 @@ export interface StoredMessage {
 }
 
 /** @param seq an integer from 1 on; undefined when the stream has no message of that number @throws Unavailable */
-export async function readStored(
+export function readStored(
   nc: NatsConnection,
   stream: string,
   seq: number,
 ): Promise<StoredMessage | undefined> {
+  return read(nc, stream, { seq });
+}
+
+/** The last message of a subject; undefined when the stream has none. @throws Unavailable */
+export function readLast(
+  nc: NatsConnection,
+  stream: string,
+  subject: string,
+): Promise<StoredMessage | undefined> {
+  return read(nc, stream, { last_by_subj: subject });
+}
+
+/** The first message from a sequence on whose subject matches; undefined when there is none. @throws Unavailable */
+export function readNext(
+  nc: NatsConnection,
+  stream: string,
+  seq: number,
+  filter: string,
+): Promise<StoredMessage | undefined> {
+  return read(nc, stream, { seq, next_by_subj: filter });
+}
+
+async function read(
+  nc: NatsConnection,
+  stream: string,
+  which: { readonly seq: number; readonly next_by_subj?: string } | { readonly last_by_subj: string },
+): Promise<StoredMessage | undefined> {
   let found: Readonly<Record<string, unknown>>;
   try {
-    const { message } = await askBroker(nc, `STREAM.MSG.GET.${stream}`, { seq });
+    const { message } = await askBroker(nc, `STREAM.MSG.GET.${stream}`, which);
     found = isObject(message) ? message : {};
   } catch (err) {
     if (err instanceof RefusedRequest && err.isMessageMissing) return undefined;
     throw err;
   }
-  const { subject, hdrs, data, time } = found;
+  const { seq, subject, hdrs, data, time } = found;
   return {
+    stream,
+    seq: Number(seq),
     subject: String(subject),
     headers: new ReceivedHeaders(bytesOf(hdrs).toString()),
     data: bytesOf(data),
@@ -34,10 +65,19 @@ export async function readStored(
   };
 }
 
-/** @returns false when it was gone already @throws Unavailable, RefusedRequest */
-export async function deleteStored(nc: NatsConnection, stream: string, seq: number): Promise<boolean> {
+/**
+ * @param overwrite also overwrites its bytes on the server's disk, which takes longer
+ * @returns false when it was gone already
+ * @throws Unavailable, RefusedRequest
+ */
+export async function deleteStored(
+  nc: NatsConnection,
+  stream: string,
+  seq: number,
+  overwrite = false,
+): Promise<boolean> {
   try {
-    await askBroker(nc, `STREAM.MSG.DELETE.${stream}`, { seq, no_erase: true });
+    await askBroker(nc, `STREAM.MSG.DELETE.${stream}`, { seq, no_erase: !overwrite });
     return true;
   } catch (err) {
     if (!(err instanceof RefusedRequest)) throw err;

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
+import { describe, expect, test } from "vitest";
+import { connectForTest, defaultLimits, removeStreams, streamsForTest } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { findDrift } from "./config-drift.ts";
 import { ensureStreams, streamConfigs } from "./topology.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await streamsForTest();
 const stages = ["raw", "priced", "profiled", "final"];
 const GiB = 2 ** 30;
 const seconds = (count: number) => count * 1e9;
@@ -24,10 +24,6 @@ const configs = async () => {
   return found;
 };
 
-afterEach(async () => {
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
-});
-
 describe("the streams", () => {
   test("are what the docs say", async () => {
     await ensureStreams(nc, stages, defaultLimits);
@@ -42,7 +38,12 @@ describe("the streams", () => {
       num_replicas: 1,
     };
     expect(await configs()).toEqual({
-      CASINO_RAW: { ...queue, subjects: ["casino.event.raw.*"], max_msg_size: 960 * 1024 },
+      CASINO_RAW: {
+        ...queue,
+        subjects: ["casino.event.raw.*"],
+        max_msg_size: 960 * 1024,
+        duplicate_window: seconds(0.1),
+      },
       CASINO_PRICED: { ...queue, subjects: ["casino.event.priced.*.*"] },
       CASINO_PROFILED: { ...queue, subjects: ["casino.event.profiled.*.*"] },
       CASINO_EVENTS: {
@@ -52,7 +53,7 @@ describe("the streams", () => {
         discard: "old",
         max_bytes: 4 * GiB,
         max_age: seconds(86_400),
-        duplicate_window: seconds(600),
+        duplicate_window: seconds(300),
       },
       CASINO_DEAD: {
         ...queue,
@@ -69,7 +70,31 @@ describe("the streams", () => {
         max_age: seconds(30 * 86_400),
         max_bytes: GiB / 8,
       },
+      CASINO_COPIES: {
+        ...queue,
+        subjects: ["casino.copies.*"],
+        retention: "limits",
+        discard: "old",
+        max_age: seconds(30 * 86_400),
+        max_bytes: GiB / 8,
+      },
     });
+  });
+
+  test("each say what they are for, also those of before", async () => {
+    const [raw] = streamConfigs(["raw"], defaultLimits, "");
+    const { description, ...before } = raw ?? { name: "" };
+    expect(description).toBe("events as producers sent them, which wait for the first step");
+    await jsm.streams.add(before);
+    await ensureStreams(nc, [...stages, "apart", "retry"], defaultLimits, true);
+    const found: string[] = [];
+    for await (const { config } of jsm.streams.list()) found.push(config.description ?? "");
+    expect(new Set(found).size).toBe(9);
+    expect(found).not.toContain("");
+    const changed = [{ ...raw, ...before, description: "another" }];
+    expect((await findDrift(nc, { streams: changed, durables: [] })).found.join()).not.toContain(
+      "description",
+    );
   });
 
   test.each([
@@ -87,12 +112,18 @@ describe("the streams", () => {
       undefined,
       undefined,
       undefined,
+      undefined,
     ]);
   });
 
   test("are made by whoever comes first, many at once", async () => {
-    await Promise.all(Array.from({ length: 10 }, () => ensureStreams(nc, stages, defaultLimits)));
-    expect(Object.keys(await configs())).toHaveLength(6);
+    // Each on a connection of its own: only then does the server take the requests side by side.
+    const processes = await Promise.all(Array.from({ length: 8 }, () => connectForTest(server)));
+    for (let round = 0; round < 40; round++) {
+      await removeStreams(jsm);
+      await Promise.all(processes.map((process) => ensureStreams(process.nc, stages, defaultLimits)));
+    }
+    expect(Object.keys(await configs())).toHaveLength(7);
   });
 
   test("keep their limits unless asked to take new ones", async () => {

@@ -24,6 +24,11 @@ export class ReceivedHeaders {
     this.#text = text;
   }
 
+  /** As they will be received. */
+  static from(headers: OutgoingHeaders): ReceivedHeaders {
+    return new ReceivedHeaders(headers.text + endOfHeaders);
+  }
+
   /** The headers of a message; empty when it has none. */
   static of(msg: Msg): ReceivedHeaders {
     const { data, subject, reply = "" } = msg;

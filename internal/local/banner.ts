@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Endpoint, type Infrastructure, shownUrl } from "./infrastructure.ts";
 import { curlLine } from "./sample-key.ts";
 
@@ -9,6 +11,10 @@ export interface BannerFacts {
   readonly front: string | undefined;
   /** A fresh API key for it, if it asks for keys. */
   readonly key: string | undefined;
+  /** Signs a browser in to the dashboard, once. */
+  readonly code: string | undefined;
+  /** Whether it wants the key for figures too. */
+  readonly figuresWantKey: boolean;
   /** The HTTP ports of the other services. */
   readonly ports: ReadonlyMap<string, number>;
   /** Services that do not answer yet, with what they lack. */
@@ -27,8 +33,11 @@ export function banner(facts: BannerFacts): string {
       ? "Croupier is up. Final events go to stdout; Ctrl-C stops everything."
       : "Croupier is up, but not all of it is ready yet. Ctrl-C stops everything.",
     "",
+    ...(facts.code === undefined
+      ? []
+      : [`  dashboard: http://127.0.0.1:${facts.port}/#code=${facts.code}`, ""]),
     ...(facts.key === undefined ? [] : [`  ${curlLine(facts.port, facts.key)}`]),
-    ...(facts.front === undefined ? [] : [`  curl http://127.0.0.1:${facts.port}/materialized`]),
+    ...figures(facts),
     `  nats${server} sub 'casino.>'`,
     `  nats${server} req casino.materialized ''`,
     ...exported(facts),
@@ -44,16 +53,52 @@ export function banner(facts: BannerFacts): string {
   return `\n${lines.join("\n")}\n\n`;
 }
 
-/** What the other commands (`npm run dead-letters`, `prove`, `clients`) need to be told, where our servers are not where they look. */
-function exported({ infrastructure: { nats, postgres }, strict }: BannerFacts): readonly string[] {
-  const elsewhere = [
-    ...(nats.port === undefined || nats.port === 4222 || strict ? [] : [`NATS_URL=${nats.url}`]),
-    // Its password is the one of every sample, and it listens on loopback.
-    ...(postgres.port === undefined || postgres.port === 5432 ? [] : [`DATABASE_URL=${postgres.url}`]),
+/** Beside the data: events push the banner off a terminal within seconds. */
+export const bannerFile = "banner.txt";
+
+/**
+ * Keeps a banner to be read later, by this user alone: it has a key and passwords.
+ *
+ * @param data the folder it lies in
+ * @returns what takes it away again
+ */
+export function keepBanner(data: string, text: string): () => void {
+  const file = join(data, bannerFile);
+  // One that a killed `up` left behind would keep its mode.
+  rmSync(file, { force: true });
+  writeFileSync(file, text, { mode: 0o600 });
+  return () => rmSync(file, { force: true });
+}
+
+function figures({ front, port, key, figuresWantKey }: BannerFacts): readonly string[] {
+  if (front === undefined || (figuresWantKey && key === undefined)) return [];
+  return [
+    `  curl http://127.0.0.1:${port}/materialized${figuresWantKey ? ` -H 'Authorization: Bearer ${key}'` : ""}`,
   ];
-  return elsewhere.length === 0
+}
+
+/**
+ * What one more service in another terminal needs to be told of what is ours; what was given to us its owner knows. The
+ * commands (`clients`, `dead-letters`, `prove`, …) find it by themselves when they run in the same folder.
+ */
+function exported({
+  infrastructure: { nats, postgres, redis },
+  rates,
+  strict,
+  data,
+}: BannerFacts): readonly string[] {
+  const ours = [
+    ...(nats.port === undefined
+      ? []
+      : [strict ? `NATS_URL="$(cat '${join(data, "nats/operator-url")}')"` : `NATS_URL=${nats.url}`]),
+    // Its password is the one of every sample, and it listens on loopback.
+    ...(postgres.port === undefined ? [] : [`DATABASE_URL=${postgres.url}`]),
+    ...(redis.port === undefined ? [] : [`REDIS_URL=${redis.url}`]),
+    ...(rates.port === undefined ? [] : [`RATES_URL=${rates.url}`]),
+  ];
+  return ours.length === 0
     ? []
-    : [`  export ${elsewhere.join(" ")}  # for npm run dead-letters, prove, …`];
+    : [`  export ${ours.join(" ")}  # for one more service: HTTP_PORT=0 npm run enricher`];
 }
 
 function describe(endpoint: Endpoint): string {

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
-import { findNatsServer, findRedisServer } from "./binaries.ts";
+import { findNatsServer, findRedisServer, versionOf } from "./binaries.ts";
 import { downloadNatsRelease } from "./nats-release.ts";
 
 /** Answers every download with bytes that are no release. */
@@ -37,6 +37,17 @@ describe("nats-server", () => {
     const folder = tempFolder("bin");
     const newest = fakeServer(join(folder, "newest"), "nats-server: v3.0.0");
     expect((await findNatsServer({ commands: [newest], cache: folder })).path).toBe(newest);
+  });
+
+  test("an older one only where no newer is to be had, for who prefers those", async () => {
+    const folder = tempFolder("bin");
+    const old = fakeServer(join(folder, "old"), "nats-server: v2.10.4");
+    const newer = fakeServer(join(folder, "newer"), "nats-server: v2.10.5");
+    const find = (...commands: readonly string[]) =>
+      findNatsServer({ commands, cache: folder, releases: releasesUrl, preferNewer: true });
+    expect((await find(old, newer)).path).toBe(newer);
+    const only = await find(old);
+    expect([only.path, await versionOf(only)]).toEqual([old, "nats-server v2.10.4"]);
   });
 
   test("a download with another checksum is refused", async () => {

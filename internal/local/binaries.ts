@@ -25,6 +25,11 @@ export interface Places {
   readonly cache?: string;
   /** Where the releases of nats-server are. */
   readonly releases?: string;
+  /**
+   * The pinned release of nats-server, where it can be had within seconds, rather than an installed one from before 2.10.5: with
+   * those a full queue may drop its oldest message for a large new one.
+   */
+  readonly preferNewer?: boolean;
 }
 
 /** One way of getting a binary. Resolves to undefined, or rejects, when it is not to be had this way. */
@@ -39,12 +44,20 @@ const found = new Map<string, Promise<Binary>>();
 export function findNatsServer(places: Places = {}): Promise<Binary> {
   const cache = places.cache ?? cacheFolder();
   const commands = places.commands ?? ["nats-server", "/usr/sbin/nats-server", "/usr/local/sbin/nats-server"];
-  return once(`nats-server ${cache} ${commands}`, () =>
+  const { preferNewer = false, releases } = places;
+  const newer: readonly Rung[] = [
+    ...commands.map((command) => () => installed(command, [2, 10, 5])),
+    () =>
+      downloadNatsRelease(cache, releases, preferenceMs).then((path) =>
+        fetched(path, "the official release"),
+      ),
+  ];
+  return once(`nats-server ${cache} ${commands} ${preferNewer}`, () =>
     climb(
       [
+        ...(preferNewer ? newer : []),
         ...commands.map((command) => () => installed(command)),
-        () =>
-          downloadNatsRelease(cache, places.releases).then((path) => fetched(path, "the official release")),
+        () => downloadNatsRelease(cache, releases).then((path) => fetched(path, "the official release")),
         () => unpackDebian(cache, "nats-server", [], "usr/sbin/nats-server"),
       ],
       "nats-server 2.9 or newer is missing: put it on the PATH (https://github.com/nats-io/nats-server/releases, " +
@@ -81,6 +94,12 @@ export function installedRedisServer(): Promise<Binary | undefined> {
   return installed("redis-server");
 }
 
+/** As in `nats-server v2.12.15`. */
+export async function versionOf({ path, env }: Binary): Promise<string> {
+  const { stdout } = await run(path, ["--version"], { env: { ...process.env, ...env } });
+  return stdout.trim().replace(": ", " ");
+}
+
 async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Binary> {
   const problems: string[] = [];
   for (const rung of rungs) {
@@ -94,16 +113,25 @@ async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Bin
   throw new Error(problems.length === 0 ? nothingWorked : `${nothingWorked} (${problems.join("; ")})`);
 }
 
-async function installed(command: string): Promise<Binary | undefined> {
+/** How long somebody who has an older server waits for a newer one. */
+const preferenceMs = 5_000;
+
+type Version = readonly [major: number, minor: number, patch: number];
+
+/** Older servers lack what the streams rely on, such as discarding new messages per consumer limits. */
+const oldestNats: Version = [2, 9, 0];
+
+/** @param least of nats-server */
+async function installed(command: string, least = oldestNats): Promise<Binary | undefined> {
   const { stdout } = await run(command, ["--version"]).catch(() => ({ stdout: "" }));
-  if (stdout.startsWith("nats-server") && !recentEnough(stdout)) return undefined;
+  if (stdout.startsWith("nats-server") && isOlder(stdout, least)) return undefined;
   return stdout === "" ? undefined : { path: command, env: {}, source: "installed" };
 }
 
-/** Older servers lack what the streams rely on, such as discarding new messages per consumer limits. */
-function recentEnough(version: string): boolean {
-  const [major = 0, minor = 0] = (/v(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
-  return major > 2 || (major === 2 && minor >= 9);
+function isOlder(version: string, least: Version): boolean {
+  const numbers = (/v(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
+  const differing = least.findIndex((number, index) => numbers[index] !== number);
+  return differing >= 0 && (numbers[differing] ?? 0) < (least[differing] ?? 0);
 }
 
 function fetched(path: string, source: string): Binary {

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { bannerFile } from "./banner.ts";
 import { PidFiles } from "./pid-files.ts";
 import { knownElsewhere } from "./postgres-place.ts";
 import { identityOf } from "./process-identity.ts";
 
 const marker = "croupier-data";
-const ours = ["nats", "postgres", "redis", "processes"];
+const ours = ["nats", "postgres", "redis", "processes", "logs", bannerFile];
 
 /** The folder cannot be used; the message is one sentence that says why and what to do. */
 export class DataFolderError extends Error {

@@ -4,12 +4,24 @@ const lowest = 20_000;
 const highest = 32_000;
 
 /** Whether a server could listen on this port of 127.0.0.1 now; another process may take it a moment later. */
-export function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
+  return (await whyNotFree(port)) === undefined;
+}
+
+/** The system's code for why no server can listen on this port of 127.0.0.1 now; undefined where one could. */
+export function whyNotFree(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(undefined)));
   });
+}
+
+/** @param why as `whyNotFree` has it */
+export function portRefused(port: number, why: string): string {
+  if (why === "EACCES")
+    return `port ${port} may not be used by this user: choose one from 1024 on with --port`;
+  return `port ${port} is taken: stop what listens there, or choose another with --port`;
 }
 
 /**

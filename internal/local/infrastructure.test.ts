@@ -15,6 +15,8 @@ import {
   startInfrastructure,
 } from "./infrastructure.ts";
 
+import { services } from "./services.ts";
+
 /** Only NATS is started: the rest is somebody else's. */
 async function startNatsOnly(strict: boolean): Promise<{ started: Infrastructure; folder: string }> {
   const folder = await takeDataFolder(join(tempFolder("infrastructure"), "data"));
@@ -67,9 +69,18 @@ test("each service gets its own user of what up runs, and what is somebody else'
   expect(users).toEqual([
     ["enricher", "postgres://theirs@db.example/casino"],
     ["gateway", "postgres://theirs@db.example/casino"],
-    ["", "postgres://theirs@db.example/casino"],
+    ["", ""],
   ]);
   expect(passwordsOf(started)).toEqual({});
+});
+
+test("only those that read DATABASE_URL are told of a database", async () => {
+  const { started } = await startNatsOnly(true);
+  const told = (service: string) => environmentOf(started, service).DATABASE_URL !== "";
+  const names = services.map(({ name }) => name);
+  expect(names.filter(told).toSorted()).toEqual(
+    names.filter((name) => readFileSync(`cmd/${name}/main.ts`, "utf8").includes('"DATABASE_URL"')).toSorted(),
+  );
 });
 
 test("the users of the database are those that migrate knows", () => {

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withoutPassword } from "../log.ts";
-import { installedRedisServer } from "./binaries.ts";
+import { withoutPassword } from "../service/log.ts";
+import { findNatsServer, installedRedisServer, versionOf } from "./binaries.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { freePort } from "./free-port.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
 import { startNats } from "./nats-server.ts";
+import { moveStreams } from "./nats-store.ts";
 import { natsConfig, natsRoles, natsUsers } from "./nats-users.ts";
 import { startPostgres } from "./postgres-server.ts";
 import { startRedis } from "./redis-server.ts";
@@ -15,9 +16,15 @@ import type { RunningServer, ServerOptions } from "./server.ts";
 /** What somebody else runs already; what is missing here is started. */
 export interface Given {
   readonly NATS_URL?: string | undefined;
+  readonly NATS_CREDS?: string | undefined;
   readonly DATABASE_URL?: string | undefined;
   readonly REDIS_URL?: string | undefined;
   readonly RATES_URL?: string | undefined;
+  /** What encrypts the secrets of destinations; undefined = one is made. */
+  readonly DELIVERY_KEY?: readonly Uint8Array[] | undefined;
+  readonly DELIVERY_ALLOW_PRIVATE?: string | undefined;
+  /** Who may ask the gateway for figures; undefined = anybody. */
+  readonly FIGURES?: "public" | "keys" | undefined;
 }
 
 /** A server that the services use. */
@@ -51,7 +58,7 @@ export interface Keeper {
 }
 
 /** The users of the database that `migrate` makes. */
-export const databaseUsers = ["enricher", "gateway", "archiver", "generator", "operator"];
+export const databaseUsers = ["enricher", "gateway", "archiver", "generator", "sender", "operator"];
 
 /** The stage of servers: they stop after every service. */
 export const serverStage = 0;
@@ -80,14 +87,20 @@ async function ownNats(keeper: Keeper): Promise<Endpoint> {
   const users = natsUsers(keeper.strict ? "inspector" : "operator");
   const { variables } = users;
   const auth = users.credentials("operator");
+  await moveStreams(dir, keeper.say);
+  const binary = await findNatsServer({ preferNewer: true });
+  const server = `${await versionOf(binary)}, ${binary.source}`;
   const { url, port } = await own("nats-server", dir, 4222, "SIGTERM", keeper, (options) =>
-    startNats({ ...options, config: natsConfig, variables, auth }),
+    startNats({ ...options, binary, config: natsConfig, variables, auth }),
   );
   const endpoint = { url, port, users: new Map(natsRoles.map((role) => [role, users.url(role, url)])) };
-  if (!keeper.strict) return { ...endpoint, note: `data in ${dir}` };
+  if (!keeper.strict) return { ...endpoint, note: `${server}, data in ${dir}` };
   const file = join(dir, "operator-url");
   writeFileSync(file, `${users.url("operator", url)}\n`, { mode: 0o600 });
-  return { ...endpoint, note: `without credentials you may look; NATS_URL=$(cat ${file}) for more` };
+  return {
+    ...endpoint,
+    note: `${server}, without credentials you may look; NATS_URL=$(cat ${file}) for more`,
+  };
 }
 
 async function ownPostgres(keeper: Keeper): Promise<Endpoint> {
@@ -98,9 +111,10 @@ async function ownPostgres(keeper: Keeper): Promise<Endpoint> {
   );
   const why = place === dir ? "" : `, because the user that Postgres runs as cannot enter ${dir}`;
   const users = new Map(
-    [...passwords].map(([user, password]) => {
+    [...passwords].flatMap(([user, password]) => {
       const own = Object.assign(new URL(url), { username: `casino_${user}`, password }).href;
-      return [user === "operator" ? "clients" : user, own];
+      const services = user === "operator" ? ["clients", "samples"] : [user];
+      return services.map((service) => [service, own] as const);
     }),
   );
   return { url, port, users, passwords, note: `data in ${place}${why}` };
@@ -138,13 +152,17 @@ async function own<S extends RunningServer>(
   return await kept.started;
 }
 
+/** Those that are told where the database is. Others get no URL, least of all its owner's, which is for `migrate`. */
+const usesDatabase = ["migrate", "samples", "clients", ...databaseUsers];
+
 /** The URLs as a service's environment. */
 export function environmentOf(
   { nats, postgres, redis }: Infrastructure,
   service: string,
 ): Record<string, string> {
   const urlOf = ({ url, users }: Endpoint): string => users?.get(service) ?? url ?? "";
-  return { NATS_URL: urlOf(nats), DATABASE_URL: urlOf(postgres), REDIS_URL: urlOf(redis) };
+  const DATABASE_URL = usesDatabase.includes(service) ? urlOf(postgres) : "";
+  return { NATS_URL: urlOf(nats), DATABASE_URL, REDIS_URL: urlOf(redis) };
 }
 
 /** What `migrate` is told beside that. Where the database is somebody else's it is theirs to say. */

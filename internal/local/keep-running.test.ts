@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { type Child, follow } from "./child.ts";
 import { keepRunning } from "./keep-running.ts";
@@ -8,7 +11,7 @@ const start = async (script: string): Promise<Child> =>
   follow(spawn("sh", ["-c", script], { stdio: "ignore" }), "SIGTERM");
 
 test.each(["SIGKILL", "SIGTERM"] as const)(
-  "a process that ends by %s is back within 5 s, and it is said",
+  "a process that ends by %s is started again after 0.1 s, and it is said",
   async (signal) => {
     const said: string[] = [];
     const children: Child[] = [];
@@ -18,10 +21,8 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
       (line) => said.push(line),
     );
     const first = await kept.started;
-    const at = performance.now();
     process.kill(first.pid, signal);
     const second = await waitFor(() => children[1]);
-    expect(performance.now() - at).toBeLessThan(5_000);
     expect(said).toEqual([`sleeper ended (signal ${signal}); it starts again in 0.1 s`]);
 
     await kept.stop(1_000);
@@ -71,14 +72,14 @@ test("a later start that fails is tried again; the first one is not", async () =
 });
 
 test("one that ignores the request to stop is killed", async () => {
+  const deaf = join(tempFolder("deaf"), "now");
   const kept = keepRunning(
     "deaf",
-    () => start("trap '' TERM; echo; while :; do sleep 1; done"),
+    () => start(`trap '' TERM; : > ${deaf}; while :; do sleep 1; done`),
     () => undefined,
   );
   const child = await kept.started;
-  // The shell needs a moment to become deaf.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await waitFor(() => existsSync(deaf));
   await kept.stop(200);
   expect(await child.exited).toBe("signal SIGKILL");
 });

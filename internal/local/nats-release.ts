@@ -20,7 +20,11 @@ const sha256: Readonly<Record<string, string>> = {
  * The path of the pinned official nats-server below `cache`, downloaded when it is not there yet. Throws when there is
  * none for this machine, the download fails, or its checksum is not the pinned one. Two processes may do it at once.
  */
-export async function downloadNatsRelease(cache: string, releases = officialReleases): Promise<string> {
+export async function downloadNatsRelease(
+  cache: string,
+  releases = officialReleases,
+  withinMs = 60_000,
+): Promise<string> {
   const arch = process.arch === "x64" ? "amd64" : process.arch;
   const name = `nats-server-${version}-${process.platform}-${arch}`;
   const path = join(cache, name);
@@ -30,7 +34,7 @@ export async function downloadNatsRelease(cache: string, releases = officialRele
     throw new Error(`no nats-server release is pinned for ${process.platform}-${arch}`);
 
   const url = `${releases}/${version}/${name}.tar.gz`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) }).catch((error: unknown) => {
+  const response = await fetch(url, { signal: AbortSignal.timeout(withinMs) }).catch((error: unknown) => {
     throw new Error(`${url} is out of reach`, { cause: error });
   });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);

@@ -8,7 +8,7 @@ import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./
 
 export interface NatsOptions extends ServerOptions {
   /** Default: what `findNatsServer()` finds. */
-  readonly binary?: string | undefined;
+  readonly binary?: string | Binary | undefined;
   /** A nats.conf; address and port given here win over what it says. Its monitoring gets any free port. */
   readonly config?: string | undefined;
   /** Variables that the config asks for. The folder of its data is among them as NATS_STORE_DIR. */
@@ -26,10 +26,8 @@ export interface NatsOptions extends ServerOptions {
  * binary or the server does not start.
  */
 export async function startNats(options: NatsOptions): Promise<RunningServer> {
-  const binary: Binary =
-    options.binary === undefined
-      ? await findNatsServer()
-      : { path: options.binary, env: {}, source: "given" };
+  const given = options.binary ?? (await findNatsServer());
+  const binary: Binary = typeof given === "string" ? { path: given, env: {}, source: "given" } : given;
   mkdirSync(options.dir, { recursive: true });
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
@@ -61,7 +59,13 @@ export async function startNats(options: NatsOptions): Promise<RunningServer> {
 function configVariables({ config, variables, dir }: NatsOptions): Record<string, string> {
   if (config === undefined) return {};
   const entries = Object.entries({ NATS_STORE_DIR: dir, ...variables });
-  return Object.fromEntries(entries.map(([name, value]) => [name, `"${value}"`]));
+  return Object.fromEntries(entries.map(([name, value]) => [name, quoted(value)]));
+}
+
+/** A folder's name may hold what ends a string there, or begins something else within it. */
+function quoted(value: string): string {
+  const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+  return `"${value.replaceAll(/["\\\n\r\t]/g, (character) => escapes[character] ?? `\\${character}`)}"`;
 }
 
 async function answers(port: number, options: NatsOptions): Promise<void> {

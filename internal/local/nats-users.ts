@@ -11,6 +11,7 @@ export const natsRoles = [
   "materializer",
   "logger",
   "archiver",
+  "sender",
   "generator",
   "operator",
   "inspector",

@@ -1,18 +1,33 @@
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { StatusLine } from "./status-line.ts";
+
+/** Takes whole lines. */
+export interface LineSink {
+  /** Resolves when there is room for more. */
+  write(lines: Uint8Array | string): Promise<void>;
+}
+
+/** The line at the bottom of the terminal that an outlet writes to. */
+type BottomLine = Pick<StatusLine, "lift" | "lay">;
 
 /**
  * Our own stdout or stderr, which may lose its reader at any time (`| head`): what is written after that is dropped, and
  * everything goes on.
  */
-export class Outlet {
+export class Outlet implements LineSink {
   readonly #stream: Writable;
+  readonly #bottom: BottomLine | undefined;
   #open = true;
   #room = Promise.withResolvers<void>();
 
-  /** @param onClosed called once when the reader is gone. */
-  constructor(stream: Writable, onClosed: () => void) {
+  /**
+   * @param onClosed called once when the reader is gone.
+   * @param bottom a line on the same terminal, which stays below all that is written
+   */
+  constructor(stream: Writable, onClosed: () => void, bottom?: BottomLine) {
     this.#stream = stream;
+    this.#bottom = bottom;
     stream.on("drain", () => this.#makeRoom());
     stream.on("error", () => {
       this.#makeRoom();
@@ -24,7 +39,11 @@ export class Outlet {
 
   /** Resolves when there is room for more: a slow reader slows its source down and fills no memory. */
   async write(data: Uint8Array | string): Promise<void> {
-    if (this.#open && !this.#stream.write(data)) await this.#room.promise;
+    if (!this.#open) return;
+    this.#bottom?.lift();
+    const hasRoom = this.#stream.write(data);
+    this.#bottom?.lay();
+    if (!hasRoom) await this.#room.promise;
   }
 
   /** Resolves when all that was written has left this process, or never can, and after half a second in any case. */
@@ -46,7 +65,7 @@ const newline = 0x0a;
  * Copies whole lines from a child to an outlet until the child closes its end. A line that the child's death has cut
  * short is dropped: the next child's output would be glued to it.
  */
-export async function relayLines(from: Readable, to: Outlet): Promise<void> {
+export async function relayLines(from: Readable, to: LineSink): Promise<void> {
   let rest: Buffer[] = [];
   for await (const chunk of from as AsyncIterable<Buffer>) {
     // without an encoding a stream of bytes gives Buffers

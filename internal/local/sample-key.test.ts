@@ -12,21 +12,27 @@ const run = promisify(execFile);
 const commands = resolve(import.meta.dirname, "../../cmd");
 const never = new AbortController().signal;
 
-test("each key is a new one of client casino", async () => {
+test("each key is a new one of client casino, good for a day, in place of the one before; others stay", async () => {
   const DATABASE_URL = await databaseForTest({
     prepare: (url) =>
       run(process.execPath, [`${commands}/migrate/main.ts`], { env: { ...process.env, DATABASE_URL: url } }),
   });
   const script = `${commands}/clients/main.ts`;
-  const keys = [
-    await createSampleKey(script, { DATABASE_URL }, never),
-    await createSampleKey(script, { DATABASE_URL }, never),
-  ];
-  expect(new Set(keys).size).toBe(2);
-  const { stdout } = await run(process.execPath, [script, "keys", "list", "casino"], {
-    env: { ...process.env, DATABASE_URL },
-  });
-  for (const key of keys) expect(stdout).toContain(key.slice(0, 11));
+  const env = { ...process.env, DATABASE_URL };
+  const clients = async (...args: string[]) =>
+    (await run(process.execPath, [script, ...args], { env })).stdout;
+  const kept = await clients("keys", "create", "casino", "curl");
+  const first = await createSampleKey(script, { DATABASE_URL }, never);
+  const second = await createSampleKey(script, { DATABASE_URL }, never);
+  expect(second).not.toBe(first);
+  const stateOf = (key: string, list: string) =>
+    list.split("\n").find((line) => line.startsWith(key.slice(0, 11))) ?? "";
+  const list = await clients("keys", "list", "casino");
+  expect(stateOf(kept, list)).toMatch(/good for ever$/);
+  expect(stateOf(first, list)).toMatch(/revoked \S+Z$/);
+  expect(stateOf(second, list)).toMatch(/good until \S+Z$/);
+  const [, expires = ""] = /good until (\S+)$/.exec(stateOf(second, list)) ?? [];
+  expect(Math.abs(Date.parse(expires) - Date.now() - 86_400_000)).toBeLessThan(60_000);
 });
 
 test("the curl line posts one valid event with the key, as it stands", async () => {

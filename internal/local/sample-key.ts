@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-/** What `up` sends with `curl`: the source of the key it makes. */
-const source = "curl";
+/** The source of the key that `up` makes: no other key has it, so those of earlier runs are known by it. */
+const source = "up";
 
 /**
- * Has a fresh API key made for client `casino`. The command does it, and not this process: only services know the
- * database.
+ * Has a fresh API key made for client `casino`, good for a day, in place of those that earlier runs made. The command does
+ * it, and not this process: only services know the database.
  * @param script of the command `clients`
  */
 export async function createSampleKey(
@@ -14,10 +14,29 @@ export async function createSampleKey(
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<string> {
-  const args = [script, "keys", "create", "casino", source];
   const options = { env: { ...process.env, ...env }, signal };
-  const { stdout } = await promisify(execFile)(process.execPath, args, options);
-  return stdout.trim();
+  const clients = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)(process.execPath, [script, ...args], options)).stdout;
+  const keys = JSON.parse(await clients("keys", "list", "casino", "--json")) as readonly ListedKey[]; // our own command
+  for (const key of keys)
+    if (key.source === source && key.revoked_at === null) await clients("keys", "revoke", key.prefix);
+  return (await clients("keys", "create", "casino", source, "--expiry", "24h")).trim();
+}
+
+/** Has a code made that signs a browser in to the dashboard as an operator, once. */
+export async function createSignInCode(
+  script: string,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<string> {
+  const options = { env: { ...process.env, ...env }, signal };
+  return (await promisify(execFile)(process.execPath, [script, "sign-in"], options)).stdout.trim();
+}
+
+interface ListedKey {
+  readonly prefix: string;
+  readonly source: string;
+  readonly revoked_at: string | null;
 }
 
 /** A command that posts one event with that key; its id is of this moment, so that it is a new one each time. */

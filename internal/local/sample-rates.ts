@@ -4,12 +4,10 @@
  */
 export const sampleRates = {
   base: "EUR",
-  date: "2022-02-02",
   rates: {
     AED: 3.9237,
     ARS: 112.41,
     AUD: 1.5843,
-    BGN: 1.9558,
     BRL: 5.6391,
     BTC: 0.00002731,
     CAD: 1.3542,

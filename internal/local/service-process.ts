@@ -1,14 +1,14 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { type Child, follow } from "./child.ts";
-import { type Outlet, relayLines } from "./outlet.ts";
+import { type LineSink, relayLines } from "./outlet.ts";
 
 export interface ServiceStart {
   /** The file that Node runs. */
   readonly script: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly stdout: Outlet;
-  readonly stderr: Outlet;
+  readonly stdout: LineSink;
+  readonly stderr: LineSink;
 }
 
 /** A service, and the end of what it writes. */

@@ -23,5 +23,6 @@ export const services: readonly ServiceSpec[] = [
   { name: "materializer", stage: 2, http: "front" },
   { name: "logger", stage: 2, http: "own", writesEvents: true },
   { name: "archiver", stage: 2, http: "own" },
+  { name: "sender", stage: 2, http: "own" },
   { name: "generator", stage: 3, http: "none" },
 ];

@@ -1,4 +1,4 @@
-import { exitCode } from "../lifecycle.ts";
+import { exitCode } from "../service/exit-code.ts";
 
 /** Something in the way of starting, in one sentence that says what to do. */
 export class StackError extends Error {

@@ -42,9 +42,10 @@ async function stackOf(
   const folder = tempFolder("stack");
   const scripts: Record<string, string> = {
     migrate: 'console.error("migrated " + process.env.DATABASE_URL)',
+    samples: 'console.error("samples " + process.argv[2])',
     ...overrides,
   };
-  for (const name of ["migrate", ...services.map((service) => service.name)]) {
+  for (const name of ["migrate", "samples", ...services.map((service) => service.name)]) {
     mkdirSync(join(folder, name));
     writeFileSync(join(folder, name, "main.ts"), scripts[name] ?? fakeService);
   }
@@ -63,6 +64,8 @@ async function stackOf(
     data: join(folder, "data"),
     fresh: false,
     strict: false,
+    verbose: false,
+    samples: true,
     without: new Set<string>(),
   };
   const stack = new Stack({
@@ -90,7 +93,9 @@ test("starts by stage once the database is migrated, and says where everything i
   await stack.start();
   await waitFor(() => runs("generator").length === 1);
 
-  expect(said.messages).toMatch(/^migrated postgres:\/\/127\.0\.0\.1:1\/x\n(web|other|writer) runs/);
+  expect(said.messages).toMatch(
+    /^migrated postgres:\/\/127\.0\.0\.1:1\/x\nsamples --if-untouched\n(web|other|writer) runs/,
+  );
   expect(said.messages).toMatch(/generator runs \d+ --rate 7\n/);
   expect(said.messages).toContain(`curl http://127.0.0.1:${options.port}/materialized`);
   expect(said.messages).toMatch(/nats --server nats:\/\/\S+ sub 'casino\.>'/);
@@ -106,7 +111,7 @@ test("a service that dies is started again on its port; after a stop nothing is 
   for (const name of ["web", "generator"]) {
     const [first] = await waitFor(() => runs(name).length === 1 && runs(name));
     process.kill(first ?? 0, "SIGKILL");
-    await waitFor(() => runs(name).length === 2, { timeout: 5_000 });
+    await waitFor(() => runs(name).length === 2);
   }
   await waitFor(answers);
 

@@ -1,58 +1,59 @@
 import { resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { exitCode } from "../lifecycle.ts";
-import { type BannerFacts, banner } from "./banner.ts";
-import type { Child } from "./child.ts";
+import { exitCode } from "../service/exit-code.ts";
+import { announceUp } from "../service/running-up.ts";
+import { type BannerFacts, banner, keepBanner } from "./banner.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
-import { freePort, isFree } from "./free-port.ts";
+import { deliveryEnvironment } from "./delivery-key.ts";
+import { freePort, portRefused, whyNotFree } from "./free-port.ts";
 import {
   environmentOf,
   type Given,
   passwordsOf,
   ratesEndpoint,
-  serverStage,
   startInfrastructure,
 } from "./infrastructure.ts";
-import { type Kept, keepRunning } from "./keep-running.ts";
-import { migrate } from "./migrate.ts";
-import type { Outlet } from "./outlet.ts";
 import { producerServices } from "./producers.ts";
-import { readiness } from "./readiness.ts";
-import { createSampleKey } from "./sample-key.ts";
-import { type ServiceProcess, startService } from "./service-process.ts";
+import { runScript } from "./run-script.ts";
+import { createSampleKey, createSignInCode } from "./sample-key.ts";
 import type { ServiceSpec } from "./services.ts";
 import { StackError } from "./stack-error.ts";
+import { type OutputSettings, StackOutput } from "./stack-output.ts";
+import { StackProcesses } from "./stack-processes.ts";
 import { isTemporary } from "./temporary.ts";
-import type { UpOptions } from "./up-options.ts";
 
-export interface StackSettings {
-  readonly options: UpOptions;
+export interface StackSettings extends OutputSettings {
   readonly given: Given;
   readonly services: readonly ServiceSpec[];
-  /** Holds `<service>/main.ts`, and that of `migrate`. */
+  /** Holds `<service>/main.ts`, and those of `migrate`, `samples` and `clients`. */
   readonly commands: string;
-  /** Where final events go. */
-  readonly events: Outlet;
-  /** Where everything else goes. */
-  readonly messages: Outlet;
+  /**
+   * Tries the servers that were given, before anything is started. Resolves to what the services' environment needs because of
+   * them; waits for those that are away. @throws ConfigError
+   */
+  readonly tryGiven?: (
+    say: (sentence: string) => void,
+    signal: AbortSignal,
+  ) => Promise<Readonly<Record<string, string>>>;
   /** How long a stage is waited for until it is ready, in ms; default a minute. */
   readonly readyWithin?: number;
 }
-
-/** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
-const patience: Readonly<Record<number, number>> = { 3: 2_200, 2: 3_800, 1: 400, [serverStage]: 2_200 };
 
 /** Everything that `npm run up` runs. One start, one stop; both may be under way at once. */
 export class Stack {
   readonly #settings: StackSettings;
   readonly #stopping = new AbortController();
-  readonly #kept: { readonly stage: number; readonly process: Kept<Child> }[] = [];
-  readonly #relays = new Set<Promise<void>>();
+  readonly #output: StackOutput;
+  readonly #processes: StackProcesses;
   #folder: DataFolder | undefined;
+  /** Takes back the word that this one runs. */
+  #takeBack: (() => void) | undefined;
+  #takeBannerBack: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(settings: StackSettings) {
     this.#settings = settings;
+    this.#output = new StackOutput(settings);
+    this.#processes = new StackProcesses(this.#output);
   }
 
   /**
@@ -73,33 +74,59 @@ export class Stack {
 
     const folder = await this.#takeFolder();
     const front = chosen.find(({ http }) => http === "front");
-    if (front !== undefined && !(await isFree(options.port))) {
-      const advice = "stop what listens there, or choose another with --port";
-      throw new StackError(`port ${options.port} is taken: ${advice}`);
-    }
+    const refused = front && (await whyNotFree(options.port));
+    if (refused !== undefined) throw new StackError(portRefused(options.port, refused));
     signal.throwIfAborted();
     if (options.fresh) this.#empty(folder);
     if (!(given.NATS_URL && given.DATABASE_URL) && isTemporary(folder.path))
-      this.#say(
+      this.#output.say(
         `${folder.path} lies in a temporary folder, which a restart of this machine may empty: choose another with --data`,
       );
+    const limits = (await this.#settings.tryGiven?.((sentence) => this.#output.say(sentence), signal)) ?? {};
+    this.#output.showProgress("starting the servers");
     const infrastructure = await startInfrastructure(given, {
       folder,
-      say: (message) => this.#say(message),
-      adopt: (process) => this.#kept.push({ stage: serverStage, process }),
+      say: (message) => this.#output.say(message),
+      adopt: (server) => this.#processes.adopt(server),
       strict: options.strict,
     });
     signal.throwIfAborted();
 
     await this.#migrate({ ...environmentOf(infrastructure, "migrate"), ...passwordsOf(infrastructure) });
+    if (options.samples) await this.#plantSamples(environmentOf(infrastructure, "samples"));
     const ports = await this.#ports(chosen, front);
     const rates = ratesEndpoint(given, ports.get("rates"));
-    const unready = await this.#startServices(chosen, ports, (service) => ({
-      ...environmentOf(infrastructure, service),
+    const delivery = deliveryEnvironment(given, folder.path);
+    const starts = {
+      commands: this.#settings.commands,
+      rate: options.rate,
+      ports,
+      environmentOf: (service: string) => ({
+        ...environmentOf(infrastructure, service),
+        ...limits,
+        RATES_URL: rates.url ?? "",
+        ...delivery,
+      }),
+      pids: folder.processes,
+      readyWithin: this.#settings.readyWithin,
+    };
+    const unready = await this.#processes.startServices(chosen, starts, signal);
+    const asksForKeys = front?.asksForKeys === true;
+    const keys = environmentOf(infrastructure, "clients");
+    const key = asksForKeys ? await this.#made("API key", createSampleKey, keys) : undefined;
+    const code = asksForKeys ? await this.#made("link to the dashboard", createSignInCode, keys) : undefined;
+    const urls = {
+      ...environmentOf(infrastructure, "clients"),
+      NATS_URL: environmentOf(infrastructure, "operator").NATS_URL ?? "",
       RATES_URL: rates.url ?? "",
-    }));
-    const key = front?.asksForKeys && (await this.#sampleKey(environmentOf(infrastructure, "clients")));
-    this.#announce({ infrastructure, rates, front: front?.name, key, ports, unready });
+      ...delivery,
+    };
+    this.#takeBack = announceUp(folder.path, urls, asksForKeys ? options.port : undefined);
+    this.#announce({ infrastructure, rates, front: front?.name, key, code, ports, unready });
+    const { NATS_URL = "" } = environmentOf(infrastructure, "operator");
+    const hasEvents = chosen.some(({ writesEvents }) => writesEvents === true);
+    const nats = { NATS_URL, NATS_CREDS: given.NATS_CREDS };
+    void this.#output.showStatus({ nats, ports, hasEvents }, signal);
   }
 
   /** Stops everything, generator first and servers last, within 10 s; by force what takes longer. Never rejects. */
@@ -118,28 +145,37 @@ export class Stack {
     const folder = await takeDataFolder(this.#settings.options.data);
     this.#folder = folder;
     const left = await folder.processes.stopLeftovers();
-    if (left.length > 0) this.#say(`stopped what an earlier up had left running: ${left.join(", ")}`);
+    if (left.length > 0) this.#output.say(`stopped what an earlier up had left running: ${left.join(", ")}`);
     return folder;
   }
 
   #empty(folder: DataFolder): void {
     const { elsewhere } = folder.empty();
     if (elsewhere !== undefined) {
-      this.#say(`--fresh deletes only below --data: ${elsewhere} is no longer used and may be removed`);
+      this.#output.say(
+        `--fresh deletes only below --data: ${elsewhere} is no longer used and may be removed`,
+      );
     }
     const { NATS_URL, DATABASE_URL, REDIS_URL } = this.#settings.given;
     for (const [name, url] of Object.entries({ NATS_URL, DATABASE_URL, REDIS_URL })) {
-      if (url) this.#say(`--fresh leaves alone what ${name} points to`);
+      if (url) this.#output.say(`--fresh leaves alone what ${name} points to`);
     }
   }
 
   async #migrate(env: Readonly<Record<string, string>>): Promise<void> {
-    const { commands, messages } = this.#settings;
-    const script = resolve(commands, "migrate/main.ts");
-    const code = await migrate(script, env, messages, this.#stopping.signal);
+    const script = resolve(this.#settings.commands, "migrate/main.ts");
+    const code = await runScript([script], env, this.#output.logOf("migrate"), this.#stopping.signal);
     if (code === 0) return;
-    const ends = code === exitCode.config ? exitCode.config : exitCode.failed;
+    const ends = [exitCode.config, exitCode.unavailable].find((one) => one === code) ?? exitCode.failed;
     throw new StackError(`the database could not be migrated (exit code ${code}): see above`, ends);
+  }
+
+  /** Everything else is of use without them. */
+  async #plantSamples(env: Readonly<Record<string, string>>): Promise<void> {
+    const { commands, messages } = this.#settings;
+    const script = resolve(commands, "samples/main.ts");
+    const code = await runScript([script, "--if-untouched"], env, messages, this.#stopping.signal);
+    if (code !== 0) this.#output.say(`no samples could be added (exit code ${code}): see above`);
   }
 
   async #ports(chosen: readonly ServiceSpec[], front: ServiceSpec | undefined): Promise<Map<string, number>> {
@@ -151,104 +187,40 @@ export class Stack {
     return ports;
   }
 
-  /** Stage by stage. Resolves to what is not ready after a minute: it may still come, and the rest is of use already. */
-  async #startServices(
-    chosen: readonly ServiceSpec[],
-    ports: ReadonlyMap<string, number>,
-    envOf: (service: string) => Readonly<Record<string, string>>,
-  ): Promise<Map<string, string>> {
-    const unready = new Map<string, string>();
-    const { signal } = this.#stopping;
-    const { readyWithin = 60_000 } = this.#settings;
-    for (const stage of [1, 2, 3]) {
-      const ofStage = chosen.filter((spec) => spec.stage === stage);
-      const waits = ofStage.map(async (spec) => {
-        const { name } = spec;
-        const port = ports.get(name);
-        const env = { ...envOf(spec.command ?? name), HTTP_PORT: String(port ?? "") };
-        const { started } = this.#keepService(spec, env);
-        if (port === undefined) return;
-        const refused = started
-          .then((first) => first.exited)
-          .then((how) =>
-            how === `exit code ${exitCode.config}` ? "refused" : new Promise<never>(() => undefined),
-          );
-        const lacking = await Promise.race([
-          readiness(`http://127.0.0.1:${port}`, readyWithin, signal),
-          refused,
-        ]);
-        if (lacking === "refused")
-          throw new StackError(
-            `${name} ended because its configuration is wrong: see above`,
-            exitCode.config,
-          );
-        if (lacking !== undefined) unready.set(name, lacking);
-      });
-      await Promise.all(waits);
-    }
-    signal.throwIfAborted();
-    return unready;
-  }
-
-  #keepService(spec: ServiceSpec, env: Readonly<Record<string, string>>): Kept<Child> {
-    const { commands, events, messages, options } = this.#settings;
-    const start = async (): Promise<ServiceProcess> => {
-      const child = startService({
-        script: resolve(commands, spec.command ?? spec.name, "main.ts"),
-        args:
-          spec.name === "generator" && options.rate !== undefined
-            ? ["--rate", String(options.rate)]
-            : (spec.args ?? []),
-        env,
-        stdout: spec.writesEvents ? events : messages,
-        stderr: messages,
-      });
-      this.#folder?.processes.record(spec.name, child.pid, spec.stage, "SIGTERM");
-      this.#relays.add(child.relayed);
-      void child.relayed.then(() => this.#relays.delete(child.relayed));
-      return child;
-    };
-    const process = keepRunning(spec.name, start, (message) => this.#say(message));
-    this.#kept.push({ stage: spec.stage, process });
-    return process;
-  }
-
-  /** Undefined when none could be made: everything else is of use without it. */
-  async #sampleKey(env: Readonly<Record<string, string>>): Promise<string | undefined> {
+  /** Undefined when it could not be made: everything else is of use without it. */
+  async #made(
+    what: string,
+    make: typeof createSampleKey,
+    env: Readonly<Record<string, string>>,
+  ): Promise<string | undefined> {
     try {
       const script = resolve(this.#settings.commands, "clients/main.ts");
-      return await createSampleKey(script, env, this.#stopping.signal);
+      return await make(script, env, this.#stopping.signal);
     } catch (error) {
       this.#stopping.signal.throwIfAborted();
-      this.#say(`no API key could be made: ${error instanceof Error ? error.message : error}`);
+      this.#output.say(`no ${what} could be made: ${error instanceof Error ? error.message : error}`);
       return undefined;
     }
   }
 
-  #announce(facts: Omit<BannerFacts, "port" | "data" | "strict">): void {
+  #announce(facts: Omit<BannerFacts, "port" | "data" | "strict" | "figuresWantKey">): void {
     const { port, data, strict } = this.#settings.options;
-    void this.#settings.messages.write(banner({ ...facts, port, strict, data: resolve(data) }));
+    const figuresWantKey = this.#settings.given.FIGURES === "keys";
+    const text = banner({ ...facts, port, strict, figuresWantKey, data: resolve(data) });
+    if (this.#settings.bottom?.isThere === true) this.#takeBannerBack = keepBanner(resolve(data), text);
+    void this.#settings.messages.write(text);
   }
 
   async #stop(): Promise<void> {
     this.#stopping.abort(new Error("stopped"));
-    for (const stage of [3, 2, 1, serverStage]) {
-      const within = patience[stage] ?? 0;
-      const ending = this.#kept
-        .filter((kept) => kept.stage === stage)
-        .map(({ process }) => process.stop(within));
-      // A start that cannot be interrupted, such as a download, is not waited for.
-      await Promise.race([Promise.all(ending), sleep(within + 300)]);
-    }
-    await Promise.race([Promise.all(this.#relays), sleep(500)]);
-    await this.#settings.events.flushed();
+    this.#output.endStatus();
+    this.#takeBack?.();
+    this.#takeBannerBack?.();
+    await this.#processes.stop();
+    await this.#output.close();
     // What is still there could not be stopped, such as a server whose start was interrupted.
     this.#folder?.processes.killAll();
     this.#folder?.processes.clear();
     this.#folder?.release();
-  }
-
-  #say(message: string): void {
-    void this.#settings.messages.write(`up: ${message}\n`);
   }
 }

@@ -23,7 +23,7 @@ function run(stopTakes: number, start = "Promise.resolve()") {
     code,
     stderr,
   }));
-  return { child, ended, started: once(child.stdout, "data") };
+  return { child, ended, started: once(child.stdout, "data"), stopping: once(child.stderr, "data") };
 }
 
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it with exit code 0", async (signal) => {
@@ -46,9 +46,10 @@ test("the same Ctrl-C coming twice, from the terminal and from npm, is one", asy
 });
 
 test("a second one ends it at once", async () => {
-  const { child, ended, started } = run(60_000);
+  const { child, ended, started, stopping } = run(60_000);
   await started;
   child.kill("SIGINT");
+  await stopping;
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   child.kill("SIGINT");
   expect(await ended).toMatchObject({ code: 130, stderr: expect.stringContaining("killed") });

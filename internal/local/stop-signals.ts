@@ -1,4 +1,6 @@
-import { exitCode } from "../lifecycle.ts";
+import { ConfigError } from "../service/config.ts";
+import { exitCode } from "../service/exit-code.ts";
+import { reasonOf } from "../service/log.ts";
 import type { Outlet } from "./outlet.ts";
 import { StackError } from "./stack-error.ts";
 
@@ -35,8 +37,10 @@ export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<
     () => asked.promise,
     async (error: unknown) => {
       if (firstAt !== undefined) return asked.promise;
-      await messages.write(`up: ${error instanceof Error ? error.message : String(error)}\n`);
+      const sentences = error instanceof ConfigError ? error.problems : [reasonOf(error)];
+      for (const sentence of sentences) await messages.write(`up: ${sentence}\n`);
       await stack.stop();
+      if (error instanceof ConfigError) return exitCode.config;
       return error instanceof StackError ? error.exitCode : exitCode.failed;
     },
   );

@@ -1,8 +1,9 @@
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { PassThrough, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { logLines as linesOfLog, startCommand } from "../../test/harness/command.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
@@ -117,7 +118,7 @@ describe("logLines", () => {
     const taken: string[] = [];
     const out = new Writable({
       write(chunk: Buffer, _encoding, done) {
-        if (taken.length === 3) return done(new Error("write EPIPE"));
+        if (taken.length === 3) return done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
         taken.push(chunk.toString());
         done();
       },
@@ -138,6 +139,16 @@ describe("logLines", () => {
     expect(ids.toSorted((a, b) => a - b)).toEqual(upTo(2_000));
   });
 
+  test("any other error is no reader that is gone: it is said, and nothing is acknowledged", async () => {
+    await publish(1, 10);
+    const broken = new Error("EIO: i/o error, write");
+    const out = new Writable({ write: (_chunk, _encoding, done) => done(broken) });
+    await expect(logLines(await openMailbox(), out)).rejects.toThrow(
+      "stdout cannot be written: EIO: i/o error, write",
+    );
+    expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq).toBe(0);
+  });
+
   test("a reader that was gone before the first line is noticed", async () => {
     await publish(1, 10);
     const out = new PassThrough();
@@ -147,6 +158,26 @@ describe("logLines", () => {
 });
 
 describe("the command", () => {
+  test("waits while the disk under stdout is full: not ready, says why, and keeps what it could not write", async () => {
+    await publish(1, 10);
+    const full = openSync("/dev/full", "w");
+    onTestFinished(() => closeSync(full));
+    const command = startCommand("cmd/logger/main.ts", {
+      env: { NATS_URL: nats.url, HTTP_PORT: "0" },
+      stdout: full,
+    });
+    const { http } = await command.logged("ready");
+    const why = "the disk under stdout is full (ENOSPC)";
+    await command.logged(`events wait: ${why}`);
+    const ready = await fetch(`${http}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ checks: { stdout: why } });
+    expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq).toBe(0);
+    command.child.kill("SIGTERM");
+    expect(await command.ended).toEqual({ code: 0, signal: null });
+    await waitFor(async () => (await jsm.consumers.info("CASINO_EVENTS", "logger")).num_redelivered === 0);
+  });
+
   const start = (stdout: "read" | "held" = "read") =>
     startCommand("cmd/logger/main.ts", { env: { NATS_URL: nats.url, HTTP_PORT: "0" }, stdout });
 
@@ -161,7 +192,14 @@ describe("the command", () => {
     logger.child.kill("SIGTERM");
     expect(await logger.ended).toEqual({ code: 0, signal: null });
     expect(logger.stdout).toBe(linesOf(1, 5));
-    expect(linesOfLog(logger.stderr).map(({ msg }) => msg)).toEqual(["ready", "stopping", "stopped"]);
+    expect(linesOfLog(logger.stderr).map(({ msg }) => msg)).toEqual([
+      expect.stringMatching(
+        /begins with the oldest event: 3 retained events are printed again, if they were/,
+      ),
+      "ready",
+      "stopping",
+      "stopped",
+    ]);
   });
 
   test("SIGTERM under load: the next one goes on where it stopped, no line lost and none doubled", async () => {
@@ -169,7 +207,7 @@ describe("the command", () => {
     const ids: number[] = [];
     for (const share of [2_000, 9_000, 20_000]) {
       const logger = start();
-      await waitFor(() => ids.length + logger.stdout.split("\n").length > share, { timeout: 45_000 });
+      await waitFor(() => ids.length + logger.stdout.split("\n").length > share);
       logger.child.kill("SIGTERM");
       expect(await logger.ended).toEqual({ code: 0, signal: null });
       ids.push(...idsOf(logger.stdout));
@@ -264,7 +302,7 @@ describe("the command", () => {
     await nats.start();
     await waitFor(() => nc.rtt());
     await publish(4, 6);
-    await waitFor(() => logger.stdout.includes(linesOf(4, 6)), { timeout: 45_000 });
+    await waitFor(() => logger.stdout.includes(linesOf(4, 6)));
     logger.child.kill("SIGTERM");
     expect(await logger.ended).toEqual({ code: 0, signal: null });
   });

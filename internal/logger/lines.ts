@@ -1,13 +1,15 @@
 import type { Writable } from "node:stream";
 import type { Durable } from "../jetstream/durable.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
-import { finalStage, stageFilter, stageStream } from "../jetstream/subjects.ts";
+import { finalStage, stageFilter, stageStream } from "../messages/subjects.ts";
 
 export const loggerDurable: Durable = {
   stream: stageStream(finalStage),
   name: "logger",
+  description: "prints final events as lines on stdout",
   filter: stageFilter(finalStage),
   maxAckPending: 10_000,
+  repeated: "printed again",
 };
 
 const newline = Buffer.from("\n");
@@ -17,7 +19,8 @@ const newline = Buffer.from("\n");
  * line; a slow reader of `out` is waited for. A killed process leaves at most the lines of its last batch to be written
  * again.
  * @returns "stopped" when the mailbox was stopped, "reader gone" when `out` was closed: the events of the lines it did
- *   not take are still held, so that closing the mailbox hands them back.
+ *   not take are still held, so that closing the mailbox hands them back
+ * @throws Error in one sentence when `out` cannot be written for another reason; held likewise
  */
 export async function logLines(mailbox: Mailbox, out: Writable): Promise<"stopped" | "reader gone"> {
   // A closed pipe (`| head`) also reports here; unheard it would end the process.
@@ -25,10 +28,20 @@ export async function logLines(mailbox: Mailbox, out: Writable): Promise<"stoppe
   for (let batch = await mailbox.take(); batch !== undefined; batch = await mailbox.take()) {
     const lines = Buffer.concat(batch.flatMap((delivery) => [delivery.data, newline]));
     // Called back only when all of it is written: no batch is taken before.
-    const written = await new Promise<boolean>((resolve) => out.write(lines, (err) => resolve(!err)));
-    // Handed back now, it would come again at once, to this very mailbox.
-    if (!written) return "reader gone";
+    const failure = await new Promise<Error | null | undefined>((resolve) => out.write(lines, resolve));
+    if (failure) {
+      // Handed back now, they would come again at once, to this very mailbox.
+      if (isReaderGone(out, failure)) return "reader gone";
+      const cause = out.errored ?? failure;
+      throw new Error(`stdout cannot be written: ${cause.message}`, { cause });
+    }
     for (const delivery of batch) mailbox.ack(delivery);
   }
   return "stopped";
+}
+
+/** A write to what was closed before only says that it was: then the first error tells, or nobody waits for lines any more. */
+function isReaderGone(out: Writable, failure: Error): boolean {
+  const first = out.errored ?? failure;
+  return "code" in first && (first.code === "EPIPE" || first.code === "ERR_STREAM_DESTROYED");
 }

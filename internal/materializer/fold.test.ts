@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Fold, type FoldEvent, type Ranking, rankings } from "./fold.ts";
+import type { FinalEvent } from "../messages/final-event.ts";
+import { Fold, type Ranking, rankings } from "./fold.ts";
 
 const start = Date.UTC(2022, 0, 10);
 
-const event: fc.Arbitrary<FoldEvent> = fc.record({
+const event: fc.Arbitrary<FinalEvent> = fc.record({
   client: fc.constantFrom("casino", "casino-2", "a", "b"),
   source: fc.constantFrom("nats", "run-1"),
   id: fc.integer({ min: 1, max: 150 }),
@@ -16,8 +17,8 @@ const event: fc.Arbitrary<FoldEvent> = fc.record({
 });
 
 /** The same figures from the definition: all events kept, everything counted and sorted anew. */
-function naive(events: readonly FoldEvent[], clientId: string | undefined) {
-  const once = new Map<string, FoldEvent>();
+function naive(events: readonly FinalEvent[], clientId: string | undefined) {
+  const once = new Map<string, FinalEvent>();
   for (const each of events) {
     const key = `${each.client} ${each.source} ${each.id}`;
     if (!once.has(key)) once.set(key, each);
@@ -85,7 +86,7 @@ test("says whether an event was new; one seen before changes nothing", () => {
     { id: 10, count: 2, clientId: "casino" },
     { id: 10, count: 1, clientId: "other" },
   ]);
-  expect(fold.latest).toBe(start);
+  expect(fold.clock(0)).toBe(start);
 });
 
 test("a deposit of nothing is a deposit: its player stands on the board with zero", () => {

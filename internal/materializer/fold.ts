@@ -1,25 +1,10 @@
+import type { Accepted } from "../messages/accepted.ts";
+import type { FinalEvent } from "../messages/final-event.ts";
+import { FoldedEvents } from "./folded-events.ts";
 import { Leaderboard } from "./leaderboard.ts";
 import { PlayerTable } from "./player-table.ts";
-import { RecentIds } from "./recent-ids.ts";
 import { Tally } from "./tally.ts";
 import { SlidingWindow } from "./window.ts";
-
-/** What the fold needs to know of a final event. */
-export interface FoldEvent {
-  readonly client: string;
-  readonly source: string;
-  /** Unique within client and source, 1 to 2^53-1. */
-  readonly id: number;
-  readonly type: string;
-  /** Present on a bet and a deposit. */
-  readonly playerId?: number | undefined;
-  /** Euro cents, 0 to 2^53-1; present on a deposit. */
-  readonly amountEur?: number | undefined;
-  /** Present on a bet. */
-  readonly hasWon?: boolean | undefined;
-  /** The time at which the stream stored the event, milliseconds since 1970: its clock, also in a rebuild. */
-  readonly storedAt: number;
-}
 
 /** The three things that players are ranked by. */
 export const rankings = ["bets", "wins", "deposits"] as const;
@@ -30,6 +15,14 @@ export interface Rank {
   readonly id: number;
   readonly count: number | bigint;
   readonly clientId: string;
+}
+
+/** What is known of an event besides itself. */
+export interface Circumstances {
+  /** Under which number it was accepted, where its message says so. */
+  readonly accepted?: Accepted | undefined;
+  /** When it was folded, by the same clock as the `now` of questions, in ms since 1970. */
+  readonly receivedAt?: number;
 }
 
 /** How many events there were, and when. Times are milliseconds since 1970. */
@@ -75,7 +68,7 @@ class ClientFold {
     this.#clientId = clientId;
   }
 
-  apply(event: FoldEvent): void {
+  apply(event: FinalEvent): void {
     this.rhythm.add(event.storedAt);
     if (event.playerId === undefined) return;
     if (event.type === "bet") {
@@ -104,19 +97,37 @@ class ClientFold {
 /**
  * The aggregates of all final events and of each client's, in memory only. The order in which different events
  * come does not matter to any figure. Not shared between threads; every call completes before the next.
- * Memory: about 50 bytes per player, 38 KB per client, and what `RecentIds` documents.
+ * Memory: about 50 bytes per player, 76 KB per client, and what `Fingerprints` and `AcceptedNumbers` document.
  */
 export class Fold {
-  readonly #seen = new RecentIds();
-  readonly #all = new Rhythm();
-  readonly #clients = new Map<string, ClientFold>();
-  #latest = Number.NEGATIVE_INFINITY;
+  readonly #folded: FoldedEvents;
+  #all = new Rhythm();
+  #clients = new Map<string, ClientFold>();
+  #last: { readonly storedAt: number; readonly receivedAt: number | undefined } | undefined;
+
+  /** @param windowMs the duplicate window of the stream the events come from; default 5 minutes */
+  constructor(windowMs?: number) {
+    this.#folded = new FoldedEvents(windowMs);
+  }
+
+  /** Which events were folded. */
+  get folded(): Pick<FoldedEvents, "numbersSince" | "problem"> {
+    return this.#folded;
+  }
+
+  /** Begins from nothing. */
+  reset(): void {
+    this.#folded.reset();
+    this.#all = new Rhythm();
+    this.#clients = new Map();
+    this.#last = undefined;
+  }
 
   /** Folds one event; false when the same client, source and id was folded before, which then changes nothing. */
-  apply(event: FoldEvent): boolean {
-    if (!this.#seen.add(event.client, event.source, event.id)) return false;
+  apply(event: FinalEvent, { accepted, receivedAt }: Circumstances = {}): boolean {
+    this.#last = { storedAt: event.storedAt, receivedAt };
+    if (!this.#folded.add(event, accepted)) return false;
     this.#all.add(event.storedAt);
-    if (event.storedAt > this.#latest) this.#latest = event.storedAt;
     let client = this.#clients.get(event.client);
     if (client === undefined) {
       client = new ClientFold(event.client);
@@ -131,6 +142,11 @@ export class Fold {
     return clientId === undefined ? this.#all : this.#clients.get(clientId)?.rhythm;
   }
 
+  /** How many events of each client were folded. */
+  *totals(): Iterable<readonly [client: string, total: number]> {
+    for (const [client, { rhythm }] of this.#clients) yield [client, rhythm.total];
+  }
+
   /** The best players, best first: by count, then the lower client id, then the lower player id. @param count 1 to 100 */
   top(ranking: Ranking, count: number, clientId?: string): Rank[] {
     if (clientId !== undefined) return this.#clients.get(clientId)?.top(ranking, count) ?? [];
@@ -139,9 +155,14 @@ export class Fold {
     return candidates.sort(byRank).slice(0, count);
   }
 
-  /** Stored time of the latest event, milliseconds since 1970; -Infinity while there is none. */
-  get latest(): number {
-    return this.#latest;
+  /**
+   * What the stream's clock shows at `now`, in ms since 1970. Where it runs ahead of this machine's, an event just stored is
+   * recent all the same. Only the last event counts: a clock that was wrong and was set right is right again with the next one.
+   */
+  clock(now: number): number {
+    if (this.#last === undefined) return now;
+    const { storedAt, receivedAt } = this.#last;
+    return Math.max(now, receivedAt === undefined ? storedAt : now + storedAt - receivedAt);
   }
 }
 

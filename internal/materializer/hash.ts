@@ -12,7 +12,8 @@ export function hashInteger(value: number, salt = 0): number {
   return mix(mix(mix(seed ^ salt) ^ high) ^ low) >>> 0;
 }
 
-function mix(bits: number): number {
+/** Mixes 32 bits; no two values become the same one. */
+export function mix(bits: number): number {
   let h = bits;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import type { Log } from "../log.ts";
-import { Problem, sendProblem } from "../problem.ts";
+import type { Log } from "../service/log.ts";
+import { Problem, sendProblem } from "../service/problem.ts";
 import type { Fold } from "./fold.ts";
 import { answer, parseQuery, QueryError } from "./query.ts";
 
@@ -8,27 +8,40 @@ const rebuilding = new Problem(503, "The figures are being rebuilt; they are the
   headers: { "retry-after": "1" },
 });
 
+const withKeyOnly = new Problem(
+  403,
+  "The figures need an API key, which only the gateway can check: ask there, GET /materialized.",
+);
+
+export interface MaterializerHttpOptions {
+  readonly fold: Fold;
+  /** Whether the rebuild is done. */
+  readonly caughtUp: () => boolean;
+  /** With `keys` this port answers nobody: there are no keys here, and the gateway asks over NATS. */
+  readonly figures: "public" | "keys";
+  /** The clock, milliseconds since 1970; default `Date.now`. */
+  readonly now?: () => number;
+  /** Takes what nobody expected. */
+  readonly log?: Log;
+}
+
 /**
  * Adds `GET /materialized`, and `GET /materialize` as its older name, to the service's HTTP: the aggregates as they
  * are at this moment. Parameters nobody can answer are a 400 with a problem document (RFC 9457), and until the rebuild
  * at start is done everything is a 503: half of the figures would look like all of them.
- * @param caughtUp whether the rebuild is done
- * @param now the clock, milliseconds since 1970
- * @param log takes what nobody expected
  * @returns the app it was given
  */
 export function buildMaterializerHttp(
   app: FastifyInstance,
-  fold: Fold,
-  caughtUp: () => boolean,
-  now: () => number = Date.now,
-  log?: Log,
+  options: MaterializerHttpOptions,
 ): FastifyInstance {
+  const { fold, caughtUp, figures, now = Date.now, log } = options;
   for (const url of ["/materialized", "/materialize"]) {
     app.get<{ Querystring: Readonly<Record<string, unknown>> }>(url, (request, reply) => {
       // The figures change with every event and every second.
       reply.header("cache-control", "no-store");
       try {
+        if (figures === "keys") throw withKeyOnly;
         if (!caughtUp()) throw rebuilding;
         const body = answer(fold, parseQuery(request.query), now());
         return reply.type("application/json; charset=utf-8").send(body);

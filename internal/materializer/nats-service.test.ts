@@ -14,6 +14,7 @@ const log = pino({ level: "silent" });
 let nc: NatsConnection;
 let fold: Fold;
 let covered: Coverage | undefined;
+let caughtUp: boolean;
 let stop: () => Promise<void>;
 
 beforeEach(async () => {
@@ -22,8 +23,17 @@ beforeEach(async () => {
   const bet = { client: "casino", source: "nats", type: "bet", playerId: 10, hasWon: true, storedAt: now };
   for (const id of [1, 2, 3]) fold.apply({ ...bet, id });
   covered = undefined;
+  caughtUp = true;
   const coverage = () => covered;
-  stop = startMaterializedService({ nc, fold, log, version: "1.2.3", coverage, now: () => now });
+  stop = startMaterializedService({
+    nc,
+    fold,
+    log,
+    version: "1.2.3",
+    coverage,
+    caughtUp: () => caughtUp,
+    now: () => now,
+  });
 });
 
 afterEach(async () => {
@@ -31,9 +41,20 @@ afterEach(async () => {
   await nc.close();
 });
 
-const ask = (body: string | Uint8Array = "") => nc.request("casino.materialized", body, { timeout: 2_000 });
+const ask = (body: string | Uint8Array = "") => nc.request("casino.materialized", body, { timeout: 30_000 });
 
 describe("requests", () => {
+  test("get a 503 while the figures are made anew", async () => {
+    caughtUp = false;
+    const reply = await ask();
+    expect(reply.headers?.get("Nats-Service-Error-Code")).toBe("503");
+    expect(reply.headers?.get("Nats-Service-Error")).toBe(
+      "The figures are being rebuilt; they are there soon.",
+    );
+    caughtUp = true;
+    expect((await ask()).json()).toMatchObject({ events_total: 3 });
+  });
+
   test.each([
     ["", {}],
     [" \n", {}],

@@ -1,16 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type Msg, type NatsConnection, nuid } from "nats";
-import { materializedSubject } from "../jetstream/subjects.ts";
-import type { Log } from "../log.ts";
+import { materializedSubject } from "../messages/subjects.ts";
+import type { Log } from "../service/log.ts";
+import { answerDiscovery } from "../telemetry/discovery.ts";
 import type { Fold } from "./fold.ts";
-import { answerDiscovery, EndpointStats } from "./micro-service.ts";
 import { answer, parseQuery, QueryError } from "./query.ts";
 import type { Coverage } from "./replay.ts";
+import { RequestCounts } from "./request-counts.ts";
 
 export const serviceName = "casino-materializer";
 /** Several materializers share the requests; each folds all events, so it does not matter which one answers. */
 const queueGroup = "materializer";
 const drainMs = 1_000;
+
+class Rebuilding extends Error {
+  constructor() {
+    super("The figures are being rebuilt; they are there soon.");
+  }
+}
 
 export interface MaterializedServiceOptions {
   readonly nc: NatsConnection;
@@ -20,6 +27,8 @@ export interface MaterializedServiceOptions {
   readonly version: string;
   /** What the fold is of, for discovery. */
   readonly coverage?: () => Coverage | undefined;
+  /** Whether the figures are whole; else requests are answered with a 503. Default: they are. */
+  readonly caughtUp?: () => boolean;
   /** The clock, milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number;
 }
@@ -31,31 +40,44 @@ export interface MaterializedServiceOptions {
  * @returns ends the service after the requests that are under way; harmless the second time
  */
 export function startMaterializedService(options: MaterializedServiceOptions): () => Promise<void> {
-  const { nc, fold, log, version, coverage = () => undefined, now = Date.now } = options;
-  const stats = new EndpointStats(() => {
+  const {
+    nc,
+    fold,
+    log,
+    version,
+    coverage = () => undefined,
+    caughtUp = () => true,
+    now = Date.now,
+  } = options;
+  const counts = new RequestCounts();
+  const folded = (): object | undefined => {
     const known = coverage();
     if (known === undefined) return undefined;
     const { since, first } = known;
     const total = fold.rhythm()?.total ?? 0;
     return { events_total: total, since: new Date(since).toISOString(), events_at_since: first ?? null };
-  });
+  };
   const onError = (err: Error): void => log.error({ err }, "NATS refuses a subscription of the service");
 
   const serve = (request: Msg): void => {
     const began = performance.now();
     let failure: { code: number; message: string } | undefined;
     try {
+      if (!caughtUp()) throw new Rebuilding();
       request.respond(answer(fold, parseQuery(readParameters(request.data)), now()));
     } catch (err) {
-      const bad = err instanceof QueryError;
-      if (!bad) log.error({ err }, "a request cannot be answered");
-      failure = bad ? { code: 400, message: err.message } : { code: 500, message: "Internal error." };
+      if (err instanceof QueryError) failure = { code: 400, message: err.message };
+      else if (err instanceof Rebuilding) failure = { code: 503, message: err.message };
+      else {
+        log.error({ err }, "a request cannot be answered");
+        failure = { code: 500, message: "Internal error." };
+      }
       const reply = headers();
       reply.set("Nats-Service-Error-Code", String(failure.code));
       reply.set("Nats-Service-Error", failure.message);
       request.respond("", { headers: reply });
     }
-    stats.count(performance.now() - began, failure && `${failure.code}:${failure.message}`);
+    counts.count(performance.now() - began, failure && `${failure.code}:${failure.message}`);
   };
 
   const subscription = nc.subscribe(materializedSubject, {
@@ -67,9 +89,16 @@ export function startMaterializedService(options: MaterializedServiceOptions): (
     id: nuid.next(),
     version,
     description: "Aggregates of all final casino events: totals, rates and top players.",
-    endpoint: { name: "materialized", subject: materializedSubject, queueGroup },
+    endpoints: [
+      {
+        name: "materialized",
+        subject: materializedSubject,
+        queueGroup,
+        figures: () => counts.figures(folded()),
+      },
+    ],
   };
-  const endDiscovery = answerDiscovery(nc, identity, stats, onError);
+  const endDiscovery = answerDiscovery(nc, identity, onError);
   return async () => {
     endDiscovery();
     // While NATS is away a drain would wait for it to come back.

@@ -48,12 +48,11 @@ export function parseQuery(parameters: Readonly<Record<string, unknown>>): Query
 
 /**
  * The aggregates as JSON text; sums beyond 2^53 are exact integers in it.
- * The answer's clock is `now`, or the latest event's if that is later: where the broker's clock runs ahead of this
- * machine's, an event just stored still counts as recent. Rates are rounded to two decimals and never negative.
+ * The answer's clock is the stream's (`Fold.clock`). Rates are rounded to two decimals and never negative.
  * @param now milliseconds since 1970
  */
 export function answer(fold: Fold, query: Query, now: number): string {
-  const clock = Math.max(now, fold.latest);
+  const clock = fold.clock(now);
   const rhythm = fold.rhythm(query.clientId);
   const total = rhythm?.total ?? 0;
   // At least a second, so that the first event alone does not make a rate of thousands.

@@ -1,35 +1,35 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  type ConsumerMessages,
-  type JetStreamClient,
   type JsMsg,
   jetstream,
-  jetstreamManager,
   type OrderedConsumerOptions,
+  type StreamInfo,
+  type StreamState,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { finalStage, stageStream } from "../jetstream/subjects.ts";
+import { hasCode, streamNotFound } from "../jetstream/api-error.ts";
+import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
-import type { Log } from "../log.ts";
-import { readFinalEvent } from "./final-event.ts";
+import { acceptedHeader, parseAccepted } from "../messages/accepted.ts";
+import { readFinalEvent } from "../messages/final-event.ts";
+import { finalStage, stageStream } from "../messages/subjects.ts";
+import type { Log } from "../service/log.ts";
 import type { Fold } from "./fold.ts";
+import { LogSession } from "./log-session.ts";
+import { watchRaw } from "./watch-raw.ts";
 
 const streamName = stageStream(finalStage);
 const retryMs = 250;
-const pull = {
-  // Enough in flight that the server never waits for the next request while a rebuild runs.
-  max_messages: 5_000,
-  expires: 30_000,
-  // Two missed ones, and the session is opened anew.
-  idle_heartbeat: 2_000,
-};
-
 export interface ReplayOptions {
   readonly nc: NatsConnection;
   readonly fold: Fold;
   readonly log: Log;
   /** `on` folds all that the stream retains, `off` only what is stored from now on. */
   readonly replay: "on" | "off";
+  /** Told of each event that was folded, or known already. */
+  readonly meter?: { done(events: number): void };
+  /** Makes the stream anew, should somebody delete it. */
+  readonly streams?: Pick<StreamKeeper, "restore">;
 }
 
 /** What a materializer has folded. */
@@ -40,24 +40,34 @@ export interface Coverage {
   readonly first: number | undefined;
 }
 
+/** The last message that was folded: by it the stream is known again. */
+interface Place {
+  readonly seq: number;
+  readonly storedAt: number;
+}
+
 /**
  * Folds the final events into `fold`, first those the stream retains and then those to come, until `close`. Goes on
- * by itself after NATS was away, and after the stream was deleted and created anew or lost its tail: where the last
- * session ended is remembered as the time at which the stream stored the last event, because sequences may be given
- * out again and times are not. What comes twice by that, the fold knows.
+ * by itself after NATS was away: at the sequence after the last one folded, never by time, which goes back when the broker's
+ * clock is set right. The message that lies there tells whether it is still the same stream; when that was created does not, as each
+ * node of a cluster of nats-server 2.10 says another time. Where it is another stream, or has lost its
+ * tail, it begins from nothing with what that stream retains, so that all materializers have the same figures.
  */
 export class Replay {
   readonly #options: ReplayOptions;
   readonly #stop = new AbortController();
-  #endSession: (why: string) => void = () => {};
-  /** Stored time of the last message, milliseconds since 1970; undefined = the beginning of the stream. */
-  #resumeAt: number | undefined;
-  /** Last sequence that the stream held at start; undefined until the stream was found. */
+  #session: LogSession | undefined;
+  /** Undefined = the beginning. */
+  #place: Place | undefined;
+  /** The stream of this session, and the first sequence that is to be folded of it. */
+  #stream: { readonly created: string; readonly from: number } | undefined;
+  /** Last sequence that the stream held when the folding began; undefined until the stream was found. */
   #target: number | undefined;
   readonly #caughtUp = Promise.withResolvers<void>();
   #isCaughtUp = false;
   #trouble: string | undefined;
   #undecodable = 0;
+  #pending = 0;
   #coverage: { since: number; first: number | undefined } | undefined;
 
   constructor(options: ReplayOptions) {
@@ -65,7 +75,7 @@ export class Replay {
     void this.#run();
   }
 
-  /** Whether all that the stream held at start is folded. Stays true from then on. */
+  /** Whether all that the stream held when the folding began is folded. True from then on, unless it begins anew. */
   caughtUp(): boolean {
     return this.#isCaughtUp;
   }
@@ -86,6 +96,11 @@ export class Replay {
     return this.#coverage;
   }
 
+  /** How many messages of the stream were still to come after the last one that was folded. */
+  get pending(): number {
+    return this.#pending;
+  }
+
   /** Final events that could not be read; each was logged and skipped. */
   get undecodable(): number {
     return this.#undecodable;
@@ -94,21 +109,34 @@ export class Replay {
   /** Ends the folding: no event is folded after this call. To be called before the connection is closed. */
   close(): void {
     this.#stop.abort();
-    this.#endSession("closed");
+    this.#session?.end("closed");
   }
 
   async #run(): Promise<void> {
-    const { nc, log } = this.#options;
+    const { nc, fold, log } = this.#options;
     const js = jetstream(nc);
     void this.#watchConnection();
+    // Where numbers that begin anew may not be seen, they count for nothing.
+    void watchRaw(nc, (since) => fold.folded.numbersSince(since), this.#stop.signal);
     for (let failures = 0; !this.#stop.signal.aborted && !nc.isClosed(); ) {
       try {
-        const why = await this.#session(js);
+        this.#session = new LogSession({
+          js,
+          stream: streamName,
+          start: (stream) => this.#start(stream),
+          onOpen: () => {
+            this.#trouble = undefined;
+          },
+          onMessage: (message) => this.#receive(message),
+          onIdle: () => this.#reachedEnd(),
+        });
+        const why = await this.#session.run();
         failures = 0;
-        if (!this.#stop.signal.aborted) log.info({ why }, `resuming ${streamName} where it was left`);
+        if (!this.#stop.signal.aborted) log.info({ why }, `opening ${streamName} again`);
       } catch (err) {
         if (this.#stop.signal.aborted) return;
         this.#trouble = `${streamName} cannot be read: ${err instanceof Error ? err.message : String(err)}`;
+        if (hasCode(err, streamNotFound)) await this.#options.streams?.restore();
         if (failures++ % 40 === 0) log.warn({ err }, `${streamName} cannot be read, trying until it can`);
         await sleep(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       }
@@ -118,74 +146,68 @@ export class Replay {
   /** The library would mend an ordered consumer by sequence; a new session looks at the stream first. */
   async #watchConnection(): Promise<void> {
     for await (const { type } of this.#options.nc.status())
-      if (type === "reconnect") this.#endSession("reconnected");
+      if (type === "reconnect") this.#session?.end("reconnected");
   }
 
-  /** Folds until something is wrong with the consumer, the stream or the connection; resolves to what it was. */
-  async #session(js: JetStreamClient): Promise<string> {
-    const { promise: ended, resolve: end } = Promise.withResolvers<string>();
-    this.#endSession = end;
-    const opening = this.#open(js, end);
-    // A request that went down with the old connection is never answered: do not wait for it once there is a new one.
-    const why = await Promise.race([opening.then(() => ended), ended]);
-    opening.then(
-      ({ consumer, messages }) => {
-        messages.stop();
-        // Best effort: the server removes it by itself, later.
-        consumer.delete().catch(() => {});
-      },
-      () => {},
-    );
-    return why;
-  }
-
-  async #open(js: JetStreamClient, end: (why: string) => void) {
-    const consumer = await js.consumers.get(streamName, await this.#start());
-    const messages = await consumer.consume({ ...pull, callback: (message) => this.#receive(message) });
-    this.#trouble = undefined;
-    void this.#watch(messages, end);
-    return { consumer, messages };
-  }
-
-  async #start(): Promise<Partial<OrderedConsumerOptions>> {
-    const common = { inactive_threshold: 60_000 };
+  /** Looks at the stream, and says where to begin: at the last message folded, so that it can be seen whether it is still that. */
+  #start({ state, created }: StreamInfo): Partial<OrderedConsumerOptions> {
+    if (this.#place !== undefined && state.last_seq < this.#place.seq)
+      this.#beginAnew(`${streamName} was made anew or has lost its last messages`);
     if (this.#target === undefined) {
-      const manager = await jetstreamManager(this.#options.nc, { checkAPI: false });
-      const { state, created } = await manager.streams.info(streamName);
+      this.#stream = { created, from: this.#firstOf(state, created) };
       this.#target = state.last_seq;
-      const isWhole = this.#options.replay === "on" ? state.first_seq <= 1 : state.last_seq === 0;
-      if (isWhole) this.#coverage = { since: Date.parse(created), first: undefined };
-      if (this.#options.replay === "off" && state.last_seq > 0) {
-        this.#resumeAt = Date.parse(state.last_ts) + 1;
-        this.#reachedEnd();
-        return { ...common, opt_start_seq: state.last_seq + 1 };
-      }
-      if (state.messages === 0) this.#reachedEnd();
+      const isWhole = this.#stream.from <= 1 && state.first_seq <= 1;
+      this.#coverage = isWhole ? { since: Date.parse(created), first: undefined } : undefined;
     }
-    if (this.#resumeAt === undefined) return common;
-    return { ...common, opt_start_time: new Date(this.#resumeAt).toISOString() };
+    const from = this.#place?.seq ?? this.#stream?.from ?? 1;
+    if (state.messages === 0 || state.last_seq < from) this.#reachedEnd();
+    return { inactive_threshold: 60_000, ...(from > 1 ? { opt_start_seq: from } : {}) };
+  }
+
+  /** The first sequence that is to be folded: without a replay what is stored after the start of this process. */
+  #firstOf({ last_seq }: StreamState, created: string): number {
+    if (this.#options.replay === "on") return 1;
+    if (this.#stream === undefined) return last_seq + 1;
+    return this.#stream.created === created ? Math.min(this.#stream.from, last_seq + 1) : 1;
+  }
+
+  #beginAnew(why: string): void {
+    this.#options.log.warn(`${why}: the figures are made anew of what it retains`);
+    this.#options.fold.reset();
+    this.#place = undefined;
+    this.#target = undefined;
+    this.#isCaughtUp = false;
   }
 
   #receive(message: JsMsg): void {
     if (this.#stop.signal.aborted) return;
-    const { info } = message;
-    const storedAt = Math.floor(info.timestampNanos / 1_000_000);
-    const source = ReceivedHeaders.ofJetStream(message).get("Casino-Source");
+    const { info, seq } = message;
+    const storedAt = storedAtOf(info);
+    if (seq === this.#place?.seq && storedAt !== this.#place.storedAt) {
+      this.#beginAnew(`${streamName} has other messages where it was left`);
+      this.#session?.end("begins anew");
+      return;
+    }
+    const headers = ReceivedHeaders.ofJetStream(message);
+    const source = headers.get("Casino-Source");
     const event = readFinalEvent(message.subject, source, message.data, storedAt);
     if (typeof event === "string") {
       this.#undecodable++;
-      const { subject, seq } = message;
+      const { subject } = message;
       this.#options.log.error(
         { subject, seq, problem: event },
         "a final event cannot be read and is skipped",
       );
     } else {
       this.#coverage ??= { since: storedAt, first: 0 };
-      const isNew = this.#options.fold.apply(event);
+      const accepted = parseAccepted(headers.get(acceptedHeader));
+      const isNew = this.#options.fold.apply(event, { accepted, receivedAt: Date.now() });
+      this.#options.meter?.done(1);
       if (isNew && storedAt === this.#coverage.since && this.#coverage.first !== undefined)
         this.#coverage.first++;
     }
-    this.#resumeAt = storedAt;
+    this.#place = { seq, storedAt };
+    this.#pending = info.pending;
     if (info.pending === 0 || info.streamSequence >= (this.#target ?? 0)) this.#reachedEnd();
   }
 
@@ -193,22 +215,8 @@ export class Replay {
     this.#isCaughtUp = true;
     this.#caughtUp.resolve();
   }
+}
 
-  async #watch(messages: ConsumerMessages, end: (why: string) => void): Promise<void> {
-    for await (const status of messages.status()) {
-      switch (status.type) {
-        case "heartbeat": // comes only when there is nothing to deliver: also after the rest has aged out
-          this.#reachedEnd();
-          break;
-        case "heartbeats_missed":
-        case "consumer_not_found":
-        case "consumer_deleted":
-        case "stream_not_found":
-        case "no_responders":
-        case "reset":
-          end(status.type);
-      }
-    }
-    end(String((await messages.closed()) ?? "stopped"));
-  }
+function storedAtOf({ timestampNanos }: JsMsg["info"]): number {
+  return Math.floor(timestampNanos / 1_000_000);
 }

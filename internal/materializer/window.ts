@@ -6,7 +6,7 @@ const fineSeconds = 60;
 
 /**
  * Counts the events of the last hour, so that any window up to that length can be asked for. The memory is the same
- * however many events there are: 38 KB. An event is placed by the time at which the stream stored it, so that a
+ * however many events there are: 76 KB. An event is placed by the time at which the stream stored it, so that a
  * rebuild gives the same counts. A window may miss events that are older than its length less one tick: a hundredth
  * of a second for windows up to a minute, a second for longer ones. It never holds one older than its length.
  */
@@ -30,11 +30,18 @@ export class SlidingWindow {
   }
 }
 
-/** Counts per tick of the most recent ticks, in a ring. */
+/**
+ * Counts per tick of the most recent ticks, in a ring.
+ *
+ * A leap forward beyond the ring may be a lull or a clock that went wrong: the counts before it are kept, and taken up again
+ * when an event comes that belongs to them. Events come in the order in which they are stored, so one that is older than the
+ * ring reaches tells that the clock was set back: from then on it counts.
+ */
 class TickRing {
   readonly #tickMs: number;
-  readonly #counts: Uint32Array;
+  #counts: Uint32Array;
   #newest = Number.NEGATIVE_INFINITY; // the latest tick the ring reaches to
+  #beforeLeap: { readonly counts: Uint32Array; readonly newest: number } | undefined;
 
   constructor(tickMs: number, ticks: number) {
     this.#tickMs = tickMs;
@@ -44,8 +51,8 @@ class TickRing {
   add(at: number): void {
     const tick = Math.floor(at / this.#tickMs);
     const size = this.#counts.length;
+    if (tick <= this.#newest - size) this.#setBack(tick);
     if (tick > this.#newest) this.#advance(tick);
-    else if (tick <= this.#newest - size) return;
     const place = tick % size;
     this.#counts[place] = (this.#counts[place] ?? 0) + 1;
   }
@@ -65,8 +72,19 @@ class TickRing {
 
   #advance(tick: number): void {
     const size = this.#counts.length;
-    if (tick - this.#newest >= size) this.#counts.fill(0);
-    else for (let skipped = this.#newest + 1; skipped <= tick; skipped++) this.#counts[skipped % size] = 0;
+    if (tick - this.#newest >= size) {
+      this.#beforeLeap = { counts: this.#counts, newest: this.#newest };
+      this.#counts = new Uint32Array(size);
+    } else for (let skipped = this.#newest + 1; skipped <= tick; skipped++) this.#counts[skipped % size] = 0;
     this.#newest = tick;
+  }
+
+  #setBack(tick: number): void {
+    const size = this.#counts.length;
+    const before = this.#beforeLeap;
+    this.#beforeLeap = undefined;
+    const belongs = before !== undefined && tick > before.newest - size && tick < before.newest + size;
+    this.#counts = belongs ? before.counts : new Uint32Array(size);
+    this.#newest = belongs ? before.newest : tick;
   }
 }

@@ -3,11 +3,11 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest, postgresForTest } from "../../test/harness/infrastructure.ts";
+import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { parseTimestamp } from "../casino/timestamp.ts";
 import { connectPostgres, type Database } from "../postgres/connect.ts";
-import { migrate } from "../postgres/migrate.ts";
-import { isUnavailable } from "../unavailable.ts";
+import { isUnavailable } from "../service/unavailable.ts";
 import { postgresPlayers } from "./players.ts";
 
 const never = new AbortController().signal;
@@ -15,7 +15,7 @@ const biggest = Number.MAX_SAFE_INTEGER;
 
 async function withPlayers(url: string): Promise<Database> {
   const db = connectPostgres(url, "test", silent);
-  await migrate(db);
+  await migrateWithSamples(db);
   await sql`insert into clients (id, name) values ('other', 'Another casino')`.execute(db);
   await sql`
     insert into players (client_id, id, email, last_signed_in_at) values
@@ -69,6 +69,14 @@ describe("on a Postgres that is there", () => {
       [false, undefined],
       [true, undefined],
     ]);
+  });
+
+  test("a disabled client is none until it is enabled again", async () => {
+    const someone = { client: "other", id: undefined };
+    await sql`update clients set disabled_at = now() where id = 'other'`.execute(db);
+    expect(await find(someone)).toMatchObject([{ clientKnown: false }]);
+    await sql`update clients set disabled_at = null where id = 'other'`.execute(db);
+    expect(await find(someone)).toMatchObject([{ clientKnown: true }]);
   });
 
   test("no key, no answer", async () => {

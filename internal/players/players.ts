@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { PreparedStatement } from "../postgres/prepared.ts";
+import { sayable } from "../postgres/sayable.ts";
 
 interface Key {
   readonly client: string;
@@ -17,10 +19,6 @@ interface Row {
   readonly last_signed_in_at: Date | null;
 }
 
-/** What RFC 3339 can say. Postgres keeps more: other years, and 'infinity'. */
-const firstInstant = "0001-01-01T00:00:00Z";
-const lastInstant = "9999-12-31T23:59:59.999999Z";
-
 /**
  * Looks players up in Postgres, all keys in one query, nothing kept from one call to the next. One query sees one state of
  * the database, so a key that comes several times is asked for once.
@@ -30,20 +28,21 @@ const lastInstant = "9999-12-31T23:59:59.999999Z";
 export function postgresPlayers(db: Database): {
   find(keys: readonly Key[], signal: AbortSignal): Promise<readonly Found[]>;
 } {
+  const { sql: text } = sql`
+    select c.id is not null as client_known, p.email,
+      ${sayable(sql`p.last_signed_in_at`)} as last_signed_in_at
+    from unnest(${[]}::text[], ${[]}::bigint[]) with ordinality as k (client_id, id, position)
+    left join clients c on c.id = k.client_id and c.disabled_at is null
+    left join players p on p.client_id = k.client_id and p.id = k.id
+    order by k.position`.compile(db);
+  const lookUp = new PreparedStatement<Row>(db, text);
   return {
     async find(keys, signal) {
       const { distinct, places } = withoutCopies(keys);
-      const query = sql<Row>`
-        select c.id is not null as client_known, p.email,
-          case when p.last_signed_in_at between ${firstInstant}::timestamptz and ${lastInstant}::timestamptz
-            then p.last_signed_in_at end as last_signed_in_at
-        from unnest(${distinct.map((key) => key.client)}::text[], ${distinct.map((key) => key.id ?? null)}::bigint[])
-          with ordinality as k (client_id, id, position)
-        left join clients c on c.id = k.client_id
-        left join players p on p.client_id = k.client_id and p.id = k.id
-        order by k.position`;
       try {
-        const { rows } = await query.execute(db, { signal });
+        const clients = distinct.map((key) => key.client);
+        const ids = distinct.map((key) => key.id ?? null);
+        const rows = await lookUp.run([clients, ids], signal);
         if (rows.length !== distinct.length)
           throw new Error(`${rows.length} rows came for ${distinct.length} keys`);
         const answers = rows.map(answerOf);

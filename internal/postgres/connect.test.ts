@@ -6,7 +6,7 @@ import { databaseForTest, postgresForTest } from "../../test/harness/infrastruct
 import { TcpProxy } from "../../test/harness/tcp-proxy.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { freePort } from "../local/free-port.ts";
-import { isUnavailable } from "../unavailable.ts";
+import { isUnavailable } from "../service/unavailable.ts";
 import {
   asUnavailable,
   connectPostgres,
@@ -103,16 +103,91 @@ describe("is unavailable", () => {
     const postgres = await postgresForTest();
     const db = open(postgres.url, { max: 250 });
     const held = Promise.withResolvers<void>();
-    const crowd = Array.from({ length: 250 }, () => db.connection().execute(() => held.promise));
-    const refusal = await Promise.race(crowd).catch(asUnavailable);
+    const crowd: Promise<void>[] = [];
+    let refusal: unknown;
+    // One after the other: all at once, those that wait for a connection too long could be the first to fail.
+    while (refusal === undefined) {
+      const isHeld = Promise.withResolvers<void>();
+      const hold = (): Promise<void> => {
+        isHeld.resolve();
+        return held.promise;
+      };
+      crowd.push(db.connection().execute(hold));
+      refusal = await Promise.race([isHeld.promise, crowd.at(-1)]).catch(asUnavailable);
+    }
     held.resolve();
     await Promise.allSettled(crowd);
     expect(refusal).toMatchObject({ name: "Unavailable", cause: { code: "53300" } });
   });
 
-  test("a socket that breaks while it is written to", () => {
-    const broken = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
-    expect(asUnavailable(broken)).toSatisfy(isUnavailable);
+  test("a line that breaks, or stays silent, while a query is under way; the next one has a new connection", async () => {
+    const url = await databaseForTest();
+    const proxy = await TcpProxy.open(await freePort(), Number(new URL(url).port));
+    onTestFinished(() => proxy[Symbol.asyncDispose]());
+    const viaProxy = change(url, { hostname: "127.0.0.1", port: String(proxy.port) });
+    const db = open(viaProxy, { max: 1, statementTimeoutMs: 20 });
+    let pid = await pidOf(db);
+    for (const breaks of [() => proxy.reset(), () => proxy.stall()]) {
+      const failed = failure(db, sql`select pg_sleep(0.01)`);
+      await setImmediate();
+      breaks();
+      expect(await failed).toSatisfy(isUnavailable);
+      await proxy.restore();
+      const next = await pidOf(db);
+      expect(next).not.toBe(pid);
+      pid = next;
+    }
+  });
+
+  test("a caller's patience that ran out", () => {
+    expect(asUnavailable(new DOMException("too long", "TimeoutError"))).toSatisfy(isUnavailable);
+  });
+});
+
+const pidOf = async (db: Database) =>
+  (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)).rows[0]?.pid;
+
+describe("a connection is replaced", () => {
+  test("when its server may only read any more", async () => {
+    const url = await databaseForTest();
+    const [admin, db] = [open(url, { max: 1 }), open(url, { max: 1 })];
+    const database = sql.id(new URL(url).pathname.slice(1));
+    // What a new connection meets; that of the admin is older.
+    const become = (readOnly: "on" | "off") =>
+      sql`alter database ${database} set default_transaction_read_only = ${sql.raw(readOnly)}`.execute(admin);
+    await sql`create table notes (n int)`.execute(admin);
+    const write = sql`insert into notes values (1)`;
+    await become("on");
+    const pid = await pidOf(db);
+    expect(await failure(db, write)).toMatchObject({ name: "Unavailable", cause: { code: "25006" } });
+    await become("off");
+    expect((await write.execute(db)).numAffectedRows).toBe(1n);
+    expect(await pidOf(db)).not.toBe(pid);
+  });
+
+  test("when its server ended it, also in a transaction", async () => {
+    const url = await databaseForTest();
+    const [admin, db] = [open(url), open(url, { max: 1 })];
+    const pid = await pidOf(db);
+    const work = db.transaction().execute(async (tx) => {
+      await sql`select pg_terminate_backend(${pid})`.execute(admin);
+      await sql`select 1`.execute(tx);
+    });
+    expect(await work.catch(asUnavailable)).toSatisfy(isUnavailable);
+    expect(await pidOf(db)).not.toBe(pid);
+  });
+
+  test("and not for any other failure", async () => {
+    const db = open(await databaseForTest(), { max: 1, statementTimeoutMs: 20 });
+    const pid = await pidOf(db);
+    for (const query of [
+      sql`selekt 1`,
+      sql`select 1 / 0`,
+      sql`select pg_sleep(60)`,
+      sql`select 1 from nowhere`,
+    ])
+      await failure(db, query);
+    expect(await pidOf(db)).toBe(pid);
   });
 });
 
@@ -130,9 +205,23 @@ describe("is not unavailable", () => {
     expect(await failure(open(await databaseForTest()), query)).not.toSatisfy(isUnavailable);
   });
 
-  test("a bug of ours, or what is no error at all", () => {
-    for (const err of [new TypeError("x is not a function"), "text", undefined])
+  test("a bug of ours, whatever its class, the reason of an abort, or what is no error at all", () => {
+    const bugs = [
+      new TypeError("x is not a function"),
+      new ReferenceError("x"),
+      new Error("2 rows for 3 keys"),
+    ];
+    for (const err of [...bugs, new DOMException("closed", "AbortError"), "text", undefined])
       expect(asUnavailable(err)).toBe(err);
+  });
+
+  test("a value that the driver cannot write", async () => {
+    const circular: unknown[] = [];
+    circular.push({ circular });
+    const db = open(await databaseForTest());
+    const problem = await failure(db, sql`select ${circular[0]}::json`);
+    expect(problem).toBeInstanceOf(TypeError);
+    expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
   });
 });
 

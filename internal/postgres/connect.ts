@@ -1,10 +1,10 @@
 import { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import { Kysely, PostgresDialect, type PostgresPool, sql } from "kysely";
+import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
-import type { ReadyCheck } from "../health.ts";
-import type { Log } from "../log.ts";
-import { Unavailable } from "../unavailable.ts";
+import type { ReadyCheck } from "../service/health.ts";
+import { type Log, reasonOf } from "../service/log.ts";
+import { Unavailable } from "../service/unavailable.ts";
+import { carefulPool, isDriverFailure, rememberPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
 import { takeUrlSettings } from "./url-settings.ts";
 
@@ -16,8 +16,6 @@ const usual = { max: 4, statementTimeoutMs: 10_000 };
 const connectTimeoutMs = 5_000;
 /** A process that hangs in the middle of a transaction must not hold its locks for ever. */
 const idleInTransactionMs = 60_000;
-/** How long saying goodbye may take: at a stop whoever had something to settle has done so, or has given up. */
-const farewellMs = 500;
 
 /** What a caller knows better than the URL, which all services may share. */
 export interface PostgresOptions {
@@ -68,26 +66,11 @@ export function connectPostgres(
   // end the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
   // An idle connection that breaks is replaced at the next query.
-  pool.on("error", (err) => log.warn({ err }, "lost an idle Postgres connection"));
-  return new Kysely<Schema>({
-    dialect: new PostgresDialect({ pool: hasty(pool, sockets, options.farewellMs) }),
-  });
-}
-
-/** The pool, but for its end, which by itself waits for as long as a server takes to hang up. */
-function hasty(pool: pg.Pool, sockets: ReadonlySet<Socket>, patienceMs = farewellMs): PostgresPool {
-  return {
-    connect: () => pool.connect(),
-    options: pool.options,
-    Client: pg.Client,
-    async end() {
-      const patience = new AbortController();
-      const tooLong = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
-      await Promise.race([pool.end(), tooLong]);
-      patience.abort();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+  pool.on("error", (err) => log.warn({ because: reasonOf(err) }, "lost an idle Postgres connection"));
+  const careful = carefulPool(pool, sockets, options.farewellMs);
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: careful }) });
+  rememberPool(db, careful);
+  return db;
 }
 
 // SQLSTATE classes of a server that is away, starting, stopping or out of resources (Postgres manual, appendix A).
@@ -95,6 +78,8 @@ const awayClasses = ["08", "53", "57", "58"];
 const awayCodes = [
   // Serialization failure, deadlock.
   ...["40001", "40P01"],
+  // A lock not had within lock_timeout.
+  "55P03",
   // A read-only standby.
   "25006",
   // Not migrated or not set up yet: table, column, database, permission, password, role.
@@ -103,7 +88,7 @@ const awayCodes = [
 
 /**
  * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later, else the error
- * itself, which is a bug or bad data.
+ * itself, which is a bug, bad data or the reason of an abort.
  */
 export function asUnavailable(err: unknown): unknown {
   return isAway(err) ? new Unavailable(`Postgres is away: ${err.message || err}`, { cause: err }) : err;
@@ -113,9 +98,9 @@ function isAway(err: unknown): err is Error {
   // What the server said.
   if (err instanceof pg.DatabaseError)
     return awayClasses.includes(err.code?.slice(0, 2) ?? "") || awayCodes.includes(err.code ?? "");
-  // All else never reached it: sockets, names, timeouts of the pool. Or it is a bug of ours.
-  const isBug = err instanceof TypeError || err instanceof RangeError || err instanceof SyntaxError;
-  return err instanceof Error && !isBug;
+  // It took longer than its caller can wait.
+  if (err instanceof DOMException && err.name === "TimeoutError") return true;
+  return isDriverFailure(err);
 }
 
 /** Ready while Postgres answers. */

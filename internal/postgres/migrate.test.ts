@@ -8,7 +8,7 @@ import { freePort } from "../local/free-port.ts";
 import { connectPostgres, type Database } from "./connect.ts";
 import { migrate } from "./migrate.ts";
 
-const files = await readdir(new URL("../../migrations/", import.meta.url));
+const files = await readdir(new URL("../../migrations", import.meta.url));
 const all = files
   .filter((file) => /^\d{4}_.*\.ts$/.test(file))
   .map((file) => file.slice(0, -".ts".length))
@@ -21,32 +21,33 @@ async function emptyDatabase(): Promise<{ url: string; db: Database }> {
   return { url, db };
 }
 
-test("an empty database gets every migration, in order, with the client casino and its players", async () => {
+test("an empty database gets every migration, in order, with the client casino and its games alone", async () => {
   const { db } = await emptyDatabase();
   expect(all.length).toBeGreaterThan(0);
   expect(await migrate(db)).toEqual(all);
-  expect(await db.selectFrom("clients").select("id").execute()).toContainEqual({ id: "casino" });
-  const players = await db
-    .selectFrom("players")
-    .select(["id", "email"])
-    .where("client_id", "=", "casino")
-    .orderBy("id")
-    .execute();
-  expect(players).toEqual([
-    { id: "10", email: "john@example.com" },
-    { id: "11", email: "jane@example.com" },
-    { id: "12", email: "bob@example.com" },
-    { id: "13", email: "rick@example.com" },
-    { id: "14", email: "morty@example.com" },
-  ]);
+  expect(await db.selectFrom("clients").select("id").execute()).toEqual([{ id: "casino" }]);
+  for (const table of ["players", "event_type_schemas"] as const)
+    expect(await db.selectFrom(table).selectAll().execute()).toEqual([]);
+  const types = await db.selectFrom("event_types").select("name").orderBy("name").execute();
+  expect(types.map(({ name }) => name)).toEqual(["bet", "deposit", "game_start", "game_stop"]);
+  expect(await db.selectFrom("games").select("client_id").execute()).toHaveLength(10);
+});
+
+test("a database of a version that planted samples keeps them", async () => {
+  const { db } = await emptyDatabase();
+  await migrate(db, "0006_games");
+  await migrate(db);
+  expect(await db.selectFrom("players").selectAll().execute()).toHaveLength(11);
+  expect(await db.selectFrom("clients").selectAll().execute()).toHaveLength(3);
+  expect(await db.selectFrom("event_type_schemas").selectAll().execute()).toHaveLength(2);
 });
 
 test("a second time changes nothing, not even what was changed since", async () => {
   const { db } = await emptyDatabase();
   await migrate(db);
-  await db.deleteFrom("players").where("id", "=", "10").execute();
+  await db.deleteFrom("games").where("id", "=", "100").execute();
   expect(await migrate(db)).toEqual([]);
-  expect(await db.selectFrom("players").select("id").where("id", "=", "10").execute()).toEqual([]);
+  expect(await db.selectFrom("games").select("id").where("id", "=", "100").execute()).toEqual([]);
 });
 
 test("one that fails says which, and leaves nothing of itself behind", async () => {
@@ -74,10 +75,10 @@ test("four processes at once: all succeed, each migration is applied once", asyn
   expect(await migrate(db)).toEqual([]);
 });
 
-test("without a Postgres the command says so and exits 1", async () => {
+test("without a Postgres the command says so and exits 69", async () => {
   const url = `postgres://casino:secret@127.0.0.1:${await freePort()}/casino`;
   const command = startCommand("cmd/migrate/main.ts", { env: { DATABASE_URL: url } });
-  expect(await command.ended).toEqual({ code: 1, signal: null });
+  expect(await command.ended).toEqual({ code: 69, signal: null });
   expect(await command.logged(/^migrating failed: .*ECONNREFUSED/)).toMatchObject({ level: "fatal" });
   expect(command.stderr).not.toContain("secret");
 });

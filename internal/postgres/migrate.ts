@@ -1,21 +1,27 @@
 import { readdir } from "node:fs/promises";
 import { type Migration, type MigrationResult, Migrator } from "kysely/migration";
-import type { Database } from "./connect.ts";
+import { isUnavailable, Unavailable } from "../service/unavailable.ts";
+import { asUnavailable, type Database } from "./connect.ts";
 
 const folder = new URL("../../migrations/", import.meta.url);
 
 /**
- * Applies the migrations that are missing, each in a transaction, in the order of their names. Several processes at
- * once are safe: they take turns by a lock in the database.
+ * Applies the migrations that are missing, in the order of their names, all in one transaction. Several processes at once
+ * are safe: they take turns by a lock in the database.
+ * @param last the name of the last one to apply; default: all of them
  * @returns the names applied now
- * @throws the first failure; the migrations before it stay applied
+ * @throws the first failure, Unavailable where Postgres is away; none is applied then
  */
-export async function migrate(db: Database): Promise<readonly string[]> {
+export async function migrate(db: Database, last?: string): Promise<readonly string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: load } });
-  const { error, results = [] } = await migrator.migrateToLatest();
+  const { error, results = [] } = await (last === undefined
+    ? migrator.migrateToLatest()
+    : migrator.migrateTo(last));
   if (error !== undefined) {
     const failed = results.find((result: MigrationResult) => result.status === "Error")?.migrationName;
-    throw new Error(
+    // Away or refusing us is no bug, and the same again may work.
+    const Kind = isUnavailable(asUnavailable(error)) ? Unavailable : Error;
+    throw new Kind(
       `${failed === undefined ? "migrating" : `migration ${failed}`} failed: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     );

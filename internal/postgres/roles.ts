@@ -3,23 +3,66 @@ import { sql } from "kysely";
 import type { Database } from "./connect.ts";
 import type { Schema } from "./schema.ts";
 import { scramVerifier } from "./scram.ts";
+import { sqlState, uniqueViolation } from "./sql-state.ts";
 
 type Grants = { readonly [T in keyof Schema]?: string };
 
+/** Of `events`, what an erasure changes. */
+const erasing = "update (player_email, player_last_signed_in_at, description)";
+
 /** What each service may do in the database, by service; `operator` is for people's commands. The schema's owner may do all. */
 export const grants = {
-  enricher: { clients: "select", players: "select", event_type_schemas: "select" },
-  gateway: { clients: "select", api_keys: "select", event_type_schemas: "select", events: "select" },
+  enricher: {
+    clients: "select",
+    players: "select",
+    games: "select",
+    game_versions: "select",
+    event_type_schemas: "select",
+  },
+  gateway: {
+    clients: "select",
+    players: "select, insert, update (email, last_signed_in_at), delete",
+    games: "select, insert, update (title), delete",
+    // The dashboard makes keys of clients, and types of event.
+    api_keys: "select, insert, update (revoked_at)",
+    sessions: "select, insert, delete",
+    event_types: "select, insert",
+    event_type_schemas: "select, insert, update, delete",
+    events: `select, ${erasing}`,
+    erasures: "select, insert, update",
+    destinations: "select, insert, update, delete",
+    destination_secrets: "select, insert, update, delete",
+    deliveries: "select, update (answer)",
+    delivery_requests: "select, insert",
+  },
   // It deletes what is older than ARCHIVE_RETENTION.
   archiver: { events: "select, insert, delete" },
   generator: { event_type_schemas: "select" },
+  // It deletes deliveries older than DELIVERY_RETENTION.
+  sender: {
+    clients: "select",
+    events: "select",
+    destinations: "select, update (enabled, disabled_at, disabled_reason, failing_since, updated_at)",
+    destination_secrets: "select",
+    deliveries: "select, insert, delete",
+    delivery_requests: "select, update (position, sent, done_at, error), delete",
+    destination_places: "select, insert, update",
+  },
   operator: {
-    clients: "select, insert",
-    players: "select",
-    api_keys: "select, insert, update (revoked_at)",
+    clients: "select, insert, update (disabled_at), delete",
+    players: "select, insert, update (email, last_signed_in_at), delete",
+    games: "select, insert, update (title), delete",
+    api_keys: "select, insert, update (revoked_at), delete",
+    sessions: "select (client_id), insert, delete",
     event_types: "select, insert",
     event_type_schemas: "select, insert, update, delete",
-    events: "select",
+    events: `select, ${erasing}`,
+    erasures: "select, insert, update",
+    destinations: "select, insert, update, delete",
+    destination_secrets: "select, insert, update, delete",
+    deliveries: "select, update (answer)",
+    delivery_requests: "select, insert",
+    destination_places: "select",
   },
 } as const satisfies Readonly<Record<string, Grants>>;
 
@@ -126,10 +169,9 @@ async function again(work: () => Promise<unknown>): Promise<void> {
 
 // SQLSTATE, Postgres manual, appendix A.
 const duplicateObject = "42710";
-const uniqueViolation = "23505";
 const insufficientPrivilege = "42501";
 const internalError = "XX000";
 
 function hasCode(err: unknown, codes: readonly string[]): err is Error {
-  return err instanceof Error && "code" in err && codes.includes(String(err.code));
+  return codes.includes(sqlState(err) ?? "");
 }

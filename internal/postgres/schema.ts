@@ -4,16 +4,27 @@ import type { Generated } from "kysely";
 export interface Schema {
   clients: ClientsTable;
   players: PlayersTable;
+  games: GamesTable;
+  game_versions: GameVersionsTable;
   api_keys: ApiKeysTable;
+  sessions: SessionsTable;
   event_types: EventTypesTable;
   event_type_schemas: EventTypeSchemasTable;
   events: EventsTable;
+  erasures: ErasuresTable;
+  destinations: DestinationsTable;
+  destination_secrets: DestinationSecretsTable;
+  deliveries: DeliveriesTable;
+  delivery_requests: DeliveryRequestsTable;
+  destination_places: DestinationPlacesTable;
 }
 
 interface ClientsTable {
   id: string;
   name: string;
   created_at: Generated<Date>;
+  /** Since when its keys are refused, and its events dead letters; null: it is not disabled. */
+  disabled_at: Generated<Date | null>;
 }
 
 interface PlayersTable {
@@ -21,6 +32,18 @@ interface PlayersTable {
   id: string;
   email: string;
   last_signed_in_at: Date | null;
+}
+
+interface GamesTable {
+  client_id: string;
+  id: string;
+  title: string;
+}
+
+interface GameVersionsTable {
+  client_id: string;
+  /** Grows with each change of the client's games. */
+  version: string;
 }
 
 interface ApiKeysTable {
@@ -33,6 +56,18 @@ interface ApiKeysTable {
   created_at: Generated<Date>;
   expires_at: Date | null;
   revoked_at: Date | null;
+}
+
+interface SessionsTable {
+  hash: Buffer;
+  kind: "code" | "session";
+  /** Null when it was opened with a code. */
+  key_id: string | null;
+  /** Null: an operator's. */
+  client_id: string | null;
+  source: string | null;
+  created_at: Generated<Date>;
+  expires_at: Date;
 }
 
 interface EventTypesTable {
@@ -67,4 +102,90 @@ interface EventsTable {
   rate: string | null;
   rate_at: Date | null;
   stored_at: Date;
+  /** Its place in CASINO_EVENTS; null where it was archived before that was kept. */
+  log_sequence: Generated<string | null>;
+}
+
+interface DestinationsTable {
+  id: string;
+  client_id: string;
+  url: string;
+  /** Null: all. */
+  types: string[] | null;
+  /** Encrypted. */
+  headers: string | null;
+  rate_limit: number | null;
+  ordered: Generated<boolean>;
+  batch: Generated<number>;
+  enabled: Generated<boolean>;
+  disabled_at: Generated<Date | null>;
+  disabled_reason: Generated<string | null>;
+  failing_since: Generated<Date | null>;
+  created_at: Generated<Date>;
+  updated_at: Generated<Date>;
+}
+
+interface DestinationSecretsTable {
+  id: Generated<string>;
+  destination_id: string;
+  /** Encrypted. */
+  secret: string;
+  created_at: Generated<Date>;
+  /** Null: the current one. */
+  expires_at: Generated<Date | null>;
+}
+
+interface DeliveriesTable {
+  id: Generated<string>;
+  destination_id: string;
+  client_id: string;
+  source: string;
+  event_id: string;
+  event_type: string;
+  log_sequence: string | null;
+  webhook_id: string;
+  attempt: number;
+  outcome: string;
+  status: number | null;
+  duration_ms: number;
+  error: string | null;
+  answer: string | null;
+  at: Date;
+}
+
+interface DeliveryRequestsTable {
+  id: Generated<string>;
+  destination_id: string;
+  client_id: string;
+  kind: string;
+  source: Generated<string | null>;
+  event_id: Generated<string | null>;
+  from_at: Generated<Date | null>;
+  to_at: Generated<Date | null>;
+  types: Generated<string[] | null>;
+  only_undelivered: Generated<boolean>;
+  created_at: Generated<Date>;
+  position: Generated<unknown>;
+  sent: Generated<string>;
+  done_at: Generated<Date | null>;
+  error: Generated<string | null>;
+}
+
+interface DestinationPlacesTable {
+  destination_id: string;
+  /** Up to here its events have left CASINO_EVENTS for it. */
+  log_sequence: Generated<string>;
+  /** The sender that looks after it, and until when. */
+  keeper: Generated<string | null>;
+  kept_until: Generated<Date | null>;
+}
+
+interface ErasuresTable {
+  client_id: string;
+  player_id: string;
+  /** The last time. */
+  erased_at: Date;
+  requested_by: string;
+  /** How much was erased, by place, over all times. */
+  counts: unknown;
 }

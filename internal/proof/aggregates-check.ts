@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
+import type { StreamState } from "../jetstream/stream-state.ts";
 import type { Coverage } from "../materializer/replay.ts";
 import type { Database } from "../postgres/connect.ts";
-import { Unavailable } from "../unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { askMaterializer, countAt, differences, everybody, foldArchive } from "./aggregates.ts";
 import { type Check, holds, namesOf, unchecked, violated } from "./check.ts";
+import { beganAt } from "./completeness.ts";
 import { findMaterializers } from "./materializers.ts";
 import { type Movement, movementOf } from "./quiet.ts";
-import type { StreamState } from "./stream-state.ts";
 
 /** So long the figures may differ before that is taken for what it is: a materializer may be busy. */
 const defaultPatienceMs = 5_000;
@@ -43,10 +44,10 @@ interface Comparison {
 export async function compareAggregates(options: AggregateOptions): Promise<Check> {
   const { nc, most, patienceMs = defaultPatienceMs } = options;
   const began = performance.now();
-  let first: Movement | undefined;
+  let first: string | undefined;
   for (;;) {
     const before = await movementOf(nc);
-    first ??= before;
+    first ??= before.mark;
     // What nobody was to store is not lost.
     if (before.archiver === undefined)
       return unchecked(
@@ -60,7 +61,8 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
     if (!moved && found.differences.length === 0)
       return holds("materialized", `/materialized gives what Postgres gives, ${found.of}.`);
     const tookMs = performance.now() - began;
-    if (moved && tookMs >= mostMovementMs) return unchecked("materialized", whyNotSettled(first, after));
+    if (moved && tookMs >= mostMovementMs)
+      return unchecked("materialized", whyNotSettled(after.mark !== first, after));
     if (!moved && tookMs >= patienceMs)
       return violated(
         "materialized",
@@ -71,20 +73,15 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
   }
 }
 
-/** Why there was no rest to compare in, from the first look to the last. */
-function whyNotSettled(first: Movement, { waiting, mark, archiver }: Movement): string {
-  const isFlowing = mark !== first.mark;
-  if (archiver !== undefined && archiver.events > 0) {
-    const wasBehind = first.archiver !== undefined && first.archiver.events > 0;
-    const isStuck = wasBehind && archiver.from === first.archiver.from;
-    const { events, from, to } = archiver;
-    const which = from < to ? `${from} to ${to}` : to;
-    // Where it stands still, waiting for the flow to end would not help.
-    if (!isFlowing || isStuck)
-      return `The archiver is behind by ${events}, of CASINO_EVENTS ${which}: see that one runs, and what it logs, then try again with --wait.`;
-  }
+/** Why there was no rest to compare in. */
+function whyNotSettled(isFlowing: boolean, { waiting, archiver }: Movement): string {
   if (isFlowing) return "Events are flowing, so two readings cannot agree: try again at rest, with --wait.";
-  return `Not all events are settled (${waiting.join(", ")}): try again at rest, with --wait.`;
+  if (archiver === undefined || archiver.events === 0)
+    return `Not all events are settled (${waiting.join(", ")}): try again at rest, with --wait.`;
+  // Where it stands still, waiting would not help.
+  const { events, from, to } = archiver;
+  const which = from < to ? `${from} to ${to}` : to;
+  return `The archiver is behind by ${events}, of CASINO_EVENTS ${which}: see that one runs, and what it logs, then try again with --wait.`;
 }
 
 /** @returns a sentence where nothing can be compared */
@@ -126,7 +123,8 @@ async function compareSince(
   for (const counted of totals)
     if (counted !== total)
       found.push(`events of all clients: ${counted} in /materialized, ${total} in Postgres`);
-  const from = since > log.created ? `, of what was stored since ${new Date(since).toISOString()}` : "";
+  const from =
+    since > beganAt(log, since) ? `, of what was stored since ${new Date(since).toISOString()}` : "";
   if (gone > 0) return { of: `in total${from}`, differences: found };
   for (const client of new Set([...archive.keys(), ...refused.keys()])) {
     const materialized = await askMaterializer(nc, client);

@@ -2,9 +2,9 @@ import { sql } from "kysely";
 import type { NatsConnection } from "nats";
 import { instant } from "../archive/instant.ts";
 import { isObject } from "../jetstream/api.ts";
-import { materializedSubject } from "../jetstream/subjects.ts";
+import { materializedSubject } from "../messages/subjects.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
-import { Unavailable } from "../unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 
 /** The players compared, of each client and each ranking: as many as the materializer gives. */
 const mostPlayers = 100;

@@ -1,9 +1,9 @@
-import type { Accounts } from "./accounts.ts";
+import type { ConsumerState } from "../jetstream/consumer-state.ts";
+import { type EventKey, keyText } from "../messages/event-key.ts";
 import { type ArchiveLookup, describeUnarchived } from "./archive.ts";
 import { type Check, namesOf, none, unchecked } from "./check.ts";
-import type { ConsumerState } from "./consumer-state.ts";
-import { type EventKey, keyText } from "./event-key.ts";
 import { Names } from "./names.ts";
+import type { Reconciliation } from "./reconciliation.ts";
 
 export interface ArchiveCheckOptions {
   /** Undefined when there never was one. */
@@ -16,10 +16,10 @@ export interface ArchiveCheckOptions {
 /** Whether Postgres has each final event that the archiver is done with, and no other. @throws Unavailable */
 export async function archiveChecks(
   lookup: ArchiveLookup,
-  accounts: Accounts,
+  reconciliation: Reconciliation,
   { archiver, isAtRest, most }: ArchiveCheckOptions,
 ): Promise<readonly Check[]> {
-  const missing = lookup.unarchived.filter(({ seq }) => !accounts.refused.has(seq));
+  const missing = lookup.unarchived.filter(({ seq }) => !reconciliation.refused.has(seq));
   const archived =
     archiver === undefined
       ? unchecked("archived", "No archiver has ever run.")
@@ -30,7 +30,7 @@ export async function archiveChecks(
   const surplus = new Names(most);
   const count = await lookup.surplus(isAtRest);
   if (count > 0) {
-    const isKnown = ({ client, source, id }: EventKey) => accounts.events.has(client, source, id);
+    const isKnown = ({ client, source, id }: EventKey) => reconciliation.events.has(client, source, id);
     const strangers = await lookup.strangers(isAtRest, isKnown, most);
     for (const key of strangers) surplus.add(keyText(key));
     surplus.count = count;

@@ -6,12 +6,15 @@ export const checkNames = [
   "accounted",
   "older",
   "once",
+  "resent",
+  "cut",
   "strangers",
   "holes",
   "stranded",
   "archived",
   "surplus",
   "materialized",
+  "delivered",
 ] as const;
 export type CheckName = (typeof checkNames)[number];
 

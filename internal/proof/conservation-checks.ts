@@ -1,8 +1,8 @@
-import type { Accounts, Closing } from "./accounts.ts";
-import { type Check, holds, namesOf, none, unchecked, violated } from "./check.ts";
-import { Names } from "./names.ts";
-import type { Finals, Queues } from "./reading.ts";
-import type { StreamState } from "./stream-state.ts";
+import { type Check, type CheckName, holds, namesOf, none, unchecked, violated } from "./check.ts";
+import type { Names } from "./names.ts";
+import type { Queues } from "./queues.ts";
+import type { Finals } from "./reading.ts";
+import type { Closing, Reconciliation } from "./reconciliation.ts";
 
 /** @param waiting what still waited when the time given was over */
 export function quietCheck(waiting: readonly string[], most: number): Check {
@@ -13,9 +13,9 @@ export function quietCheck(waiting: readonly string[], most: number): Check {
 }
 
 /** Whether each accepted event is somewhere. */
-export function accountedCheck({ sum, lost, first }: Closing, { unread }: Queues): Check {
+export function accountedCheck({ sum, lost, first }: Closing, { unread }: Pick<Queues, "unread">): Check {
   if (sum.unknown > unread) {
-    const where = unread > 0 ? `, the ${unread} in queues too long to be read set aside` : "";
+    const where = unread > 0 ? ` (not counting ${unread}, which may be in queues too long to be read)` : "";
     lost.count = sum.unknown - unread;
     return violated(
       "accounted",
@@ -24,55 +24,59 @@ export function accountedCheck({ sum, lost, first }: Closing, { unread }: Queues
     );
   }
   if (unread > 0)
-    return unchecked(
-      "accounted",
-      `${unread} messages wait in queues too long to be read: try again with --wait.`,
-    );
+    return unchecked("accounted", "Events wait in queues too long to be read: try again with --wait.");
   const which = first > 1 ? " of the time looked at" : "";
   return holds("accounted", `Every accepted event${which} is accounted for.`);
 }
 
-/** What is known of the time before that. */
-export interface Older {
-  /** Streams among those below that were made anew. */
-  readonly madeAnew: readonly string[];
-  /** CASINO_EVENTS, CASINO_DEAD and CASINO_LEDGER. */
-  readonly log: StreamState;
-  readonly letters: StreamState;
-  readonly ledger: StreamState;
-  /** Letters that the ledger knows to be gone. */
-  readonly removedLetters: number;
-  /** Whether somebody asked for a part of the time only. */
-  readonly wasCutShort: boolean;
+/** What the streams let go by their limits, or held when they were deleted, is not known any more, so it cannot be checked. */
+export function olderCheck({ first, sum, isSuccessor }: Closing, madeAnew: readonly string[]): Check {
+  if (isSuccessor)
+    return unchecked(
+      "older",
+      "CASINO_RAW was made anew, after events of which some are still there: whether it held more of them then, nobody knows.",
+    );
+  if (first <= 1 || sum.unknownBefore === 0)
+    return holds("older", "The streams still have everything since they were made.");
+  const why = madeAnew.length > 0 ? `${madeAnew.join(" and ")} was made anew` : "the streams keep no longer";
+  return unchecked(
+    "older",
+    `Of ${sum.unknownBefore} of the events accepted before number ${first} nothing is known any more: ${why}.`,
+  );
 }
 
-/** Of what went by the limits of the streams only sums are left. */
-export function olderCheck({ first, sum }: Closing, older: Older): Check {
-  if (older.wasCutShort)
-    return unchecked("older", "What was accepted before the time asked for was not looked at.");
-  if (first <= 1) return holds("older", "The streams still have everything since they were made.");
-  if (older.ledger.firstSeq > 1)
-    return unchecked("older", "The ledger no longer knows all that was sent again, discarded or dropped.");
-  const { madeAnew, log, letters, removedLetters } = older;
-  const expired = log.firstSeq - 1 + Math.max(0, letters.lastSeq - letters.messages - removedLetters);
-  const missing = new Names(0);
-  missing.count = Math.max(0, sum.unknownBefore - expired);
-  if (missing.count > 0 && madeAnew.length > 0)
-    return unchecked("older", `${madeAnew.join(" and ")} was made anew: what it held before is not known.`);
-  return none("older", missing, {
-    good: "Of the older events no more are missing than have gone by the limits of the streams.",
-    bad: "Of the older events more are missing than have gone by the limits of the streams.",
-  });
+/** Numbers that two streams have given out tell nothing. */
+export function unlessAmbiguous({ isAmbiguous }: Closing, check: Check): Check {
+  return isAmbiguous && numbered.has(check.name)
+    ? unchecked(
+        check.name,
+        "Numbers of an earlier CASINO_RAW are about, and a cluster does not say which is which: try again when CASINO_EVENTS and CASINO_DEAD have let them go.",
+      )
+    : check;
 }
+const numbered: ReadonlySet<CheckName> = new Set<CheckName>(["accounted", "once", "resent", "strangers"]);
 
 /** The checks that only have to find nothing. */
-export function countedChecks(accounts: Accounts, events: Finals, stranded: Names): readonly Check[] {
+export function countedChecks(
+  reconciliation: Reconciliation,
+  { swallowed, cut }: Closing,
+  events: Finals,
+  stranded: Names,
+): readonly Check[] {
   return [
-    none("once", accounts.doubled, {
+    none("resent", swallowed, {
+      good: "Every dead letter that went as sent again is what lies where it was put.",
+      bad: "Dead letters went as sent again, and something else lies where they were put.",
+    }),
+    none("cut", cut, {
+      good: "Every dead letter has all of its bytes.",
+      bad: "Of dead letters, parts of the bytes are gone.",
+    }),
+    none("once", reconciliation.doubled, {
       good: "Every final event is in CASINO_EVENTS once for each time it was accepted.",
       bad: "Final events are in CASINO_EVENTS more often than they were accepted.",
     }),
-    none("strangers", accounts.strangers, {
+    none("strangers", reconciliation.strangers, {
       good: "Everything in the pipeline was accepted by CASINO_RAW.",
       bad: "There are messages in the pipeline that CASINO_RAW never accepted.",
     }),

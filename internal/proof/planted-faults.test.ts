@@ -1,7 +1,11 @@
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { recordOf } from "../dead-letters/removal.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { copiesMessage } from "../messages/copies.ts";
+import { ledgerMessage } from "../messages/ledger.ts";
+import { partSubject } from "../messages/subjects.ts";
 import {
   db,
   dead,
@@ -15,23 +19,13 @@ import {
   startAll,
   startSteps,
   stopAll,
+  store,
   stored,
   troubles,
+  wrong,
 } from "./system.fixture.ts";
 
 describe("a fault is named:", () => {
-  /** What is wrong, by check: its count and its names. */
-  async function wrong(options: Parameters<typeof proof>[0] = { waitMs: 10_000 }) {
-    const found = await proof(options);
-    expect(found.holds).toBe(false);
-    return Object.fromEntries(
-      Object.entries(troubles(found)).map(([name, { verdict, count, names }]) => [
-        name,
-        verdict === "violated" ? [count, ...names] : verdict,
-      ]),
-    );
-  }
-
   test.each([1, 5, 10])("a final event deleted behind its back, the one at %i of 10", async (seq) => {
     await send(1, 10);
     await settled();
@@ -129,17 +123,58 @@ describe("a fault is named:", () => {
   });
 
   test("an event that was dropped as a copy of one that was lost", async () => {
-    await stopAll();
-    await startSteps("currency");
     await send(1, 2);
-    await waitFor(async () => (await stored("CASINO_PRICED")) === 2);
-    await send(1, 1, { again: true });
-    await waitFor(async () => (await stored("CASINO_LEDGER")) === 1);
-    await jsm.streams.deleteMessage("CASINO_PRICED", 1);
-    await startAll();
-    expect(await wrong()).toEqual({
+    await settled();
+    await send(1, 1);
+    await waitFor(async () => (await stored("CASINO_COPIES")) === 1);
+    await settled();
+    await jsm.streams.deleteMessage(events, 1);
+    expect(await wrong()).toMatchObject({
       accounted: [2, "CASINO_RAW 1", "CASINO_RAW 3 (dropped as a copy of casino:test:1, which is nowhere)"],
     });
+  });
+
+  test("an event that was written down as a copy of one that was never there", async () => {
+    await send(1, 3);
+    await settled();
+    await stopAll();
+    await send(4, 4);
+    await jsm.streams.purge("CASINO_RAW");
+    const copy = { accepted: `4 ${Date.now()}`, event: "casino:test:4", copyOf: 1 };
+    await publisher.publish(copiesMessage("description", events, [copy]));
+    await startAll();
+    expect(await wrong()).toMatchObject({
+      accounted: [1, "CASINO_RAW 4 (dropped as a copy of casino:test:4, which is nowhere)"],
+    });
+  });
+
+  test("a dead letter that went as sent again, where somebody else's message lies", async () => {
+    await send(1, 1, { currency: "XYZ" });
+    await settled();
+    await send(2, 2);
+    await settled();
+    const letter = await store.read(1);
+    if (letter === undefined) throw new Error("there is no letter");
+    const record = recordOf("replayed", letter, "test");
+    await publisher.publish(ledgerMessage({ ...record, storedAs: "CASINO_RAW:2" }));
+    await store.remove(letter);
+    expect(await wrong()).toEqual({ resent: [1, "CASINO_DEAD 1 (not what lies at CASINO_RAW:2)"] });
+  });
+
+  test("a part of the bytes of a dead letter that did not fit into it", async () => {
+    const subject = "casino.dead.currency.casino";
+    const put = (to: string, parts: string) =>
+      publisher.publish({
+        subject: to,
+        payload: "x",
+        headers: new OutgoingHeaders().add("Casino-Dead-Parts", parts),
+      });
+    await put(subject, "");
+    await put(partSubject(subject), "");
+    await put(subject, "2");
+    expect(troubles(await proof())).not.toHaveProperty("cut");
+    await jsm.streams.deleteMessage(dead, 2);
+    expect((await wrong()).cut).toEqual([1, "CASINO_DEAD 3 (its part 2)"]);
   });
 
   test("messages that their consumer will not deliver any more", async () => {
@@ -167,7 +202,7 @@ describe("a fault is named:", () => {
     expect(await wrong({})).toMatchObject({
       stranded: [3, ...[1, 2, 3].map((seq) => `CASINO_PRICED ${seq}`)],
     });
-    expect(troubles(await proof()).materialized?.sentence).toMatch(/\(3 in CASINO_PRICED\): /);
-    expect(await wrong({ waitMs: 100 })).toMatchObject({ quiet: [1, "3 in CASINO_PRICED"] });
+    expect(troubles(await proof()).materialized?.sentence).toMatch(/\(3 messages in CASINO_PRICED\): /);
+    expect(await wrong({ waitMs: 100 })).toMatchObject({ quiet: [1, "3 messages in CASINO_PRICED"] });
   });
 });

@@ -1,10 +1,12 @@
-import type { Check } from "./check.ts";
-import type { Fate } from "./fates.ts";
+import type { Check, CheckName } from "./check.ts";
+import type { Disposition } from "./dispositions.ts";
 
 /** Whether every accepted event is accounted for, and how. */
 export interface Proof {
-  /** No check is violated. Some may not have been possible: they say so. */
+  /** No check is violated. */
   readonly holds: boolean;
+  /** Checks that could not be made; each says why. */
+  readonly unchecked: readonly CheckName[];
   /** When the reading began, as an ISO date-time. */
   readonly at: string;
   readonly tookMs: number;
@@ -21,10 +23,16 @@ export interface Proof {
   readonly checks: readonly Check[];
 }
 
-/** accepted = older + final + waiting + dead + sentAgain + discarded + copy + moving + unread + lost */
-export interface AcceptedTerms extends Readonly<Record<Fate, number>> {
-  /** Everything that CASINO_RAW ever stored, dead letters sent again included. */
+/**
+ * accepted = older + final + waiting + dead + sentAgain + discarded + erased + copy + moving + unread + lost, in events. A raw message of
+ * which nothing was met counts as one.
+ */
+export interface AcceptedTerms extends Readonly<Record<Disposition, number>> {
+  /** Messages that CASINO_RAW ever stored, dead letters sent again included. */
+  readonly messages: number;
   readonly accepted: number;
+  /** Whether `waiting`, and with it `accepted`, is an estimate: not each message that waits in CASINO_RAW was looked into. */
+  readonly isEstimate: boolean;
   /** Unknown, and accepted before the time from which on the streams still know everything. */
   readonly older: number;
   /** Nowhere else, so in queues too long to be read, or lost. */

@@ -1,29 +1,48 @@
 import type { NatsConnection } from "nats";
 import { archiverDurable } from "../archive/archiver.ts";
 import { layout } from "../enrichment/pipeline.ts";
-import { deadStream, finalStage, ledgerStream, rawStage, stageStream } from "../jetstream/subjects.ts";
+import { consumerOf } from "../jetstream/consumer-state.ts";
+import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
+import {
+  copiesStream,
+  deadStream,
+  finalStage,
+  ledgerStream,
+  rawStage,
+  stageStream,
+} from "../messages/subjects.ts";
 import type { Database } from "../postgres/connect.ts";
-import { Accounts, type Closing } from "./accounts.ts";
 import { compareAggregates } from "./aggregates-check.ts";
 import { ArchiveLookup } from "./archive.ts";
 import { archiveChecks } from "./archive-checks.ts";
-import { type Check, checkNames, unchecked } from "./check.ts";
-import { accountedCheck, countedChecks, olderCheck, quietCheck } from "./conservation-checks.ts";
-import { consumerOf } from "./consumer-state.ts";
+import { type Check, checkNames } from "./check.ts";
+import { beganAt, completeSince, isMadeAnew } from "./completeness.ts";
+import {
+  accountedCheck,
+  countedChecks,
+  olderCheck,
+  quietCheck,
+  unlessAmbiguous,
+} from "./conservation-checks.ts";
+import { deliveryCheck } from "./deliveries.ts";
 import type { AcceptedTerms, ClientTerms, Proof, StreamTerms } from "./proof.ts";
+import { type Queues, readQueues } from "./queues.ts";
 import { waitForQuiet } from "./quiet.ts";
-import { type Queues, type Reading, readFinals, readLetters, readQueues } from "./reading.ts";
-import { findStranded } from "./stranded.ts";
-import { completeSince, isMadeAnew, type StreamState, stateOf } from "./stream-state.ts";
+import { type Reading, readFinals, readLetters } from "./reading.ts";
+import { type Closing, Reconciliation } from "./reconciliation.ts";
+import { stuckMessages } from "./stuck.ts";
 
 /** Clocks of different machines may differ so much. */
 const clockMarginMs = 60_000;
+const usualDeliveryRetentionMs = 7 * 86_400_000;
 
 export interface ProveOptions {
   readonly nc: NatsConnection;
   readonly db: Database;
   /** How long the archivers keep rows; undefined = for ever. */
   readonly archiveRetentionMs?: number | undefined;
+  /** How long the senders keep attempts. Default 7 days. */
+  readonly deliveryRetentionMs?: number | undefined;
   /** Waits so long for all events to be settled first, and is violated if they are not. Default: does not wait. */
   readonly waitMs?: number | undefined;
   /** Looks only at what was accepted within this time. Default: at all that the streams retain. */
@@ -50,35 +69,38 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   // What there is to be accounted for, and by when each stream has forgotten.
   const raw = await stateOf(nc, stageStream(rawStage));
   const archiver = await consumerOf(nc, archiverDurable.stream, archiverDurable.name);
-  const [finals, dead, ledger] = await Promise.all([
+  const [finals, dead, ledger, copies] = await Promise.all([
     stateOf(nc, stageStream(finalStage)),
     stateOf(nc, deadStream),
     stateOf(nc, ledgerStream),
+    stateOf(nc, copiesStream),
   ]);
   const asked = sinceMs === undefined ? undefined : now - sinceMs;
   const lastQueue = await stateOf(nc, stageStream(layout.at(-1)?.takesFrom ?? rawStage));
-  const remembering = [finals, dead, ledger];
+  const remembering = [finals, dead, ledger, copies];
   const remembered = remembering.map((state) => completeSince(state, now));
   // What a stream of this name held before is not known.
   const madeAnew = remembering.filter((state) => isMadeAnew(state, lastQueue));
-  const accounts = new Accounts({
+  const knownSince = Math.max(...remembered, ...madeAnew.map(({ created }) => created));
+  const reconciliation = new Reconciliation({
     raw,
-    since: Math.max(asked ?? 0, ...remembered, ...madeAnew.map(({ created }) => created)),
+    windowMs: finals.windowMs,
+    since: Math.max(asked ?? 0, knownSince),
     ledgerBefore: ledger.lastSeq + 1,
     names: most,
   });
-  const reading: Reading = { nc, accounts, most, since: asked, signal };
+  const reading: Reading = { nc, reconciliation, most, since: asked, signal };
 
   // Down the pipeline.
   const queues = await readQueues(reading);
-  const stranded = await findStranded(nc, most);
+  const stranded = await stuckMessages(nc, most);
   const log = await stateOf(nc, finals.stream);
   const [logSince = 0] = remembered;
   const isWhole = logSince === 0;
   const keptSince = archiveRetentionMs === undefined ? 0 : now - archiveRetentionMs + clockMarginMs;
   const lookup = new ArchiveLookup(db, {
     ackFloor: archiver?.ackFloor ?? 0,
-    since: Math.max(logSince, finals.created, keptSince, asked ?? 0),
+    since: Math.max(logSince, beganAt(finals, now), keptSince, asked ?? 0),
     lastAt: log.lastAt,
     keptSince,
   });
@@ -91,47 +113,55 @@ export async function prove(options: ProveOptions): Promise<Proof> {
     stateOf(nc, finals.stream),
     stateOf(nc, dead.stream),
   ]);
-  const closing = accounts.close(rawNow.lastSeq);
-  const checks: readonly Check[] = [
+  const closing = reconciliation.close(rawNow.lastSeq, letters.firstSeq);
+  const checks: Check[] = [
     ...(notQuiet === undefined ? [] : [quietCheck(notQuiet, most)]),
     accountedCheck(closing, queues),
-    olderCheck(closing, {
-      madeAnew: madeAnew.map(({ stream }) => stream),
-      log: logNow,
-      letters,
-      ledger,
-      removedLetters: accounts.removedLetters.size,
-      wasCutShort: asked !== undefined,
-    }),
-    ...countedChecks(accounts, events, stranded),
-    ...(await archiveChecks(lookup, accounts, { archiver, isAtRest: logNow.lastSeq === log.lastSeq, most })),
-    asked === undefined
-      ? await compareAggregates({
-          ...options,
-          most,
-          log: logNow,
-          keptSince,
-          refused: refusedBy(accounts, lookup),
-          refusedBefore: [...accounts.refused].filter((seq) => seq < log.firstSeq).length,
-          storedEarlier: lookup.storedEarlier,
-        })
-      : unchecked("materialized", "The figures are of all events, not only of those asked for."),
-  ];
-  const order = (name: Check["name"]) => checkNames.indexOf(name);
+    ...countedChecks(reconciliation, closing, events, stranded),
+    ...(await archiveChecks(lookup, reconciliation, {
+      archiver,
+      isAtRest: logNow.lastSeq === log.lastSeq,
+      most,
+    })),
+  ].map((check) => unlessAmbiguous(closing, check));
+  // Whoever asks for the last hour asks for no more.
+  if (asked === undefined || asked < knownSince)
+    checks.push(
+      olderCheck(
+        closing,
+        madeAnew.map(({ stream }) => stream),
+      ),
+    );
+  if (asked === undefined)
+    checks.push(
+      await compareAggregates({
+        ...options,
+        most,
+        log: logNow,
+        keptSince,
+        refused: refusedBy(reconciliation, lookup),
+        refusedBefore: [...reconciliation.refused].filter((seq) => seq < log.firstSeq).length,
+        storedEarlier: lookup.storedEarlier,
+      }),
+    );
+  const { deliveryRetentionMs: retentionMs = usualDeliveryRetentionMs } = options;
+  checks.push(await deliveryCheck({ nc, db, retentionMs, since: asked, most }));
+  checks.sort((a, b) => checkNames.indexOf(a.name) - checkNames.indexOf(b.name));
   return {
     holds: checks.every(({ verdict }) => verdict !== "violated"),
+    unchecked: checks.filter(({ verdict }) => verdict === "unchecked").map(({ name }) => name),
     at: new Date(now).toISOString(),
     tookMs: Math.round(performance.now() - began),
     accepted: termsOf(raw, closing, queues),
-    finals: { messages: events.messages, replayed: accounts.replayed.count },
-    clients: clientTerms(events.distinct, accounts, lookup),
-    streams: [...queues.states, log, letters, ledger].map(streamTerms),
-    checks: checks.toSorted((a, b) => order(a.name) - order(b.name)),
+    finals: { messages: events.messages, replayed: reconciliation.replayed.count },
+    clients: clientTerms(events.distinct, reconciliation, lookup),
+    streams: [...queues.states, log, letters, ledger, copies].map(streamTerms),
+    checks,
   };
 }
 
 /** How many final events of each client Postgres has not, because the archiver set them aside. */
-function refusedBy({ refused }: Accounts, { unarchived }: ArchiveLookup): ReadonlyMap<string, number> {
+function refusedBy({ refused }: Reconciliation, { unarchived }: ArchiveLookup): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { seq, key } of unarchived)
     if (refused.has(seq)) counts.set(key.client, (counts.get(key.client) ?? 0) + 1);
@@ -140,10 +170,16 @@ function refusedBy({ refused }: Accounts, { unarchived }: ArchiveLookup): Readon
 
 function termsOf(raw: StreamState, { sum }: Closing, queues: Queues): AcceptedTerms {
   const unread = Math.min(sum.unknown, queues.unread);
+  // Each of them is counted as one already.
+  const enclosed = Math.round(sum.unopened * (queues.perMessage - 1));
+  const counts = { ...sum.counts, waiting: sum.counts.waiting + enclosed };
+  const known = Object.values(counts).reduce((total, count) => total + count, 0);
   return {
-    accepted: raw.lastSeq,
+    messages: raw.lastSeq,
+    accepted: sum.unknownBefore + known + sum.unknown,
+    isEstimate: enclosed > 0,
     older: sum.unknownBefore,
-    ...sum.counts,
+    ...counts,
     unread,
     lost: sum.unknown - unread,
   };
@@ -151,15 +187,15 @@ function termsOf(raw: StreamState, { sum }: Closing, queues: Queues): AcceptedTe
 
 function clientTerms(
   distinct: ReadonlyMap<string, number>,
-  accounts: Accounts,
+  reconciliation: Reconciliation,
   lookup: ArchiveLookup,
 ): readonly ClientTerms[] {
-  const refused = refusedBy(accounts, lookup);
+  const refused = refusedBy(reconciliation, lookup);
   const unarchived = Map.groupBy(lookup.unarchived, ({ key }) => key.client);
   return [...distinct].sort().map(([client, final]) => ({
     client,
     final,
-    sentTwice: accounts.sentTwice.get(client) ?? 0,
+    sentTwice: reconciliation.sentTwice.get(client) ?? 0,
     archived: lookup.archived.get(client) ?? 0,
     waiting: lookup.waiting.get(client) ?? 0,
     refused: refused.get(client) ?? 0,

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
 import { archiverDurable } from "../archive/archiver.ts";
 import { layout } from "../enrichment/pipeline.ts";
-import { finalStage, stageStream } from "../jetstream/subjects.ts";
-import { consumerOf } from "./consumer-state.ts";
-import { stateOf } from "./stream-state.ts";
+import { consumerOf } from "../jetstream/consumer-state.ts";
+import { stateOf } from "../jetstream/stream-state.ts";
+import { apartStage, finalStage, stageStream } from "../messages/subjects.ts";
 
 const pollMs = 200;
 
@@ -28,7 +28,8 @@ export interface Backlog {
 
 /** Looks where events still wait. @throws Unavailable, StreamMissing */
 export async function movementOf(nc: NatsConnection): Promise<Movement> {
-  const queues = await Promise.all(layout.map(({ takesFrom }) => stateOf(nc, stageStream(takesFrom))));
+  const stages = [...layout.map(({ takesFrom }) => takesFrom), apartStage];
+  const queues = await Promise.all(stages.map((stage) => stateOf(nc, stageStream(stage))));
   const events = await stateOf(nc, stageStream(finalStage));
   const archiver = await consumerOf(nc, archiverDurable.stream, archiverDurable.name);
   const backlog: Backlog | undefined = archiver && {
@@ -39,13 +40,17 @@ export async function movementOf(nc: NatsConnection): Promise<Movement> {
   const behind = backlog?.events ?? 0;
   return {
     waiting: [
-      ...queues.filter(({ messages }) => messages > 0).map((it) => `${it.messages} in ${it.stream}`),
-      ...(behind > 0 ? [`${behind} for the archiver`] : []),
+      ...queues
+        .filter(({ messages }) => messages > 0)
+        .map((it) => `${messagesText(it.messages)} in ${it.stream}`),
+      ...(behind > 0 ? [`${messagesText(behind)} for the archiver`] : []),
     ],
     mark: [...queues, events].map(({ lastSeq }) => lastSeq).join(),
     archiver: backlog,
   };
 }
+
+const messagesText = (count: number): string => `${count} ${count === 1 ? "message" : "messages"}`;
 
 /**
  * Waits until nothing moves.

@@ -1,61 +1,30 @@
 import type { NatsConnection } from "nats";
-import { readHead } from "../dead-letters/letter.ts";
-import { layout } from "../enrichment/pipeline.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { type ScanOptions, scan } from "../jetstream/scan.ts";
-import { deadStream, ledgerStream, rawStage, stageFilter, stageStream } from "../jetstream/subjects.ts";
-import { readRecord } from "../ledger/record.ts";
-import type { Accounts } from "./accounts.ts";
+import { readStored } from "../jetstream/stored-message.ts";
+import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
+import { readCopies } from "../messages/copies.ts";
+import { keyOfBody, readFinalHead } from "../messages/final-event.ts";
+import { readRecord } from "../messages/ledger.ts";
+import { readHead } from "../messages/letter.ts";
+import { copiesStream, deadStream, isPartSubject, ledgerStream } from "../messages/subjects.ts";
 import type { ArchiveLookup } from "./archive.ts";
-import { readFinalEvent } from "./final-event.ts";
 import { Names } from "./names.ts";
-import { type StreamState, sequencesIn, stateOf } from "./stream-state.ts";
-import { waitingIn } from "./waiting.ts";
+import type { Reconciliation } from "./reconciliation.ts";
 
-// What is read for a proof, each part into the accounts. The order is the caller's: down the pipeline.
+// What is read of streams that keep what they have, each into the reconciliation. The order is the caller's: down the pipeline.
 
-/** A queue this long is not read message by message, each of which is a request. */
-const mostWaiting = 20_000;
-/** Where so many between the first and the last of a queue are gone, the broker's list of them would be too long. */
-const mostGone = 500_000;
 /** How long a server that is read from may be behind its leader. */
 const behindMs = 5_000;
 
 export interface Reading {
   readonly nc: NatsConnection;
-  readonly accounts: Accounts;
+  readonly reconciliation: Reconciliation;
   /** How many of a kind are named. */
   readonly most: number;
   /** Only what was stored from then on, in ms since the epoch; undefined = everything. */
   readonly since?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** What was read of the queues. */
-export interface Queues {
-  readonly states: readonly StreamState[];
-  /** Messages in queues too long to be read one by one. */
-  readonly unread: number;
-}
-
-/** Reads the queues in the order in which events pass them. @throws Unavailable */
-export async function readQueues({ nc, accounts }: Reading): Promise<Queues> {
-  const states: StreamState[] = [];
-  let unread = 0;
-  for (const { takesFrom } of layout) {
-    const state = await stateOf(nc, stageStream(takesFrom));
-    states.push(state);
-    const isFirst = takesFrom === rawStage;
-    if (state.messages === 0) continue;
-    if (isFirst && state.gone <= mostGone) {
-      for await (const seq of sequencesIn(nc, state.stream)) accounts.waitingAtFirst(seq);
-    } else if (state.messages <= mostWaiting) {
-      for await (const message of waitingIn(nc, state.stream, stageFilter(takesFrom), state))
-        if (isFirst) accounts.waitingAtFirst(message.seq);
-        else accounts.waiting(takesFrom, message);
-    } else unread += state.messages;
-  }
-  return { states, unread };
 }
 
 /** What was read of CASINO_EVENTS. */
@@ -78,18 +47,22 @@ export async function readFinals(
   lookup: ArchiveLookup,
   isWhole: boolean,
 ): Promise<Finals> {
-  const { nc, accounts, most, since } = reading;
+  const { nc, reconciliation, most, since } = reading;
   const distinct = new Map<string, number>();
   const holes = new Names(most);
   let messages = 0;
   // Where the first ones go of age or are left out, the first that comes is the first that counts.
   let expected = isWhole && since === undefined ? 1 : 0;
   for await (const delivery of messagesOf(reading, log, { headersOnly: true, batch: 2_000 })) {
-    const { seq, storedAt, key, ...event } = await readFinalEvent(nc, delivery);
+    const { subject, headers, streamSequence: seq, storedAt } = delivery;
+    const head = readFinalHead(subject, headers);
+    // Where somebody else wrote the headers, the body tells. It may just have gone of age.
+    const stored = head.key === undefined ? await readStored(nc, log.stream, seq) : undefined;
+    const key = stored === undefined ? head.key : keyOfBody(subject, headers, stored.data);
     messages++;
     if (expected > 0 && seq > expected) addHole(holes, log.stream, expected, seq);
     expected = seq + 1;
-    if (!accounts.final({ seq, storedAt, key, ...event }) || key === undefined) continue;
+    if (!reconciliation.final({ ...head, seq, key }) || key === undefined) continue;
     distinct.set(key.client, (distinct.get(key.client) ?? 0) + 1);
     await lookup.add(key, seq, storedAt);
   }
@@ -104,22 +77,26 @@ function addHole(holes: Names, stream: string, from: number, before: number): vo
   holes.count += before - from - 1;
 }
 
-/** Reads the dead letters, and after them the ledger, in which those that went meanwhile were written. @throws Unavailable */
+/** Reads the dead letters, after them the ledger, in which those that went meanwhile were written, and the copies. @throws Unavailable */
 export async function readLetters(reading: Reading, accepting: StreamState): Promise<void> {
-  const { nc, accounts } = reading;
+  const { nc, reconciliation } = reading;
   // What is older tells of another stream of that name, which has given out the same numbers.
   const isOurs = (storedAt: number) => storedAt >= accepting.created;
   const letters = await stateOf(nc, deadStream);
   for await (const delivery of messagesOf(reading, letters, { headersOnly: true })) {
     const { headers, subject, streamSequence: seq, storedAt } = delivery;
-    if (isOurs(storedAt)) accounts.letter(readHead({ seq, subject, headers, storedAt, bytes: 0 }));
+    if (isPartSubject(subject)) reconciliation.part(seq);
+    else if (isOurs(storedAt)) reconciliation.letter(readHead({ seq, subject, headers, storedAt, bytes: 0 }));
   }
   const ledger = await stateOf(nc, ledgerStream);
   for await (const delivery of messagesOf(reading, ledger, { headersOnly: false, batch: 100 })) {
     const { subject, data, streamSequence: seq, storedAt } = delivery;
     const record = isOurs(storedAt) ? readRecord(subject, data) : undefined;
-    if (record !== undefined) accounts.record(record, seq);
+    if (record !== undefined) reconciliation.record(record, seq);
   }
+  const copies = await stateOf(nc, copiesStream);
+  for await (const { data, storedAt } of messagesOf(reading, copies, { headersOnly: false, batch: 100 }))
+    if (isOurs(storedAt)) for (const copy of readCopies(data)) reconciliation.copy(copy);
 }
 
 /** What a stream holds at this moment, from `since` on. */

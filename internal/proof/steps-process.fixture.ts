@@ -1,7 +1,7 @@
-import { Worker } from "../actor/worker.ts";
+import { WorkerProcess } from "../actor/worker-process.ts";
 import { connectNats, disconnect } from "../jetstream/connect.ts";
 import { Publisher } from "../jetstream/publisher.ts";
-import { runService } from "../lifecycle.ts";
+import { runService } from "../service/lifecycle.ts";
 import { runSteps } from "./steps.fixture.ts";
 
 // All steps as a process of their own, to be killed.
@@ -15,9 +15,9 @@ await runService({
     onClose("NATS", () => disconnect(nc));
     const publisher = new Publisher(nc);
     onClose("publisher", () => publisher.close());
-    const worker = new Worker({ service: "steps", level: config.LOG_LEVEL, log, onStuck: stuck });
+    const worker = new WorkerProcess({ service: "steps", level: config.LOG_LEVEL, log, onStuck: stuck });
     onClose("watchdog", () => worker.close());
-    const runs = await runSteps([], { nc, publisher, worker, log });
+    const runs = await runSteps([], { nc, publisher, worker, log, bundles: true });
     onClose("steps", () => Promise.all(runs.map((run) => run.stop())));
     log.info("ready");
     return "running";

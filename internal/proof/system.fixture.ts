@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { connectForTest, defaultLimits, silent, workerForTest } from "../../test/harness/broker.ts";
 import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
@@ -7,12 +7,19 @@ import { Archiver } from "../archive/archiver.ts";
 import { addClients, archiveForTest } from "../archive/database.fixture.ts";
 import { LetterStore } from "../dead-letters/store.ts";
 import { Publisher } from "../jetstream/publisher.ts";
-import { deadStream, finalStage, rawStage, stageStream } from "../jetstream/subjects.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { Fold } from "../materializer/fold.ts";
 import { startMaterializedService } from "../materializer/nats-service.ts";
 import { Replay } from "../materializer/replay.ts";
+import {
+  apartStage,
+  deadStream,
+  finalStage,
+  rawSubject,
+  retryStage,
+  stageStream,
+} from "../messages/subjects.ts";
 import type { Check, CheckName } from "./check.ts";
 import type { Proof } from "./proof.ts";
 import { type ProveOptions, prove } from "./prove.ts";
@@ -47,7 +54,11 @@ const running: (() => Promise<unknown>)[] = [];
 beforeEach(async () => {
   unknownToPlayer.clear();
   await sql`truncate events`.execute(db);
-  await ensureStreams(nc, [...places.map(({ takesFrom }) => takesFrom), finalStage], defaultLimits);
+  await ensureStreams(
+    nc,
+    [...places.map(({ takesFrom }) => takesFrom), apartStage, finalStage, retryStage],
+    defaultLimits,
+  );
   await startAll();
 });
 afterEach(async () => {
@@ -58,9 +69,12 @@ afterEach(async () => {
   for (const name of names) await jsm.streams.delete(name);
 });
 
+/** How steps that are started from now on forward. */
+export const forwarding = { bundles: false };
+
 /** Starts the steps, all or those of these names. */
 export async function startSteps(...names: readonly string[]): Promise<void> {
-  for (const run of await runSteps(names, { nc, publisher, worker, log: silent }))
+  for (const run of await runSteps(names, { nc, publisher, worker, log: silent, ...forwarding }))
     running.push(() => run.stop());
 }
 
@@ -99,53 +113,60 @@ export interface Sent {
   readonly client?: string;
   readonly type?: string;
   readonly currency?: string;
-  /** A message id of its own, as a producer without one: the stream takes it for another message. */
-  readonly again?: boolean;
 }
 
-let attempts = 0;
-/** Sends events with the ids from `from` to `to`, as a producer does. */
-export async function send(
-  from: number,
-  to: number,
-  { client = "casino", type, currency = "EUR", again }: Sent = {},
-) {
-  const sending = [];
-  for (let id = from; id <= to; id++) {
-    const kind = type ?? (id % 3 === 0 ? "deposit" : "bet");
-    const event = {
-      id,
-      type: kind,
-      player_id: 10 + (id % 7),
-      game_id: 100,
-      amount: id,
-      currency,
-      has_won: id % 4 === 0,
-      created_at: "2022-01-10T12:34:56Z",
-    };
-    const headers = new OutgoingHeaders()
-      .add("Nats-Msg-Id", again ? `again:${++attempts}` : `${client}:test:${id}:raw`)
-      .add("Casino-Source", "test");
-    sending.push(
-      publisher.publish({
-        subject: `casino.event.${rawStage}.${client}`,
-        payload: Buffer.from(JSON.stringify(event)),
-        headers,
-      }),
-    );
-  }
+/** Sends events with the ids from `from` to `to`, as a producer does: each alone. */
+export async function send(from: number, to: number, sent: Sent = {}): Promise<void> {
+  const sending: Promise<unknown>[] = [];
+  for (let id = from; id <= to; id++) sending.push(publishRaw(JSON.stringify(eventOf(id, sent)), sent));
   await Promise.all(sending);
+}
+
+/** Sends them in one message, as an array. */
+export async function sendTogether(from: number, to: number, sent: Sent = {}): Promise<void> {
+  const events = Array.from({ length: to - from + 1 }, (_, index) => eventOf(from + index, sent));
+  await publishRaw(JSON.stringify(events), sent);
+}
+
+function eventOf(id: number, { type, currency = "EUR" }: Sent): object {
+  return {
+    id,
+    type: type ?? (id % 3 === 0 ? "deposit" : "bet"),
+    player_id: 10 + (id % 7),
+    game_id: 100,
+    amount: id,
+    currency,
+    has_won: id % 4 === 0,
+    created_at: "2022-01-10T12:34:56Z",
+  };
+}
+
+export function publishRaw(payload: string, { client = "casino" }: Sent): Promise<unknown> {
+  const headers = new OutgoingHeaders().add("Casino-Source", "test");
+  return publisher.publish({ subject: rawSubject(client), payload: Buffer.from(payload), headers });
 }
 
 /** Everything sent is settled. */
 export const settled = () =>
-  waitFor(async () => (await waitForQuiet(nc, 1_000)).length === 0, { timeout: 30_000, what: "rest" });
+  waitFor(async () => (await waitForQuiet(nc, 1_000)).length === 0, { what: "rest" });
 
 /** How many messages a stream has ever stored. */
 export const stored = async (stream: string) => (await jsm.streams.info(stream)).state.last_seq;
 
 export const proof = (options: Partial<ProveOptions> = {}): Promise<Proof> =>
   prove({ nc, db, patienceMs: 500, ...options });
+
+/** What is wrong, by check: its count and its names; or that it could not be checked. */
+export async function wrong(options: Partial<ProveOptions> = { waitMs: 10_000 }) {
+  const found = await proof(options);
+  expect(found.holds).toBe(false);
+  return Object.fromEntries(
+    Object.entries(troubles(found)).map(([name, { verdict, count, names }]) => [
+      name,
+      verdict === "violated" ? [count, ...names] : verdict,
+    ]),
+  );
+}
 
 /** The checks of a proof that do not hold, by name. */
 export function troubles({ checks }: Proof): Partial<Record<CheckName, Check>> {

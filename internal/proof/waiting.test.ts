@@ -1,20 +1,15 @@
-import { afterEach, expect, test } from "vitest";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { expect, test } from "vitest";
+import { defaultLimits, streamsForTest } from "../../test/harness/broker.ts";
 import { Publisher } from "../jetstream/publisher.ts";
+import { sequencesIn, stateOf } from "../jetstream/stream-state.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { sequencesIn, stateOf } from "./stream-state.ts";
 import { waitingIn } from "./waiting.ts";
 
-const { nc, jsm } = await connectForTest(await natsForTest());
+const { nc, jsm } = await streamsForTest();
 const publisher = new Publisher(nc);
 const queue = "CASINO_PRICED";
 const filter = "casino.event.priced.*.*";
-
-afterEach(async () => {
-  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
-});
 
 /** A queue that had `count` messages, of which those of `gone` are gone. */
 async function fill(count: number, gone: readonly number[]): Promise<readonly number[]> {

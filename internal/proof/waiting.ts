@@ -1,15 +1,5 @@
 import type { NatsConnection } from "nats";
-import { askBroker, isObject, RefusedRequest } from "../jetstream/api.ts";
-import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
-
-/** A message that waits in a work queue. */
-export interface WaitingMessage {
-  readonly seq: number;
-  readonly subject: string;
-  readonly headers: ReceivedHeaders;
-  /** In ms since the epoch. */
-  readonly storedAt: number;
-}
+import { readNext, type StoredMessage } from "../jetstream/stored-message.ts";
 
 /** Parts of a queue that are read at once. */
 const readers = 8;
@@ -24,16 +14,16 @@ export async function* waitingIn(
   stream: string,
   filter: string,
   { firstSeq, lastSeq }: { readonly firstSeq: number; readonly lastSeq: number },
-): AsyncGenerator<WaitingMessage> {
+): AsyncGenerator<StoredMessage> {
   const span = Math.ceil((lastSeq - firstSeq + 1) / readers);
-  const found: WaitingMessage[] = [];
+  const found: StoredMessage[] = [];
   let running = 0;
   let failure: unknown;
   let isOver = false;
   let wake = (): void => undefined;
   const read = async (from: number, before: number): Promise<void> => {
     for (let next = from; next < before && failure === undefined && !isOver; ) {
-      const message = await nextFrom(nc, stream, filter, next);
+      const message = await readNext(nc, stream, next, filter);
       if (message === undefined || message.seq >= before) return;
       found.push(message);
       wake();
@@ -63,27 +53,5 @@ export async function* waitingIn(
     if (failure !== undefined) throw failure;
   } finally {
     isOver = true;
-  }
-}
-
-async function nextFrom(
-  nc: NatsConnection,
-  stream: string,
-  filter: string,
-  seq: number,
-): Promise<WaitingMessage | undefined> {
-  try {
-    const { message } = await askBroker(nc, `STREAM.MSG.GET.${stream}`, { seq, next_by_subj: filter });
-    const found = isObject(message) ? message : {};
-    const head = Buffer.from(typeof found.hdrs === "string" ? found.hdrs : "", "base64");
-    return {
-      seq: Number(found.seq),
-      subject: String(found.subject),
-      headers: new ReceivedHeaders(head.toString()),
-      storedAt: Date.parse(String(found.time)),
-    };
-  } catch (err) {
-    if (err instanceof RefusedRequest && err.isMessageMissing) return undefined;
-    throw err;
   }
 }

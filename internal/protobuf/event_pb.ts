@@ -23,7 +23,7 @@ export const file_event: GenFile =
   );
 
 /**
- * One event. A message on NATS holds exactly one; a request over HTTP holds one or an EventBatch.
+ * One event. A message on NATS holds one or an EventBatch, as does a request over HTTP.
  *
  * @generated from message croupier.v1.Event
  */
@@ -95,7 +95,7 @@ export type Event = Message<"croupier.v1.Event"> & {
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/ messageDesc(file_event, 0);
 
 /**
- * Up to 1000 events in one request. Its only field has a number that Event never uses, so a body says by its first tag
+ * Up to 1000 events in one request or message. Its only field has a number that Event never uses, so a body says by its first tag
  * which of the two it is.
  *
  * @generated from message croupier.v1.EventBatch

@@ -1,4 +1,5 @@
-import { isRate } from "../casino/money.ts";
+import { isRate, marketCurrencies } from "../casino/money.ts";
+import { oldestDate } from "./answer-date.ts";
 
 /** Units of each currency per 1 EUR, as the decimal text its source wrote: "1.0684", "1e-5". Always holds USD. */
 export type RateTable = ReadonlyMap<string, string>;
@@ -8,14 +9,27 @@ export class RatesError extends Error {
   override readonly name = "RatesError";
 }
 
+/** What a rates API said, as far as it can be used. */
+export interface Answer {
+  readonly rates: RateTable;
+  /** Currencies for which it has something that is no rate: nothing is known of them, as if they were absent. */
+  readonly leftOut: readonly string[];
+  /** Of when the rates are by its own words, in epoch ms; undefined where it does not say. */
+  readonly asOf?: number;
+}
+
 /**
  * The rates in an answer of a rates API. Understands `{base, rates}`, `{base_code, rates}`, `{source, quotes}` with keys
  * such as "EURUSD", and `{data: {currency, rates}}`; rates are numbers or decimal strings and keep every digit.
- * Throws `RatesError` when it is none of these, when its base is not EUR, when USD is missing, or when any rate is not
- * finite and positive.
+ *
+ * One bad rate must not stop all: what is no decimal number (null, a word) is left out, and so is anything that cannot be
+ * used for a currency that is not supported. But a number that is zero, negative or not finite for a supported currency
+ * casts doubt on the whole answer.
+ *
+ * Throws `RatesError` for that, when it has none of these shapes, when its base is not EUR, and when USD is missing.
  */
-export function parseAnswer(text: string): RateTable {
-  return readTable(readJson(text));
+export function parseAnswer(text: string): Answer {
+  return readAnswer(readJson(text));
 }
 
 /** JSON with every number as the text it was written in: 1.0684000000000000001 is not cut to a double. */
@@ -30,8 +44,8 @@ export function readJson(text: string): unknown {
   }
 }
 
-/** As `parseAnswer`, of what `readJson` has read. */
-export function readTable(answer: unknown): RateTable {
+/** As `parseAnswer`, of what `readJson` has read: numbers are texts in it. */
+export function readAnswer(answer: unknown): Answer {
   if (!isRecord(answer)) throw new RatesError("the answer is not a JSON object");
   refuseFailure(answer);
   const { base, rates } = shapeOf(answer);
@@ -40,11 +54,17 @@ export function readTable(answer: unknown): RateTable {
     throw new RatesError(`the answer's base is ${quoted(base)}, not EUR: ask for EUR in RATES_URL`);
 
   const table = new Map<string, string>();
-  for (const [currency, rate] of rates) table.set(currency, readRate(currency, rate));
+  const leftOut = new Set<string>();
+  for (const [currency, value] of rates) {
+    const rate = readRate(currency, value);
+    if (rate === undefined) leftOut.add(quoted(currency));
+    else table.set(currency, rate);
+  }
   if (!table.has("USD")) throw new RatesError("the answer has no rate for USD");
   const own = table.get("EUR");
   if (own !== undefined && Number(own) !== 1) throw new RatesError("the answer's rate for EUR is not 1");
-  return table;
+  const asOf = oldestDate(answer);
+  return { rates: table, leftOut: [...leftOut].sort(), ...(asOf === undefined ? {} : { asOf }) };
 }
 
 function refuseFailure(answer: Record<string, unknown>): void {
@@ -85,9 +105,17 @@ function quotedCurrency(pair: string, base: unknown): string {
   throw new RatesError(`the answer's quote ${quoted(pair)} does not begin with its source`);
 }
 
-function readRate(currency: string, rate: unknown): string {
-  if (typeof rate === "string" && isRate(rate)) return rate;
-  throw new RatesError(`the answer's rate for ${quoted(currency)} is not a finite, positive number`);
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+/** @returns undefined for what is left out */
+function readRate(currency: string, value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  if (isRate(value)) return value;
+  const size = decimal.test(value) ? Number(value) : Number.NaN;
+  const isDoubtful = size <= 0 || size === Number.POSITIVE_INFINITY;
+  if (isDoubtful && (currency === "EUR" || marketCurrencies.has(currency)))
+    throw new RatesError(`the answer's rate for ${currency} is not a finite, positive number`);
+  return undefined;
 }
 
 function quoted(code: unknown): string {

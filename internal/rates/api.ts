@@ -1,7 +1,7 @@
-import { parseAnswer, RatesError, type RateTable } from "./answer.ts";
+import { type Answer, parseAnswer, RatesError } from "./answer.ts";
 
 /** Asks the rates API once. Rejects with `RatesError` when it gives no usable rates, with the signal's reason on abort. */
-export type FetchRates = (signal: AbortSignal) => Promise<RateTable>;
+export type FetchRates = (signal: AbortSignal) => Promise<Answer>;
 
 export interface RatesApiOptions {
   /** http or https, with whatever query asks it for EUR. A user and password in it are sent as basic authentication. */
@@ -24,12 +24,12 @@ const mostRedirects = 3;
  */
 export function ratesApi(options: RatesApiOptions): FetchRates {
   const { accessKey, timeout = defaultTimeout, maxBytes = defaultMaxBytes } = options;
-  const { url, authorization } = prepare(options.url, accessKey);
+  const { url, headers } = prepare(options.url, accessKey);
 
   return async (signal) => {
     const deadline = AbortSignal.timeout(timeout);
     try {
-      const response = await request(url, authorization, AbortSignal.any([signal, deadline]));
+      const response = await request(url, headers, AbortSignal.any([signal, deadline]));
       return parseAnswer(await readText(response, maxBytes));
     } catch (error) {
       signal.throwIfAborted();
@@ -50,38 +50,31 @@ function prepare(text: string, accessKey: string | undefined) {
   const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   url.username = "";
   url.password = "";
-  return {
-    url,
-    authorization: credentials === ":" ? undefined : `Basic ${Buffer.from(credentials).toString("base64")}`,
-  };
+  const headers = new Headers({ accept: "application/json" });
+  if (credentials !== ":")
+    headers.set("authorization", `Basic ${Buffer.from(credentials).toString("base64")}`);
+  return { url, headers };
 }
 
-async function request(
-  start: URL,
-  authorization: string | undefined,
-  signal: AbortSignal,
-): Promise<Response> {
+async function request(start: URL, headers: Headers, signal: AbortSignal): Promise<Response> {
   let url = start;
-  for (let redirects = 0; ; redirects++) {
-    const headers = new Headers({ accept: "application/json" });
-    if (authorization && url.origin === start.origin) headers.set("authorization", authorization);
-    // Redirects by hand: fetch would follow one from https to http, where anybody on the way can rewrite the rates.
+  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
+    // By hand, because fetch would follow to anybody, with the key in the query of the redirect.
     const response = await fetch(url, { headers, signal, redirect: "manual" });
     if (response.ok) return response;
     await response.body?.cancel();
     const location = response.headers.get("location");
-    if (location === null || ![301, 302, 303, 307, 308].includes(response.status))
-      throw refusal(response.status);
-    if (redirects === mostRedirects) throw new RatesError(`more than ${mostRedirects} redirects`);
+    if (location === null || response.status >= 400) throw refusal(response.status);
     url = redirected(url, location);
   }
+  throw new RatesError(`more than ${mostRedirects} redirects`);
 }
 
+/** Within the same server only: over http, anybody on the way can rewrite the rates and read the key. */
 function redirected(from: URL, location: string): URL {
   const to = URL.parse(location, from);
-  const kept = to !== null && (to.protocol === "https:" || to.protocol === from.protocol);
-  if (kept && to.username === "" && to.password === "") return to;
-  throw new RatesError("it redirects to an address that is not followed: put the right one into RATES_URL");
+  if (to?.origin === from.origin && !to.username && !to.password) return to;
+  throw new RatesError("it redirects to another address: put the one that answers into RATES_URL");
 }
 
 function refusal(status: number): RatesError {

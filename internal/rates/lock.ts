@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
-import type { Log } from "../log.ts";
+import { hasBecomeReplica, isReply } from "../redis/connect.ts";
+import type { Log } from "../service/log.ts";
 import { outage } from "./outage.ts";
 
 /** Lets one process at a time ask the rates API. It saves calls; nothing becomes wrong when two hold it. */
@@ -56,10 +57,15 @@ export function redisLock(options: RedisLockOptions): RatesLock {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+    reconnectOnError: hasBecomeReplica,
   });
   // Without a listener ioredis would write each failed attempt to the console.
   redis.on("error", (error) => away.began(error));
-  redis.on("ready", () => away.over());
+  /** Redis answers, but gives no lock: it is full, or a replica. A new connection is no sign that it does again. */
+  let refuses = false;
+  redis.on("ready", () => {
+    if (!refuses) away.over();
+  });
   // A process that starts while all others run should not ask on its own only because its connection is still opening.
   const attempted = new Promise<void>((resolve) => {
     redis.once("ready", resolve);
@@ -78,9 +84,11 @@ export function redisLock(options: RedisLockOptions): RatesLock {
       const token = randomUUID();
       try {
         const answer = await redis.set(key, token, "PX", ttl, "NX");
+        refuses = false;
         away.over();
         return answer === "OK" ? lease(token) : undefined;
       } catch (error) {
+        refuses = isReply(error);
         away.began(error);
         // Its token still counts: Redis may have set the lock and only the answer was lost.
         return lease(token);

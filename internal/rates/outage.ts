@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Log } from "../service/log.ts";
 
 /** Tells the log that something went away and once that it is back, however many calls fail in between. */
 export interface Outage {

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { RatesError } from "./answer.ts";
-import { encodeSheet } from "./sheet.ts";
+import { encodeSnapshot } from "./rate-snapshot.ts";
 import {
   broken,
   bucket,
@@ -10,6 +10,7 @@ import {
   good,
   lockOfAProcess,
   never,
+  snapshotOf,
   somebodyWaits,
   start,
   startProcess,
@@ -61,7 +62,7 @@ describe("when the API", () => {
   });
 });
 
-describe("never hands out a sheet older than 60 s", () => {
+describe("never hands out a snapshot older than 60 s", () => {
   test("when the API is away: rejects instead", async () => {
     const rates = await startProcess();
     await rates.current(never);
@@ -73,14 +74,14 @@ describe("never hands out a sheet older than 60 s", () => {
   });
 
   test("when the bucket still holds one", async () => {
-    const old = { rates: new Map([["USD", "7"]]), fetchedAt: start - 60_000 };
-    await (await bucket()).put("EUR", encodeSheet(old));
+    const old = snapshotOf("7", start - 60_000);
+    await (await bucket()).put("EUR", encodeSnapshot(old));
     expect((await (await startProcess()).current(never)).fetchedAt).toBe(start);
   });
 
   test("when the bucket holds one from the future", async () => {
-    const future = { rates: new Map([["USD", "7"]]), fetchedAt: start + 3_600_000 };
-    await (await bucket()).put("EUR", encodeSheet(future));
+    const future = snapshotOf("7", start + 3_600_000);
+    await (await bucket()).put("EUR", encodeSnapshot(future));
     expect((await (await startProcess()).current(never)).fetchedAt).toBe(start);
   });
 
@@ -95,7 +96,7 @@ describe("never hands out a sheet older than 60 s", () => {
     const rates = await startProcess({
       fetchRates: async () => {
         world.clock += 60_000;
-        return new Map([["USD", "7"]]);
+        return { rates: new Map([["USD", "7"]]), leftOut: [] };
       },
     });
     await expect(rates.current(never)).rejects.toThrow("the rates API took longer than 60 s");
@@ -158,5 +159,47 @@ describe("closing", () => {
     await rates.close();
     expect(await outcome).toMatchObject({ message: "the rates are closed" });
     expect(world.calls).toBe(0);
+  });
+});
+
+describe("a currency that answers had", () => {
+  const partial = (response: ServerResponse) => void response.end('{"base":"EUR","rates":{"USD":1.07}}');
+  const whole = (response: ServerResponse) =>
+    void response.end('{"base":"EUR","rates":{"USD":1.07,"BRL":6.2}}');
+  const day = 24 * 3600 * 1000;
+
+  test("and now lack is missing for a day, in all processes and later ones, with a warning", async () => {
+    world.answer = whole;
+    expect((await (await startProcess()).current(never)).missing).toEqual(new Map());
+    world.answer = partial;
+    const lacking = start + 3_600_000;
+    world.clock = lacking;
+    const [one, two] = [await startProcess(), await startProcess()];
+    for (const rates of [one, two]) {
+      expect((await rates.current(never)).missing).toEqual(new Map([["BRL", lacking]]));
+      expect(rates.warnings()).toEqual([expect.stringContaining("BRL")]);
+      expect(rates.problem()).toBeUndefined();
+    }
+    expect(world.calls).toBe(2);
+    world.clock = lacking + day - 1;
+    expect((await one.current(never)).missing.has("BRL")).toBe(true);
+    world.clock = lacking + day + 60_000;
+    expect((await one.current(never)).missing).toEqual(new Map());
+    expect(one.warnings()).toEqual([]);
+  });
+
+  test("and have again is missing no more", async () => {
+    world.answer = whole;
+    const rates = await startProcess();
+    await rates.current(never);
+    for (const [answer, missing] of [
+      [partial, 1],
+      [whole, 0],
+    ] as const) {
+      world.answer = answer;
+      world.clock += 60_000;
+      expect((await rates.current(never)).missing.size).toBe(missing);
+    }
+    expect(rates.warnings()).toEqual([]);
   });
 });

@@ -1,27 +1,34 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Log } from "../log.ts";
+import type { Log } from "../service/log.ts";
 import { RatesError } from "./answer.ts";
 import type { FetchRates } from "./api.ts";
+import type { CurrencyMemory } from "./currencies.ts";
 import type { Lease, RatesLock } from "./lock.ts";
-import type { Memo } from "./memo.ts";
 import { outage } from "./outage.ts";
-import { isFresh, type RateSheet, sheetMaxAge } from "./sheet.ts";
+import type { RateCache } from "./rate-cache.ts";
+import { isFresh, type RateSnapshot, snapshotMaxAge } from "./rate-snapshot.ts";
+import { RateWarnings } from "./warnings.ts";
 
 export interface Rates {
   /**
-   * The newest sheet, never older than 60 s by its `fetchedAt`. Rejects when none can be had now, with `RatesError`,
+   * The newest snapshot, never older than 60 s by its `fetchedAt`. Rejects when none can be had now, with `RatesError`,
    * with the signal's reason, or with a `TimeoutError` after `withinMs`; the caller retries with a back-off. Concurrent
    * calls share one flight, which a single caller does not end.
    */
-  current(signal: AbortSignal, withinMs?: number): Promise<RateSheet>;
+  current(signal: AbortSignal, withinMs?: number): Promise<RateSnapshot>;
   /** Why the last attempt to get rates failed; undefined when it succeeded or none was needed yet. Asks nobody. */
   problem(): string | undefined;
-  /** Ends a flight under way and gives its lock back; later calls reject. Leaves memo and lock open. */
+  /** When the newest snapshot was asked for, epoch ms; undefined before the first. It grows old while nobody needs a rate. */
+  fetchedAt(): number | undefined;
+  /** What is odd about the newest rates, though they are used, one sentence each. Asks nobody. */
+  warnings(): readonly string[];
+  /** Ends a flight under way and gives its lock back; later calls reject. Leaves cache and lock open. */
   close(): Promise<void>;
 }
 
 export interface RatesOptions {
-  readonly memo: Memo;
+  readonly cache: RateCache;
+  readonly currencies: CurrencyMemory;
   readonly fetchRates: FetchRates;
   readonly lock: RatesLock;
   readonly log: Log;
@@ -39,47 +46,50 @@ export interface RatesOptions {
 const mostReasons = 10;
 
 /**
- * The rates of one process, which asks the API about once per 60 s together with all others that share its memo and
- * its lock. Without the lock it may ask at the same time as others, without the memo on its own; it fails only with the
+ * The rates of one process, which asks the API about once per 60 s together with all others that share its cache and
+ * its lock. Without the lock it may ask at the same time as others, without the cache on its own; it fails only with the
  * API.
  */
 export function createRates(options: RatesOptions): Rates {
-  const { memo, fetchRates, lock, log, now = Date.now } = options;
+  const { cache, currencies, fetchRates, lock, log, now = Date.now } = options;
   const { retryLockEvery = 500, patience = 6_000, failureMemory = 1_000 } = options;
-  const memoAway = outage(log, "the memo of rates in NATS", "every process asks the rates API on its own");
+  const cacheAway = outage(log, "the cache of rates in NATS", "every process asks the rates API on its own");
   const apiAway = outage(log, "getting rates", "events that need one wait", mostReasons);
+  const warnings = new RateWarnings(log);
   const closing = new AbortController();
-  let held: RateSheet | undefined;
+  let held: RateSnapshot | undefined;
   let failure: { readonly error: unknown; readonly at: number } | undefined;
-  let flight: Promise<RateSheet> | undefined;
+  let flight: Promise<RateSnapshot> | undefined;
 
-  const usable = (sheet: RateSheet | undefined): sheet is RateSheet =>
-    sheet !== undefined && isFresh(sheet, now());
+  const usable = (snapshot: RateSnapshot | undefined): snapshot is RateSnapshot =>
+    snapshot !== undefined && isFresh(snapshot, now());
 
-  /** What the memo says, or "away". */
-  const recall = async (): Promise<RateSheet | undefined | "away"> => {
+  /** What the cache says, or "away". */
+  const recall = async (): Promise<RateSnapshot | undefined | "away"> => {
     try {
-      const sheet = await memo.get();
-      memoAway.over();
-      return usable(sheet) ? sheet : undefined;
+      const snapshot = await cache.get();
+      cacheAway.over();
+      return usable(snapshot) ? snapshot : undefined;
     } catch (error) {
-      memoAway.began(error);
+      cacheAway.began(error);
       return "away";
     }
   };
 
-  const ask = async (): Promise<RateSheet> => {
+  const ask = async (): Promise<RateSnapshot> => {
     const fetchedAt = now();
-    const sheet: RateSheet = { rates: await fetchRates(closing.signal), fetchedAt };
-    if (!usable(sheet)) throw new RatesError(`the rates API took longer than ${sheetMaxAge / 1000} s`);
+    const answer = await fetchRates(closing.signal);
+    const missing = await currencies.note(answer.rates, fetchedAt);
+    const snapshot: RateSnapshot = { ...answer, missing, fetchedAt };
+    if (!usable(snapshot)) throw new RatesError(`the rates API took longer than ${snapshotMaxAge / 1000} s`);
     // Also where reading it has just failed: one lost request must not make everybody ask.
-    await memo.put(sheet).then(memoAway.over, memoAway.began);
-    return sheet;
+    await cache.put(snapshot).then(cacheAway.over, cacheAway.began);
+    return snapshot;
   };
 
-  const askUnder = async (lease: Lease): Promise<RateSheet> => {
+  const askUnder = async (lease: Lease): Promise<RateSnapshot> => {
     try {
-      // Between the last look at the memo and the lock its former holder may have put a sheet there.
+      // Between the last look at the cache and the lock its former holder may have put a snapshot there.
       const known = await recall();
       return known === undefined || known === "away" ? await ask() : known;
     } finally {
@@ -87,11 +97,11 @@ export function createRates(options: RatesOptions): Rates {
     }
   };
 
-  const waitForHolder = async (): Promise<RateSheet> => {
+  const waitForHolder = async (): Promise<RateSnapshot> => {
     const done = new AbortController();
     const signal = AbortSignal.any([done.signal, closing.signal]);
-    const handedOver = memo.next(usable, signal).catch((error: unknown) => {
-      memoAway.began(error);
+    const handedOver = cache.next(usable, signal).catch((error: unknown) => {
+      cacheAway.began(error);
       return undefined;
     });
     const deadline = performance.now() + patience;
@@ -111,7 +121,7 @@ export function createRates(options: RatesOptions): Rates {
     }
   };
 
-  const refresh = async (): Promise<RateSheet> => {
+  const refresh = async (): Promise<RateSnapshot> => {
     const known = await recall();
     // Nothing could be handed over, so there is nothing to wait for.
     if (known === "away") return ask();
@@ -120,14 +130,15 @@ export function createRates(options: RatesOptions): Rates {
     return lease === undefined ? waitForHolder() : askUnder(lease);
   };
 
-  const launch = async (): Promise<RateSheet> => {
+  const launch = async (): Promise<RateSnapshot> => {
     try {
-      const sheet = await refresh();
-      if (!usable(sheet)) throw new RatesError("the rates expired while they were on their way");
-      held = sheet;
+      const snapshot = await refresh();
+      if (!usable(snapshot)) throw new RatesError("the rates expired while they were on their way");
+      held = snapshot;
       failure = undefined;
+      warnings.update(snapshot);
       apiAway.over();
-      return sheet;
+      return snapshot;
     } catch (error) {
       closing.signal.throwIfAborted();
       failure = { error, at: now() };
@@ -157,6 +168,8 @@ export function createRates(options: RatesOptions): Rates {
       return unlessAborted(flight, patience);
     },
     problem: () => (failure?.error instanceof Error ? failure.error.message : undefined),
+    fetchedAt: () => held?.fetchedAt,
+    warnings: () => warnings.current,
     async close() {
       closing.abort(new RatesError("the rates are closed"));
       await flight?.catch(() => {});

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { redisServerForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { noLock } from "./lock.ts";
+import { encodeSnapshot } from "./rate-snapshot.ts";
 import type { Rates } from "./rates.ts";
-import { encodeSheet } from "./sheet.ts";
 import {
   broken,
   bucket,
@@ -11,6 +11,7 @@ import {
   good,
   natsServer,
   never,
+  snapshotOf,
   somebodyWaits,
   start,
   startProcess,
@@ -26,18 +27,18 @@ const askAll = (processes: Rates[]) => Promise.all(processes.map((rates) => rate
 describe("many processes", () => {
   test("with many callers each ask the API once per 60 s", async () => {
     const processes = await startProcesses(6);
-    const sheets = await askAll([...processes, ...processes, ...processes]);
+    const snapshots = await askAll([...processes, ...processes, ...processes]);
     expect(world.calls).toBe(1);
-    expect(new Set(sheets.map((sheet) => JSON.stringify([...sheet.rates, sheet.fetchedAt])))).toEqual(
-      new Set([`[["USD","1.01"],${start}]`]),
-    );
+    expect(
+      new Set(snapshots.map((snapshot) => JSON.stringify([...snapshot.rates, snapshot.fetchedAt]))),
+    ).toEqual(new Set([`[["USD","1.01"],${start}]`]));
 
     world.clock = start + 59_999;
-    expect((await askAll(processes)).every((sheet) => sheet.fetchedAt === start)).toBe(true);
+    expect((await askAll(processes)).every((snapshot) => snapshot.fetchedAt === start)).toBe(true);
     expect(world.calls).toBe(1);
 
     world.clock = start + 60_000;
-    expect((await askAll(processes)).every((sheet) => sheet.fetchedAt === world.clock)).toBe(true);
+    expect((await askAll(processes)).every((snapshot) => snapshot.fetchedAt === world.clock)).toBe(true);
     expect(world.calls).toBe(2);
   });
 
@@ -51,21 +52,21 @@ describe("many processes", () => {
   test("wait for the one that asks, and take what it hands over", async () => {
     await dieWithLock(60_000);
     const waiting = await startProcess();
-    const sheet = waiting.current(never);
+    const snapshot = waiting.current(never);
     await somebodyWaits();
-    const handedOver = { rates: new Map([["USD", "7"]]), fetchedAt: start - 1_000 };
-    await (await bucket()).put("EUR", encodeSheet(handedOver));
-    expect(await sheet).toEqual(handedOver);
+    const handedOver = snapshotOf("7", start - 1_000);
+    await (await bucket()).put("EUR", encodeSnapshot(handedOver));
+    expect(await snapshot).toEqual(handedOver);
     expect(world.calls).toBe(0);
   });
 
   test("go on when the one that asks dies, once its lock expires", async () => {
     const began = performance.now();
     await dieWithLock(600);
-    const sheets = await askAll(await startProcesses(3));
+    const snapshots = await askAll(await startProcesses(3));
     expect(performance.now() - began).toBeGreaterThanOrEqual(600);
     expect(world.logged).toEqual([]);
-    expect(sheets.map((sheet) => sheet.rates.get("USD"))).toEqual(["1.01", "1.01", "1.01"]);
+    expect(snapshots.map((snapshot) => snapshot.rates.get("USD"))).toEqual(["1.01", "1.01", "1.01"]);
     expect(world.calls).toBe(1);
   });
 
@@ -78,13 +79,13 @@ describe("many processes", () => {
     expect(world.calls).toBe(0);
   });
 
-  test("look again once they have the lock: its former holder may have put a sheet there", async () => {
-    const sheet = { rates: new Map([["USD", "7"]]), fetchedAt: start - 1_000 };
-    const answers = [undefined, sheet];
+  test("look again once they have the lock: its former holder may have put a snapshot there", async () => {
+    const snapshot = snapshotOf("7", start - 1_000);
+    const answers = [undefined, snapshot];
     const rates = await startProcess({
-      memo: { get: async () => answers.shift(), put: async () => {}, next: async () => undefined },
+      cache: { get: async () => answers.shift(), put: async () => {}, next: async () => undefined },
     });
-    expect(await rates.current(never)).toEqual(sheet);
+    expect(await rates.current(never)).toEqual(snapshot);
     expect(world.calls).toBe(0);
   });
 
@@ -113,7 +114,7 @@ describe("goes on without", () => {
     expect(world.logged.filter((line) => line.includes("the lock in Redis failed"))).toHaveLength(1);
   });
 
-  test("Redis, when there is none; others still get the sheet", async () => {
+  test("Redis, when there is none; others still get the snapshot", async () => {
     await (await startProcess({ lock: noLock })).current(never);
     await (await startProcess({ lock: noLock })).current(never);
     expect(world.calls).toBe(1);
@@ -123,11 +124,11 @@ describe("goes on without", () => {
     const [one, two] = [await startProcess({ natsTimeout: 300 }), await startProcess({ natsTimeout: 300 })];
     await natsServer().kill();
     try {
-      expect((await askAll([one, two])).map((sheet) => sheet.fetchedAt)).toEqual([start, start]);
+      expect((await askAll([one, two])).map((snapshot) => snapshot.fetchedAt)).toEqual([start, start]);
       expect(world.calls).toBe(2);
       world.clock += 60_000;
       expect((await one.current(never)).fetchedAt).toBe(world.clock);
-      expect(world.logged.filter((line) => line.includes("the memo of rates in NATS failed"))).toHaveLength(
+      expect(world.logged.filter((line) => line.includes("the cache of rates in NATS failed"))).toHaveLength(
         2,
       );
     } finally {
@@ -139,13 +140,13 @@ describe("goes on without", () => {
       await askAll([one, two]);
       return world.calls === before + 1;
     });
-    expect(world.logged.join("")).toContain("the memo of rates in NATS works again");
+    expect(world.logged.join("")).toContain("the cache of rates in NATS works again");
   });
 
   test("NATS lost while it waits for another process", async () => {
     await dieWithLock(60_000);
     const rates = await startProcess({
-      memo: {
+      cache: {
         get: async () => undefined,
         put: async () => {},
         next: () => Promise.reject(new Error("connection lost")),

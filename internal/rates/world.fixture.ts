@@ -8,8 +8,10 @@ import { natsForTest, redisForTest } from "../../test/harness/infrastructure.ts"
 import type { TestServer } from "../../test/harness/restartable.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { ratesApi } from "./api.ts";
+import { kvCurrencies } from "./currencies.ts";
 import { redisLock } from "./lock.ts";
-import { kvMemo } from "./memo.ts";
+import { kvRateCache } from "./rate-cache.ts";
+import type { RateSnapshot } from "./rate-snapshot.ts";
 import { createRates, type Rates, type RatesOptions } from "./rates.ts";
 
 /** Where the clock of each test begins, in epoch ms. */
@@ -25,6 +27,14 @@ export const broken = (response: ServerResponse) => {
   response.writeHead(500).end();
 };
 
+/** A snapshot with one rate, as a good answer gives it. */
+export const snapshotOf = (usd: string, fetchedAt: number): RateSnapshot => ({
+  rates: new Map([["USD", usd]]),
+  leftOut: [],
+  missing: new Map(),
+  fetchedAt,
+});
+
 /** What all processes of a test share. Begins anew with each test of a file that calls `useWorld`. */
 export const world = {
   /** How often the rates API has been asked. */
@@ -37,12 +47,12 @@ export const world = {
   logged: [] as string[],
 };
 
-const log = pino({}, { write: (line) => void world.logged.push(line) });
+export const log = pino({}, { write: (line) => void world.logged.push(line) });
 const closers: (() => Promise<unknown>)[] = [];
 let nats: TestServer;
 let apiUrl: string;
 
-/** Gives a test file a nats-server and a rates API of its own, and each test an empty bucket and an empty Redis. */
+/** Gives a test file a nats-server and a rates API of its own, and each test empty buckets and an empty Redis. */
 export function useWorld(): void {
   const api = createServer((_request, response) => {
     world.calls++;
@@ -66,23 +76,25 @@ export function useWorld(): void {
       logged: [],
       redisUrl: await redisForTest(),
     });
-    await removeBucket(await manager());
+    await removeBuckets(await manager());
   });
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
 }
 
-/** Removes the bucket if there is one, and what it holds. */
-export async function removeBucket({ streams }: JetStreamManager): Promise<void> {
+/** Removes the buckets if there are any, and what they hold. */
+export async function removeBuckets({ streams }: JetStreamManager): Promise<void> {
   // nats-server 2.10 and newer can bring back, in the next stream of that name, what was written just before a deletion.
-  await streams.purge("KV_casino_rates").catch(() => {});
-  await streams.delete("KV_casino_rates").catch(() => {});
+  for (const name of ["KV_casino_rates", "KV_casino_currencies"]) {
+    await streams.purge(name).catch(() => {});
+    await streams.delete(name).catch(() => {});
+  }
 }
 
 export const natsServer = (): TestServer => nats;
 
-async function connection(): Promise<NatsConnection> {
+export async function connection(): Promise<NatsConnection> {
   const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   closers.push(() => nc.close());
   return nc;
@@ -118,8 +130,10 @@ export async function startProcess(
   options: Partial<RatesOptions> & { redis?: string; apiTimeout?: number; natsTimeout?: number } = {},
 ): Promise<Rates> {
   const { redis = world.redisUrl, apiTimeout = 5_000, natsTimeout = 5_000, ...others } = options;
+  const nc = await connection();
   const rates = createRates({
-    memo: kvMemo(await connection(), { log, replicas: 1, timeout: natsTimeout }),
+    cache: kvRateCache(nc, { log, replicas: 1, timeout: natsTimeout }),
+    currencies: kvCurrencies(nc, { log, replicas: 1, timeout: natsTimeout }),
     fetchRates: ratesApi({ url: apiUrl, timeout: apiTimeout }),
     lock: lockOfAProcess({ redis }),
     log,

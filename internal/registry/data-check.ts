@@ -1,20 +1,30 @@
-import { Ajv, MissingRefError, type Options } from "ajv";
+import { Ajv, MissingRefError, type Options, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import type { DataCheck } from "../casino/decode.ts";
-import { fieldError, fromAjv } from "../casino/field-error.ts";
+import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
 import { unstorable } from "../casino/storable.ts";
-import { costlyPart, withinTime } from "./check-time.ts";
+import { CommandError } from "../service/command-error.ts";
+import { linearPattern } from "./linear-pattern.ts";
+import { judgeMultiplesExactly } from "./multiple-of.ts";
 
 /** A schema or a type that cannot be registered; the message is one sentence for whoever tried. */
-export class RegistrationError extends Error {
+export class RegistrationError extends CommandError {
   override readonly name = "RegistrationError";
 }
 
 export const maxSchemaBytes = 64 * 1024;
 
-/** How long the check of one event's data may take, where the schema does not bound it. */
-const maxCheckMs = 500;
+/** One payload can hold hundreds of thousands of values, each of them wrong. */
+const mostErrors = 20;
+
+/** The two ways to check a custom type's `data` by its schema. Neither throws. */
+export interface DataChecks {
+  /** Stops at the first flaw: an ordinary schema, one that refers to itself included, is checked in time by the data. */
+  readonly first: DataCheck;
+  /** Goes on to find every flaw, which can take time by the power of the data's depth. At most 20 are given. */
+  readonly all: DataCheck;
+}
 
 // Unknown keywords and formats are mistakes; what else strict mode forbids is in use.
 const options: Options = {
@@ -22,25 +32,46 @@ const options: Options = {
   strictTypes: false,
   strictTuples: false,
   strictRequired: false,
-  allErrors: true,
+  // It would try each pattern on the schema's own property names, by the engine that backtracks.
+  allowMatchingProperties: true,
   ownProperties: true,
   logger: false,
+  code: { regExp: linearPattern },
 };
-// It follows $anchor, but would call it unknown.
-const draft2020 = () => formats.default(new Ajv2020({ ...options, keywords: ["$anchor"] }));
-const draft07 = () => formats.default(new Ajv(options));
+const draft2020 = (allErrors: boolean): Ajv =>
+  // It follows $anchor, but would call it unknown.
+  completed(new Ajv2020({ ...options, allErrors, keywords: ["$anchor"] }));
+const draft07 = (allErrors: boolean): Ajv => completed(new Ajv({ ...options, allErrors }));
 
-const dialects: ReadonlyMap<string, { readonly make: () => Ajv; readonly shared: Ajv }> = new Map([
-  ["json-schema.org/draft/2020-12/schema", { make: draft2020, shared: draft2020() }],
-  ["json-schema.org/draft-07/schema", { make: draft07, shared: draft07() }],
-]);
+function completed(ajv: Ajv): Ajv {
+  judgeMultiplesExactly(ajv);
+  return formats.default(ajv);
+}
+
+interface Dialect {
+  readonly make: (allErrors: boolean) => Ajv;
+  readonly shared: { readonly first: Ajv; readonly all: Ajv };
+}
+
+const dialects: ReadonlyMap<string, Dialect> = new Map(
+  [
+    ["json-schema.org/draft/2020-12/schema", draft2020] as const,
+    ["json-schema.org/draft-07/schema", draft07] as const,
+  ].map(([uri, make]) => [uri, { make, shared: { first: make(false), all: make(true) } }]),
+);
 
 /**
  * Makes of a JSON Schema (2020-12, or draft-07 where `$schema` says so) the check of a custom type's `data`. The check
- * never throws; of a schema whose check may take long, it gives up after half a second.
+ * never throws, but nothing bounds its time and memory: data of producers is for the `SchemaChecker`.
  * @throws RegistrationError when no check can be made of it
  */
 export function compileDataCheck(schema: unknown): DataCheck {
+  const { first, all } = compileDataChecks(schema);
+  return (data) => (first(data).length === 0 ? [] : all(data));
+}
+
+/** As `compileDataCheck`, both ways. @throws RegistrationError when no check can be made of it */
+export function compileDataChecks(schema: unknown): DataChecks {
   if (!isObject(schema)) throw new RegistrationError("The schema must be a JSON object.");
   const flaw = unstorable(schema, "");
   if (flaw !== undefined)
@@ -52,27 +83,28 @@ export function compileDataCheck(schema: unknown): DataCheck {
     throw new RegistrationError(
       'The schema must have "type": "object" at its top: data is always an object.',
     );
-  const validate = compile(schema, text);
-  const check: DataCheck = (data) => {
-    try {
-      return validate(data) ? [] : fromAjv(validate.errors);
-    } catch (err) {
-      // References in a circle find no end.
-      if (err instanceof RangeError)
-        return [fieldError("", "cannot be checked: its schema refers to itself")];
-      throw err;
-    }
-  };
-  if (costlyPart(schema) === undefined) return check;
-  return withinTime(maxCheckMs, check, () => [
-    fieldError("", `cannot be checked against its schema within ${maxCheckMs} ms`),
-  ]);
-}
-
-function compile(schema: Readonly<Record<string, unknown>>, text: string) {
   const { make, shared } = dialectOf(schema);
   // What a schema names is named for all of one ajv, JSON Schema itself included: such a schema gets one of its own.
-  const ajv = /"\$(id|anchor|dynamicAnchor)"/.test(text) ? make() : shared;
+  const isNamed = /"\$(id|anchor|dynamicAnchor)"/.test(text);
+  const first = compile(schema, isNamed ? make(false) : shared.first);
+  const all = compile(schema, isNamed ? make(true) : shared.all);
+  return { first: (data) => errorsOf(first, data), all: (data) => errorsOf(all, data) };
+}
+
+function errorsOf(validate: ValidateFunction, data: unknown): readonly FieldError[] {
+  try {
+    return validate(data) ? [] : fromAjv(validate.errors?.slice(0, mostErrors));
+  } catch (err) {
+    // References in a circle find no end.
+    if (err instanceof RangeError) return [fieldError("", "cannot be checked: its schema refers to itself")];
+    throw err;
+  } finally {
+    // Of one that failed there may be many, and they would be kept until the next check.
+    validate.errors = null;
+  }
+}
+
+function compile(schema: Readonly<Record<string, unknown>>, ajv: Ajv): ValidateFunction {
   try {
     // An asynchronous check answers with a promise: every event would pass.
     if (schema.$async !== undefined) throw new Error("$async is not supported");

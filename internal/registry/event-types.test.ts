@@ -2,15 +2,15 @@ import { sql } from "kysely";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
+import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { connectPostgres } from "../postgres/connect.ts";
-import { migrate } from "../postgres/migrate.ts";
-import { Unavailable } from "../unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { RegistrationError } from "./data-check.ts";
 import { listTypes, registerType, removeType } from "./event-types.ts";
 
 const db = connectPostgres(await databaseForTest(), "test", silent);
 afterAll(() => db.destroy());
-await migrate(db);
+await migrateWithSamples(db);
 
 const forAll = { type: "level_up", client: undefined };
 const forAcme = { type: "level_up", client: "acme-casino" };

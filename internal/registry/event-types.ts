@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { isCasinoType, isClient, isEventType } from "../casino/event.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { compileDataCheck, RegistrationError } from "./data-check.ts";
 
 /** What a type's schema is registered under: one client, or undefined for every client that has none of its own. */
@@ -61,7 +62,7 @@ export async function registerType(
       return rows[0]?.is_new ? "registered" : "changed";
     });
   } catch (err) {
-    if (hasCode(err, foreignKeyViolation))
+    if (sqlState(err) === foreignKeyViolation)
       throw new RegistrationError(`There is no client "${client}".`, { cause: err });
     throw asUnavailable(err);
   }
@@ -102,11 +103,4 @@ export function keyProblems({ type, client }: TypeKey): readonly string[] {
 function checkKey(key: TypeKey): void {
   const problems = keyProblems(key);
   if (problems.length > 0) throw new RegistrationError(problems.join("\n"));
-}
-
-// SQLSTATE, Postgres manual, appendix A.
-const foreignKeyViolation = "23503";
-
-function hasCode(err: unknown, code: string): boolean {
-  return err instanceof Error && "code" in err && err.code === code;
 }

@@ -1,35 +1,48 @@
 import { sql } from "kysely";
-import type { CustomTypes, DataCheck, Decoded } from "../casino/decode.ts";
-import { fieldError } from "../casino/field-error.ts";
-import type { Log } from "../log.ts";
+import pg from "pg";
+import { type CustomTypes, type Decoded, withDataErrors } from "../casino/decode.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
-import { isUnavailable, Unavailable } from "../unavailable.ts";
-import { compileDataCheck, RegistrationError } from "./data-check.ts";
+import type { Log } from "../service/log.ts";
+import { isUnavailable, Unavailable } from "../service/unavailable.ts";
+import { type CheckerOptions, SchemaChecker } from "./schema-checker.ts";
 
 /** The registered custom types, as this process knows them. */
 export interface EventTypes {
   /**
-   * The types that a client can send: its own schema of a type goes before the one for all clients. The look-up throws
-   * `Unavailable` while nothing was loaded yet.
-   */
-  of(client: string): CustomTypes;
-  /**
-   * Reads an event with the client's types. What they would refuse is read a second time after another look at the
-   * table, because whoever registers a type may send its first event within the same second: that is the promise, and
-   * it rejects with `Unavailable` when nobody can tell now. All other answers come at once.
+   * Reads an event with the client's types: its own schema of a type goes before the one for all clients. The casino types
+   * are answered at once; a custom type's `data` is checked apart from the event loop, together with what else the client
+   * sends in the same turn of it.
+   *
+   * An unknown type, and data that its schema refuses, are looked at a second time if the table turns out to have changed,
+   * because whoever registers a type may send its first event within the same second: that is the promise. Rejects with
+   * `Unavailable` when nobody can tell now.
    * @param read such as `(types) => decodeRaw(payload, types)`
    */
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded>;
 }
 
-/** The checks of one type. */
+/** How a process uses the types. */
+export type RegistryOptions = Pick<CheckerOptions, "beyondBudget" | "limits">;
+
+/** The schemas of one type, by digest. */
 interface Schemas {
   /** Of the clients that have none of their own. */
-  common?: DataCheck;
-  readonly own: Map<string, DataCheck>;
+  common?: string;
+  readonly own: Map<string, string>;
 }
 
-/** A row of event_type_schemas; the schema is null where its digest is known. */
+/** An event as it was read, and what is left to do. */
+interface Read {
+  readonly decoded: Decoded;
+  /** Its custom type; undefined for a casino type, and for what is no event. */
+  readonly type?: string;
+  /** Of the schema that holds for it, undefined when none does. */
+  readonly digest?: string | undefined;
+  /** What has to be checked by it. */
+  readonly data?: unknown;
+}
+
+/** A row of event_type_schemas; the schema is null where its digest is known already. */
 interface Row {
   readonly type: string;
   readonly client_id: string | null;
@@ -43,7 +56,7 @@ const pollMs = 1_000;
 const loadTimeoutMs = 3_000;
 
 /**
- * Keeps the registered types at hand, compiled. While Postgres is away the last ones go on.
+ * Keeps the registered types at hand. While Postgres is away the last ones go on.
  *
  * It polls, and does not listen for notices: a query a second of a small table costs less than a connection of its own,
  * passes through any pooler, sees changes made by hand, and after an outage there is nothing to catch up with.
@@ -52,9 +65,10 @@ export class Registry implements EventTypes {
   readonly #db: Database;
   readonly #log: Log;
   readonly #stopping = new AbortController();
+  readonly #checker: SchemaChecker;
   #types: ReadonlyMap<string, Schemas> | undefined;
-  /** The compiled schemas by digest. */
-  #checks: ReadonlyMap<string, DataCheck> = new Map();
+  /** The schemas by digest, as JSON text. */
+  #schemas: ReadonlyMap<string, string> = new Map();
   /** What the table held when it was last taken over. */
   #version: string | undefined;
   #failure: Error | undefined;
@@ -62,38 +76,63 @@ export class Registry implements EventTypes {
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  private constructor(db: Database, log: Log) {
+  private constructor(db: Database, log: Log, options: RegistryOptions) {
     this.#db = db;
     this.#log = log;
+    this.#checker = new SchemaChecker({ ...options, log });
   }
 
   /** Starts to load at once and goes on until closed; returns without waiting, so that Postgres may come later. */
-  static start(db: Database, log: Log): Registry {
-    const registry = new Registry(db, log);
+  static start(db: Database, log: Log, options: RegistryOptions = { beyondBudget: "wait" }): Registry {
+    const registry = new Registry(db, log, options);
     void registry.#poll();
     return registry;
   }
 
-  of(client: string): CustomTypes {
-    return (type) => {
-      if (this.#types === undefined) throw new Unavailable(this.problem);
-      const entry = this.#types.get(type);
-      return entry?.own.get(client) ?? entry?.common;
-    };
-  }
-
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded> {
-    let isCustom = false;
-    const once = () =>
-      read((type) => {
-        isCustom = true;
-        return this.#types === undefined ? undefined : this.of(client)(type);
-      });
-    const decoded = once();
-    return decoded.ok || !isCustom ? decoded : this.refresh().then(once);
+    const once = this.#read(client, read);
+    return once.type === undefined ? once.decoded : this.#decide(client, once, read);
   }
 
-  /** Looks at the table after this call. @throws Unavailable; what was known stays. */
+  /** Reads, with a check that lets all data pass and keeps them for the real one. */
+  #read(client: string, read: (types: CustomTypes) => Decoded): Read {
+    let type: string | undefined;
+    let digest: string | undefined;
+    let data: unknown;
+    const decoded = read((named) => {
+      type = named;
+      digest = this.#digestOf(client, named);
+      if (digest === undefined) return undefined;
+      return (given) => {
+        data = given;
+        return [];
+      };
+    });
+    return type === undefined ? { decoded } : { decoded, type, digest, data };
+  }
+
+  async #decide(client: string, once: Read, read: (types: CustomTypes) => Decoded): Promise<Decoded> {
+    const decided = await this.#check(client, once);
+    const isRefused = !decided.ok && (once.digest === undefined || decided !== once.decoded);
+    if (!isRefused) return decided;
+    await this.refresh();
+    if (this.#digestOf(client, once.type ?? "") === once.digest) return decided;
+    return this.#check(client, this.#read(client, read));
+  }
+
+  /** What was read itself, unless the schema refuses it. */
+  async #check(client: string, { decoded, type = "", digest, data }: Read): Promise<Decoded> {
+    if (digest === undefined || data === undefined) return decoded;
+    const schema = this.#schemas.get(digest) ?? "null";
+    return withDataErrors(decoded, await this.#checker.check(client, { type, digest, schema }, data));
+  }
+
+  #digestOf(client: string, type: string): string | undefined {
+    const schemas = this.#types?.get(type);
+    return schemas?.own.get(client) ?? schemas?.common;
+  }
+
+  /** Looks at the table after this call; where that fails, what was known stays. @throws Unavailable */
   refresh(): Promise<void> {
     // A look that is under way may have read before the change that the caller is after: only the next one will do.
     this.#next ??= this.#running.then(() => {
@@ -111,10 +150,11 @@ export class Registry implements EventTypes {
     return `the event types are not loaded yet${this.#failure === undefined ? "" : `: ${this.#failure.message}`}`;
   }
 
-  /** Ends the polling; resolves when nothing is asked of the database any more. */
+  /** Ends the polling and the checks; resolves when nothing is asked of the database any more. */
   async close(): Promise<void> {
-    this.#stopping.abort(new Error("the registry was closed"));
+    this.#stopping.abort(new Unavailable("the registry was closed"));
     clearTimeout(this.#timer);
+    await this.#checker.close();
     await this.#running;
   }
 
@@ -126,60 +166,61 @@ export class Registry implements EventTypes {
 
   async #load(): Promise<void> {
     try {
-      const rows = await this.#query();
-      this.#take(rows);
+      this.#take(await this.#query());
       if (this.#failure !== undefined) this.#log.info("the event types are up to date again");
       this.#failure = undefined;
     } catch (err) {
-      const failure = asUnavailable(err);
+      const isAway = isUnavailable(err);
       if (this.#failure === undefined && !this.#stopping.signal.aborted)
-        this.#log.warn({ err }, "the event types cannot be read: the last known ones go on");
-      this.#failure = failure instanceof Error ? failure : new Error(String(failure));
-      throw isUnavailable(failure) ? failure : new Unavailable(this.#failure.message, { cause: err });
+        if (isAway) this.#log.warn({ err }, "the event types cannot be read: the last known ones go on");
+        else
+          this.#log.error(
+            { err },
+            "the event types cannot be read, this is a bug: the last known ones go on",
+          );
+      this.#failure = err instanceof Error ? err : new Error(String(err));
+      throw err;
     }
   }
 
-  /** The table, without the schemas that are compiled already. */
+  /** The table, without the schemas that are known already. @throws Unavailable */
   async #query(): Promise<readonly Row[]> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(loadTimeoutMs)]);
-    const known = [...this.#checks.keys()];
-    const { rows } = await sql<Row>`
-      select type, client_id, digest, case when digest = any(${known}::text[]) then null else schema::text end as schema
-      from event_type_schemas, md5(schema::text) as digest
-      order by type, client_id nulls first`.execute(this.#db, { signal });
-    return rows;
+    const known = [...this.#schemas.keys()];
+    try {
+      const { rows } = await sql<Row>`
+        select type, client_id, digest, case when digest = any(${known}::text[]) then null else schema::text end as schema
+        from event_type_schemas, md5(schema::text) as digest
+        order by type, client_id nulls first`.execute(this.#db, { signal });
+      return rows;
+    } catch (cause) {
+      // Whatever the server has against this query, which is always the same, is no event's fault.
+      if (cause instanceof pg.DatabaseError)
+        throw new Unavailable(`Postgres is away: ${cause.message}`, { cause });
+      throw asUnavailable(cause);
+    }
   }
 
   #take(rows: readonly Row[]): void {
     const version = rows.map((row) => `${row.type} ${row.client_id ?? "*"} ${row.digest}`).join("\n");
     if (version === this.#version) return;
-    const checks = new Map<string, DataCheck>();
+    const texts = new Map<string, string>();
     const types = new Map<string, Schemas>();
     for (const { type, client_id, digest, schema } of rows) {
-      const check = checks.get(digest) ?? this.#checks.get(digest) ?? this.#compile(type, client_id, schema);
-      checks.set(digest, check);
-      const schemas = types.get(type) ?? { own: new Map<string, DataCheck>() };
-      if (client_id === null) schemas.common = check;
-      else schemas.own.set(client_id, check);
+      texts.set(digest, schema ?? this.#schemas.get(digest) ?? "null");
+      const schemas = types.get(type) ?? { own: new Map<string, string>() };
+      if (client_id === null) schemas.common = digest;
+      else schemas.own.set(client_id, digest);
       types.set(type, schemas);
     }
-    this.#checks = checks;
+    for (const digest of this.#schemas.keys()) if (!texts.has(digest)) this.#checker.forget(digest);
+    this.#schemas = texts;
     this.#types = types;
+    if (types.size > 0) this.#checker.warmUp();
     this.#log.info(
       { types: [...types.keys()] },
       this.#version === undefined ? "event types loaded" : "event types changed",
     );
     this.#version = version;
-  }
-
-  /** Registration lets only good schemas in, so a bad one was put there by hand: its events are set aside, none is lost. */
-  #compile(type: string, client: string | null, schema: string | null): DataCheck {
-    try {
-      return compileDataCheck(JSON.parse(schema ?? "null"));
-    } catch (err) {
-      if (!(err instanceof RegistrationError)) throw err;
-      this.#log.error({ type, client, err }, "a schema in event_type_schemas cannot be used");
-      return () => [fieldError("", `cannot be checked, its registered schema is broken: ${err.message}`)];
-    }
   }
 }

@@ -7,8 +7,12 @@ import { ArchiveCheck } from "./archive-check.ts";
 import type { SenderName } from "./events.ts";
 import type { FaultContext } from "./faults/fault.ts";
 import type { Findings } from "./findings.ts";
+import { isFromMallory, mallory } from "./hostile/attacks.ts";
+import { HostileCheck } from "./hostile/check.ts";
+import { Mallory, type Sent } from "./hostile/mallory.ts";
 import { HttpSender } from "./http-sender.ts";
 import { Ledger } from "./ledger.ts";
+import { type Letter, Letters } from "./letters.ts";
 import { LettersCheck } from "./letters-check.ts";
 import { Load } from "./load.ts";
 import { NatsSender } from "./nats-sender.ts";
@@ -34,7 +38,19 @@ export interface ActResult {
   /** Events that CASINO_EVENTS holds beyond the accepted ones: second copies, which its readers have to know. */
   readonly copiesInLog: number;
   readonly loggedAgain: number;
+  /** What the hostile producer sent, and what was found of it; undefined where there was none. */
+  readonly hostile: HostileResult | undefined;
 }
+
+/** What came of the hostile producer's messages. */
+export interface HostileResult {
+  readonly sent: readonly Sent[];
+  readonly finals: number;
+  readonly letters: number;
+}
+
+/** Her share of the load: enough of every attack in each round, and no flood of dead letters. */
+const hostileShare = 1 / 40;
 
 /** Plays the faults of one system, one round each; goes through them again until `until` (performance.now()) is past. */
 export async function playAct(
@@ -58,7 +74,8 @@ export async function playAct(
     natsServer: options.natsServer,
     queueMaxBytes: options.queueMaxBytes,
     events: mostEvents(faults.length * run.eventsPerFault, options),
-    onLine: (line) => ledger.log(idIn(line)),
+    // Her events have the ids of honest ones.
+    onLine: (line) => void (isFromMallory(line) || ledger.log(idIn(line))),
   });
   const gateway = async (name: SenderName) => ({
     url: stack.service("gateway").url,
@@ -74,19 +91,32 @@ export async function playAct(
     options.rate,
     seed,
   );
-  const archive = new ArchiveCheck(stack.postgres.url, seed);
-  const aggregates = new AggregatesCheck(stack.service("materializer").url, seed);
-  const letters = new LettersCheck(stack.jsm, Object.values(senders), seed);
-  const check = async () => [
-    await archive.check(ledger),
-    await aggregates.check(ledger),
-    await letters.check(ledger),
-    await printed(ledger),
-    await proveCheck({
-      NATS_URL: stack.brokers.map(({ url }) => url).join(),
-      DATABASE_URL: stack.postgres.url,
-    }),
-  ];
+  const hostile =
+    stack.hostile === undefined || !options.hostile
+      ? undefined
+      : new Mallory(stack.hostile, seed, options.rate * hostileShare, Object.values(senders));
+  const others = hostile === undefined ? [] : [mallory];
+  const archive = new ArchiveCheck(stack.postgres.url, seed, others);
+  const materializer = stack.service("materializer").url;
+  const aggregates = new AggregatesCheck(materializer, seed, others);
+  const letters = new LettersCheck(Object.values(senders), seed);
+  const hers = new HostileCheck({ postgres: stack.postgres.url, materializer });
+  const dead = new Letters(stack.jsm);
+  const check = async () => {
+    const news = await dead.news();
+    const isHers = ({ client }: Letter) => hostile !== undefined && client === mallory;
+    return [
+      await archive.check(ledger),
+      await aggregates.check(ledger),
+      letters.check(
+        ledger,
+        news.filter((letter) => !isHers(letter)),
+      ),
+      ...(hostile === undefined ? [] : [await hers.check(hostile, news.filter(isHers))]),
+      await printed(ledger),
+      await proveCheck({ NATS_URL: stack.natsUrl, DATABASE_URL: stack.postgres.url }),
+    ];
+  };
   const random = seededRandom(seed ^ 0xfa17);
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
   const context: FaultContext = {
@@ -101,7 +131,8 @@ export async function playAct(
   try {
     do {
       for (const fault of faults) {
-        const round = { ...context, fault, events: run.eventsPerFault, runStarted: run.started, check };
+        const events = run.eventsPerFault;
+        const round = { ...context, fault, events, runStarted: run.started, hostile, check };
         run.onRound(await playRound(round));
       }
     } while (performance.now() < run.until);
@@ -110,11 +141,13 @@ export async function playAct(
       serverVersion: stack.nc.info?.version ?? "?",
       events: ledger.accepted,
       ...ledger.traffic,
-      copiesInLog: state.last_seq - ledger.accepted,
+      copiesInLog: state.last_seq - ledger.accepted - hers.finals,
       loggedAgain: ledger.loggedAgain,
+      hostile: hostile && { sent: hostile.sent, finals: hers.finals, letters: hers.letters },
     };
   } finally {
     load.close();
+    hostile?.close();
   }
 }
 

@@ -14,22 +14,27 @@ const patienceMs = 60_000;
 export class AggregatesCheck {
   readonly #url: string;
   readonly #seed: number;
+  readonly #others: readonly string[];
   readonly #expected = new Aggregates();
   readonly #totals = new Map<string, number>();
   /** The last event of each page that is in the fold already. */
   readonly #folded = new Map<number, number>();
   readonly #running = new Running();
 
-  /** @param url of the materializer */
-  constructor(url: string, seed: number) {
+  /**
+   * @param url of the materializer
+   * @param others clients whose events somebody else looks at; with any, the lists of all clients are not compared
+   */
+  constructor(url: string, seed: number, others: readonly string[]) {
     this.#url = url;
+    this.#others = others;
     this.#seed = seed;
   }
 
   async check(ledger: Ledger): Promise<Findings> {
     this.#fold(ledger);
     const clients = new Set(ledger.pages.map(({ sender }) => sender.client));
-    const questions = [undefined, ...clients];
+    const questions = this.#others.length === 0 ? [undefined, ...clients] : [...clients];
     const differences = async (): Promise<readonly string[]> => {
       const all = await Promise.all(questions.map((client) => this.#compare(client)));
       return all.filter((difference) => difference !== undefined);
@@ -48,8 +53,10 @@ export class AggregatesCheck {
   }
 
   async #surplus(): Promise<number> {
-    const { events_total: total } = await this.#ask(undefined);
-    return Number(total) - this.#expected.total;
+    const [all, ...others] = await Promise.all(
+      [undefined, ...this.#others].map(async (client) => Number((await this.#ask(client)).events_total)),
+    );
+    return others.reduce((rest, total) => rest - total, all ?? Number.NaN) - this.#expected.total;
   }
 
   #fold({ pages }: Ledger): void {

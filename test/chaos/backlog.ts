@@ -4,7 +4,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Load } from "./load.ts";
 import type { ChaosStack } from "./stack.ts";
 
-const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
+const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED", "CASINO_APART"];
 const readers = ["archiver", "logger"];
 
 /** What still has to be worked off, in words; undefined when nothing is. */
@@ -54,13 +54,18 @@ export async function recovered(stack: ChaosStack, ledger: Ledger, timeout: numb
     wait,
   );
   const { url } = stack.service("materializer");
+  const clients = new Set(ledger.pages.map(({ sender }) => sender.client));
+  const folded = async (client: string): Promise<number> => {
+    const signal = AbortSignal.timeout(3_000);
+    const answer = await fetch(`${url}/materialized?client_id=${client}`, { signal });
+    return ((await answer.json()) as { events_total: number }).events_total; // our own answer
+  };
   await waitFor(
     async () => {
       const { ack_floor } = await stack.jsm.consumers.info("CASINO_EVENTS", "archiver");
       if (ack_floor.stream_seq < last) return false;
-      const answer = await fetch(`${url}/materialized`, { signal: AbortSignal.timeout(3_000) });
-      const { events_total } = (await answer.json()) as { events_total: number }; // our own answer
-      return events_total >= printed;
+      const totals = await Promise.all([...clients].map(folded));
+      return totals.reduce((sum, total) => sum + total, 0) >= printed;
     },
     { ...wait, what: "archiver and materializer to catch up" },
   );

@@ -1,9 +1,25 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../../internal/local/free-port.ts";
 import { type NatsOptions, startNats } from "../../internal/local/nats-server.ts";
+import { natsRoles, natsUsers } from "../../internal/local/nats-users.ts";
 import { restartable, type TestServer } from "../harness/restartable.ts";
 import { waitFor } from "../harness/wait-for.ts";
+import { brokerConfig, malloryUser } from "./hostile/broker-config.ts";
+
+/** How somebody connects; empty where the broker asks nobody who they are. */
+export interface Credentials {
+  readonly user?: string;
+  readonly pass?: string;
+}
+
+/** The brokers of a run, and who may connect to them as whom. */
+export interface Brokers {
+  readonly servers: readonly TestServer[];
+  /** @param user of nats.conf, or the hostile producer's */
+  credentials(user: string): Credentials;
+}
 
 export interface BrokerOptions {
   readonly folder: string;
@@ -13,16 +29,35 @@ export interface BrokerOptions {
   readonly maxFileStore: number;
 }
 
-/** One nats-server of the run's own. */
-export async function startBroker({ folder, binary, maxFileStore }: BrokerOptions): Promise<TestServer> {
+/** One nats-server of the run's own, with the users and accounts of nats.conf and one of the hostile producer. */
+export async function startBroker({ folder, binary, maxFileStore }: BrokerOptions): Promise<Brokers> {
   mkdirSync(folder, { recursive: true });
-  const config = join(folder, "nats.conf");
-  writeFileSync(config, `jetstream { store_dir: $NATS_STORE_DIR, max_file_store: ${maxFileStore} }\n`);
-  return restartable((again) => startNats({ dir: join(folder, "store"), binary, config, ...again }));
+  const { config, passwordVariable } = brokerConfig(folder, maxFileStore);
+  const users = natsUsers(undefined);
+  const hers = { user: malloryUser, pass: randomBytes(16).toString("hex") };
+  const server = await restartable((again) =>
+    startNats({
+      dir: join(folder, "store"),
+      binary,
+      config,
+      variables: { ...users.variables, [passwordVariable]: hers.pass },
+      auth: users.credentials("operator"),
+      ...again,
+    }),
+  );
+  return {
+    servers: [server],
+    credentials(user) {
+      const role = natsRoles.find((each) => each === user);
+      if (role !== undefined) return users.credentials(role);
+      if (user !== hers.user) throw new Error(`nats.conf has no user ${user}`);
+      return hers;
+    },
+  };
 }
 
-/** Three nats-servers of the run's own as one cluster; resolves once it has a leader. */
-export async function startCluster(options: BrokerOptions): Promise<readonly TestServer[]> {
+/** Three nats-servers of the run's own as one open cluster; resolves once it has a leader. */
+export async function startCluster(options: BrokerOptions): Promise<Brokers> {
   const { folder, binary } = options;
   const routes = [await freePort(), await freePort(), await freePort()];
   const url = (port: number) => `nats://127.0.0.1:${port}`;
@@ -38,7 +73,7 @@ export async function startCluster(options: BrokerOptions): Promise<readonly Tes
       return restartable((again) => startNats({ ...node, ...again }));
     }),
   );
-  return nodes;
+  return { servers: nodes, credentials: () => ({}) };
 }
 
 /** Resolves when the cluster, or the one server, answers for JetStream. */

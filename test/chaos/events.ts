@@ -58,11 +58,11 @@ export function invalidOf(seed: number, sender: SenderName, n: number): Invalid 
   const event = { ...eventOf(seed, sender, n), id: n };
   const subject = `casino.event.raw.${sender.client}`;
   const bet = { ...event, type: "bet", game_id: 100, amount: 1, currency: "EUR" };
-  const json = (value: object) => JSON.stringify(value);
+  const json = (value: object | string) => JSON.stringify(value);
   const kinds: readonly Invalid[] = [
     { subject, payload: `{"id":${n},`, reason: "invalid_json" },
     { subject, payload: "", reason: "invalid_json" },
-    { subject, payload: json([event]), reason: "invalid_event" },
+    { subject, payload: json(`event ${n}`), reason: "invalid_event" },
     { subject, payload: json({ ...bet, amount: -1 }), reason: "invalid_event" },
     { subject, payload: json({ ...bet, created_at: "2026-02-30T00:00:00Z" }), reason: "invalid_event" },
     { subject, payload: json({ ...bet, type: "jackpot" }), reason: "unknown_type" },

@@ -13,7 +13,6 @@ export type BodyForm = "json" | "ndjson";
 
 interface Answer {
   readonly accepted: number;
-  readonly duplicates: number;
   readonly rejected: readonly { readonly index: number }[];
 }
 
@@ -111,7 +110,6 @@ export class HttpSender implements Sender {
       if ([202, 207, 400].includes(response.status))
         return {
           accepted: 0,
-          duplicates: 0,
           ...(JSON.parse(text) as Partial<Answer>),
           rejected: rejectedOf(text),
         };
@@ -124,13 +122,13 @@ export class HttpSender implements Sender {
     }
   }
 
-  #note(items: readonly Item[], { accepted, duplicates, rejected }: Answer): void {
+  #note(items: readonly Item[], { accepted, rejected }: Answer): void {
     const invalid = items.flatMap(({ kind }, index) => (kind === "invalid" ? [index] : []));
     const told = rejected.map(({ index }) => index);
-    if (accepted + duplicates !== items.length - invalid.length || told.join() !== invalid.join()) {
+    if (accepted !== items.length - invalid.length || told.join() !== invalid.join()) {
       this.#ledger.complaints.push(
         `${this.name.source}: of ${items.length} events the ones at ${invalid.join() || "no place"} are invalid; ` +
-          `the gateway accepted ${accepted}, knew ${duplicates}, rejected those at ${told.join() || "no place"}`,
+          `the gateway accepted ${accepted}, rejected those at ${told.join() || "no place"}`,
       );
       return;
     }

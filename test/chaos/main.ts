@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { UsageError } from "../../internal/command-line.ts";
+import { exitCode } from "../../internal/service/exit-code.ts";
+import { runCommand } from "../../internal/service/run-command.ts";
 import { type ActResult, playAct } from "./act.ts";
 import { feasible } from "./feasible.ts";
-import { type ChaosOptions, readOptions, usage } from "./options.ts";
+import { type ChaosOptions, chaosCommand } from "./options.ts";
 import { planOf } from "./plan.ts";
 import { cells, header, isClean, machine, markdown, type Report, summary } from "./report.ts";
 import type { RoundResult } from "./round.ts";
@@ -75,13 +76,12 @@ function commandOf({ seed }: ChaosOptions): string {
   return `npm run chaos -- ${args.includes("--seed") ? "" : `--seed ${seed} `}${args}`.trim();
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options === undefined) process.stdout.write(usage);
-  // The guard ends what a failed run has left running.
-  process.exit(options === undefined || (await run(options)) ? 0 : 1);
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(78);
-}
+await runCommand({
+  name: "chaos",
+  build: chaosCommand,
+  variables: [],
+  async run(options) {
+    // The guard ends what a failed run has left running.
+    process.exit((await run(options)) ? exitCode.ok : exitCode.failed);
+  },
+});

@@ -3,7 +3,7 @@ import type { NatsConnection } from "nats";
 import { PublishError } from "../../internal/jetstream/pub-ack.ts";
 import { type Outgoing, Publisher } from "../../internal/jetstream/publisher.ts";
 import { OutgoingHeaders } from "../../internal/jetstream/wire-headers.ts";
-import { eventOf, type Item, idOf, invalidOf, type SenderName, script } from "./events.ts";
+import { eventOf, type Item, invalidOf, type SenderName, script } from "./events.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Sender } from "./sender.ts";
 
@@ -13,7 +13,7 @@ const retryMs = 200;
 /** The header by which a dead letter is recognised: which invalid message of which sender it was. */
 export const invalidHeader = "Chaos-Invalid";
 
-/** A producer on NATS: publishes each message under its id until the broker acknowledges it. */
+/** A producer on NATS: publishes each message until the broker acknowledges it. */
 export class NatsSender implements Sender {
   readonly name: SenderName;
   readonly #seed: number;
@@ -54,11 +54,9 @@ export class NatsSender implements Sender {
     const headers = new OutgoingHeaders().add("Casino-Source", source);
     if (kind === "invalid") {
       const { subject, payload } = invalidOf(this.#seed, this.name, n);
-      headers.add("Nats-Msg-Id", `${client}:${source}:invalid-${n}:raw`);
       headers.add(invalidHeader, `${this.name.index}:${n}`);
       return { subject, payload: Buffer.from(payload), headers };
     }
-    headers.add("Nats-Msg-Id", `${client}:${source}:${idOf(this.name, n)}:raw`);
     const payload = Buffer.from(JSON.stringify(eventOf(this.#seed, this.name, n)));
     return { subject: `casino.event.raw.${client}`, payload, headers };
   }

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
-import { parseCommandLine, UsageError } from "../../internal/command-line.ts";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { Reading } from "../../internal/service/command-line.ts";
 import { named } from "./faults/catalogue.ts";
 import type { Fault } from "./faults/fault.ts";
 
@@ -14,6 +15,8 @@ export interface ChaosOptions {
   readonly rate: number;
   readonly faults: readonly Fault[];
   readonly natsServer: string | undefined;
+  /** Whether a producer that means harm is at it beside the load. */
+  readonly hostile: boolean;
   /** A Markdown file that the report is written to. */
   readonly report: string | undefined;
   /** Where servers and services keep their data and logs; default: a new folder, removed when all went well. */
@@ -27,74 +30,96 @@ const defaults = {
   events: 50_000,
   minutes: 0,
   rate: 1_500,
-  "outage-minutes": 0.25,
-  "pause-seconds": 35,
-  "queue-mib": 4,
+  outageMinutes: 0.25,
+  pauseSeconds: 12,
+  queueMib: 4,
 };
 
-export const usage = `npm run chaos -- [flags]
-Runs the whole system on servers of its own, breaks it in every way it knows under load, and checks after each fault that
-every accepted event is in Postgres and in the aggregates exactly once. Exit code 1 when anything is lost or doubled.
+/** The command `chaos`. */
+export function chaosCommand(reading: Reading<ChaosOptions>): CommandUnknownOpts {
+  const number = <F extends string>(form: F, doc: string, min: number) =>
+    reading.option(form, doc, (text) => {
+      const value = Number(text);
+      if (!(value >= min)) throw new Error(`be a number from ${min}`);
+      return value;
+    });
+  const program = reading
+    .program(
+      "chaos",
+      "Runs the whole system on servers of its own, breaks it in every way it knows under load, and checks after each fault that every accepted event is in Postgres and in the aggregates exactly once. Exit code 1 when anything is lost or doubled.",
+    )
+    .option("--report <file>", "also writes the report there, as Markdown")
+    .option("--data <dir>", "where data and logs go (default: a new folder, removed when all went well)")
+    .option("--nats-server <path>", "the nats-server to run (default: the one on PATH)")
+    .option(
+      "--no-hostile",
+      "without the producer of the client mallory, who attacks all others beside the load (not on the cluster, which has no accounts)",
+    )
+    .addOption(
+      reading.option("--faults <a,b>", "only these, in this order (default: all but sabotage)", faultsOf),
+    )
+    .addOption(number("--seed <n>", "makes load, faults and their order the same again; it is printed", 0))
+    .addOption(
+      number("--events <n>", `at least so many, shared among the faults (default: ${defaults.events})`, 1),
+    )
+    .addOption(
+      number(
+        "--minutes <n>",
+        "go through the faults again and again until N minutes are over (default: once)",
+        0,
+      ),
+    )
+    .addOption(
+      number("--rate <n>", `messages per second while neither lull nor burst (default: ${defaults.rate})`, 1),
+    )
+    .addOption(
+      number(
+        "--outage-minutes <n>",
+        `how long postgres-away, redis-away and rates-away last (default: ${defaults.outageMinutes})`,
+        0,
+      ),
+    )
+    .addOption(
+      number(
+        "--pause-seconds <n>",
+        `how long processes are paused; ack_wait is 5 (default: ${defaults.pauseSeconds})`,
+        0,
+      ),
+    )
+    .addOption(
+      number(
+        "--queue-mib <n>",
+        `QUEUE_MAX_BYTES in MiB, so small that queues get full (default: ${defaults.queueMib})`,
+        1,
+      ),
+    )
+    .addHelpText(
+      "after",
+      `\nFaults:\n${named.map(({ name, what }) => `  ${name.padEnd(22)}${what}`).join("\n")}`,
+    );
+  program.action((flags) => {
+    reading.ask({
+      seed: Math.floor(flags.seed ?? randomInt(2 ** 31)),
+      events: flags.events ?? defaults.events,
+      minutes: flags.minutes ?? defaults.minutes,
+      rate: flags.rate ?? defaults.rate,
+      faults: flags.faults ?? [],
+      natsServer: flags.natsServer,
+      hostile: flags.hostile,
+      report: flags.report,
+      data: flags.data,
+      outageMs: (flags.outageMinutes ?? defaults.outageMinutes) * 60_000,
+      pauseMs: (flags.pauseSeconds ?? defaults.pauseSeconds) * 1_000,
+      queueMaxBytes: (flags.queueMib ?? defaults.queueMib) * 2 ** 20,
+    });
+  });
+  return program;
+}
 
-  --seed N              makes load, faults and their order the same again (default: any; it is printed)
-  --events N            at least so many events, shared among the faults (default ${defaults.events})
-  --minutes N           go through the faults again and again until N minutes are over (default: once)
-  --rate N              messages per second while the load is neither lull nor burst (default ${defaults.rate})
-  --faults a,b          only these, in this order (default: all but sabotage, in an order of the seed's)
-  --nats-server PATH    the nats-server to run (default: the one on PATH)
-  --report FILE         also writes the report there, as Markdown
-  --data DIR            where data and logs go (default: a new folder, removed when all went well)
-  --outage-minutes N    how long postgres-away, redis-away and rates-away last (default ${defaults["outage-minutes"]})
-  --pause-seconds N     how long processes are paused; ack_wait is 30 (default ${defaults["pause-seconds"]})
-  --queue-mib N         QUEUE_MAX_BYTES in MiB: small, so that queues do get full (default ${defaults["queue-mib"]})
-  --help
-
-Faults:
-${named.map(({ name, what }) => `  ${name.padEnd(22)}${what}`).join("\n")}
-`;
-
-/** Reads the command line; undefined when it asks for help. @throws UsageError */
-export function readOptions(args: readonly string[]): ChaosOptions | undefined {
-  const text = { type: "string" } as const;
-  const flags = {
-    ...{
-      seed: text,
-      events: text,
-      minutes: text,
-      rate: text,
-      faults: text,
-      "nats-server": text,
-      report: text,
-    },
-    ...{ data: text, "outage-minutes": text, "pause-seconds": text, "queue-mib": text },
-    help: { type: "boolean" },
-  } as const;
-  const { values } = parseCommandLine({ args: [...args], options: flags }, "; --help lists the flags");
-  if (values.help) return undefined;
-  const problems: string[] = [];
-  const number = (name: keyof typeof flags, preset: number, min: number): number => {
-    const given = values[name];
-    const value = given === undefined ? preset : Number(given);
-    if (!(value >= min)) problems.push(`--${name} must be a number from ${min}, not "${given}".`);
-    return value;
-  };
-  const string = (name: keyof typeof flags) => (typeof values[name] === "string" ? values[name] : undefined);
-  const names = string("faults")?.split(",");
-  const unknown = names?.filter((name) => !named.some((fault) => fault.name === name)) ?? [];
-  if (unknown.length > 0) problems.push(`There is no fault ${unknown.join(", ")}: --help lists them.`);
-  const options: ChaosOptions = {
-    seed: Math.floor(number("seed", randomInt(2 ** 31), 0)),
-    events: number("events", defaults.events, 1),
-    minutes: number("minutes", defaults.minutes, 0),
-    rate: number("rate", defaults.rate, 1),
-    faults: names === undefined ? [] : names.flatMap((name) => named.filter((fault) => fault.name === name)),
-    natsServer: string("nats-server"),
-    report: string("report"),
-    data: string("data"),
-    outageMs: number("outage-minutes", defaults["outage-minutes"], 0) * 60_000,
-    pauseMs: number("pause-seconds", defaults["pause-seconds"], 0) * 1_000,
-    queueMaxBytes: number("queue-mib", defaults["queue-mib"], 1) * 2 ** 20,
-  };
-  if (problems.length > 0) throw new UsageError(problems.join("\n"));
-  return options;
+function faultsOf(text: string): readonly Fault[] {
+  return text.split(",").map((name) => {
+    const found = named.find((fault) => fault.name === name);
+    if (found === undefined) throw new Error("name faults that --help lists");
+    return found;
+  });
 }

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from "node:os";
 import type { ActResult } from "./act.ts";
 import { named } from "./faults/catalogue.ts";
+import { hostileSummary, hostileTable } from "./hostile/report.ts";
 import type { RoundResult } from "./round.ts";
 
 /** What a whole run came to. */
@@ -65,6 +66,7 @@ export function summary({ rounds, acts, tookMs, seed, leftOut, brokeOff }: Repor
       `ones. Refused or unanswered, and sent again until accepted: ${count(sum((act) => act.refused))} requests.`,
     `Second copies that reached CASINO_EVENTS and that its readers left out: ${count(sum((act) => act.copiesInLog))}; ` +
       `lines that the logger printed again: ${count(sum((act) => act.loggedAgain))}.`,
+    ...hostileSummary(acts.flatMap(({ hostile }) => hostile ?? [])),
     ends.length === 0
       ? "No service ended but those that were killed."
       : `Services that ended without being killed, and came back: ${ends.join("; ")}.`,
@@ -98,7 +100,8 @@ export function markdown(report: Report): string {
     "HTTP), and breaks it under load in every way it knows. After each fault it waits until everything is worked off and",
     "checks: every accepted event is in Postgres once, to the letter as an independent oracle has it, and in the aggregates",
     "once; the logger has printed it; every invalid message became one dead letter with its reason, and nothing else did;",
-    "`npm run prove` finds nothing violated. Producers send again what is not acknowledged, under the same id.",
+    "`npm run prove` finds nothing violated. Producers send again what is not acknowledged, under the same id. Another client's",
+    "producer attacks them all meanwhile; each message that the door took from it became what it has to, and nobody else's.",
     "",
     "This page was written by such a run. Load, faults and their order come from the seed; the moments do not repeat to",
     "the millisecond.",
@@ -117,9 +120,10 @@ export function markdown(report: Report): string {
     "",
     "- Lost and doubled: accepted events that are missing from, or surplus in, Postgres, the aggregates and the dead letters.",
     "- To recover: from the end of the fault until every event accepted by then was printed by the logger, was in Postgres and",
-    "  was folded by the materializer. Where it says half a minute, messages were in the hands of a process that was killed or cut",
-    "  off: the broker gives them to another after `ack_wait`, 30 s. Events that waited for rates come again by their back-off.",
+    "  was folded by the materializer. What was in the hands of a process that was killed or cut off, the broker gives to another",
+    "  after `ack_wait`, 5 s. Events that waited for rates come again by their back-off.",
     "",
+    ...hostileTable(report.acts.flatMap(({ hostile }) => hostile ?? [])),
     "| fault | what is done |",
     "| --- | --- |",
     ...named.filter(({ name }) => played.has(name)).map(({ name, what }) => row([name, what])),

@@ -2,6 +2,7 @@ import { waitFor } from "../harness/wait-for.ts";
 import { backlog, drained, recovered } from "./backlog.ts";
 import type { Fault, FaultContext } from "./faults/fault.ts";
 import { type Findings, together } from "./findings.ts";
+import type { Mallory } from "./hostile/mallory.ts";
 
 /** How one fault went: a line of the report. */
 export interface RoundResult {
@@ -25,6 +26,8 @@ export interface RoundResult {
 export interface RoundOptions extends FaultContext {
   readonly fault: Fault;
   readonly events: number;
+  /** At it from the first event of the round until the load rests. */
+  readonly hostile: Mallory | undefined;
   /** `performance.now()` at the run's start. */
   readonly runStarted: number;
   /** Looks at everything once it rests. */
@@ -36,7 +39,7 @@ const patienceMs = 300_000;
 
 /** One round: load, a fault in the middle of it, the time it takes to get over it, and a look at everything. */
 export async function playRound(options: RoundOptions): Promise<RoundResult> {
-  const { fault, events, stack, load, ledger, between, runStarted } = options;
+  const { fault, events, stack, load, ledger, between, runStarted, hostile } = options;
   const acceptedBefore = ledger.accepted;
   const endsBefore = stack.services.map(({ unasked }) => unasked.length);
   const wrong: string[] = [];
@@ -46,6 +49,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
   };
 
   load.start(events);
+  hostile?.start();
   const share = between(10, 40) / 100;
   await waitFor(() => ledger.accepted - acceptedBefore >= events * share, {
     timeout: load.timeFor(events),
@@ -61,6 +65,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     timeout: load.timeFor(events),
     what: "the rest of the load",
   }).catch(note);
+  await hostile?.rest().catch(note);
   await drained(stack, load, patienceMs).catch(note);
   const isStuck = wrong.length > 0 && (await backlog(stack.jsm).catch(String)) !== undefined;
   const findings = together(

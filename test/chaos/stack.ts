@@ -8,6 +8,8 @@ import { startRedis } from "../../internal/local/redis-server.ts";
 import { restartable, type TestServer } from "../harness/restartable.ts";
 import { TcpProxy } from "../harness/tcp-proxy.ts";
 import { jetStreamAnswers, startBroker, startCluster } from "./broker.ts";
+import { mallory } from "./hostile/attacks.ts";
+import { malloryUser } from "./hostile/broker-config.ts";
 import { KeptService } from "./kept-service.ts";
 import { RatesApi } from "./rates-api.ts";
 import { runCommand } from "./run-command.ts";
@@ -67,8 +69,12 @@ export interface ChaosStack extends AsyncDisposable {
   /** Direct, past all proxies. */
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
-  /** A connection as a producer has it, through a proxy. */
+  /** A URL of the brokers with an operator's credentials, direct. */
+  readonly natsUrl: string;
+  /** A connection as a producer has it, through a proxy. It is the generator's, who may publish for any client. */
   readonly producer: NatsConnection;
+  /** One as the hostile client's producer has it; undefined where the broker has no accounts. */
+  readonly hostile: NatsConnection | undefined;
   /** Below the broker's store, where the topology has one. */
   readonly smallDisk: SmallDisk | undefined;
   /** @throws Error when there is none of this name */
@@ -91,17 +97,22 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
   const broker = {
     folder: natsFolder,
     binary: disk?.wrapper ?? natsServer,
-    // Three queues, dead letters and the ledger reserve their limits.
+    // Queues, dead letters and records reserve their limits.
     maxFileStore: eventsMaxBytes + 5 * options.queueMaxBytes + spare,
   };
-  const [brokers, postgres, redis, rates] = await Promise.all([
-    topology === "cluster" ? startCluster(broker) : startBroker(broker).then((one) => [one]),
+  const [{ servers: brokers, credentials }, postgres, redis, rates] = await Promise.all([
+    topology === "cluster" ? startCluster(broker) : startBroker(broker),
     restartable((again) => startPostgres({ dir: join(folder, "postgres"), durability: "durable", ...again })),
     restartable((again) => startRedis({ dir: join(folder, "redis"), ...again })),
     RatesApi.open(),
   ]);
   const servers = brokers.map(({ url }) => url);
-  const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  const nc = await connect({
+    servers,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+    ...credentials("operator"),
+  });
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   await jetStreamAnswers(() => jsm.getAccountInfo());
 
@@ -118,6 +129,19 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
     const [only] = brokers;
     return topology === "cluster" || only === undefined ? servers.join(",") : urlFor(from, "nats", only);
   };
+  const natsAs = (user: string, url: string): string => {
+    const { user: username = "", pass: password = "" } = credentials(user);
+    return username === "" ? url : Object.assign(new URL(url), { username, password }).href;
+  };
+  const producing = async (user: string, inboxPrefix: string): Promise<NatsConnection> =>
+    connect({
+      servers: (await natsFor(user)).split(","),
+      inboxPrefix,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 500,
+      pingInterval: 10_000,
+      ...credentials(user),
+    });
   const env = {
     NATS_REPLICAS: topology === "cluster" ? "3" : "1",
     RATES_URL: rates.url,
@@ -127,6 +151,8 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
   };
   const operator = { DATABASE_URL: postgres.url };
   await runCommand("migrate", [], operator);
+  await runCommand("samples", [], operator);
+  await runCommand("clients", ["add", mallory], operator);
   const services = await Promise.all(
     served.map(async ({ name, command }) =>
       KeptService.start({
@@ -135,7 +161,7 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
         folder,
         env: {
           ...env,
-          NATS_URL: await natsFor(name),
+          NATS_URL: natsAs(command, await natsFor(name)),
           DATABASE_URL: await urlFor(name, "postgres", postgres),
           REDIS_URL: await urlFor(name, "redis", redis),
         },
@@ -143,15 +169,13 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
       }),
     ),
   );
-  const producer = await connect({
-    servers: (await natsFor("producer")).split(","),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 500,
-    pingInterval: 10_000,
-  });
+  const producer = await producing("generator", "_INBOX_generator");
+  const hostile = topology === "cluster" ? undefined : await producing(malloryUser, "_INBOX");
   await Promise.all(services.map((service) => service.ready()));
   return {
-    ...{ topology, brokers, postgres, redis, rates, links, services, nc, jsm, producer, smallDisk: disk },
+    ...{ topology, brokers, postgres, redis, rates, links, services, nc, jsm, producer, hostile },
+    smallDisk: disk,
+    natsUrl: topology === "cluster" ? servers.join() : natsAs("operator", servers[0] ?? ""),
     service(name) {
       const found = services.find((service) => service.name === name);
       if (found === undefined) throw new Error(`there is no service ${name}`);
@@ -166,7 +190,7 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(services.map((service) => service.stop()));
-      await Promise.all([nc.close(), producer.close()]);
+      await Promise.all([nc.close(), producer.close(), hostile?.close()]);
       await Promise.all([...brokers, postgres, redis].map((server) => server.stop()));
       disk?.close();
       await Promise.all(

@@ -127,7 +127,26 @@ const written = (values: fc.Arbitrary<Record<string, unknown>>) =>
       return Buffer.from(twice && entries.length > 0 ? `{"id":-1,${text.slice(1)}` : text);
     });
 
+const several = fc.array(written(fc.oneof({ weight: 4, arbitrary: event }, brokenEvent)), { maxLength: 12 });
+const array = several.map((events) => Buffer.from(`[${events.join(" ,")}]`));
+/** Each on a line of its own, some blank. */
+const lines = fc
+  .array(
+    fc.oneof(
+      { weight: 9, arbitrary: fc.oneof({ weight: 4, arbitrary: event }, brokenEvent) },
+      fc.constant(""),
+    ),
+    {
+      maxLength: 12,
+    },
+  )
+  .map((events) =>
+    Buffer.from(events.map((made) => (made === "" ? " \t" : JSON.stringify(made))).join("\r\n")),
+  );
+
 const anyPayload = fc.oneof(
+  { weight: 2, arbitrary: array },
+  { weight: 1, arbitrary: array.chain((bytes) => mutated([bytes])) },
   { weight: 8, arbitrary: written(event) },
   { weight: 4, arbitrary: written(brokenEvent) },
   { weight: 7, arbitrary: mutated(seeds) },
@@ -209,9 +228,23 @@ const anyMessage = fc.oneof(
   },
 );
 
+const anyLines = fc.record({
+  client: anyClient,
+  payload: fc.oneof(
+    { weight: 3, arbitrary: lines },
+    lines.chain((bytes) => mutated([bytes])),
+  ),
+  headers: fc.record({
+    source: anySource,
+    contentType: fc.constantFrom("application/x-ndjson", "Application/X-NDJSON; charset=utf-8"),
+    lines: fc.array(anyLine, { maxLength: 1 }),
+  }),
+});
+
 /** `count` messages that are the same for the same seed. Sources are numbered, so that good events are no duplicates. */
 export function fuzzMessages(seed: number, count: number): readonly FuzzMessage[] {
-  return fc.sample(anyMessage, { seed, numRuns: count }).map(({ client, payload, headers }, index) => {
+  const any = fc.oneof({ weight: 15, arbitrary: anyMessage }, anyLines);
+  return fc.sample(any, { seed, numRuns: count }).map(({ client, payload, headers }, index) => {
     if (headers instanceof Uint8Array)
       return { envelope: { client, source: undefined, contentType: "" }, headers, payload };
     const source =

@@ -1,10 +1,11 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "nats";
 import { pino } from "pino";
-import { afterAll } from "vitest";
-import { Worker } from "../../internal/actor/worker.ts";
-import { type Config, readConfig } from "../../internal/config.ts";
+import { afterAll, afterEach } from "vitest";
+import { WorkerProcess } from "../../internal/actor/worker-process.ts";
 import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
+import { type Config, readConfig } from "../../internal/service/config.ts";
+import { natsForTest } from "./infrastructure.ts";
 import type { TestServer } from "./restartable.ts";
 
 /** A log that says nothing. */
@@ -19,11 +20,11 @@ export function natsConfig(server: TestServer): Config<"NATS_URL" | "NATS_CREDS"
 }
 
 /** What stands for this process where a run of a step wants to know; closed after the file's last test. */
-export function workerForTest(): Worker {
+export function workerForTest(): WorkerProcess {
   const fail = (why: Error) => {
     throw why;
   };
-  const worker = new Worker({ service: "test", level: "fatal", log: silent, onStuck: fail });
+  const worker = new WorkerProcess({ service: "test", level: "fatal", log: silent, onStuck: fail });
   afterAll(() => worker.close());
   return worker;
 }
@@ -37,4 +38,23 @@ export async function connectForTest(
   const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50, ...credentials });
   afterAll(() => nc.close());
   return { nc, jsm: await jetstreamManager(nc) };
+}
+
+/**
+ * A broker of this test file's own whose streams are each test's own: what a test leaves is deleted after it, and after the
+ * file's own `afterEach`, which may still need it.
+ * @param server default: a new one
+ */
+export async function streamsForTest(
+  server?: TestServer,
+): Promise<{ server: TestServer; nc: NatsConnection; jsm: JetStreamManager }> {
+  const broker = server ?? (await natsForTest());
+  const { nc, jsm } = await connectForTest(broker);
+  afterEach(() => removeStreams(jsm));
+  return { server: broker, nc, jsm };
+}
+
+/** Deletes every stream there is. */
+export async function removeStreams(jsm: JetStreamManager): Promise<void> {
+  for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
 }

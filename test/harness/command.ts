@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
 import { onTestFinished } from "vitest";
-import { type VariableName, variables } from "../../internal/config.ts";
+import { type VariableName, variables } from "../../internal/service/variables.ts";
 import { forget, watch } from "./guard.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -29,28 +29,38 @@ export interface Command {
 /**
  * Starts a TypeScript file as the scripts of package.json do; kills it when the test finishes.
  * @param env the only variables of ours that it has: none comes from the environment of the tests
- * @param stdout "held": nobody reads it until the test does
+ * @param stdout "held": nobody reads it until the test does; a number: it goes to this open file
  */
 export function startCommand(
   file: string,
   {
     args = [],
     env = {},
+    other = {},
+    cwd = root,
     ipc = false,
     stdout = "read",
   }: {
     readonly args?: readonly string[];
     readonly env?: Partial<Record<VariableName, string>>;
+    /** Variables that are not ours. */
+    readonly other?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
     readonly ipc?: boolean;
-    readonly stdout?: "read" | "held";
+    readonly stdout?: "read" | "held" | number;
   } = {},
 ): Command {
   const inherited = { ...process.env };
   for (const name of Object.keys(variables)) delete inherited[name];
-  const child = spawn(process.execPath, [file, ...args], {
-    cwd: root,
-    env: { ...inherited, ...env },
-    stdio: ["ignore", "pipe", "pipe", ...(ipc ? (["ipc"] as const) : [])],
+  const child = spawn(process.execPath, [resolve(root, file), ...args], {
+    cwd,
+    env: { ...inherited, ...env, ...other },
+    stdio: [
+      "ignore",
+      typeof stdout === "number" ? stdout : "pipe",
+      "pipe",
+      ...(ipc ? (["ipc"] as const) : []),
+    ],
   });
   const { pid } = child;
   if (pid !== undefined) watch(pid);

@@ -8,6 +8,11 @@ export function read(file: string): string {
 
 /** The rows of the table below a heading, as cells without backticks. */
 export function table(file: string, heading: string): readonly (readonly string[])[] {
+  return readRows(file, heading).map((cells) => cells.map((cell) => cell.replaceAll("`", "")));
+}
+
+/** The same, as they are written. */
+export function readRows(file: string, heading: string): readonly (readonly string[])[] {
   const [, section = ""] = read(file).split(`\n## ${heading}\n`);
   const [before = ""] = section.split("\n## ");
   const rows = before.split("\n").filter((line) => line.startsWith("|"));
@@ -16,6 +21,6 @@ export function table(file: string, heading: string): readonly (readonly string[
     row
       .split("|")
       .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll("`", "")),
+      .map((cell) => cell.trim()),
   );
 }

@@ -34,11 +34,12 @@ export async function lockedNatsForTest(
     readonly config?: string;
     readonly variables?: Readonly<Record<string, string>>;
     readonly tls?: { readonly ca: string };
+    /** Where it keeps its data. */
+    readonly dir?: string;
   } = {},
 ): Promise<LockedBroker> {
   const { variables, credentials, url } = natsUsers(anonymous);
-  const dir = tempFolder("nats");
-  const { tls, ...others } = options;
+  const { tls, dir = tempFolder("nats"), ...others } = options;
   const server = await natsForTest({
     config: natsConfig,
     ...others,

@@ -4,6 +4,7 @@ import { connectForTest } from "./broker.ts";
 import { databaseForTest, natsForTest, redisForTest } from "./infrastructure.ts";
 import { ratesForTest } from "./rates-server.ts";
 import type { TestServer } from "./restartable.ts";
+import { prepareWithSamples } from "./samples.ts";
 import { runForTest } from "./service.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -21,9 +22,16 @@ export interface PipelineUnderTest {
   };
 }
 
-/** A broker of this test file's own, a migrated database, an empty Redis and the oracle's rates. */
-export async function pipelineForTest(): Promise<PipelineUnderTest> {
-  const nats = await natsForTest();
+/**
+ * A broker of this test file's own, a migrated database, an empty Redis and the oracle's rates.
+ * @param binary of another nats-server than all tests use
+ */
+export async function pipelineForTest({
+  binary,
+}: {
+  readonly binary?: string;
+} = {}): Promise<PipelineUnderTest> {
+  const nats = await natsForTest(binary === undefined ? {} : { binary });
   const { nc, jsm } = await connectForTest(nats);
   const env = {
     NATS_URL: nats.url,
@@ -31,7 +39,7 @@ export async function pipelineForTest(): Promise<PipelineUnderTest> {
     REDIS_URL: await redisForTest(),
     RATES_URL: (await ratesForTest()).url,
   };
-  await runForTest("migrate", [], env);
+  await prepareWithSamples(env.DATABASE_URL);
   return { nats, nc, jsm, env };
 }
 
@@ -48,7 +56,7 @@ export async function keyForTest(
 }
 
 /** Resolves once no step has anything left to do. */
-export async function emptyQueues(jsm: JetStreamManager, timeout = 60_000): Promise<void> {
+export async function emptyQueues(jsm: JetStreamManager, timeout = 90_000): Promise<void> {
   const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
   await waitFor(
     async () => {

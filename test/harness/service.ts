@@ -71,7 +71,32 @@ export async function serviceForTest(
   env: Record<string, string>,
   checkout = root,
 ): Promise<ServiceUnderTest> {
-  const port = await freePort();
+  let service: ServiceUnderTest;
+  do service = serviceOn(await freePort(), name, env, checkout);
+  while (
+    // Between finding a free port and listening there somebody else may have taken it.
+    !(await startedUnless(service, "EADDRINUSE"))
+  );
+  return service;
+}
+
+/** Whether it has started; false when it ended for this reason. */
+async function startedUnless(service: ServiceUnderTest, reason: string): Promise<boolean> {
+  try {
+    await service.start();
+    return true;
+  } catch (err) {
+    if (!service.errors().includes(reason)) throw err;
+    return false;
+  }
+}
+
+function serviceOn(
+  port: number,
+  name: string,
+  env: Record<string, string>,
+  checkout: string,
+): ServiceUnderTest {
   const url = `http://127.0.0.1:${port}`;
   const written: Written = { output: [], errors: [] };
   let child: Child | undefined;
@@ -94,12 +119,11 @@ export async function serviceForTest(
           if (ended !== undefined) return true;
           return (await fetch(`${url}/readyz`)).status === 200;
         },
-        { timeout: 60_000, what: `${name} to be ready` },
+        { what: `${name} to be ready` },
       );
       if (ended !== undefined) throw new Error(`${name} ended: ${ended}\n${service.errors()}`);
     },
   };
-  await service.start();
   return service;
 }
 

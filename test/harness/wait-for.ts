@@ -4,13 +4,14 @@ type Truthy<T> = Exclude<T, null | undefined | false | 0 | "">;
 
 /**
  * Polls until `condition` gives something truthy and returns that. A throw counts as "not yet". Throws after `timeout`
- * milliseconds (default 10,000) with what the last poll gave or threw.
+ * milliseconds with what the last poll gave or threw. The default of 90,000 is a bound for what has failed, far above what
+ * a busy machine needs: give another only where failing soon is what is tested.
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: { readonly timeout?: number; readonly interval?: number; readonly what?: string } = {},
 ): Promise<Truthy<T>> {
-  const { timeout = 10_000, interval = 20, what = "the condition" } = options;
+  const { timeout = 90_000, interval = 20, what = "the condition" } = options;
   const deadline = performance.now() + timeout;
   for (;;) {
     let last: unknown;

@@ -5,7 +5,7 @@ import { type Fault, type FaultContext, seconds } from "./fault.ts";
 const ratesStream = "KV_casino_rates";
 
 /**
- * The rates API misbehaves. Nobody would notice within a minute, since rates are good for that long: so the memo is
+ * The rates API misbehaves. Nobody would notice within a minute, since rates are good for that long: so the cache is
  * emptied, and both enrichers, which keep a copy, are killed.
  */
 async function misbehave({ stack }: FaultContext, mode: RatesMode, ms: number): Promise<string> {

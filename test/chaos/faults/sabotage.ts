@@ -12,7 +12,8 @@ export const sabotage: readonly Fault[] = [
       const client = new pg.Client({ connectionString: stack.postgres.url });
       await client.connect();
       try {
-        const row = "delete from events where (source, id) in (select source, id from events limit 1)";
+        const row =
+          "delete from events where (client_id, source, id) in (select client_id, source, id from events where client_id = 'casino' limit 1)";
         await waitFor(async () => (await client.query(row)).rowCount, { what: "an event in Postgres" });
       } finally {
         await client.end();

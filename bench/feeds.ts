@@ -1,0 +1,67 @@
+import type { Bench } from "./environment.ts";
+import type { Percentiles } from "./load/percentiles.ts";
+
+/** How events come in: ends once all of them are stored at the door. */
+export type Feed = (count: number) => Promise<void>;
+
+/** One by one from the generator, as fast as they are acknowledged. */
+export function generatorFeed(bench: Bench): Feed {
+  return async (count) => {
+    await bench.run("generator", "--rate", "1000000", "--count", String(count), "--seed", "1");
+  };
+}
+
+/** What `load/http.ts` answers. */
+export interface HttpLoad extends Percentiles {
+  readonly perSecond: number;
+  readonly refused: number;
+}
+
+export interface HttpLoadOptions {
+  readonly url: string;
+  readonly key: string;
+  readonly count: number;
+  readonly batch: number;
+  readonly connections: number;
+  readonly firstId: number;
+  readonly form?: "json" | "ndjson";
+  readonly players?: number;
+}
+
+/** Posts events from a process of its own. */
+export async function httpLoad(
+  bench: Bench,
+  { url, key, count, batch, connections, firstId, form = "json", players = 0 }: HttpLoadOptions,
+): Promise<HttpLoad> {
+  const output = await bench.program("load/http.ts", {
+    ...{ URL: url, KEY: key, FORM: form },
+    ...{ COUNT: String(count), BATCH: String(batch), CONNECTIONS: String(connections) },
+    ...{ FIRST_ID: String(firstId), PLAYERS: String(players) },
+  }).output;
+  return JSON.parse(output) as HttpLoad; // what load/http.ts writes
+}
+
+/** Arrays of 100 over HTTP through one gateway, 8 requests at once. */
+export function arraysFeed(bench: Bench, gatewayUrl: string, key: string, players?: number): Feed {
+  let nextId = 1;
+  return async (count) => {
+    const firstId = nextId;
+    nextId += count;
+    const more = players === undefined ? {} : { players };
+    await httpLoad(bench, {
+      ...{ url: `${gatewayUrl}/events`, key, count, firstId },
+      ...{ batch: 100, connections: 8 },
+      ...more,
+    });
+  };
+}
+
+/** A key of client `casino` whose events have this source. */
+export async function newKey(bench: Bench): Promise<string> {
+  const source = `bench-${Date.now().toString(36)}`;
+  const said = await bench.run("clients", "keys", "create", "casino", source, "--expiry", "12h");
+  return /cr_\w+/.exec(said)?.[0] ?? "";
+}
+
+/** No limit that a benchmark meets. */
+export const gatewayWithoutLimit = { RATE_LIMIT: "1000000" };

@@ -1,0 +1,86 @@
+import { rawSubject } from "../internal/messages/subjects.ts";
+import type { Bench, Program } from "./environment.ts";
+import { gatewayWithoutLimit } from "./feeds.ts";
+import type { Percentiles } from "./load/percentiles.ts";
+import type { Measurement } from "./measurement.ts";
+import { clear } from "./streams.ts";
+import { type Row, timeRow } from "./table.ts";
+
+const rates = [100, 1_000, 5_000];
+
+/** What `load/steady.ts` answers, in ms. */
+interface SteadyLoad extends Percentiles {
+  readonly events: number;
+  readonly missing: number;
+  /** By how much 99 % of the events at most were sent later than they were due: it is part of their times. */
+  readonly sentLate: number;
+}
+
+export const latency: Measurement = {
+  name: "latency",
+  title:
+    "latency in ms, from when a raw event was due to its final form, everything running; the load sleeps in a process of its own",
+  async measure({ bench, options, progress }) {
+    await clear(bench.nc);
+    const services = await Promise.all([
+      ...["materializer", "enricher", "archiver", "logger"].map((name) => bench.start(name)),
+      bench.start("gateway", gatewayWithoutLimit),
+    ]);
+    const rows: Row[] = [];
+    for (const rate of rates) {
+      progress(`  ${rate} events/s`);
+      const load = steadyLoad(bench, { rate, seconds: options.seconds, patience: 60 });
+      rows.push(await rowOf(`${rate.toLocaleString("en")} events/s`, load, ({ p50 }) => p50));
+    }
+    for (const service of services) await service.stop();
+    return rows;
+  },
+};
+
+/** How long the events wait that an enricher had in hand when it was killed. */
+export const killedEnricher: Measurement = {
+  name: "killed-enricher",
+  title: "one of two enrichers killed with -9 at 1,000 events/s: the longest way of an event, in ms",
+  once: true,
+  async measure({ bench, options }) {
+    await clear(bench.nc);
+    const services = await Promise.all(
+      ["enricher", "enricher", "materializer"].map((name) => bench.start(name)),
+    );
+    const seconds = Math.max(4, options.seconds);
+    const first = bench.nc.subscribe(rawSubject("casino"), { max: 1 });
+    await bench.nc.flush();
+    const load = steadyLoad(bench, { rate: 1_000, seconds, patience: 120 });
+    load.output.catch(() => first.unsubscribe());
+    for await (const _first of first) break;
+    // In the middle, after the warm-up: when two thousand more have come in.
+    const passed = bench.nc.subscribe(rawSubject("casino"), { max: 2_000 });
+    for await (const _raw of passed);
+    await services[0]?.kill();
+    const row = await rowOf("killed with -9", load, ({ worst }) => worst);
+    for (const service of services) await service.stop();
+    return [row];
+  },
+};
+
+function steadyLoad(
+  bench: Bench,
+  { rate, seconds, patience }: { readonly rate: number; readonly seconds: number; readonly patience: number },
+): Program {
+  return bench.program("load/steady.ts", {
+    ...{ RATE: String(rate), SECONDS: String(seconds), PATIENCE: String(patience) },
+    // The first second meets cold code and an empty cache of rates.
+    WARM_UP: "1",
+    SOURCE: `load-${rate}-${Date.now().toString(36)}`,
+  });
+}
+
+async function rowOf(label: string, { output }: Program, score: (load: SteadyLoad) => number): Promise<Row> {
+  const load = JSON.parse(await output) as SteadyLoad; // what load/steady.ts writes
+  return timeRow(label, score(load), {
+    ...{ p50: load.p50, p99: load.p99, "p99.9": load.p999, worst: load.worst },
+    "sent late, p99": load.sentLate,
+    events: load.events,
+    missing: load.missing,
+  });
+}

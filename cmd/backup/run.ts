@@ -1,0 +1,68 @@
+import { open, rename, rm } from "node:fs/promises";
+import { backupFailure } from "../../internal/backup/failure.ts";
+import { type BackupProgress, writeBackup } from "../../internal/backup/write-backup.ts";
+import type { Database } from "../../internal/postgres/connect.ts";
+import { CommandError } from "../../internal/service/command-error.ts";
+import { Progress } from "../../internal/service/progress.ts";
+import manifest from "../../package.json" with { type: "json" };
+import type { BackupCommand } from "./command.ts";
+
+/** What a backup is made with. */
+export interface BackupRun {
+  readonly db: Database;
+  /** Takes what is said about it. */
+  readonly remark: (text: string) => void;
+  /** Aborted to stop it; with a reason that says so. */
+  readonly signal: AbortSignal;
+}
+
+/** Personal data and hashes of keys are in it. */
+const forItsOwner = 0o600;
+
+/** Does it. @throws CommandError, Unavailable */
+export async function runCommand({ file }: BackupCommand, { db, remark, signal }: BackupRun): Promise<void> {
+  using progress = new Progress();
+  const how = {
+    version: manifest.version,
+    signal,
+    progress: ({ table, bytes }: BackupProgress) =>
+      progress.show(() => `${table}, ${(bytes / 1e6).toFixed(1)} MB before compression`),
+  };
+  try {
+    const rows = file === "-" ? await toStdout(db, how) : await toFile(file, db, how);
+    progress.clear();
+    remark(
+      `${Object.values(rows).reduce((sum, count) => sum + count, 0)} rows backed up, ${rows.events} of them events.\n`,
+    );
+  } catch (err) {
+    progress.clear();
+    signal.throwIfAborted();
+    throw backupFailure(err, "written");
+  }
+}
+
+type How = Parameters<typeof writeBackup>[2];
+
+async function toStdout(db: Database, how: How) {
+  if (process.stdout.isTTY)
+    throw new CommandError("A backup is no text for a terminal: name a file, or redirect stdout.");
+  // A reader that goes away has not read enough here: it is a failure like any other.
+  process.stdout.removeAllListeners("error");
+  return writeBackup(db, process.stdout, how);
+}
+
+/** Under another name until it is whole and on the disk. */
+async function toFile(file: string, db: Database, how: How) {
+  const partial = `${file}.part`;
+  const target = await open(partial, "w", forItsOwner);
+  try {
+    const rows = await writeBackup(db, target.createWriteStream({ flush: true }), how);
+    await rename(partial, file);
+    return rows;
+  } catch (err) {
+    await rm(partial, { force: true });
+    throw err;
+  } finally {
+    await target.close();
+  }
+}

@@ -1,0 +1,203 @@
+import {
+  addClient,
+  belongingsOf,
+  type ClientRow,
+  createKey,
+  hasClient,
+  type KeyRow,
+  listClients,
+  listKeys,
+  removeClient,
+  revokeKey,
+  setDisabled,
+} from "../../internal/clients/client-repository.ts";
+import { natsAccount, pasteable } from "../../internal/clients/nats-account.ts";
+import { createCode } from "../../internal/clients/sessions.ts";
+import type { Database } from "../../internal/postgres/connect.ts";
+import { CommandError } from "../../internal/service/command-error.ts";
+import { table } from "../../internal/service/table.ts";
+import type { ClientsCommand } from "./command.ts";
+
+/** What a command says: what it was asked for goes to stdout, remarks to stderr. */
+export interface Answer {
+  readonly output: string;
+  readonly remark: string;
+}
+
+/** Asks whoever sits at the terminal. */
+export type Ask = (question: string) => Promise<boolean>;
+
+/** What is around a command. */
+interface Surroundings {
+  /** For what deletes: where nobody answers it is a no. */
+  readonly ask: Ask;
+  /** For what can be mended: where nobody sits it is a yes. */
+  readonly askIfSeated: Ask;
+  /** Where the gateway is on this machine, as far as is known. */
+  readonly gatewayPort?: number | undefined;
+}
+
+/**
+ * Does what a command asks for, where it is asked for by mistake easily only after a yes.
+ * @throws CommandError, or what Postgres throws
+ */
+export async function runCommand(
+  command: Exclude<ClientsCommand, { do: "nats" }>,
+  db: Database,
+  { ask, askIfSeated, gatewayPort = 3000 }: Surroundings,
+  now: number = Date.now(),
+): Promise<Answer> {
+  switch (command.do) {
+    case "add": {
+      const { client, name } = command;
+      if (!(await addClient(db, client, name)))
+        throw new CommandError(`There is a client "${client}" already.`);
+      return { output: "", remark: `Added client ${client}.\n` };
+    }
+    case "list": {
+      const clients = await listClients(db);
+      if (command.json)
+        return answerJson(
+          clients.map(({ id, name, createdAt, disabledAt }) => ({
+            client: id,
+            name,
+            created_at: createdAt,
+            disabled_at: disabledAt,
+          })),
+        );
+      const rows = clients.map((client) => [
+        client.id,
+        client.name,
+        shown(client.createdAt),
+        clientState(client),
+      ]);
+      return { output: table(rows, { head: ["client", "name", "created", "state"] }), remark: "" };
+    }
+    case "disable": {
+      const { client } = command;
+      if (!(await hasClient(db, client))) throw noClient(client);
+      const question = `Disable ${client}? Its keys are refused, and its events become dead letters.`;
+      if (!command.yes && !(await askIfSeated(question)))
+        throw new CommandError(`${client} was not disabled.`);
+      if (!(await setDisabled(db, client, true))) throw noClient(client);
+      const remark = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" takes it back.\n`;
+      return { output: "", remark };
+    }
+    case "enable": {
+      const { client } = command;
+      if (!(await setDisabled(db, client, false))) throw noClient(client);
+      const remark = `Enabled ${client}. What was set aside meanwhile "dead-letters replay --all --client ${client} --reason unknown_client" sends again.\n`;
+      return { output: "", remark };
+    }
+    case "remove": {
+      const { client } = command;
+      if (!(await hasClient(db, client))) throw noClient(client);
+      const { keys, players, games, schemas } = await belongingsOf(db, client);
+      const question = `Delete client ${client} for good, with ${keys} keys, ${players} players, ${games} games and ${schemas} schemas?`;
+      if (!command.yes && !(await ask(question))) throw new CommandError(`${client} was not removed.`);
+      const end = await removeClient(db, client);
+      if (end === "unknown") throw noClient(client);
+      if (end === "in use")
+        throw new CommandError(
+          `${client} has events or something else that refers to it, and was not removed: "clients disable ${client}" refuses new ones.`,
+        );
+      return {
+        output: "",
+        remark: `Removed ${client}: its events become dead letters (unknown_client) from now on.\n`,
+      };
+    }
+    case "create key": {
+      const { scope, expiresAt } = command;
+      const key = await createKey(db, scope, expiresAt);
+      if (scope === "operator") return { output: `${key}\n`, remark: onlyOnce };
+      if (key === undefined) throw noClient(scope.client, `add it with "clients add" first`);
+      return { output: `${key}\n`, remark: onlyOnce };
+    }
+    case "sign in": {
+      const { scope } = command;
+      const code = await createCode(db, scope);
+      if (code === undefined)
+        throw new CommandError(
+          scope === "operator"
+            ? "No code could be made."
+            : `There is no client "${scope.client}": add it with "clients add" first.`,
+        );
+      return {
+        output: `${code}\n`,
+        remark: `Within ten minutes, and once: open http://127.0.0.1:${gatewayPort}/#code=${code}, or wherever the gateway is.\n`,
+      };
+    }
+    case "list keys": {
+      const keys = await listKeys(db, command.client);
+      if (command.json)
+        return answerJson(
+          keys.map((key) => ({
+            prefix: key.prefix,
+            client: key.client,
+            source: key.source,
+            operator: key.client === null,
+            created_at: key.createdAt,
+            expires_at: key.expiresAt,
+            revoked_at: key.revokedAt,
+          })),
+        );
+      const rows = keys.map((key) => [
+        key.prefix,
+        key.client ?? "(operator)",
+        key.source ?? "",
+        shown(key.createdAt),
+        state(key, now),
+      ]);
+      return {
+        output: table(rows, { head: ["prefix", "client", "source", "created", "state"] }),
+        remark: "",
+      };
+    }
+    case "revoke key": {
+      if (!command.yes && !(await askIfSeated(`Revoke the key ${command.prefix} for good?`)))
+        throw new CommandError("No key was revoked.");
+      const found = await revokeKey(db, command.prefix);
+      if (found === 0)
+        throw new CommandError(
+          `There is no key "${command.prefix.slice(0, 60)}": "clients keys list" shows them.`,
+        );
+      if (found > 1)
+        throw new CommandError(`${found} keys have the prefix "${command.prefix}", none was revoked.`);
+      return { output: "", remark: `Revoked ${command.prefix}; gateways refuse it within 5 seconds.\n` };
+    }
+  }
+}
+
+/** What the account of a client's producers takes; no database is asked, so that it works beside any nats-server. */
+export function natsAnswer(client: string): Answer {
+  const account = natsAccount(client);
+  return {
+    output: pasteable(account),
+    remark: `Paste both parts, set ${account.passwordVariable} for nats-server and restart it. Without "clients add ${client}" its events become dead letters.\n`,
+  };
+}
+
+/** One document, so that `jq` and every other reader can take it whole. */
+function answerJson(listed: unknown): Answer {
+  return { output: `${JSON.stringify(listed)}\n`, remark: "" };
+}
+
+function noClient(client: string, next = `"clients list" shows them`): CommandError {
+  return new CommandError(`There is no client "${client}": ${next}.`);
+}
+
+function clientState({ disabledAt }: ClientRow): string {
+  return disabledAt === null ? "" : `disabled ${shown(disabledAt)}`;
+}
+
+const onlyOnce = "Keep it now: it is not shown again.\n";
+
+function state(key: KeyRow, now: number): string {
+  if (key.revokedAt !== null) return `revoked ${shown(key.revokedAt)}`;
+  if (key.expiresAt === null) return "good for ever";
+  return `${key.expiresAt.getTime() > now ? "good until" : "expired"} ${shown(key.expiresAt)}`;
+}
+
+function shown(time: Date): string {
+  return time.toISOString().replace(/\.\d+Z$/, "Z");
+}

@@ -1,0 +1,110 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { filterForms, type LetterFilter, readSeq } from "../../internal/dead-letters/filter.ts";
+import type { Reading } from "../../internal/service/command-line.ts";
+import { integer } from "../../internal/service/config-values.ts";
+
+type FilterName = keyof typeof filterForms;
+
+/** Which letters a command is about: one, or all that match. */
+export type Target = { readonly seq: number } | { readonly all: LetterFilter };
+
+/** What a command line asks for. */
+export type DeadLettersCommand =
+  | { readonly do: "list"; readonly filter: LetterFilter; readonly limit: number; readonly json: boolean }
+  | { readonly do: "show"; readonly seq: number; readonly raw: boolean; readonly json: boolean }
+  | {
+      readonly do: "replay";
+      readonly target: Target;
+      /** Path of the file whose bytes are sent instead of the payload. */
+      readonly payload: string | undefined;
+      readonly dryRun: boolean;
+    }
+  | { readonly do: "discard"; readonly target: Target; readonly yes: boolean };
+
+const defaultLimit = 20;
+const maxLimit = 10_000;
+
+/** The command `dead-letters`. */
+export function deadLettersCommand(reading: Reading<DeadLettersCommand>): CommandUnknownOpts {
+  const program = reading.program(
+    "dead-letters",
+    "Shows what was set aside, sends it again, or discards it. --reason, --step and --client narrow each other down. A letter that was sent again is removed; if the event fails once more, it comes back as another letter, with its count of replays.",
+    ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "LOG_LEVEL"],
+  );
+  const filter = (name: FilterName) =>
+    reading.option(`--${name} <${name}>`, `only of this ${name}`, (text) => {
+      if (!filterForms[name].fits(text)) throw new Error(filterForms[name].must);
+      return text;
+    });
+  const seq = <F extends string>(form: F) =>
+    reading.argument(form, 'the number of a letter, as "dead-letters list" shows it', (text) => {
+      const read = readSeq(text);
+      if (read === undefined) throw new Error('be an integer from 1 on, as "dead-letters list" shows it');
+      return read;
+    });
+  /** One letter, or all that match. */
+  const targetOf = (one: number | undefined, all: boolean, filters: LetterFilter, name: string): Target => {
+    if (all && one !== undefined) reading.problems.push(`${name} takes <seq> or --all, not both.`);
+    if (!all && one === undefined) reading.problems.push(`Say which: dead-letters ${name} <seq>, or --all.`);
+    const narrowing = Object.keys(filters);
+    if (!all && narrowing.length > 0) reading.problems.push(`--${narrowing[0]} goes with --all only.`);
+    return all ? { all: filters } : { seq: one ?? 0 };
+  };
+
+  program
+    .command("list")
+    .description("counts by reason, step and client, and the newest letters")
+    .addOption(filter("reason"))
+    .addOption(filter("step"))
+    .addOption(filter("client"))
+    .addOption(
+      reading.option("--limit <n>", `how many of the newest (default: ${defaultLimit})`, (text) =>
+        integer(1, maxLimit)(text),
+      ),
+    )
+    .option("--json", "as JSON, for scripts")
+    .action(({ limit = defaultLimit, json = false, ...filters }) =>
+      reading.ask({ do: "list", filter: filterOf(filters), limit, json }),
+    );
+  program
+    .command("show")
+    .description("one letter: error, headers, payload")
+    .addArgument(seq("<seq>"))
+    .option("--raw", "the payload alone, as it is")
+    .option("--json", "as JSON, for scripts")
+    .action((one, { raw = false, json = false }) => {
+      if (raw && json) reading.problems.push("show takes --raw or --json, not both.");
+      reading.ask({ do: "show", seq: one, raw, json });
+    });
+  program
+    .command("replay")
+    .description("send it to where it failed; all that match go the oldest first")
+    .addArgument(seq("[seq]"))
+    .option("--all", "all that match the filters")
+    .addOption(filter("reason"))
+    .addOption(filter("step"))
+    .addOption(filter("client"))
+    .option("--payload <file>", "send this instead of the payload")
+    .option("--dry-run", "send nothing, say what would pass now")
+    .action((one, { all = false, payload, dryRun = false, ...filters }) => {
+      if (all && payload !== undefined) reading.problems.push("--payload goes with <seq> only.");
+      reading.ask({ do: "replay", target: targetOf(one, all, filterOf(filters), "replay"), payload, dryRun });
+    });
+  program
+    .command("discard")
+    .description("remove it for good, or all that match; asks first")
+    .addArgument(seq("[seq]"))
+    .option("--all", "all that match the filters")
+    .addOption(filter("reason"))
+    .addOption(filter("step"))
+    .addOption(filter("client"))
+    .option("-y, --yes", "do not ask")
+    .action((one, { all = false, yes = false, ...filters }) =>
+      reading.ask({ do: "discard", target: targetOf(one, all, filterOf(filters), "discard"), yes }),
+    );
+  return program;
+}
+
+function filterOf(filters: { readonly [K in FilterName]?: string | undefined }): LetterFilter {
+  return Object.fromEntries(Object.entries(filters).filter(([, text]) => text !== undefined));
+}

@@ -1,0 +1,193 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { isClient, isEventType } from "../../internal/casino/event.ts";
+import type { Reading } from "../../internal/service/command-line.ts";
+import { duration, durationOrOff, integer, oneOf } from "../../internal/service/config-values.ts";
+import { isDestinationId } from "../../internal/webhooks/destinations.ts";
+import { timeOf } from "../../internal/webhooks/time-flag.ts";
+
+/** Settings as JSON has them; what is absent was not given. */
+export type GivenSettings = Readonly<Record<string, unknown>>;
+
+/** What a command line asks for. */
+export type DestinationsCommand =
+  | { readonly do: "list"; readonly client: string | undefined; readonly json: boolean }
+  | { readonly do: "show"; readonly id: string; readonly json: boolean }
+  | { readonly do: "add"; readonly client: string; readonly settings: GivenSettings }
+  | { readonly do: "update"; readonly id: string; readonly settings: GivenSettings }
+  | { readonly do: "enable" | "disable" | "test"; readonly id: string }
+  | { readonly do: "remove"; readonly id: string; readonly yes: boolean }
+  | { readonly do: "rotate"; readonly id: string; readonly overlapMs: number }
+  | ({ readonly do: "replay"; readonly id: string; readonly dryRun: boolean } & ReplayFlags)
+  | { readonly do: "reseal" };
+
+interface ReplayFlags {
+  readonly from: Date;
+  readonly to: Date | undefined;
+  readonly type: string | undefined;
+  readonly onlyUndelivered: boolean;
+}
+
+const environment = ["DATABASE_URL", "DELIVERY_KEY", "DELIVERY_ALLOW_PRIVATE", "DELIVERY_PROXY"] as const;
+
+/** The command `destinations`. */
+export function destinationsCommand(reading: Reading<DestinationsCommand>): CommandUnknownOpts {
+  const program = reading.program(
+    "destinations",
+    "Where clients have their events sent, signed. Senders follow within seconds.",
+    environment,
+  );
+  const id = () =>
+    reading.argument("<id>", "of the destination", (text) => {
+      if (!isDestinationId(text)) throw new Error("be 16 letters and digits, as the list has them");
+      return text;
+    });
+  const client = <U extends string>(form: U) =>
+    reading.argument(form, "whose it is", (text) => {
+      if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
+      return text;
+    });
+  const type = (text: string): string => {
+    if (!isEventType(text)) throw new Error("be of the form [a-z0-9_-]{1,40}");
+    return text;
+  };
+  const json = ["--json", "as JSON, for scripts"] as const;
+  const types = () =>
+    reading.repeatable("--type <type>", "an event type that goes there; several times for several", type);
+  const headers = () =>
+    reading.repeatable(
+      "--header <header>",
+      'a header of the client\'s own, "name: value"; replaces all',
+      headerOf,
+    );
+  const rate = () =>
+    reading.option("--rate-limit <n>", "most calls a second; 0 = no limit", integer(0, 10_000));
+  const batch = () => reading.option("--batch <n>", "most events of one call", integer(1, 100));
+  const ordered = () =>
+    reading.option("--ordered <on|off>", "one event at a time per player", oneOf(["on", "off"]));
+
+  program
+    .command("list")
+    .description("list destinations, of one client or of all")
+    .addArgument(client("[client]"))
+    .option(...json)
+    .action((client, flags) => reading.ask({ do: "list", client, json: flags.json ?? false }));
+  program
+    .command("show")
+    .description("show one, without its secret")
+    .addArgument(id())
+    .option(...json)
+    .action((id, flags) => reading.ask({ do: "show", id, json: flags.json ?? false }));
+  program
+    .command("add")
+    .description("have a client's events sent to a URL; prints the id and the secret, this once")
+    .addArgument(client("<client>"))
+    .argument("<url>", "https")
+    .addOption(types())
+    .addOption(headers())
+    .addOption(rate())
+    .addOption(batch())
+    .addOption(ordered())
+    .action((client, url, flags) =>
+      reading.ask({ do: "add", client, settings: { url, ...settingsOf(flags) } }),
+    );
+  program
+    .command("update")
+    .description("change what is given; the rest stays")
+    .addArgument(id())
+    .option("--url <url>", "https")
+    .addOption(types())
+    .option("--all-types", "every type of event goes there")
+    .addOption(headers())
+    .option("--no-headers", "no headers of its own any more")
+    .addOption(rate())
+    .addOption(batch())
+    .addOption(ordered())
+    .action((id, flags) => {
+      const settings = {
+        ...settingsOf(flags),
+        ...(flags.url !== undefined && { url: flags.url }),
+        ...(flags.allTypes && { types: null }),
+        ...(!flags.headers && { headers: {} }),
+      };
+      if (Object.keys(settings).length === 0)
+        reading.problems.push("Nothing is to be changed: --help lists what can be.");
+      reading.ask({ do: "update", id, settings });
+    });
+  for (const [name, description] of [
+    ["enable", "send events there again, also those that came meanwhile"],
+    ["disable", "send nothing there; what comes meanwhile is kept for it"],
+    ["test", "send a test event now, and say what came of it"],
+  ] as const)
+    program
+      .command(name)
+      .description(description)
+      .addArgument(id())
+      .action((id) => reading.ask({ do: name, id }));
+  program
+    .command("remove")
+    .description("remove one, with all that waits for it")
+    .addArgument(id())
+    .option("-y, --yes", "do not ask whether it is meant")
+    .action((id, flags) => reading.ask({ do: "remove", id, yes: flags.yes ?? false }));
+  program
+    .command("rotate")
+    .description("give one a new secret; prints it, this once")
+    .addArgument(id())
+    .addOption(
+      reading.option(
+        "--overlap <time>",
+        "how long the old secret signs as well (default 24h; off = it ends now)",
+        durationOrOff,
+      ),
+    )
+    .action((id, { overlap = duration("24h") }) =>
+      reading.ask({ do: "rotate", id, overlapMs: Number.isFinite(overlap) ? overlap : 0 }),
+    );
+  program
+    .command("replay")
+    .description("send once more what the archive has since a time")
+    .addArgument(id())
+    .addOption(
+      reading
+        .option("--since <time>", "when the pipeline had finished the event, RFC 3339", timeOf)
+        .makeOptionMandatory(),
+    )
+    .addOption(reading.option("--until <time>", "exclusive (default now)", timeOf))
+    .addOption(reading.option("--type <type>", "only events of this type", type))
+    .option("--only-undelivered", "not what was delivered there, as far back as deliveries are kept")
+    .option("--dry-run", "send nothing, only count")
+    .action((id, { since, until, type, onlyUndelivered = false, dryRun = false }) =>
+      reading.ask({ do: "replay", id, from: since, to: until, type, onlyUndelivered, dryRun }),
+    );
+  program
+    .command("reseal")
+    .description(
+      "encrypt everything with the first key of DELIVERY_KEY, after which the others are not needed",
+    )
+    .action(() => reading.ask({ do: "reseal" }));
+  return program;
+}
+
+function headerOf(text: string): readonly [string, string] {
+  const [, name, value] = /^([^:\s]+)\s*:\s*(.+)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new Error('be of the form "name: value"');
+  return [name, value];
+}
+
+interface SettingFlags {
+  readonly type?: readonly string[] | undefined;
+  readonly header?: readonly (readonly [string, string])[] | undefined;
+  readonly rateLimit?: number | undefined;
+  readonly batch?: number | undefined;
+  readonly ordered?: "on" | "off" | undefined;
+}
+
+function settingsOf({ type, header, rateLimit, batch, ordered }: SettingFlags): GivenSettings {
+  return {
+    ...(type !== undefined && { types: type }),
+    ...(header !== undefined && { headers: Object.fromEntries(header) }),
+    ...(rateLimit !== undefined && { rate_limit: rateLimit === 0 ? null : rateLimit }),
+    ...(batch !== undefined && { batch }),
+    ...(ordered !== undefined && { ordered: ordered === "on" }),
+  };
+}

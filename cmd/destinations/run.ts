@@ -1,0 +1,149 @@
+import { CommandError } from "../../internal/service/command-error.ts";
+import { UsageError } from "../../internal/service/command-line.ts";
+import { table } from "../../internal/service/table.ts";
+import { countReplayed, requestReplay } from "../../internal/webhooks/delivery-requests.ts";
+import type { Destination } from "../../internal/webhooks/destination.ts";
+import { DestinationRefused } from "../../internal/webhooks/destinations.ts";
+import { resealDestinations } from "../../internal/webhooks/reseal.ts";
+import { SealError, type SecretBox } from "../../internal/webhooks/secret-box.ts";
+import {
+  destinationBody,
+  type ReadSettings,
+  readChange,
+  readSettings,
+} from "../../internal/webhooks/settings.ts";
+import { deliverTest } from "../../internal/webhooks/test-event.ts";
+import type { Webhooks } from "../../internal/webhooks/webhooks.ts";
+import type { DestinationsCommand } from "./command.ts";
+
+/** What a command works with, and where it says what. */
+export interface DestinationsRun {
+  readonly webhooks: Webhooks;
+  readonly box: SecretBox;
+  /** Takes what was asked for. */
+  readonly say: (text: string) => void;
+  /** Takes what is said about it. */
+  readonly remark: (text: string) => void;
+  readonly ask: (question: string) => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+/** Does what a command asks for. @throws CommandError, UsageError, Unavailable */
+export async function runCommand(command: DestinationsCommand, run: DestinationsRun): Promise<void> {
+  try {
+    await act(command, run);
+  } catch (err) {
+    if (err instanceof DestinationRefused || err instanceof SealError)
+      throw new CommandError(err.message, { cause: err });
+    throw err;
+  }
+}
+
+async function act(command: DestinationsCommand, run: DestinationsRun): Promise<void> {
+  const { webhooks, box, say, remark, ask, signal } = run;
+  const { db, destinations, deliverer } = webhooks;
+  const checkUrl = (url: URL): void => deliverer.checkUrl(url);
+  switch (command.do) {
+    case "list":
+      return list(await destinations.list(command.client, {}, signal), command.json, say);
+    case "show": {
+      const body = destinationBody(await found(webhooks, command.id, signal));
+      return say(command.json ? `${JSON.stringify(body)}\n` : table(Object.entries(body).map(cells)));
+    }
+    case "add": {
+      const settings = good(readSettings(command.settings, checkUrl));
+      const { id, secrets } = await destinations.create(command.client, settings, signal);
+      say(`${id} ${secrets[0]}\n`);
+      return remark(
+        "Events go there from now on. The secret is shown this once: it is for whoever receives them.\n",
+      );
+    }
+    case "update": {
+      const change = good(readChange(command.settings, checkUrl));
+      if ((await destinations.update(command.id, undefined, change, signal)) === undefined)
+        throw missing(command.id);
+      return remark(`Changed ${command.id}.\n`);
+    }
+    case "enable":
+    case "disable": {
+      const enabled = command.do === "enable";
+      if ((await destinations.update(command.id, undefined, { enabled }, signal)) === undefined)
+        throw missing(command.id);
+      return remark(`${enabled ? "Enabled" : "Disabled"} ${command.id}.\n`);
+    }
+    case "remove": {
+      const { id, url } = await found(webhooks, command.id, signal);
+      if (!command.yes && !(await ask(`Remove ${id} (${new URL(url).host}), with all that waits for it?`)))
+        throw new CommandError(`${id} was not removed.`);
+      if (!(await destinations.remove(id, undefined, signal))) throw missing(id);
+      return remark(`Removed ${id}.\n`);
+    }
+    case "rotate": {
+      const secret = await destinations.rotate(command.id, undefined, command.overlapMs, signal);
+      if (secret === undefined) throw missing(command.id);
+      say(`${secret}\n`);
+      const until = new Date(Date.now() + command.overlapMs).toISOString();
+      return remark(`The secret before signs as well until ${until}.\n`);
+    }
+    case "test": {
+      const result = await deliverTest(deliverer, await found(webhooks, command.id, signal), signal);
+      const took = `in ${result.durationMs} ms`;
+      if (!result.ok) throw new CommandError(`The test failed ${took}. ${result.error ?? ""}`.trim());
+      return remark(`Delivered ${took}: it answered ${result.status}.\n`);
+    }
+    case "replay": {
+      const destination = await found(webhooks, command.id, signal);
+      const { from, to = new Date(), type, onlyUndelivered } = command;
+      const filter = { from, to, types: type === undefined ? null : [type], onlyUndelivered };
+      const events = await countReplayed(db, destination, filter, signal);
+      if (command.dryRun) return say(`${events} events would be sent.\n`);
+      if (!destination.enabled)
+        throw new CommandError(
+          `${destination.id} is disabled: "destinations enable ${destination.id}" first.`,
+        );
+      await requestReplay(db, destination, filter);
+      return remark(`Asked the sender for ${events} events.\n`);
+    }
+    case "reseal":
+      return remark(
+        `Encrypted anew what is kept of ${await resealDestinations(db, box, signal)} destinations.\n`,
+      );
+  }
+}
+
+async function found({ destinations }: Webhooks, id: string, signal: AbortSignal): Promise<Destination> {
+  const destination = await destinations.find(id, undefined, signal);
+  if (destination === undefined) throw missing(id);
+  return destination;
+}
+
+const missing = (id: string): CommandError =>
+  new CommandError(`There is no destination ${id}: "destinations list" shows them.`);
+
+/** @throws UsageError with all that is wrong */
+function good<T>(read: ReadSettings<T>): T {
+  if (read.ok) return read.settings;
+  throw new UsageError(
+    read.errors.map(({ path, message }) => `${path.slice(1)} ${message.replace(/\.$/, "")}.`),
+  );
+}
+
+function list(all: readonly Destination[], asJson: boolean, say: (text: string) => void): void {
+  if (asJson) {
+    say(`${JSON.stringify(all.map(destinationBody))}\n`);
+    return;
+  }
+  const rows = all.map((one) => [
+    one.id,
+    one.client,
+    one.enabled ? (one.failingSince === null ? "enabled" : "failing") : "disabled",
+    one.types?.join(",") ?? "all",
+    one.url,
+  ]);
+  say(table(rows, { head: ["id", "client", "state", "types", "url"] }));
+}
+
+const cells = ([name, value]: [string, unknown]): readonly string[] => [
+  name,
+  value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value),
+];

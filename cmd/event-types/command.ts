@@ -1,0 +1,161 @@
+import { readFile } from "node:fs/promises";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { Database } from "../../internal/postgres/connect.ts";
+import { compileDataCheck, RegistrationError } from "../../internal/registry/data-check.ts";
+import {
+  keyProblems,
+  listTypes,
+  registerType,
+  removeType,
+  type TypeKey,
+} from "../../internal/registry/event-types.ts";
+import type { Reading } from "../../internal/service/command-line.ts";
+import { table } from "../../internal/service/table.ts";
+
+/** What a command line asks for. */
+export type EventTypesCommand =
+  | { readonly name: "list"; readonly json: boolean }
+  | ({ readonly name: "show" } & TypeKey)
+  | ({ readonly name: "test"; readonly file: string; readonly schema: string | undefined } & TypeKey)
+  | ({ readonly name: "register"; readonly file: string } & TypeKey)
+  | ({ readonly name: "remove"; readonly yes: boolean } & TypeKey);
+
+/** The command `event-types`. */
+export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandUnknownOpts {
+  const program = reading.program(
+    "event-types",
+    "Shows and changes the custom types of event. Running processes follow within seconds.",
+    ["DATABASE_URL", "LOG_LEVEL"],
+  );
+  const type = ["--type <t>", "name of the type, [a-z0-9_-]{1,40}"] as const;
+  const client = [
+    "--client <c>",
+    "only for this client, before the schema for all (default: for all)",
+  ] as const;
+  const keyOf = (flags: { readonly type: string; readonly client?: string | undefined }): TypeKey => {
+    const key = { type: flags.type, client: flags.client };
+    reading.problems.push(...keyProblems(key));
+    return key;
+  };
+  program
+    .command("list")
+    .description("every custom type and whose it is")
+    .option("--json", "as JSON, for scripts")
+    .action((flags) => reading.ask({ name: "list", json: flags.json ?? false }));
+  program
+    .command("show")
+    .description("the JSON Schema of a type's data")
+    .requiredOption(...type)
+    .option(
+      "--client <c>",
+      "as this client's events are checked (default: those of clients without one of their own)",
+    )
+    .action((flags) => reading.ask({ name: "show", ...keyOf(flags) }));
+  program
+    .command("test")
+    .description("hold an event's data against the schema of its type, without sending it")
+    .requiredOption(...type)
+    .option(
+      "--client <c>",
+      "as this client's events are checked (default: those of clients without one of their own)",
+    )
+    .option("--schema <file>", "against this schema, before it is registered")
+    .argument("<file>", "the data, a JSON object")
+    .action((file, flags) => reading.ask({ name: "test", ...keyOf(flags), file, schema: flags.schema }));
+  program
+    .command("register")
+    .description("register a type, or change its schema")
+    .requiredOption(...type)
+    .option(...client)
+    .requiredOption(
+      "--schema <file>",
+      "JSON Schema (2020-12, or draft-07 by its $schema) of the event's data, an object",
+    )
+    .action((flags) => reading.ask({ name: "register", ...keyOf(flags), file: flags.schema }));
+  program
+    .command("remove")
+    .description("remove a type: its events become dead letters, unknown_type")
+    .requiredOption(...type)
+    .option(...client)
+    .option("-y, --yes", "do not ask whether it is meant")
+    .action((flags) => reading.ask({ name: "remove", ...keyOf(flags), yes: flags.yes ?? false }));
+  return program;
+}
+
+/**
+ * Does what the command says.
+ * @param ask before a type is removed @returns what to print @throws RegistrationError, Unavailable
+ */
+export async function runCommand(
+  db: Database,
+  command: EventTypesCommand,
+  ask: (question: string) => Promise<boolean>,
+): Promise<string> {
+  if (command.name === "list") return list(db, command.json);
+  if (command.name === "show") return `${JSON.stringify(await schemaFor(db, command), undefined, 2)}\n`;
+  if (command.name === "test") return check(db, command);
+  if (command.name === "register") return register(db, command, await readJson("schema", command.file));
+  const question = `Remove ${command.type} for ${whose(command)}? Its events become dead letters.`;
+  if (!command.yes && !(await ask(question))) throw new RegistrationError("Nothing was removed.");
+  if (await removeType(db, command)) return `${command.type} is removed for ${whose(command)}.\n`;
+  throw new RegistrationError(`${command.type} is not registered for ${whose(command)}.`);
+}
+
+async function register(db: Database, key: TypeKey, schema: unknown): Promise<string> {
+  return `${key.type} is ${await registerType(db, key, schema)} for ${whose(key)}.\n`;
+}
+
+/** The schema that a client's events are held against: its own, else the one for all. */
+async function schemaFor(db: Database, key: TypeKey): Promise<unknown> {
+  const ofType = (await listTypes(db)).filter(({ type }) => type === key.type);
+  const found =
+    ofType.find(({ client }) => client === key.client) ?? ofType.find(({ client }) => client === undefined);
+  if (found !== undefined) return found.schema;
+  throw new RegistrationError(`${key.type} is not registered for ${whose(key)}.`);
+}
+
+async function check(
+  db: Database,
+  { file, schema, ...key }: TypeKey & { readonly file: string; readonly schema: string | undefined },
+): Promise<string> {
+  const data = await readJson("data", file);
+  const held = schema === undefined ? await schemaFor(db, key) : await readJson("schema", schema);
+  const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
+  const errors = isObject ? compileDataCheck(held)(data) : [{ path: "", message: "must be object" }];
+  if (errors.length === 0) return `The data is valid for ${key.type}.\n`;
+  const lines = errors.map(({ path, message }) => `/data${path} ${message}`);
+  throw new RegistrationError(`The data is not valid for ${key.type}: ${lines.join("; ")}.`);
+}
+
+async function list(db: Database, json: boolean): Promise<string> {
+  const types = await listTypes(db);
+  if (json) {
+    const listed = types.map(({ type, client = null, updatedAt }) => ({
+      type,
+      client,
+      updated_at: updatedAt,
+    }));
+    return `${JSON.stringify(listed)}\n`;
+  }
+  if (types.length === 0) return "No custom types are registered.\n";
+  return table(types.map((one) => [one.type, one.updatedAt.toISOString(), whose(one)]));
+}
+
+async function readJson(what: string, file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (err) {
+    const reason = err instanceof Error ? err.message : String(err);
+    throw new RegistrationError(`The ${what} cannot be read: ${reason}.`, { cause: err });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (err) {
+    throw new RegistrationError(`The ${what} in ${file} is not JSON.`, { cause: err });
+  }
+}
+
+function whose({ client }: { readonly client: string | undefined }): string {
+  return client === undefined ? "all clients" : `client ${client}`;
+}

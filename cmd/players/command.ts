@@ -1,0 +1,70 @@
+import { isClient } from "../../internal/casino/event.ts";
+import { type ClientRecord, type RecordKind, readId } from "../../internal/records/record.ts";
+import type { Build, Reading } from "../../internal/service/command-line.ts";
+import type { VariableName } from "../../internal/service/variables.ts";
+
+/** What a command line asks for. */
+export type RecordsCommand =
+  | { readonly do: "import"; readonly client: string; readonly file: string; readonly dryRun: boolean }
+  | { readonly do: "list"; readonly client: string; readonly json: boolean }
+  | { readonly do: "show"; readonly client: string; readonly id: number; readonly json: boolean };
+
+/** Whose records they are. @param many what they are called */
+export function clientArgument(reading: Reading<unknown>, many: string) {
+  return reading.argument("<client>", `whose ${many} they are`, (text) => {
+    if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
+    return text;
+  });
+}
+
+/** Which of a client's records it is. */
+export function idArgument(reading: Reading<unknown>) {
+  return reading.argument("<id>", "the client's own number", (text) => {
+    const id = readId(text);
+    if (id === undefined) throw new Error("be an integer from 1 to 2^53-1");
+    return id;
+  });
+}
+
+/**
+ * The command of a kind of records, such as `players`.
+ * @typeParam C what the command line may ask for, where the kind has commands of its own too
+ */
+export function recordsCommand<C = RecordsCommand>(
+  kind: RecordKind<ClientRecord>,
+  environment: readonly VariableName[] = ["DATABASE_URL"],
+): Build<C | RecordsCommand> {
+  const { one, many } = kind;
+  return (reading) => {
+    const program = reading.program(many, `Keeps the ${many} of clients in Postgres.`, environment);
+    const client = () => clientArgument(reading, many);
+    const json = ["--json", "as JSON, for scripts"] as const;
+
+    program
+      .command("import")
+      .description(
+        `add or replace ${many} from a file: CSV, whose first line names the columns (${["id", ...Object.keys(kind.columns)].join(", ")}) ` +
+          "and whose fields are separated by commas or semicolons, or NDJSON; bad lines are named and left out",
+      )
+      .addArgument(client())
+      .argument("<file>", "- for stdin")
+      .option("--dry-run", "store nothing, only say what is wrong with the file")
+      .action((id, file, { dryRun = false }) => reading.ask({ do: "import", client: id, file, dryRun }));
+    program
+      .command("list")
+      .description(`list a client's ${many}, by id`)
+      .addArgument(client())
+      .option(...json)
+      .action((id, flags) => reading.ask({ do: "list", client: id, json: flags.json ?? false }));
+    program
+      .command("show")
+      .description(`show one ${one}`)
+      .addArgument(client())
+      .addArgument(idArgument(reading))
+      .option(...json)
+      .action((owner, id, flags) =>
+        reading.ask({ do: "show", client: owner, id, json: flags.json ?? false }),
+      );
+    return program;
+  };
+}

@@ -1,0 +1,96 @@
+import { hasClient } from "../../internal/clients/client-repository.ts";
+import { type Erasure, type ErasureOptions, erasePlayer } from "../../internal/erasure/erase.ts";
+import { type ErasureRecord, Erasures } from "../../internal/erasure/erasures.ts";
+import { playerKind } from "../../internal/players/player-kind.ts";
+import { CommandError } from "../../internal/service/command-error.ts";
+import { table } from "../../internal/service/table.ts";
+import type { ErasureCommand, PlayersCommand } from "./erase-command.ts";
+import { type RecordsRun, runCommand as runRecordsCommand } from "./run.ts";
+
+/** What the command works with. */
+export interface PlayersRun extends RecordsRun {
+  /** Connects to NATS, for an erasure; closed by whoever gave it. */
+  readonly broker: () => Promise<Pick<ErasureOptions, "nc" | "publish" | "log">>;
+  /** Asks a question that is answered with yes or no. */
+  readonly confirm: (question: string) => Promise<boolean>;
+}
+
+/** Does what a command asks for. @throws CommandError, Unavailable */
+export async function runPlayersCommand(command: PlayersCommand, run: PlayersRun): Promise<void> {
+  switch (command.do) {
+    case "erase":
+      return erase(command, run);
+    case "erased":
+      return listErased(command, run);
+    default:
+      return runRecordsCommand(playerKind, command, run);
+  }
+}
+
+async function erase(
+  { client, id, yes, json }: Extract<ErasureCommand, { do: "erase" }>,
+  { db, say, signal, broker, confirm }: PlayersRun,
+): Promise<void> {
+  await checkClient(client, db);
+  const question = `Erase the e-mail and last sign-in of player ${id} of ${client} for good?`;
+  if (!yes && !(await confirm(question))) throw new CommandError("Nothing was erased.");
+  const erasure = await erasePlayer(client, id, {
+    ...(await broker()),
+    db,
+    by: "croupier players erase",
+    signal,
+  });
+  say(json ? `${JSON.stringify(erasure)}\n` : printErasure(erasure));
+}
+
+/** What was done, and what is left, for people. */
+export function printErasure({ client_id, player_id, done, remains }: Erasure): string {
+  const counts = Object.entries(done).map(([place, count]) => [place.replaceAll("_", " "), String(count)]);
+  const left = remains.map(({ stream, messages, until }) => [
+    stream,
+    `${messages} ${messages === 1 ? "message" : "messages"}`,
+    until === null ? "until they are through" : `until ${until}`,
+  ]);
+  const last = remains.at(-1)?.until;
+  return [
+    `Player ${player_id} of ${client_id} is erased from`,
+    table(counts).replace(/^/gm, "  ").trimEnd(),
+    ...(left.length === 0
+      ? ["No stream holds final events of before."]
+      : [
+          "Events of before, with the e-mail in them, may still be in",
+          table(left).replace(/^/gm, "  ").trimEnd(),
+          `The archive keeps none of that. Dead letters and answers to deliveries that come of it from now on are found by the same command${last ? ` after ${last}` : ""}.`,
+        ]),
+    "",
+  ].join("\n");
+}
+
+async function listErased(
+  { client, json }: Extract<ErasureCommand, { do: "erased" }>,
+  { db, say, signal }: PlayersRun,
+): Promise<void> {
+  await checkClient(client, db);
+  const erasures = new Erasures(db);
+  const records: ErasureRecord[] = [];
+  for (let after = 0; ; ) {
+    const page = await erasures.list(client, after, 1_000, signal);
+    records.push(...page);
+    const last = page.at(-1);
+    if (last === undefined || page.length < 1_000) break;
+    after = last.player_id;
+  }
+  if (json) return say(`${JSON.stringify(records)}\n`);
+  const rows = records.map(({ player_id, erased_at, requested_by, counts }) => [
+    ...[String(player_id), erased_at, requested_by],
+    Object.entries(counts)
+      .map(([place, count]) => `${place} ${count}`)
+      .join(", "),
+  ]);
+  say(table(rows, { head: ["player", "erased at", "by", "of"] }));
+}
+
+async function checkClient(client: string, db: PlayersRun["db"]): Promise<void> {
+  if (!(await hasClient(db, client)))
+    throw new CommandError(`There is no client "${client}": "clients list" shows them.`);
+}

@@ -1,0 +1,142 @@
+import { createReadStream } from "node:fs";
+import { addAbortSignal, type Readable } from "node:stream";
+import { hasClient } from "../../internal/clients/client-repository.ts";
+import type { Database } from "../../internal/postgres/connect.ts";
+import { type ImportCounts, importRecords } from "../../internal/records/import.ts";
+import { postgresRecords } from "../../internal/records/postgres-records.ts";
+import type { ClientRecord, RecordKind, RecordStore } from "../../internal/records/record.ts";
+import { CommandError } from "../../internal/service/command-error.ts";
+import { Progress } from "../../internal/service/progress.ts";
+import { table } from "../../internal/service/table.ts";
+import type { RecordsCommand } from "./command.ts";
+
+/** Where a command says what. */
+export interface RecordsRun {
+  readonly db: Database;
+  /** Takes what was asked for. */
+  readonly say: (text: string) => void;
+  /** Takes what is said about it. */
+  readonly remark: (text: string) => void;
+  /** Aborted to stop it; with a reason that says so. */
+  readonly signal: AbortSignal;
+}
+
+/** Records that are read from the database at once. */
+const pageSize = 1_000;
+
+/** Does what a command asks for, in memory that does not grow with the number of records. @throws CommandError, Unavailable */
+export async function runCommand<T extends ClientRecord>(
+  kind: RecordKind<T>,
+  command: RecordsCommand,
+  run: RecordsRun,
+): Promise<void> {
+  const { db, signal, say } = run;
+  const { client } = command;
+  if (!(await hasClient(db, client)))
+    throw new CommandError(`There is no client "${client}": "clients list" shows them.`);
+  const store = postgresRecords(db, kind);
+  switch (command.do) {
+    case "import":
+      return importFile(kind, store, command, run);
+    case "list":
+      return command.json
+        ? listJson(pages(store, client, signal), say)
+        : listTable(kind, pages(store, client, signal), say);
+    case "show": {
+      const record = await store.find(client, command.id, signal);
+      if (record === undefined)
+        throw new CommandError(`The client ${client} has no ${kind.one} ${command.id}.`);
+      say(command.json ? `${JSON.stringify(record)}\n` : table(Object.entries(record).map(cells)));
+    }
+  }
+}
+
+async function importFile<T extends ClientRecord>(
+  kind: RecordKind<T>,
+  store: RecordStore<T>,
+  { client, file, dryRun }: RecordsCommand & { readonly do: "import" },
+  { remark, signal }: RecordsRun,
+): Promise<void> {
+  using progress = new Progress();
+  let counts: ImportCounts = { added: 0, replaced: 0, refused: 0 };
+  const said = ({ added, replaced, refused }: ImportCounts): string =>
+    dryRun
+      ? `${added} ${kind.many} can be stored, ${refused} refused; nothing was stored`
+      : `${added} ${kind.many} added, ${replaced} replaced, ${refused} refused`;
+  try {
+    counts = await importRecords(addAbortSignal(signal, opened(file)), {
+      kind,
+      put: dryRun ? async (records) => records.length : (records) => store.put(client, records, signal),
+      refuse(line, why) {
+        progress.clear();
+        remark(`line ${line}: ${why}\n`);
+      },
+      progress(now) {
+        counts = now;
+        progress.show(() => said(now));
+      },
+    });
+  } catch (err) {
+    progress.clear();
+    if (counts.added + counts.replaced > 0) remark(`Until then: ${said(counts)}.\n`);
+    signal.throwIfAborted();
+    if (err instanceof Error && "syscall" in err)
+      throw new CommandError(`The file cannot be read: ${err.message}.`, { cause: err });
+    throw err;
+  }
+  progress.clear();
+  remark(`${said(counts)}.\n`);
+  if (counts.refused > 0) throw new CommandError("Not every line was taken: they are named above.");
+}
+
+function opened(file: string): Readable {
+  return file === "-" ? process.stdin : createReadStream(file);
+}
+
+async function* pages<T extends ClientRecord>(
+  store: RecordStore<T>,
+  client: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly T[]> {
+  let after = 0;
+  for (;;) {
+    const page = await store.list(client, after, pageSize, signal);
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    after = last.id;
+  }
+}
+
+/** One document, so that every reader can take it whole; it is written as it is read. */
+async function listJson(all: AsyncIterable<readonly ClientRecord[]>, say: (text: string) => void) {
+  let before = "[";
+  for await (const page of all) {
+    say(`${before}${page.map((record) => JSON.stringify(record)).join(",\n")}`);
+    before = ",\n";
+  }
+  say(before === "[" ? "[]\n" : "]\n");
+}
+
+/** Columns are as wide as those of a page need. */
+async function listTable<T extends ClientRecord>(
+  { columns }: RecordKind<T>,
+  all: AsyncIterable<readonly T[]>,
+  say: (text: string) => void,
+) {
+  const head = ["id", ...Object.keys(columns)];
+  let heading: { readonly head?: readonly string[] } = { head };
+  for await (const page of all) {
+    say(
+      table(
+        page.map((record) => Object.values(record).map(shown)),
+        heading,
+      ),
+    );
+    heading = {};
+  }
+  if (heading.head !== undefined) say(table([], heading));
+}
+
+const shown = (value: unknown): string => (value === null ? "" : String(value));
+const cells = ([name, value]: [string, unknown]): readonly string[] => [name, shown(value)];

@@ -1,0 +1,58 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { Reading } from "../../internal/service/command-line.ts";
+import { duration, integer } from "../../internal/service/config-values.ts";
+
+/** What a command line asks for. */
+export interface ProveCommand {
+  readonly json: boolean;
+  readonly waitMs: number | undefined;
+  readonly sinceMs: number | undefined;
+  readonly names: number;
+  /** What could not be checked counts as a failure. */
+  readonly strict: boolean;
+}
+
+const defaultNames = 10;
+const mostNames = 100_000;
+
+/** The command `prove`. */
+export function proveCommand(reading: Reading<ProveCommand>): CommandUnknownOpts {
+  const program = reading
+    .program(
+      "prove",
+      "Shows that every accepted event is accounted for, each once, or which are not. It changes nothing.",
+      ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "ARCHIVE_RETENTION", "DELIVERY_RETENTION"],
+    )
+    .addOption(
+      reading.option(
+        "--wait <time>",
+        "wait until all events are settled, so that everything can be checked; when they are not by then, that is a violation (default: take the pipeline as it is; what cannot be checked while events flow says so)",
+        duration,
+      ),
+    )
+    .addOption(
+      reading.option(
+        "--since <time>",
+        "look only at what was accepted within this time, such as 1h (default: at all that the streams retain)",
+        duration,
+      ),
+    )
+    .addOption(
+      reading.option(
+        "--names <n>",
+        `how many of a kind are named (default: ${defaultNames})`,
+        integer(0, mostNames),
+      ),
+    )
+    .option("--strict", "end with 1 also when something could not be checked")
+    .option("--json", "the result as one JSON object")
+    .addHelpText("after", exitCodes);
+  program.action(({ wait, since, names = defaultNames, strict = false, json = false }) =>
+    reading.ask({ waitMs: wait, sinceMs: since, names, strict, json }),
+  );
+  return program;
+}
+
+const exitCodes = `
+Exit code 0: all that could be checked holds; 1: something is missing, or there twice, or\nwith --strict could not be checked; 69: NATS or Postgres is away, so
+nothing is proved; 70: a bug; 78: the command line or the environment is wrong.`;

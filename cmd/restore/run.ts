@@ -1,0 +1,56 @@
+import { createReadStream } from "node:fs";
+import { BackupReader } from "../../internal/backup/backup-reader.ts";
+import { backupFailure } from "../../internal/backup/failure.ts";
+import { lookAtTarget, readHeader, restoreBackup } from "../../internal/backup/restore-backup.ts";
+import type { Database } from "../../internal/postgres/connect.ts";
+import { CommandError } from "../../internal/service/command-error.ts";
+import { Progress } from "../../internal/service/progress.ts";
+import type { RestoreCommand } from "./command.ts";
+
+/** What a backup is restored with. */
+export interface RestoreRun {
+  readonly db: Database;
+  /** Takes what is said about it. */
+  readonly remark: (text: string) => void;
+  /** Asks on the terminal before what cannot be undone. */
+  readonly ask: (question: string) => Promise<boolean>;
+  /** Aborted to stop it; with a reason that says so. */
+  readonly signal: AbortSignal;
+}
+
+/** Does it. @throws CommandError, Unavailable */
+export async function runCommand(command: RestoreCommand, run: RestoreRun): Promise<void> {
+  using progress = new Progress();
+  const source = command.file === "-" ? process.stdin : createReadStream(command.file);
+  await using reader = new BackupReader(source, run.signal);
+  try {
+    const head = await readHeader(reader);
+    const used = await lookAtTarget(run.db, head);
+    if (used.length > 0) await mayReplace(used, command, run);
+    const rows = await restoreBackup(run.db, reader, {
+      replace: command.replace,
+      signal: run.signal,
+      progress: ({ table, bytes }) => progress.show(() => `${table}, ${(bytes / 1e6).toFixed(1)} MB`),
+    });
+    progress.clear();
+    run.remark(
+      `${Object.values(rows).reduce((sum, count) => sum + count, 0)} rows restored, ${rows.events} of them events, as of ${head.at}.\n`,
+    );
+  } catch (err) {
+    progress.clear();
+    run.signal.throwIfAborted();
+    throw backupFailure(err, "read");
+  }
+}
+
+/** @throws CommandError where what the database holds is not to be deleted */
+async function mayReplace(used: readonly string[], { replace, yes }: RestoreCommand, { ask }: RestoreRun) {
+  const what = used.join(", ");
+  if (!replace)
+    throw new CommandError(
+      `The database is used already (${what}): restore into a new one, or delete all that it holds by --replace.`,
+    );
+  if (yes) return;
+  if (!(await ask(`Delete all that the database holds (${what}) and put the backup in its place?`)))
+    throw new CommandError("Nothing was changed.");
+}

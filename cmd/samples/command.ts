@@ -1,0 +1,34 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { asUnavailable, type Database } from "../../internal/postgres/connect.ts";
+import { isUntouched, plantSamples } from "../../internal/samples/samples.ts";
+import type { Reading } from "../../internal/service/command-line.ts";
+
+/** What a command line asks for. */
+export interface SamplesCommand {
+  readonly ifUntouched: boolean;
+}
+
+/** The command `samples`. */
+export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknownOpts {
+  const program = reading
+    .program(
+      "samples",
+      "Adds clients, players, games and types of event for a first try. What is there already stays as it is.",
+      ["DATABASE_URL"],
+    )
+    .option("--if-untouched", "only where there is no player, no event and no client but casino yet");
+  program.action(({ ifUntouched = false }) => reading.ask({ ifUntouched }));
+  return program;
+}
+
+/** Does it. @returns what to remark about it @throws Unavailable */
+export async function runCommand({ ifUntouched }: SamplesCommand, db: Database): Promise<string> {
+  try {
+    if (ifUntouched && !(await isUntouched(db))) return "";
+    const { clients, players, games, event_types } = await plantSamples(db);
+    if (clients + players + games + event_types === 0) return "All samples are there already.\n";
+    return `Added samples: ${clients} clients, ${players} players, ${games} games, ${event_types} types of event.\n`;
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}

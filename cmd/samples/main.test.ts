@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { migrate } from "../../internal/postgres/migrate.ts";
+import { silent } from "../../test/harness/broker.ts";
+import { startCommand } from "../../test/harness/command.ts";
+import { databaseForTest } from "../../test/harness/infrastructure.ts";
+
+const DATABASE_URL = await databaseForTest({
+  async prepare(url) {
+    await using db = connectPostgres(url, "test", silent);
+    await migrate(db);
+  },
+});
+
+async function samples(...args: readonly string[]) {
+  const command = startCommand("cmd/samples/main.ts", { args, env: { DATABASE_URL } });
+  const { code } = await command.ended;
+  return { code, said: command.stdout + command.stderr };
+}
+
+test("adds what is missing, changes nothing that is there, and leaves a database alone that is in use", async () => {
+  await using db = connectPostgres(DATABASE_URL, "test", silent);
+  const emails = async () =>
+    (await db.selectFrom("players").select("email").where("client_id", "=", "casino").execute()).map(
+      ({ email }) => email,
+    );
+  expect(await samples("--if-untouched")).toEqual({
+    code: 0,
+    said: "Added samples: 2 clients, 11 players, 0 games, 2 types of event.\n",
+  });
+  expect((await emails()).sort()).toEqual([
+    "bob@example.com",
+    "jane@example.com",
+    "john@example.com",
+    "morty@example.com",
+    "rick@example.com",
+  ]);
+
+  await db.deleteFrom("players").where("id", "=", "10").where("client_id", "=", "casino").execute();
+  await db.updateTable("players").set({ email: "other@example.com" }).where("id", "=", "11").execute();
+  expect(await samples("--if-untouched")).toEqual({
+    code: 0,
+    said: "",
+  });
+  expect(await emails()).not.toContain("john@example.com");
+  expect(await samples()).toMatchObject({ code: 0, said: expect.stringContaining(" 1 players, ") });
+  expect(await emails()).toContain("john@example.com");
+  expect(await emails()).toContain("other@example.com");
+  expect(await samples()).toEqual({ code: 0, said: "All samples are there already.\n" });
+});

@@ -1,0 +1,51 @@
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { isClient, isEventType } from "../../internal/casino/event.ts";
+import type { Reading } from "../../internal/service/command-line.ts";
+import { duration, integer } from "../../internal/service/config-values.ts";
+
+/** What a command line asks for. */
+export interface TailCommand {
+  readonly client: string | undefined;
+  readonly type: string | undefined;
+  /** How far back it begins, in ms; undefined = with what comes from now on. */
+  readonly sinceMs: number | undefined;
+  /** After how many events it ends; undefined = never. */
+  readonly limit: number | undefined;
+  readonly json: boolean;
+}
+
+/** The command `tail`. */
+export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
+  const program = reading
+    .program(
+      "tail",
+      "Shows final events as they come, until Ctrl-C. It only looks: the logger, and everybody else, gets the same events as without it.",
+      ["NATS_URL", "NATS_CREDS"],
+    )
+    .addOption(
+      reading.option("--client <client>", "only events of this client", of(isClient, "[a-z0-9-]{1,40}")),
+    )
+    .addOption(
+      reading.option("--type <type>", "only events of this type", of(isEventType, "[a-z0-9_-]{1,40}")),
+    )
+    .addOption(
+      reading.option(
+        "--since <time>",
+        "begin so long ago, such as 10m, as far as CASINO_EVENTS goes back (default: now)",
+        duration,
+      ),
+    )
+    .addOption(reading.option("--limit <n>", "end after so many events", integer(1, Number.MAX_SAFE_INTEGER)))
+    .option("--json", "each event as a line of JSON, as the logger writes it");
+  program.action(({ client, type, since, limit, json = false }) =>
+    reading.ask({ client, type, sinceMs: since, limit, json }),
+  );
+  return program;
+}
+
+function of(fits: (text: string) => boolean, form: string): (text: string) => string {
+  return (text) => {
+    if (!fits(text)) throw new Error(`be of the form ${form}`);
+    return text;
+  };
+}

@@ -1,0 +1,26 @@
+import { parseEventSubject } from "../../internal/messages/subjects.ts";
+import { onOneLine } from "../../internal/service/terminal.ts";
+
+/**
+ * One final event as a line for people: when it was stored (UTC), whose it is, its type and its sentence.
+ * @param storedAt in ms since the epoch
+ */
+export function lineOf(subject: string, payload: Uint8Array, storedAt: number): string {
+  const place = parseEventSubject(subject);
+  const client = place?.client ?? "?";
+  const type = place !== undefined && "type" in place ? place.type : "?";
+  return onOneLine(
+    `${new Date(storedAt).toISOString().slice(11, 23)}  ${client}  ${type}  ${sentenceOf(payload)}`,
+  );
+}
+
+function sentenceOf(payload: Uint8Array): string {
+  const text = new TextDecoder().decode(payload);
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === "object" && body !== null && "description" in body) return String(body.description);
+  } catch {
+    // Shown as it is.
+  }
+  return text;
+}

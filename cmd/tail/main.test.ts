@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { ensureStreams } from "../../internal/jetstream/topology.ts";
+import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
+import { startCommand } from "../../test/harness/command.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+
+const server = await natsForTest();
+const { nc, jsm } = await connectForTest(server);
+const tail = (...args: readonly string[]) =>
+  startCommand("cmd/tail/main.ts", { args, env: { NATS_URL: server.url } });
+const event = (id: number, description: string) => JSON.stringify({ id, type: "bet", description });
+
+test("without the stream it says so and makes none", async () => {
+  const command = tail();
+  expect(await command.ended).toMatchObject({ code: 1 });
+  expect(command.stderr).toMatch(/^tail: There is no stream CASINO_EVENTS yet/);
+  expect((await jsm.getAccountInfo()).streams).toBe(0);
+});
+
+test("shows what was stored and what comes, filtered, and leaves no consumer behind", async () => {
+  await ensureStreams(nc, ["final"], defaultLimits);
+  nc.publish("casino.event.final.acme.bet", event(1, "Player #1 \u001b[31mplaced a bet."));
+  nc.publish("casino.event.final.acme.deposit", event(2, "Player #2 made a deposit."));
+  nc.publish("casino.event.final.other.bet", event(3, "Player #3 placed a bet."));
+  await nc.flush();
+
+  const command = tail("--client", "acme", "--type", "bet", "--since", "1h", "--limit", "2");
+  await waitFor(() => command.stdout.includes("\n"));
+  expect(command.stdout).toMatch(
+    /^\d\d:\d\d:\d\d\.\d{3} {2}acme {2}bet {2}Player #1 \\u001b\[31mplaced a bet\.\n$/,
+  );
+  nc.publish("casino.event.final.acme.bet", event(4, "Player #4 placed a bet."));
+  expect(await command.ended).toMatchObject({ code: 0 });
+  expect(command.stdout).toContain("Player #4");
+  expect(command.stdout).not.toMatch(/#[23]/);
+
+  const json = tail("--json", "--since", "1h");
+  await waitFor(() => json.stdout.split("\n").length === 5);
+  expect(json.stdout.split("\n")[1]).toBe(event(2, "Player #2 made a deposit."));
+  json.child.kill("SIGINT");
+  expect(await json.ended).toEqual({ code: 0, signal: null });
+  await waitFor(async () => (await jsm.streams.info("CASINO_EVENTS")).state.consumer_count === 0);
+});

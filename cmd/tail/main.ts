@@ -1,0 +1,48 @@
+import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { hasCode, streamNotFound } from "../../internal/jetstream/api-error.ts";
+import { disconnect } from "../../internal/jetstream/connect.ts";
+import { connectOnce } from "../../internal/jetstream/connect-once.ts";
+import { finalStage, stageStream } from "../../internal/messages/subjects.ts";
+import { CommandError } from "../../internal/service/command-error.ts";
+import { runCommand } from "../../internal/service/run-command.ts";
+import { tailCommand } from "./command.ts";
+import { lineOf } from "./line.ts";
+
+await runCommand({
+  name: "tail",
+  build: tailCommand,
+  variables: ["NATS_URL", "NATS_CREDS"],
+  async run({ client = "*", type = "*", sinceMs, limit, json }, { config, say, open, signal }) {
+    const nc = await connectOnce("tail", config, signal);
+    open.defer(() => disconnect(nc));
+    const stream = stageStream(finalStage);
+    const jsm = await jetstreamManager(nc, { checkAPI: false });
+    await jsm.streams.info(stream).catch((err: unknown) => {
+      if (!hasCode(err, streamNotFound)) throw err;
+      throw new CommandError(`There is no stream ${stream} yet: an enricher makes it.`);
+    });
+    // An ordered consumer: its own, gone with it, and nobody else's events are any fewer.
+    const consumer = await jetstream(nc).consumers.get(stream, {
+      filter_subjects: `casino.event.${finalStage}.${client}.${type}`,
+      ...(sinceMs === undefined
+        ? { deliver_policy: DeliverPolicy.New }
+        : {
+            deliver_policy: DeliverPolicy.StartTime,
+            opt_start_time: new Date(Date.now() - sinceMs).toISOString(),
+          }),
+    });
+    // Before the connection closes: the server would keep it for five minutes.
+    open.defer(async () => {
+      await consumer.delete().catch(() => undefined);
+    });
+    const messages = await consumer.consume();
+    signal.addEventListener("abort", () => messages.stop());
+    if (signal.aborted) messages.stop();
+    let left = limit ?? Number.POSITIVE_INFINITY;
+    for await (const { subject, data, time } of messages) {
+      say(json ? `${new TextDecoder().decode(data)}\n` : `${lineOf(subject, data, time.getTime())}\n`);
+      left -= 1;
+      if (left === 0) break;
+    }
+  },
+});

@@ -1,0 +1,76 @@
+import type { Figures } from "../../internal/overview/figures.ts";
+import type { Look } from "../../internal/overview/look.ts";
+import type { Part } from "../../internal/overview/picture.ts";
+import { table } from "../../internal/service/table.ts";
+
+const states = { up: "running", unready: "not ready", silent: "SILENT", down: "NOT RUNNING" } as const;
+
+/** The picture as lines of text, no wider than 100 columns while names and numbers are of the usual size. */
+export function viewLines({ at, picture, broker, figures }: Look): string {
+  const { sources, steps, readers, rate, letters, streams } = picture;
+  const waiting = steps.reduce((sum, { backlog, apart }) => sum + (backlog ?? 0) + (apart ?? 0), 0);
+  const facts = [
+    `croupier ${at.toISOString().slice(11, 19)} UTC`,
+    `${decimal(rate)} events/s`,
+    `${figures === undefined ? "?" : figures.events_total} events`,
+    `${streams.length === 0 ? "?" : waiting} messages waiting`,
+    `${letters ?? "?"} dead letters`,
+  ];
+  const parts = [...sources, ...steps, ...readers];
+  const head = [
+    "",
+    "state",
+    "events/s",
+    "waiting",
+    "unacked",
+    "in flight",
+    "redelivered",
+    "dead",
+    "p99 ms",
+    "instances",
+  ];
+  const problems = parts.flatMap(({ name, problems, warnings }) =>
+    [...problems, ...warnings].map((sentence) => [name, sentence]),
+  );
+  return [
+    `${facts.join("   ")}\n`,
+    ...(broker === undefined ? [] : [`NATS: ${broker}\n`]),
+    "\n",
+    table(parts.map(cells), { head, right: (column) => column >= 2 }),
+    ...(problems.length > 0 ? ["\n", table(problems)] : []),
+    ...(figures === undefined ? ["\nNo materializer answers.\n"] : ["\n", table(leaders(figures))]),
+  ].join("");
+}
+
+function cells(part: Part): readonly string[] {
+  const { name, health, rate, backlog, apart, unacked, in_flight, redelivered, dead_letters, p99_ms } = part;
+  const silent = part.instances.filter((instance) => instance.silent).length;
+  return [
+    name,
+    states[health],
+    decimal(rate),
+    backlog === null ? "" : String(backlog + (apart ?? 0)),
+    unacked === null ? "" : String(unacked),
+    String(in_flight),
+    String(redelivered),
+    String(dead_letters),
+    p99_ms === null ? "" : decimal(p99_ms),
+    `${part.instances.length - silent}${silent > 0 ? ` and ${silent} silent` : ""}`,
+  ];
+}
+
+/** Who leads by bets, wins and deposits, the first three of each. */
+function leaders(figures: Figures): readonly (readonly string[])[] {
+  return (["bets", "wins", "deposits"] as const).map((name) => {
+    const players = figures[`top_players_${name}`];
+    const first = Array.isArray(players) ? players.slice(0, 3) : [];
+    return [`top ${name}`, ...first.map((player) => leader(player, name))];
+  });
+}
+
+function leader(player: unknown, board: string): string {
+  const { id, client_id, count } = Object(player) as Readonly<Record<string, unknown>>; // the materializer's answer, only shown
+  return `#${id} ${client_id} ${board === "deposits" ? `${(Number(count) / 100).toFixed(2)} EUR` : count}`;
+}
+
+const decimal = (value: number): string => value.toFixed(value > 0 && value < 9.95 ? 1 : 0);

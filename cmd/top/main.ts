@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { layout } from "../../internal/enrichment/pipeline.ts";
+import { disconnect } from "../../internal/jetstream/connect.ts";
+import { connectOnce } from "../../internal/jetstream/connect-once.ts";
+import { lookAt } from "../../internal/overview/look.ts";
+import { StatusBoard, statusSubjects } from "../../internal/overview/status-board.ts";
+import { runCommand } from "../../internal/service/run-command.ts";
+import { topCommand } from "./command.ts";
+import { viewLines } from "./lines.ts";
+import { Screen } from "./screen.ts";
+
+const everyMs = 1_000;
+/** Each service speaks once a second: after this all of them have. */
+const listenMs = 1_500;
+
+await runCommand({
+  name: "top",
+  build: topCommand,
+  variables: ["NATS_URL", "NATS_CREDS"],
+  async run({ once, json }, { config, say, open, signal }) {
+    const nc = await connectOnce("top", config, signal);
+    open.defer(() => disconnect(nc));
+    const board = new StatusBoard();
+    nc.subscribe(statusSubjects, {
+      callback: (err, { subject, data }) => {
+        if (err === null) board.hear(subject, data);
+      },
+    });
+    const isTerminal = process.stdout.isTTY && !once && !json;
+    const screen = isTerminal ? new Screen(process.stdout) : undefined;
+    if (screen !== undefined) open.defer(() => screen.close());
+    const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
+    await pause(listenMs);
+    while (!signal.aborted) {
+      const view = await lookAt(nc, layout, board);
+      if (json) say(`${JSON.stringify(view)}\n`);
+      else if (screen === undefined) say(`${viewLines(view)}\n`);
+      else screen.show(viewLines(view));
+      if (once) break;
+      await pause(everyMs);
+    }
+  },
+});

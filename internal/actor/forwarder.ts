@@ -1,0 +1,190 @@
+import { eventText } from "../casino/encode.ts";
+import type { CasinoEvent } from "../casino/event.ts";
+import type { Mailbox } from "../jetstream/mailbox.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
+import type { OnSettled, Outgoing, Publisher } from "../jetstream/publisher.ts";
+import type { Publication, UntilStored } from "../jetstream/until-stored.ts";
+import { bundleLine, bundleMessage, mostBytesPerBundle, mostEventsPerBundle } from "../messages/bundle.ts";
+import { type Envelope, writeEnvelope } from "../messages/envelope.ts";
+import { finalStage, stageSubject } from "../messages/subjects.ts";
+import { type CopyRecords, isCopy } from "./copies.ts";
+import type { GracefulShutdown } from "./shutdown.ts";
+import type { Work } from "./work.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** An event that goes on: what it has become, and what it came from. */
+export interface Enriched {
+  readonly work: Work;
+  readonly event: CasinoEvent;
+  readonly envelope: Envelope;
+}
+
+export interface ForwarderOptions {
+  /** The stage it forwards to. */
+  readonly stage: string;
+  /** Whether several events may travel in one message. */
+  readonly bundles: boolean;
+  readonly worker: WorkerProcess;
+  readonly publisher: Publisher;
+  readonly mailbox: Mailbox;
+  readonly copies: CopyRecords;
+  readonly untilStored: UntilStored;
+  readonly shutdown: GracefulShutdown;
+  /** For an event that has become too large for the broker. */
+  readonly onTooLarge: (work: Work, because: string) => void;
+}
+
+/** Most events whose forward is not stored yet: with more, nothing goes faster. */
+const mostInFlight = 1024;
+
+/** What a bundle's headers take at most. */
+const bundleHeaderBytes = 8 * 1024;
+
+/**
+ * Publishes events to the next stage, and acknowledges each source when that stage holds its event. Before the last stage all that is
+ * in hand goes in as few messages as fit; nothing waits to fill one, so a quiet system sends single messages. Final events
+ * are everybody's, and each its own message.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  #inFlight = 0;
+  #roomWanted: (() => void) | undefined;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    options.shutdown.stopping.addEventListener("abort", () => this.#roomWanted?.(), { once: true });
+  }
+
+  /** Resolves when there is room for more events in flight, or nobody waits any longer because the process stops. One waits at a time. */
+  async room(): Promise<void> {
+    while (this.#inFlight >= mostInFlight && !this.#options.shutdown.stopping.aborted)
+      await new Promise<void>((resolve) => {
+        this.#roomWanted = resolve;
+      });
+  }
+
+  forward(events: readonly Enriched[]): void {
+    const { stage, bundles } = this.#options;
+    if (events.length > 1 && bundles && stage !== finalStage) this.#bundle(events);
+    else for (const event of events) this.#single(event);
+  }
+
+  #bundle(events: readonly Enriched[]): void {
+    const mostBytes = Math.min(mostBytesPerBundle, this.#options.publisher.maxPayload - bundleHeaderBytes);
+    let [from, bytes]: [number, number] = [0, 0];
+    let lines: string[] = [];
+    for (const [index, { envelope, event }] of events.entries()) {
+      const line = bundleLine(envelope, eventText(event));
+      const size = Buffer.byteLength(line);
+      if (lines.length === mostEventsPerBundle || (lines.length > 0 && bytes + size > mostBytes)) {
+        this.#send(events.slice(from, index), lines);
+        [from, bytes, lines] = [index, 0, []];
+      }
+      lines.push(line);
+      bytes += size;
+    }
+    this.#send(events.slice(from), lines);
+  }
+
+  #send(events: readonly Enriched[], lines: readonly string[]): void {
+    const [only] = events;
+    if (only !== undefined && events.length === 1) {
+      this.#single(only);
+      return;
+    }
+    const { stage, worker } = this.#options;
+    const accepted = events.map(({ envelope }) => envelope.accepted);
+    const message = bundleMessage(stage, lines, accepted, worker.nextMessageId());
+    this.#publish(new BundleForward(this.#options, message, events), events.length);
+  }
+
+  #single({ work, event, envelope }: Enriched): void {
+    const { stage } = this.#options;
+    const message = {
+      subject: stageSubject(stage, work.client, event.type),
+      payload: eventText(event),
+      headers: writeEnvelope(envelope, event.id, stage),
+    };
+    this.#publish(new SingleForward(this.#options, message, work, envelope), 1);
+  }
+
+  #publish(forward: BundleForward | SingleForward, events: number): void {
+    const { untilStored } = this.#options;
+    this.#inFlight += events;
+    // The first attempt by itself: hardly ever is there another.
+    forward.publish((outcome) => {
+      // What is refused waits for the stream, and others with it: in the mailbox, which has a bound of its own.
+      this.#inFlight -= events;
+      if (this.#inFlight < mostInFlight) this.#roomWanted?.();
+      if (!(outcome instanceof PublishError)) forward.onStored(outcome);
+      else if (outcome.isTooLarge && forward instanceof BundleForward)
+        // Somebody has given the stream a limit of its own.
+        for (const event of forward.events) this.#single(event);
+      else untilStored.refused(outcome, forward);
+    });
+  }
+}
+
+/** What is in flight, of one class: thousands are at a time, and closures would be several for each. */
+abstract class InFlight {
+  readonly what = "forward";
+  protected readonly options: ForwarderOptions;
+  readonly #message: Outgoing;
+
+  constructor(options: ForwarderOptions, message: Outgoing) {
+    this.options = options;
+    this.#message = message;
+  }
+
+  publish(onSettled: OnSettled): void {
+    this.options.publisher.send(this.#message, onSettled);
+  }
+}
+
+class BundleForward extends InFlight implements Publication {
+  readonly events: readonly Enriched[];
+
+  constructor(options: ForwarderOptions, message: Outgoing, events: readonly Enriched[]) {
+    super(options, message);
+    this.events = events;
+  }
+
+  onStored(): void {
+    for (const { work } of this.events) this.options.mailbox.ack(work.delivery);
+  }
+
+  /** A limit that came while it was tried again. */
+  onTooLarge(): void {
+    this.onGivenUp();
+  }
+
+  onGivenUp(): void {
+    for (const { work } of this.events) this.options.mailbox.nak(work.delivery);
+  }
+}
+
+class SingleForward extends InFlight implements Publication {
+  readonly #work: Work;
+  readonly #envelope: Envelope;
+
+  constructor(options: ForwarderOptions, message: Outgoing, work: Work, envelope: Envelope) {
+    super(options, message);
+    this.#work = work;
+    this.#envelope = envelope;
+  }
+
+  onStored(ack: PubAck): void {
+    const { copies, mailbox } = this.options;
+    const { delivery, event } = this.#work;
+    if (isCopy(ack)) copies.add(delivery, this.#envelope, event.id, ack);
+    else mailbox.ack(delivery);
+  }
+
+  onTooLarge({ message }: PublishError): void {
+    this.options.onTooLarge(this.#work, `The enriched event does not fit: ${message}.`);
+  }
+
+  onGivenUp(): void {
+    this.options.mailbox.nak(this.#work.delivery);
+  }
+}

@@ -1,0 +1,249 @@
+import type { NatsConnection } from "nats";
+import type { Delivery } from "../jetstream/delivery.ts";
+import type { Durable } from "../jetstream/durable.ts";
+import { Mailbox, type MailboxMeter } from "../jetstream/mailbox.ts";
+import type { Publisher } from "../jetstream/publisher.ts";
+import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import { StuckMessagesWatch } from "../jetstream/stuck-messages.ts";
+import { UntilStored } from "../jetstream/until-stored.ts";
+import { ReplayClaims } from "../messages/replay-claim.ts";
+import { apartStream } from "../messages/subjects.ts";
+import type { Log } from "../service/log.ts";
+import { Outage } from "../service/outage.ts";
+import { isUnavailable } from "../service/unavailable.ts";
+import { catchGivenUp } from "./backstop.ts";
+import { CopyRecords } from "./copies.ts";
+import { type Enriched, Forwarder } from "./forwarder.ts";
+import { type Guard, PoisonIsolation } from "./isolation.ts";
+import { Marks } from "./marks.ts";
+import { type Decode, Opener } from "./open.ts";
+import { SetAside, type SetAsideMeter } from "./set-aside.ts";
+import { GracefulShutdown } from "./shutdown.ts";
+import { deadLetter, type Outcome, type Step } from "./step.ts";
+import { TurnAway } from "./turn-away.ts";
+import { callsOf, deliveriesOf, type Work } from "./work.ts";
+import type { WorkerProcess } from "./worker-process.ts";
+
+/** What is decoded at once: a message may carry a thousand events, and they are a batch only by being in hand. */
+const batchBytes = 256 * 1024;
+
+/** Counts what becomes of a step's events, in whichever of its mailboxes. */
+export interface StepMeter extends MailboxMeter, SetAsideMeter {}
+
+export interface LoopOptions {
+  readonly step: Step;
+  /** The stage whose events it takes: what the step before it forwards to. */
+  readonly takesFrom: string;
+  readonly decode: Decode;
+  readonly nc: NatsConnection;
+  readonly publisher: Publisher;
+  readonly log: Log;
+  readonly meter?: StepMeter;
+  readonly streams?: Pick<StreamKeeper, "restore">;
+  /** This process, the same for all its steps. */
+  readonly worker: WorkerProcess;
+  /** Of the bucket in which the process notes what it has in hand. */
+  readonly replicas: number;
+  /** Whether it forwards several events in one message; default true. It takes such messages in any case. */
+  readonly bundles?: boolean;
+  /** Takes nothing while it gives a sentence: what it would forward has no place to go. */
+  readonly pause?: () => string | undefined;
+  /** Default 10 s. */
+  readonly lookForStuckEveryMs?: number;
+  /** Default: that of all consumers. */
+  readonly ackWaitMs?: number;
+}
+
+/**
+ * The loop around a step, for one of its mailboxes. The way of an event, layer by layer, from the outside in:
+ *
+ * 1. take: a batch of messages comes from the mailbox, which holds each until it is settled;
+ * 2. isolate: what has ended a worker is handled alone, so that it can be found and set aside (`isolation.ts`);
+ * 3. hold: while something is away the call is made again, however long it takes;
+ * 4. open: the events in the messages are found and decoded (`open.ts`);
+ * 5. bisect: where the step throws, its events are asked about by halves, until the one it throws on is alone;
+ * 6. ask: the step says what becomes of each event;
+ * 7. settle: forwarded (`forwarder.ts`), set aside or put off (`turn-away.ts`); and the message acknowledged when all of its
+ *    events are stored elsewhere.
+ *
+ * The next batch is enriched while the PubAcks of the last ones are on their way. Whatever goes wrong, an event is in
+ * exactly one place afterwards: forwarded, in its mailbox again, moved out of its message into the step's own
+ * CASINO_APART, or set aside.
+ */
+export class StepLoop {
+  readonly #options: LoopOptions;
+  readonly #mailbox: Mailbox;
+  readonly #shutdown: GracefulShutdown;
+  readonly #outage: Outage;
+  readonly #marks: Marks;
+  readonly #isolation: PoisonIsolation;
+  readonly #opener: Opener;
+  readonly #forwarder: Forwarder;
+  readonly #setAside: SetAside;
+  readonly #turnAway: TurnAway;
+  readonly #endBackstop: () => void;
+  readonly #stuck: StuckMessagesWatch;
+  #loop: Promise<void> = Promise.resolve();
+
+  private constructor(options: LoopOptions, durable: Durable, mailbox: Mailbox) {
+    this.#options = options;
+    this.#mailbox = mailbox;
+    const { nc, publisher, worker, replicas, log, meter, takesFrom, bundles = true } = options;
+    const { name, stream } = durable;
+    const step = options.step.name;
+    this.#shutdown = new GracefulShutdown(name);
+    this.#outage = new Outage(log);
+    const shutdown = this.#shutdown;
+    const untilStored = new UntilStored({ shutdown, outage: this.#outage });
+    const marks = new Marks(nc, { step: name, worker: worker.id, replicas, log });
+    this.#marks = marks;
+    const claims = new ReplayClaims(nc);
+    const common = { step, nc, publisher, worker, mailbox, untilStored, marks, claims, shutdown, log, meter };
+    const setAside = new SetAside(common);
+    const turnAway = new TurnAway({ ...common, takesFrom, setAside });
+    [this.#setAside, this.#turnAway] = [setAside, turnAway];
+    this.#forwarder = new Forwarder({
+      ...common,
+      stage: options.step.forwardsTo,
+      bundles,
+      copies: new CopyRecords(common),
+      onTooLarge: (work, because) => turnAway.event(work, deadLetter("too_large", because)),
+    });
+    this.#opener = new Opener(claims, options.decode, (delivery, err) => turnAway.onFailure(delivery, err));
+    this.#isolation = new PoisonIsolation({
+      ...common,
+      stream,
+      // What lies there is few, and often a suspect.
+      marksAll: stream === apartStream,
+      onPoison: (delivery, because) => turnAway.whole(delivery, deadLetter("max_deliveries", because)),
+      onStuck: () => shutdown.abandonLoop(),
+    });
+    this.#endBackstop = catchGivenUp({ nc, durable, step, stage: takesFrom, publisher, log });
+    this.#stuck = new StuckMessagesWatch(nc, durable, log, options.lookForStuckEveryMs);
+  }
+
+  /** Opens a mailbox of the step and starts the loop. @throws Error when the consumer cannot be created. */
+  static async start(options: LoopOptions, mailbox: Durable): Promise<StepLoop> {
+    const { nc, log, meter, ackWaitMs, streams, pause } = options;
+    const durable = { ...mailbox, ...(ackWaitMs === undefined ? {} : { ackWaitMs }) };
+    const opened = await Mailbox.open(nc, {
+      ...{ durable, log, meter, batchBytes },
+      ...(streams === undefined ? {} : { streams }),
+      ...(pause === undefined ? {} : { pause }),
+    });
+    const loop = new StepLoop(options, durable, opened);
+    // Here, so that a bucket that cannot be made is said at the start and not when there is poison.
+    await loop.#marks.suspects();
+    loop.#loop = loop.#takeBatches();
+    return loop;
+  }
+
+  /** What keeps events waiting right now, else undefined: for readiness. */
+  get problem(): string | undefined {
+    return this.#outage.problem ?? this.#setAside.problem ?? this.#stuck.problem ?? this.#mailbox.problem;
+  }
+
+  /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
+  async stop(): Promise<void> {
+    this.#stuck.close();
+    this.#endBackstop();
+    await this.#shutdown.settle(this.#mailbox, this.#loop);
+    await this.#isolation.close();
+  }
+
+  async #takeBatches(): Promise<void> {
+    for (let batch = await this.#mailbox.take(); batch !== undefined; batch = await this.#mailbox.take())
+      await this.#isolation.handle(batch, (deliveries, guard) => this.#workOn(deliveries, guard));
+  }
+
+  /** Opens messages and works on their events. The first call is made in one go with the opening: a mark covers both. */
+  async #workOn(deliveries: readonly Delivery[], guard: Guard): Promise<void> {
+    let calls: readonly (readonly Work[])[] | undefined;
+    await this.#hold(deliveries, guard, async () => {
+      calls ??= callsOf(await this.#open(deliveries, guard.isAlone));
+      return calls[0] ?? [];
+    });
+    for (const works of calls?.slice(1) ?? [])
+      await this.#hold(deliveriesOf(works), guard, async () => works);
+  }
+
+  /** However long something is away; hands back when the process stops first. A throw is a bug: then by halves. */
+  async #hold(
+    deliveries: readonly Delivery[],
+    guard: Guard,
+    worksOf: () => Promise<readonly Work[]>,
+  ): Promise<void> {
+    let works: readonly Work[] = [];
+    for (let attempts = 1; ; attempts++) {
+      try {
+        // Not more than what the broker takes: nothing piles up in memory.
+        await this.#forwarder.room();
+        await guard.run(deliveries, async () => {
+          works = await worksOf();
+          if (works.length > 0) this.#settle(works, await this.#ask(works));
+        });
+        this.#outage.succeeded("step", deliveries);
+        return;
+      } catch (err) {
+        if (works.length === 0) throw err;
+        if (this.#shutdown.stopping.aborted)
+          return works.forEach(({ delivery }) => void this.#mailbox.nak(delivery));
+        if (!isUnavailable(err)) {
+          this.#outage.succeeded("step", deliveries); // nothing is away
+          return this.#bisect(works, guard, err);
+        }
+        this.#outage.failed("step", deliveries, err);
+        await this.#shutdown.pauseAfter(attempts);
+      }
+    }
+  }
+
+  /** The step threw without anything being away, a bug: find the events it throws on, so that the others go on. */
+  async #bisect(works: readonly Work[], guard: Guard, err: unknown): Promise<void> {
+    const [work] = works;
+    if (work !== undefined && works.length === 1) {
+      this.#turnAway.event(work, await this.#turnAway.onFailure(work.delivery, err));
+      return;
+    }
+    const half = Math.ceil(works.length / 2);
+    for (const part of [works.slice(0, half), works.slice(half)])
+      await this.#hold(deliveriesOf(part), guard, async () => part);
+  }
+
+  /** The events in these messages, in their order; what cannot be one, or cannot be read now, is settled on the way. */
+  async #open(deliveries: readonly Delivery[], isAlone: boolean): Promise<readonly Work[]> {
+    const works: Work[] = [];
+    for (const events of await this.#opener.open(deliveries)) {
+      for (const event of events) {
+        if ("outcome" in event) this.#turnAway.event(event, event.outcome);
+        // A suspect among others could not be told from them.
+        else if (isAlone && events.length > 1) this.#turnAway.apart(event.delivery, event.enclosed);
+        else works.push(event);
+      }
+    }
+    return works;
+  }
+
+  async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {
+    const { step, log } = this.#options;
+    const outcomes = await step.enrich(works, { log, signal: this.#shutdown.cut });
+    if (outcomes.length !== works.length)
+      throw new Error(`it gave ${outcomes.length} outcomes for ${works.length} events`);
+    return outcomes;
+  }
+
+  #settle(works: readonly Work[], outcomes: readonly Outcome[]): void {
+    const onward: Enriched[] = [];
+    for (let index = 0; index < works.length; index++) {
+      const work = works[index];
+      const outcome = outcomes[index];
+      if (work === undefined || outcome === undefined) continue; // as many of the one as of the other
+      if (outcome.kind === "forward") {
+        const { event, rate } = outcome;
+        const { envelope } = work.enclosed;
+        onward.push({ work, event, envelope: rate === undefined ? envelope : { ...envelope, rate } });
+      } else this.#turnAway.event(work, outcome);
+    }
+    if (onward.length > 0) this.#forwarder.forward(onward);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Decoded } from "../casino/decode.ts";
+import type { Delivery } from "../jetstream/delivery.ts";
+import { type Enclosed, openMessage } from "../messages/enclosed.ts";
+import { notJson } from "../messages/raw-message.ts";
+import { claimsReplay, type ReplayClaims } from "../messages/replay-claim.ts";
+import { type DeadLetter, deadLetter, type Later } from "./step.ts";
+import type { Refused, Work } from "./work.ts";
+
+/** Reads an event. A promise is for what has to be looked up first; it rejects with `Unavailable` when that is away. */
+export type Decode = (event: Enclosed) => Decoded | Promise<Decoded>;
+
+/** Decides what becomes of an event, or of a message, that could not be read for a reason of ours. */
+type OnFailure = (delivery: Delivery, err: unknown) => Promise<Later | DeadLetter>;
+
+type Opened = Work | Refused;
+
+const isSettled = <T>(value: T | Promise<T>): value is T => !(value instanceof Promise);
+const areSettled = <T>(values: readonly (T | Promise<T>)[]): values is readonly T[] =>
+  values.every(isSettled);
+
+/** Opens messages: finds the events in them, and decodes each. */
+export class Opener {
+  readonly #claims: ReplayClaims;
+  readonly #decode: Decode;
+  readonly #onFailure: OnFailure;
+
+  constructor(claims: ReplayClaims, decode: Decode, onFailure: OnFailure) {
+    this.#claims = claims;
+    this.#decode = decode;
+    this.#onFailure = onFailure;
+  }
+
+  /** What each message carries, in their order: works for the step, and what is none. Never rejects. */
+  async open(deliveries: readonly Delivery[]): Promise<readonly (readonly Opened[])[]> {
+    const opening = deliveries.map((delivery) => this.#openOne(delivery));
+    // Hardly ever a promise among them, and one for each message costs more than decoding it.
+    return areSettled(opening) ? opening : Promise.all(opening);
+  }
+
+  #openOne(delivery: Delivery): readonly Opened[] | Promise<readonly Opened[]> {
+    try {
+      // Hardly ever: only what was sent again from the dead letters says so, and who pretends it.
+      if (!claimsReplay(delivery.subject, delivery.headers)) return this.#eventsOf(delivery);
+      return this.#openClaimed(delivery).catch((err: unknown) => this.#failedAsAWhole(delivery, err));
+    } catch (err) {
+      return this.#failedAsAWhole(delivery, err);
+    }
+  }
+
+  async #openClaimed(delivery: Delivery): Promise<readonly Opened[]> {
+    return this.#eventsOf(delivery, await this.#claims.replaysOf(delivery));
+  }
+
+  async #failedAsAWhole(delivery: Delivery, err: unknown): Promise<readonly Opened[]> {
+    return [{ delivery, enclosed: undefined, outcome: await this.#onFailure(delivery, err) }];
+  }
+
+  #eventsOf(delivery: Delivery, replays?: string): readonly Opened[] | Promise<readonly Opened[]> {
+    const events = openMessage(delivery, replays);
+    if ("reason" in events)
+      return [{ delivery, enclosed: undefined, outcome: deadLetter(events.reason, events.because) }];
+    delivery.carries(events.length);
+    const opening = events.map((enclosed) => this.#decodeOne(delivery, enclosed));
+    return areSettled(opening) ? asOne(opening) : Promise.all(opening).then(asOne);
+  }
+
+  #decodeOne(delivery: Delivery, enclosed: Enclosed): Opened | Promise<Opened> {
+    if (enclosed.flaw !== undefined)
+      return { delivery, enclosed, outcome: deadLetter("invalid_event", enclosed.flaw) };
+    const failed = async (err: unknown): Promise<Refused> => {
+      return { delivery, enclosed, outcome: await this.#onFailure(delivery, err) };
+    };
+    try {
+      const decoded = this.#decode(enclosed);
+      if (!(decoded instanceof Promise)) return opened(delivery, enclosed, decoded);
+      return decoded.then((result) => opened(delivery, enclosed, result), failed);
+    } catch (err) {
+      return failed(err);
+    }
+  }
+}
+
+function opened(delivery: Delivery, enclosed: Enclosed, decoded: Decoded): Opened {
+  if (decoded.ok) return { delivery, enclosed, client: enclosed.envelope.client, event: decoded.event };
+  const because = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
+  return { delivery, enclosed, outcome: deadLetter(decoded.reason, because) };
+}
+
+/** An array of which one element is no JSON is none itself. */
+function asOne(events: readonly Opened[]): readonly Opened[] {
+  for (const event of events)
+    if (event.enclosed?.isElement && "outcome" in event && isNotJson(event.outcome)) {
+      const { delivery } = event;
+      delivery.carries(1);
+      return [{ delivery, enclosed: undefined, outcome: deadLetter(notJson.reason, notJson.because) }];
+    }
+  return events;
+}
+
+function isNotJson(outcome: Later | DeadLetter): boolean {
+  return outcome.kind === "dead-letter" && outcome.reason === "invalid_json";
+}

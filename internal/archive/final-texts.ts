@@ -1,0 +1,110 @@
+import { type RawBuilder, sql } from "kysely";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { archivedEvent, columns, type Row } from "./find-events.ts";
+import { millisecondsOf } from "./instant.ts";
+
+/** A final event out of the archive, as its message in CASINO_EVENTS was. */
+export interface FinalText {
+  readonly client: string;
+  readonly source: string;
+  readonly id: number;
+  readonly type: string;
+  readonly playerId: number | undefined;
+  /** The event as JSON. */
+  readonly text: string;
+  /** Its place in CASINO_EVENTS; undefined where that was not kept. */
+  readonly sequence: number | undefined;
+  /** When CASINO_EVENTS stored it, in ms since the epoch. */
+  readonly storedAt: number;
+}
+
+/** Where a page of `finalsByStoring` ends. */
+export interface StoringPosition {
+  /** In ms since the epoch. */
+  readonly storedAt: number;
+  readonly source: string;
+  readonly id: number;
+}
+
+/** A part of the log: the sequences between these two, without them. */
+export interface Between {
+  readonly after: number;
+  readonly before: number;
+}
+
+/**
+ * A client's events by their places in CASINO_EVENTS, a page of them.
+ * @param condition on rows of `events`, besides
+ * @throws Unavailable
+ */
+export function finalsBySequence(
+  db: Database,
+  client: string,
+  { after, before }: Between,
+  condition: RawBuilder<unknown>,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<readonly FinalText[]> {
+  return read(
+    db,
+    sql`client_id = ${client} and log_sequence > ${after}::bigint and log_sequence < ${before}::bigint and ${condition}
+      order by log_sequence limit ${limit}`,
+    signal,
+  );
+}
+
+/**
+ * Events in the order in which CASINO_EVENTS stored them, a page of them.
+ * @param after where the page before ended; undefined: from the beginning
+ * @throws Unavailable
+ */
+export function finalsByStoring(
+  db: Database,
+  condition: RawBuilder<unknown>,
+  after: StoringPosition | undefined,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<readonly FinalText[]> {
+  const beyond =
+    after === undefined
+      ? sql`true`
+      : sql`(stored_at, source, id) > (${new Date(after.storedAt)}, ${after.source}, ${after.id}::bigint)`;
+  return read(db, sql`${condition} and ${beyond} order by stored_at, source, id limit ${limit}`, signal);
+}
+
+/** One event; undefined when the archive has it not. @throws Unavailable */
+export async function finalOf(
+  db: Database,
+  { client, source, id }: Pick<FinalText, "client" | "source" | "id">,
+  signal?: AbortSignal,
+): Promise<FinalText | undefined> {
+  const which = sql`client_id = ${client} and source = ${source} and id = ${id}::bigint`;
+  return (await read(db, which, signal))[0];
+}
+
+async function read(
+  db: Database,
+  which: RawBuilder<unknown>,
+  signal: AbortSignal | undefined,
+): Promise<readonly FinalText[]> {
+  const query = sql<Row & { readonly log_sequence: string | null; readonly stored_at_ms: string }>`
+    select ${columns}, log_sequence, ${millisecondsOf("stored_at")} as stored_at_ms from events where ${which}`;
+  try {
+    const { rows } = await query.execute(db, signal && { signal });
+    return rows.map((row) => {
+      const { client_id: client, source, ...event } = archivedEvent(row);
+      return {
+        client,
+        source,
+        id: event.id,
+        type: event.type,
+        playerId: event.player_id,
+        text: JSON.stringify(event),
+        sequence: row.log_sequence === null ? undefined : Number(row.log_sequence),
+        storedAt: Number(row.stored_at_ms),
+      };
+    });
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}

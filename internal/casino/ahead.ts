@@ -1,0 +1,16 @@
+import { fieldError } from "./field-error.ts";
+import type { Decoded } from "./reader.ts";
+import { refuse } from "./reader.ts";
+
+/**
+ * An event as it was read, unless it is dated too far after the moment it was accepted: it would head every list for years.
+ * @param acceptedAt in ms since the epoch
+ * @param maxAheadMs Infinity takes any date
+ */
+export function notAhead(decoded: Decoded, acceptedAt: number, maxAheadMs: number): Decoded {
+  if (!decoded.ok || !(Date.parse(decoded.event.created_at) > acceptedAt + maxAheadMs)) return decoded;
+  const limit = new Date(acceptedAt + maxAheadMs).toISOString();
+  return refuse("invalid_event", [
+    fieldError("/created_at", `must not be after ${limit}, EVENT_MAX_AHEAD after the event was accepted`),
+  ]);
+}

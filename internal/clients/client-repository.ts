@@ -1,0 +1,175 @@
+import { sql } from "kysely";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
+import { hashOf, newApiKey, prefixOf } from "./api-key.ts";
+
+/** Whom a key is good for: one client's producer of that name, or an operator. */
+export type KeyScope = { readonly client: string; readonly source: string } | "operator";
+
+/** A client as lists show it. */
+export interface ClientRow {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: Date;
+  /** Since when its keys are refused and its events become dead letters. */
+  readonly disabledAt: Date | null;
+}
+
+/** A key as lists show it: everything but the key. */
+export interface KeyRow {
+  readonly id: string;
+  readonly prefix: string;
+  readonly client: string | null;
+  readonly source: string | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+/** Adds a client. @returns false when there is one of this id already; it stays as it is. */
+export async function addClient(db: Database, id: string, name: string): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto("clients")
+    .values({ id, name })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+/** Whether a client is registered, disabled or not. @throws Unavailable */
+export async function hasClient(db: Database, id: string): Promise<boolean> {
+  return (await clientState(db, id)) !== undefined;
+}
+
+/** Whether events of a client are taken: it is registered, and not disabled. @throws Unavailable */
+export async function takesEventsOf(db: Database, id: string): Promise<boolean> {
+  return (await clientState(db, id))?.disabled_at === null;
+}
+
+async function clientState(db: Database, id: string): Promise<{ disabled_at: Date | null } | undefined> {
+  try {
+    return await db.selectFrom("clients").select("disabled_at").where("id", "=", id).executeTakeFirst();
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}
+
+/** Disables a client, or enables it again; one that is so already stays as it is. @returns false when there is none */
+export async function setDisabled(db: Database, id: string, isDisabled: boolean): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable("clients")
+    .set({ disabled_at: isDisabled ? sql`coalesce(disabled_at, now())` : null })
+    .where("id", "=", id)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** What a client has beside its events. */
+export interface Belongings {
+  readonly keys: number;
+  readonly players: number;
+  readonly games: number;
+  readonly schemas: number;
+}
+
+/** What would be deleted with a client. */
+export async function belongingsOf(db: Database, id: string): Promise<Belongings> {
+  const { rows } = await sql<Readonly<Record<keyof Belongings, string>>>`
+    select (select count(*) from api_keys where client_id = ${id}) as keys,
+      (select count(*) from players where client_id = ${id}) as players,
+      (select count(*) from games where client_id = ${id}) as games,
+      (select count(*) from event_type_schemas where client_id = ${id}) as schemas`.execute(db);
+  const { keys = "0", players = "0", games = "0", schemas = "0" } = rows[0] ?? {};
+  return { keys: Number(keys), players: Number(players), games: Number(games), schemas: Number(schemas) };
+}
+
+/**
+ * Deletes a client with its keys, players, games, schemas and destinations. One that has events stays as it is, whole.
+ * @returns "unknown" when there is none; "in use" when something else, its events above all, still refers to it
+ */
+export async function removeClient(db: Database, id: string): Promise<"removed" | "unknown" | "in use"> {
+  try {
+    return await db.transaction().execute(async (trx) => {
+      for (const table of [
+        "sessions",
+        "api_keys",
+        "players",
+        "games",
+        "event_type_schemas",
+        "destinations",
+      ] as const)
+        await sql`delete from ${sql.table(table)} where client_id = ${id}`.execute(trx);
+      const { numDeletedRows } = await trx.deleteFrom("clients").where("id", "=", id).executeTakeFirst();
+      return numDeletedRows === 1n ? "removed" : "unknown";
+    });
+  } catch (err) {
+    if (sqlState(err) === foreignKeyViolation) return "in use";
+    throw err;
+  }
+}
+
+export async function listClients(db: Database): Promise<readonly ClientRow[]> {
+  return db
+    .selectFrom("clients")
+    .select(["id", "name", "created_at as createdAt", "disabled_at as disabledAt"])
+    .orderBy("id")
+    .execute();
+}
+
+/** Creates a key. @returns the key itself, which is kept nowhere; undefined when there is no such client */
+export async function createKey(
+  db: Database,
+  scope: KeyScope,
+  expiresAt: Date | null = null,
+): Promise<string | undefined> {
+  const key = newApiKey();
+  const owner =
+    scope === "operator"
+      ? { client_id: null, source: null }
+      : { client_id: scope.client, source: scope.source };
+  try {
+    await db
+      .insertInto("api_keys")
+      .values({ ...owner, prefix: prefixOf(key), hash: hashOf(key), expires_at: expiresAt, revoked_at: null })
+      .execute();
+    return key;
+  } catch (err) {
+    if (sqlState(err) === foreignKeyViolation) return undefined;
+    throw err;
+  }
+}
+
+/** All keys, or those of one client, the oldest first. */
+export async function listKeys(db: Database, client?: string): Promise<readonly KeyRow[]> {
+  return db
+    .selectFrom("api_keys")
+    .select([
+      "id",
+      "prefix",
+      "client_id as client",
+      "source",
+      "created_at as createdAt",
+      "expires_at as expiresAt",
+      "revoked_at as revokedAt",
+    ])
+    .$if(client !== undefined, (query) => query.where("client_id", "=", client ?? ""))
+    .orderBy(sql`api_keys.id`)
+    .execute();
+}
+
+/**
+ * Revokes the key of this prefix, for good; a key revoked before stays revoked since then.
+ * @returns how many keys have the prefix: nothing is done unless it is one
+ */
+export async function revokeKey(db: Database, prefix: string): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const found = await trx.selectFrom("api_keys").select("id").where("prefix", "=", prefix).execute();
+    if (found.length === 1)
+      await trx
+        .updateTable("api_keys")
+        .set({ revoked_at: sql`coalesce(revoked_at, now())` })
+        .where("prefix", "=", prefix)
+        .execute();
+    return found.length;
+  });
+}

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "kysely";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { FairQueue } from "../service/fair-queue.ts";
+import { isUnavailable, Unavailable } from "../service/unavailable.ts";
+
+/** A key as it is known to those who check it. */
+export interface KnownKey {
+  readonly id: string;
+  /** Null: an operator's key, good for every client. */
+  readonly client: string | null;
+  /** Null for an operator's key. */
+  readonly source: string | null;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+  /** Since when its client is disabled. */
+  readonly disabledAt: Date | null;
+}
+
+/** Looks many keys up at once: those that there are, by `nameOf` their hash. Throws `Unavailable` while that cannot be said. */
+export type FindKeys = (
+  hashes: readonly Buffer[],
+  signal: AbortSignal,
+) => Promise<ReadonlyMap<string, KnownKey>>;
+
+/** A hash as a text. */
+export const nameOf = (hash: Buffer): string => hash.toString("base64");
+
+/** Looks keys up in Postgres. */
+export function postgresKeys(db: Database): FindKeys {
+  return async (hashes, signal) => {
+    try {
+      const rows = await db
+        .selectFrom("api_keys")
+        .leftJoin("clients", "clients.id", "api_keys.client_id")
+        .select(["hash", "api_keys.id", "client_id", "source", "expires_at", "revoked_at", "disabled_at"])
+        .where(sql<boolean>`hash = any(${hashes}::bytea[])`)
+        .execute({ signal });
+      return new Map(
+        rows.map(({ hash, id, source, ...row }) => [
+          nameOf(hash),
+          {
+            id,
+            client: row.client_id,
+            source,
+            expiresAt: row.expires_at,
+            revokedAt: row.revoked_at,
+            disabledAt: row.disabled_at,
+          },
+        ]),
+      );
+    } catch (err) {
+      throw asUnavailable(err);
+    }
+  };
+}
+
+export interface KeyLookupOptions {
+  /** How long a look-up may take, in ms. */
+  readonly patienceMs: number;
+  /** Most keys in one query. */
+  readonly mostAtOnce?: number;
+  /** Most that may wait, of one owner and of all; those beyond are refused. */
+  readonly mostOfOwner?: number;
+  readonly mostWaiting?: number;
+}
+
+interface Question {
+  readonly hash: Buffer;
+  readonly resolve: (key: KnownKey | undefined) => void;
+  readonly reject: (err: unknown) => void;
+}
+
+/**
+ * Looks keys up one query at a time: what is asked for meanwhile waits, and the next query takes all of it. So a flood of
+ * made-up keys costs Postgres one connection, and delays a look-up by a query or two; owners take turns.
+ */
+export class KeyLookup {
+  readonly #find: FindKeys;
+  readonly #options: Required<KeyLookupOptions>;
+  readonly #waiting = new FairQueue<Question>();
+  #running = false;
+
+  constructor(find: FindKeys, options: KeyLookupOptions) {
+    this.#find = find;
+    this.#options = { mostAtOnce: 500, mostOfOwner: 8_000, mostWaiting: 16_000, ...options };
+  }
+
+  /**
+   * The key of this hash, undefined when there is none.
+   * @param owner who asks, such as an address
+   * @throws Unavailable when Postgres is away, or too many wait
+   */
+  ask(hash: Buffer, owner: string): Promise<KnownKey | undefined> {
+    const { mostOfOwner, mostWaiting } = this.#options;
+    if (this.#waiting.size >= mostWaiting || this.#waiting.sizeOf(owner) >= mostOfOwner)
+      return Promise.reject(new Unavailable("too many unknown keys wait to be looked up"));
+    const { promise, resolve, reject } = Promise.withResolvers<KnownKey | undefined>();
+    this.#waiting.push(owner, { hash, resolve, reject });
+    if (!this.#running) void this.#run();
+    return promise;
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let questions = this.#take(); questions.length > 0; questions = this.#take())
+      try {
+        const keys = await this.#query(questions.map(({ hash }) => hash));
+        for (const { hash, resolve } of questions) resolve(keys.get(nameOf(hash)));
+      } catch (err) {
+        for (const { reject } of questions) reject(err);
+        // Who waits behind these would wait in vain: nobody waits for longer than one query.
+        if (isUnavailable(err)) for (const { reject } of this.#take(this.#waiting.size)) reject(err);
+      }
+    this.#running = false;
+  }
+
+  #take(most = this.#options.mostAtOnce): readonly Question[] {
+    const taken: Question[] = [];
+    while (taken.length < most) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      taken.push(next);
+    }
+    return taken;
+  }
+
+  async #query(hashes: readonly Buffer[]): Promise<ReadonlyMap<string, KnownKey>> {
+    const { patienceMs } = this.#options;
+    const done = new AbortController();
+    // The query may not notice the signal while it waits for a connection.
+    const timeout = sleep(patienceMs, undefined, { signal: done.signal }).then(() => {
+      throw new Unavailable(`Postgres gave no answer within ${patienceMs / 1000} s`);
+    });
+    try {
+      return await Promise.race([this.#find(hashes, AbortSignal.timeout(patienceMs)), timeout]);
+    } finally {
+      done.abort();
+      timeout.catch(() => undefined);
+    }
+  }
+}

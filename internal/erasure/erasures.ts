@@ -1,0 +1,128 @@
+import { sql } from "kysely";
+import {
+  archivedEmails,
+  type ErasedRows,
+  eraseFromArchive,
+  untilInsertsOfBefore,
+} from "../archive/erased.ts";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+
+/** How much was erased, by place. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** That a player's personal data were erased; without any of them. */
+export interface ErasureRecord {
+  readonly client_id: string;
+  readonly player_id: number;
+  /** When it was asked for the last time, as an ISO date-time. */
+  readonly erased_at: string;
+  /** Who asked for it. */
+  readonly requested_by: string;
+  /** Over all times that it was asked for. */
+  readonly counts: Counts;
+}
+
+/** What is personal of a player in Postgres, and the records of what was erased. Everything here throws `Unavailable` while it is away. */
+export class Erasures {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** The e-mails that Postgres has of the player, those of earlier days too. */
+  emails(client: string, player: number, signal: AbortSignal): Promise<readonly string[]> {
+    return asking(signal, async () => {
+      const { rows } = await sql<{ email: string }>`
+        select email from players where client_id = ${client} and id = ${player}::bigint`.execute(this.#db, {
+        signal,
+      });
+      const archived = await archivedEmails(this.#db, client, player, signal);
+      return [...new Set([...rows.map(({ email }) => email), ...archived])];
+    });
+  }
+
+  /**
+   * Removes the player, and writes down that there is one whose data had to go, in one transaction. Once it has resolved no event gets the data
+   * any more, and none brings them into the archive.
+   * @returns whether the player was there
+   */
+  begin(client: string, player: number, by: string, signal: AbortSignal): Promise<boolean> {
+    return asking(signal, async () => {
+      const { rows } = await sql<{ removed: number }>`
+        with noted as (
+          insert into erasures (client_id, player_id, erased_at, requested_by, counts)
+          values (${client}, ${player}::bigint, now(), ${by}, '{}')
+          on conflict (client_id, player_id) do update set erased_at = now(), requested_by = excluded.requested_by
+        ), removed as (
+          delete from players where client_id = ${client} and id = ${player}::bigint returning 1
+        )
+        select count(*)::int as removed from removed`.execute(this.#db, { signal });
+      await untilInsertsOfBefore(this.#db, signal);
+      return rows[0]?.removed === 1;
+    });
+  }
+
+  /** Takes the data out of the archive, and out of the answers to deliveries. After `begin`. */
+  fromArchive(client: string, player: number, signal: AbortSignal): Promise<ErasedRows> {
+    return asking(signal, () => eraseFromArchive(this.#db, client, player, signal));
+  }
+
+  /** Adds to what was erased, and says what the record now is. After `begin`. */
+  end(client: string, player: number, counts: Counts, signal: AbortSignal): Promise<ErasureRecord> {
+    return asking(signal, async () => {
+      const { rows } = await sql<{ counts: Counts }>`
+        select counts from erasures where client_id = ${client} and player_id = ${player}::bigint`.execute(
+        this.#db,
+        { signal },
+      );
+      const before = rows[0]?.counts ?? {};
+      const names = new Set([...Object.keys(before), ...Object.keys(counts)]);
+      const sum = Object.fromEntries(
+        [...names].map((name) => [name, (before[name] ?? 0) + (counts[name] ?? 0)]),
+      );
+      await sql`
+        update erasures set counts = ${JSON.stringify(sum)}
+        where client_id = ${client} and player_id = ${player}::bigint`.execute(this.#db, { signal });
+      const [record] = await this.#list(client, player - 1, 1, signal);
+      if (record === undefined) throw new Error("the record of an erasure went while it was written");
+      return record;
+    });
+  }
+
+  /** The next records by player, as many as the limit. @param after a player's number, 0 to begin */
+  list(client: string, after: number, limit: number, signal: AbortSignal): Promise<readonly ErasureRecord[]> {
+    return asking(signal, () => this.#list(client, after, limit, signal));
+  }
+
+  async #list(client: string, after: number, limit: number, signal: AbortSignal) {
+    const { rows } = await sql<Row>`
+      select client_id, player_id, erased_at, requested_by, counts from erasures
+      where client_id = ${client} and player_id > ${after}::bigint
+      order by player_id limit ${limit}`.execute(this.#db, { signal });
+    return rows.map(
+      (row): ErasureRecord => ({
+        ...row,
+        player_id: Number(row.player_id),
+        erased_at: row.erased_at.toISOString(),
+      }),
+    );
+  }
+}
+
+interface Row {
+  readonly client_id: string;
+  readonly player_id: string;
+  readonly erased_at: Date;
+  readonly requested_by: string;
+  readonly counts: Counts;
+}
+
+/** @throws Unavailable, also when the signal's time is over; the reason of another abort */
+async function asking<R>(signal: AbortSignal, ask: () => Promise<R>): Promise<R> {
+  try {
+    return await ask();
+  } catch (err) {
+    throw asUnavailable(signal.aborted ? signal.reason : err);
+  }
+}

@@ -1,0 +1,103 @@
+import { isObject } from "../jetstream/api.ts";
+
+/** Whose data have to go: a player of a client, and the e-mails that were found of that player. */
+export interface Person {
+  readonly client: string;
+  readonly player: number;
+  readonly emails: readonly string[];
+}
+
+/** What text of no event says in place of an e-mail. */
+const erasedText = "[erased]";
+
+/** Where e-mails stand in a text, in whatever case; undefined where none are known. */
+function emailsOf({ emails }: Person): RegExp | undefined {
+  if (emails.length === 0) return undefined;
+  // The longest first: one may be the end of another.
+  const forms = [...emails]
+    .sort((a, b) => b.length - a.length)
+    .map((email) => email.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+  return new RegExp(forms.join("|"), "giu");
+}
+
+/** Whether a text has one of the person's e-mails. */
+export function names(person: Person, text: string): boolean {
+  return emailsOf(person)?.test(text) ?? false;
+}
+
+/** The text with every e-mail of the person in it replaced. */
+export function withoutEmails(person: Person, text: string): string {
+  const emails = emailsOf(person);
+  return emails === undefined ? text : text.replace(emails, erasedText);
+}
+
+/**
+ * A message's payload without the person: one event or many, as plain JSON, as an array or as lines, also those of a bundle.
+ * Events of the player lose `player`, and the e-mail out of their sentence and whatever else they hold; so do events that
+ * name no player. Those of other players and other clients stay as they are.
+ * @param client whose message it is; a line of a bundle says it itself
+ * @returns the same text where there is nothing of the person in it; undefined where it names the person and cannot be read
+ */
+export function withoutPerson(text: string, client: string, person: Person): string | undefined {
+  const whole = parsed(text);
+  if (whole !== undefined) return rewritten(text, whole.value, client, person);
+  const lines = text.split("\n");
+  const anew: string[] = [];
+  for (const line of lines) {
+    const value = parsed(line);
+    if (value !== undefined) anew.push(rewritten(line, value.value, client, person));
+    else if (client === person.client && names(person, line)) return undefined;
+    else anew.push(line);
+  }
+  return anew.join("\n");
+}
+
+function parsed(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text itself where nothing changes, with every space that its producer wrote. */
+function rewritten(text: string, value: unknown, client: string, person: Person): string {
+  const state = { changed: false };
+  const without = stripped(value, client, person, state);
+  return state.changed ? JSON.stringify(without) : text;
+}
+
+function stripped(value: unknown, client: string, person: Person, state: { changed: boolean }): unknown {
+  if (Array.isArray(value)) return value.map((each) => stripped(each, client, person, state));
+  if (isObject(value) && isObject(value.event) && typeof value.client === "string")
+    return { ...value, event: stripped(value.event, value.client, person, state) };
+  if (client !== person.client) return value;
+  const number = isObject(value) ? value.player_id : undefined;
+  if (Number.isSafeInteger(number) && number !== person.player) return value;
+  const { player, ...rest } = isObject(value) ? value : { player: undefined };
+  if (number !== person.player || player === undefined) return masked(value, emailsOf(person), state);
+  state.changed = true;
+  const email = isObject(player) && typeof player.email === "string" ? [player.email] : [];
+  const { description } = rest;
+  const named = `Player #${number} (${email[0]})`;
+  const event =
+    typeof description === "string" && description.startsWith(named)
+      ? { ...rest, description: `Player #${number}${description.slice(named.length)}` }
+      : rest;
+  return masked(event, emailsOf({ ...person, emails: [...person.emails, ...email] }), state);
+}
+
+/** The value with every e-mail in it replaced, wherever it stands. */
+function masked(value: unknown, emails: RegExp | undefined, state: { changed: boolean }): unknown {
+  if (emails === undefined) return value;
+  if (typeof value === "string") {
+    const text = value.replace(emails, erasedText);
+    state.changed ||= text !== value;
+    return text;
+  }
+  if (Array.isArray(value)) return value.map((each) => masked(each, emails, state));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map((entry) => entry.map((each) => masked(each, emails, state))),
+  );
+}

@@ -1,0 +1,34 @@
+import type { FastifyInstance } from "fastify";
+import type { RouteContext } from "../../http/route-context.ts";
+import type { Database } from "../../postgres/connect.ts";
+import { Live, type LiveOptions } from "./live.ts";
+import { addPages } from "./pages.ts";
+import { addSetupRoutes } from "./setup.ts";
+import { addSignIn, type Sessions } from "./sign-in.ts";
+import { streamTo } from "./stream.ts";
+import { Tails } from "./tails.ts";
+
+export interface DashboardDependencies extends LiveOptions {
+  readonly sessions: Sessions;
+  /** Where clients, keys and types of event are kept. */
+  readonly db: Database;
+}
+
+/** Adds the dashboard: its page, signing in, and what it shows as it happens. */
+export async function addDashboardRoutes(
+  app: FastifyInstance,
+  dependencies: DashboardDependencies,
+  context: Pick<RouteContext, "keys" | "behindKey" | "log" | "stopping">,
+): Promise<void> {
+  const { keys, behindKey, log, stopping } = context;
+  await addPages(app);
+  addSignIn(app, { keys, sessions: dependencies.sessions, log }, behindKey);
+  addSetupRoutes(app, { db: dependencies.db, log }, behindKey);
+  const live = new Live(dependencies);
+  app.addHook("onClose", async () => live.close());
+  app.get(
+    "/dashboard/stream",
+    { ...behindKey, exposeHeadRoute: false, schema: { hide: true } },
+    streamTo({ keys, live, tails: new Tails(dependencies.nc), stopping }),
+  );
+}

@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyRequest, RouteShorthandOptions } from "fastify";
+import type { KnownKey } from "../../clients/key-lookup.ts";
+import type { OpenSession } from "../../clients/sessions.ts";
+import {
+  holderOf,
+  type Keys,
+  keyIn,
+  requireOwnPage,
+  sessionCookie,
+  sessionTokenOf,
+} from "../../http/authentication.ts";
+import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
+import type { Log } from "../../service/log.ts";
+import { Problem, unavailable } from "../../service/problem.ts";
+import { isUnavailable } from "../../service/unavailable.ts";
+
+/** Where sessions are kept; each may throw `Unavailable`. */
+export interface Sessions {
+  /** Undefined when there is no such code any more. */
+  readonly redeem: (code: string) => Promise<OpenSession | undefined>;
+  readonly open: (key: KnownKey) => Promise<OpenSession>;
+  readonly end: (token: string) => Promise<void>;
+  readonly lifeMs: number;
+}
+
+export interface SignInOptions {
+  readonly keys: Keys;
+  readonly sessions: Sessions;
+  readonly log: Log;
+}
+
+/** Each costs a transaction: so many at once, of all and of one address. */
+const atOnce = { all: 4, ofOwner: 2, what: "sign in" };
+
+/**
+ * Signing in and out. A code, which works once, or an API key becomes a cookie that no script can read and that no other site can
+ * make a browser send.
+ */
+export function addSignIn(
+  app: FastifyInstance,
+  { keys, sessions, log }: SignInOptions,
+  behindKey: RouteShorthandOptions,
+): void {
+  const hidden = { schema: { hide: true } };
+  const limit = new ConcurrencyLimit(atOnce);
+
+  app.post("/dashboard/session", { ...hidden, bodyLimit: 1_024 }, async (request, reply) => {
+    requireOwnPage(request);
+    const opened = await limit.run(request.ip, () => open(request));
+    log.info(
+      { client: opened.client, from: request.ip, request_id: request.id },
+      "signed in to the dashboard",
+    );
+    return reply
+      .header("set-cookie", cookie(request, opened.token, sessions.lifeMs))
+      .send(roleOf(opened.client ?? undefined));
+  });
+  app.get("/dashboard/session", { ...behindKey, ...hidden }, (request) => roleOf(holderOf(request).client));
+  app.delete("/dashboard/session", { ...behindKey, ...hidden }, async (request, reply) => {
+    const token = sessionTokenOf(request);
+    if (token !== undefined) await sayable(() => sessions.end(token));
+    return reply
+      .header("set-cookie", cookie(request, "", 0))
+      .code(204)
+      .send();
+  });
+
+  async function open(request: FastifyRequest): Promise<OpenSession> {
+    const { code, key } = Object(request.body) as { code?: unknown; key?: unknown }; // both are checked here
+    if (typeof code === "string") {
+      const opened = await sayable(() => sessions.redeem(code));
+      if (opened !== undefined) return opened;
+      throw new Problem(
+        401,
+        "This link was used already, or is older than ten minutes: make another with `npm run clients -- sign-in`.",
+      );
+    }
+    if (typeof key !== "string") throw new Problem(400, "The body must have a `code` or a `key`.");
+    const known = await keyIn(keys, key, request.ip);
+    return sayable(() => sessions.open(known));
+  }
+}
+
+const roleOf = (client: string | undefined) =>
+  client === undefined ? { role: "operator", client_id: null } : { role: "client", client_id: client };
+
+/** Strict: another site's page cannot make a browser send it, not even by a link. Secure where a proxy says that this is HTTPS. */
+function cookie(request: FastifyRequest, token: string, lifeMs: number): string {
+  const isSecure = request.headers["x-forwarded-proto"] === "https";
+  return `${sessionCookie}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${lifeMs / 1_000}${isSecure ? "; Secure" : ""}`;
+}
+
+async function sayable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (err) {
+    if (!isUnavailable(err)) throw err;
+    throw unavailable("Nobody can sign in or out while Postgres is away: try again shortly.", { cause: err });
+  }
+}

@@ -1,0 +1,177 @@
+import { connect, headers } from "nats";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { connectForTest } from "../../../test/harness/broker.ts";
+import { natsForTest } from "../../../test/harness/infrastructure.ts";
+import { waitFor } from "../../../test/harness/wait-for.ts";
+import { createKey } from "../../clients/client-repository.ts";
+import { spoken, statusOf, workOf } from "../../overview/status.fixture.ts";
+import { databaseOfFile, gatewayForTest, keyFor, type TestGateway } from "../gateway.fixture.ts";
+import { Tails } from "./tails.ts";
+import { type Viewer, Viewers } from "./viewers.ts";
+
+const server = await natsForTest();
+const { nc } = await connectForTest(server);
+const db = await databaseOfFile();
+const operator = await createKey(db, "operator");
+const client = await keyFor(db, "stream");
+
+interface Heard {
+  readonly event: string;
+  readonly data: Record<string, unknown> & unknown[];
+}
+
+/** What comes of the stream, as it comes; ended after the test. */
+async function listen(gateway: TestGateway, key = operator, query = "") {
+  const stop = new AbortController();
+  onTestFinished(() => stop.abort());
+  const answer = await fetch(`${await gateway.origin()}/dashboard/stream${query}`, {
+    headers: { authorization: `Bearer ${key}` },
+    signal: stop.signal,
+  });
+  const heard: Heard[] = [];
+  let ended = false;
+  const reading = (async () => {
+    let text = "";
+    for await (const chunk of answer.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+        const [, event = "", data = ""] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+        heard.push({ event, data: JSON.parse(data) });
+        text = text.slice(end + 2);
+      }
+    }
+  })()
+    .catch(() => undefined)
+    .finally(() => {
+      ended = true;
+    });
+  return {
+    answer,
+    heard,
+    last: (event: string) => heard.findLast((one) => one.event === event)?.data,
+    hasEnded: () => ended,
+    reading,
+  };
+}
+
+const emit = (to: string, type: string, more: object = {}) => {
+  const hdrs = headers();
+  hdrs.set("Casino-Source", "test");
+  nc.publish(`casino.event.final.${to}.${type}`, JSON.stringify({ id: 1, type, ...more }), { headers: hdrs });
+};
+
+describe("the stream", () => {
+  test("begins with the history, and has a frame each second with what services say", async () => {
+    const gateway = await gatewayForTest(server, db);
+    const status = statusOf("enricher", { work: { currency: workOf(), description: workOf({ rate: 42 }) } });
+    const timer = setInterval(() => nc.publish(...spoken(status)), 100);
+    onTestFinished(() => clearInterval(timer));
+    const { answer, heard, last } = await listen(gateway);
+    expect(answer.headers.get("content-type")).toContain("text/event-stream");
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    const told = () => heard.filter(({ event, data }) => event === "frame" && data.rate === 42);
+    await waitFor(() => told().length >= 3);
+    expect(heard[0]?.event).toBe("history");
+    expect(heard[0]?.data.rates).toHaveLength(900);
+    const { steps } = Object(last("frame")?.picture) as { steps: { name: string; health: string }[] };
+    expect(steps.find(({ name }) => name === "currency")).toMatchObject({ health: "up" });
+    expect(steps.find(({ name }) => name === "player")).toMatchObject({ health: "down" });
+    // Whoever comes later sees what was before.
+    const second = await listen(gateway);
+    await waitFor(() => (second.heard[0]?.data.rates as unknown[] | undefined)?.includes(42));
+  });
+
+  test("tells a client nothing of others, and nothing of the pipeline", async () => {
+    const gateway = await gatewayForTest(server, db);
+    const { last, heard } = await listen(gateway, client, "?tail=true");
+    await waitFor(() => last("frame"));
+    expect(Object.keys(last("frame") ?? {}).sort()).toEqual([
+      ...["at", "broker", "figures", "letters", "rate", "second"],
+    ]);
+    await waitFor(() => {
+      emit("acme-casino", "bet");
+      emit("casino", "bet");
+      return last("tail");
+    });
+    const events = heard.filter(({ event }) => event === "tail").flatMap(({ data }) => [...data]);
+    expect(new Set(events.map((one) => Object(one).client))).toEqual(new Set(["casino"]));
+    expect((await listen(gateway, client, "?client_id=acme-casino")).answer.status).toBe(403);
+    expect((await listen(gateway, "cr_00000000_wrong")).answer.status).toBe(401);
+  });
+
+  test("ends with the key, and with the process", async () => {
+    const gateway = await gatewayForTest(server, db);
+    const stream = await listen(gateway);
+    await waitFor(() => stream.heard.length > 0);
+    gateway.stop.abort();
+    await waitFor(() => stream.hasEnded());
+  });
+});
+
+describe("the tail", () => {
+  const follow = async (filter: { client?: string; type?: string }) => {
+    const own = await connect({ servers: server.url });
+    const events: { client: string; source: string; event: { type: string; n?: number } }[] = [];
+    const end = new Tails(own).follow(filter, (text) =>
+      events.push(...JSON.parse(/data: (.*)/.exec(text)?.[1] ?? "")),
+    );
+    await own.flush();
+    onTestFinished(() => own.close());
+    return { events, end, own };
+  };
+
+  test("has the events of one client and type, with their source", async () => {
+    const { events } = await follow({ client: "casino", type: "bet" });
+    for (const [to, type] of [
+      ["acme", "bet"],
+      ["casino", "deposit"],
+      ["casino", "bet"],
+    ] as const)
+      emit(to, type);
+    nc.publish("casino.event.final.casino.bet", "no JSON\n\nevent: frame\ndata: {}");
+    emit("casino", "bet", { n: 2 });
+    await waitFor(() => events.length >= 2);
+    expect(events.map(({ client: of, source, event }) => [of, source, event.type])).toEqual([
+      ["casino", "test", "bet"],
+      ["casino", "test", "bet"],
+    ]);
+  });
+
+  test("takes no more from the broker than it shows, and all of what is few", async () => {
+    const { events, own } = await follow({});
+    for (let n = 0; n < 2_000; n++) emit("casino", "bet", { n });
+    await nc.flush();
+    await waitFor(() => events.length >= 25);
+    expect(own.stats().inMsgs).toBeLessThan(500);
+    events.length = 0;
+    await waitFor(() => {
+      emit("casino", "last");
+      return events.some(({ event }) => event.type === "last");
+    });
+  });
+
+  test("costs nothing when nobody follows any more", async () => {
+    const { events, end, own } = await follow({});
+    emit("casino", "bet");
+    await waitFor(() => events.length === 1);
+    end();
+    await own.flush();
+    const before = own.stats().inMsgs;
+    for (let n = 0; n < 10; n++) emit("casino", "bet");
+    await nc.flush();
+    await own.flush();
+    expect(own.stats().inMsgs).toBe(before);
+  });
+});
+
+test("so many may look at once, of all and with one key", () => {
+  const viewers = new Viewers();
+  const viewer = (): Viewer => ({ client: undefined, send: () => undefined });
+  for (let n = 0; n < 20; n++) viewers.add(viewer(), "a");
+  expect(() => viewers.add(viewer(), "a")).toThrow("has 20 dashboards open");
+  for (let n = 0; n < 180; n++) viewers.add(viewer(), `other ${n}`);
+  expect(() => viewers.add(viewer(), "b")).toThrow("Too many");
+  const [first] = viewers.all;
+  if (first !== undefined) viewers.remove(first);
+  viewers.add(viewer(), "a");
+});

@@ -1,0 +1,106 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
+import { admit, holderOf, type Keys, ownerOf } from "../../http/authentication.ts";
+import { readParameters } from "../../http/parameters.ts";
+import { Problem } from "../../service/problem.ts";
+import type { Live } from "./live.ts";
+import type { TailFilter, Tails } from "./tails.ts";
+import { serverSent, type Viewer } from "./viewers.ts";
+
+/** How often it is looked whether the session is still good. */
+const admitEveryMs = 10_000;
+/** What may wait for a viewer that reads slowly, in bytes: frames beyond it are left out. */
+const mostUnread = 256 * 1024;
+/** How long a viewer may not read at all. */
+const stalledMs = 30_000;
+
+const parameters = Type.Object(
+  {
+    tail: Type.Optional(Type.Boolean({ description: "also final events as they pass" })),
+    client_id: Type.Optional(
+      Type.String({ pattern: "^[a-z0-9-]{1,40}$", description: "the name of a client" }),
+    ),
+    type: Type.Optional(Type.String({ pattern: EVENT_TYPE_PATTERN, description: "a type of event" })),
+  },
+  { additionalProperties: false },
+);
+
+export interface StreamOptions {
+  readonly keys: Keys;
+  readonly live: Live;
+  readonly tails: Tails;
+  /** Aborted when the process stops. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * The handler of `GET /dashboard/stream`: server-sent events named `history` (once), `frame` (each second) and `tail`, until either
+ * side ends it. A client's key sees its own only.
+ */
+export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
+    const query = request.query as Readonly<Record<string, unknown>>; // the parser's type
+    const { tail = false, ...filter } = readParameters(parameters, query);
+    const holder = holderOf(request);
+    const wanted = filterFor(holder.client, filter);
+    const { raw } = reply;
+    let readAt = performance.now();
+    const viewer: Viewer = {
+      client: holder.client,
+      send: (event) => {
+        if (raw.writableLength < mostUnread) {
+          readAt = performance.now();
+          raw.write(event);
+        } else if (performance.now() - readAt > stalledMs) raw.destroy();
+      },
+    };
+    live.viewers.add(viewer, ownerOf(holder));
+    let unfollow: (() => void) | undefined;
+    try {
+      unfollow = tail ? tails.follow(wanted, viewer.send) : undefined;
+    } catch (err) {
+      live.viewers.remove(viewer);
+      throw err;
+    }
+    reply.hijack();
+    raw.writeHead(200, {
+      ...(reply.getHeaders() as Record<string, string>), // those of the hooks before: request id, nosniff
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      // A proxy that waits for more would show nothing.
+      "x-accel-buffering": "no",
+    });
+    const end = (): void => void raw.end();
+    const checking = setInterval(() => void check(), admitEveryMs);
+    if (stopping.aborted) end();
+    stopping.addEventListener("abort", end, { once: true });
+    raw.once("close", () => {
+      clearInterval(checking);
+      stopping.removeEventListener("abort", end);
+      live.viewers.remove(viewer);
+      unfollow?.();
+    });
+    live.welcome(viewer);
+
+    async function check(): Promise<void> {
+      try {
+        await admit(keys, request);
+      } catch (err) {
+        if (!(err instanceof Problem) || err.status >= 500) return;
+        viewer.send(serverSent("ended", JSON.stringify({ detail: err.message })));
+        end();
+      }
+    }
+  };
+}
+
+/** @throws Problem 403 when a client's key asks for the events of another */
+function filterFor(
+  own: string | undefined,
+  { client_id, type }: { readonly client_id?: string; readonly type?: string },
+): TailFilter {
+  if (own !== undefined && client_id !== undefined && client_id !== own)
+    throw new Problem(403, "This API key sees the events of its own client only: leave client_id out.");
+  return { client: own ?? client_id, type };
+}

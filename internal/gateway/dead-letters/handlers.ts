@@ -1,0 +1,202 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { forEachLetter } from "../../dead-letters/bulk.ts";
+import { type DryRunRules, dryRunReplay } from "../../dead-letters/dry-run.ts";
+import { type LetterFilter, readSeq } from "../../dead-letters/filter.ts";
+import { groupBody, headBody, letterBody } from "../../dead-letters/letter-json.ts";
+import { discard } from "../../dead-letters/removal.ts";
+import { type ReplayOptions, replay, Unreplayable } from "../../dead-letters/replay.ts";
+import type { LetterStore } from "../../dead-letters/store.ts";
+import { newestLetters, survey } from "../../dead-letters/survey.ts";
+import { holderOf, type KeyHolder, ownerOf } from "../../http/authentication.ts";
+import { bodyOf, jsonOf } from "../../http/buffered-body.ts";
+import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
+import { wrongMethod } from "../../http/errors.ts";
+import { readParameters } from "../../http/parameters.ts";
+import { defaultLimit } from "../../http/schemas.ts";
+import type { Letter, LetterHead } from "../../messages/letter.ts";
+import type { Log } from "../../service/log.ts";
+import { Problem, unavailable } from "../../service/problem.ts";
+import { isUnavailable } from "../../service/unavailable.ts";
+import { deadLetterSchemas, defaultReplayed, noParameters } from "./schemas.ts";
+
+export interface DeadLetterHandlerOptions {
+  readonly store: LetterStore;
+  readonly publish: ReplayOptions["publish"];
+  readonly rules: DryRunRules;
+  readonly log: Log;
+  /** Aborted when the process stops: replays of many end early. */
+  readonly stopping: AbortSignal;
+}
+
+/** How long a request may read, and how long a replay of many goes on before it leaves the rest to the next request. */
+const timeoutMs = 20_000;
+/** Requests that read through the stream at once, each may have to read all of it: of all keys, and of one client. */
+const readers = { all: 8, ofOwner: 2, what: "read the dead letters" };
+
+/** The handlers of the routes. */
+export class DeadLetterHandlers {
+  readonly #options: DeadLetterHandlerOptions;
+  readonly #readers = new ConcurrencyLimit(readers);
+
+  constructor(options: DeadLetterHandlerOptions) {
+    this.#options = options;
+  }
+
+  async list(request: FastifyRequest) {
+    const parameters = readParameters(deadLetterSchemas.list.querystring, queryOf(request));
+    const { limit = defaultLimit, cursor, groups: wantsGroups = false } = parameters;
+    const before = cursor === undefined ? undefined : Number(cursor);
+    const filter = filterOf(parameters, holderOf(request));
+    const { store } = this.#options;
+    return this.#reading(request, async (signal) => {
+      const page = await newestLetters(store, filter, { limit, before, signal });
+      const counted = wantsGroups ? await survey(store, filter, { limit: 1, signal }) : undefined;
+      return {
+        dead_letters: page.letters.map(headBody),
+        next_cursor: page.before === undefined ? null : String(page.before),
+        ...(counted && {
+          groups: counted.groups.map(groupBody),
+        }),
+      };
+    });
+  }
+
+  async show(request: FastifyRequest) {
+    readParameters(noParameters, queryOf(request));
+    return letterBody(await this.#find(request));
+  }
+
+  async replay(request: FastifyRequest) {
+    const { dry_run: dryRun = false } = readParameters(
+      deadLetterSchemas.replay.querystring,
+      queryOf(request),
+    );
+    const edited = bodyOf(request);
+    const letter = await this.#find(request);
+    const { rules } = this.#options;
+    const result = dryRun || edited !== undefined ? await dryRunReplay(letter, rules, edited) : undefined;
+    if (dryRun) return { seq: letter.seq, ...result };
+    if (result?.would === "fail")
+      throw new Problem(400, `Nothing was sent, because this payload would fail: ${result.because}`, {
+        members: { ...result },
+      });
+    try {
+      return await withProblems(() => replay(letter, this.#replayOptions(request), edited));
+    } catch (err) {
+      if (err instanceof Unreplayable) throw new Problem(409, err.message, { cause: err });
+      throw err;
+    }
+  }
+
+  async replayMany(request: FastifyRequest) {
+    const { querystring } = deadLetterSchemas.replayMany;
+    const parameters = readParameters(querystring, queryOf(request), jsonOf(bodyOf(request)));
+    const { limit = defaultReplayed, cursor, dry_run: dryRun = false } = parameters;
+    const after = cursor === undefined ? undefined : Number(cursor);
+    const filter = filterOf(parameters, holderOf(request));
+    const { store, rules } = this.#options;
+    const done = { replayed: 0, already_replayed: 0, failed: [] as { seq: number; because: string }[] };
+    const expected = { pass: 0, perhaps_pass: 0, fail: 0, dead_letters: [] as object[] };
+    const work = async ({ seq }: LetterHead): Promise<void> => {
+      const letter = await store.read(seq);
+      // Somebody else has just dealt with it.
+      if (letter === undefined) return;
+      if (dryRun) {
+        const result = await dryRunReplay(letter, rules);
+        expected[result.would === "perhaps pass" ? "perhaps_pass" : result.would]++;
+        expected.dead_letters.push({ seq, ...result });
+        return;
+      }
+      try {
+        const { outcome } = await replay(letter, this.#replayOptions(request));
+        done[outcome === "replayed" ? "replayed" : "already_replayed"]++;
+      } catch (err) {
+        if (!(err instanceof Unreplayable)) throw err;
+        done.failed.push({ seq, because: err.message });
+      }
+    };
+    const most = dryRun ? Math.min(limit, defaultReplayed) : limit;
+    const { more, last } = await this.#reading(
+      request,
+      (signal) => forEachLetter(store, filter, work, { limit: most, after, signal }),
+      () => (dryRun ? expected : done),
+    );
+    // Those that cannot be sent stay: begun with the oldest again, enough of them would be all that a request ever sees.
+    const next = more ? (last ?? after) : undefined;
+    return { ...(dryRun ? expected : done), more, next_cursor: next === undefined ? null : String(next) };
+  }
+
+  async discard(request: FastifyRequest, reply: FastifyReply) {
+    readParameters(noParameters, queryOf(request));
+    const letter = await this.#find(request);
+    if (!(await withProblems(() => discard(letter, this.#replayOptions(request))))) throw missing(letter.seq);
+    return reply.code(204).send();
+  }
+
+  /** The letter that a path names. @throws Problem 400, 404; 403 when it is not for the holder of the key */
+  async #find(request: FastifyRequest): Promise<Letter> {
+    const { seq: text = "" } = request.params as { seq?: string }; // the router's type
+    if (text === "replay") throw wrongMethod(request.method, ["POST"]); // the router takes it for a number
+    const seq = readSeq(text);
+    if (seq === undefined)
+      throw new Problem(400, "A dead letter's number is an integer from 1 on: GET /dead-letters lists them.");
+    const letter = await withProblems(() => this.#options.store.read(seq));
+    if (letter === undefined) throw missing(seq);
+    const { client } = holderOf(request);
+    if (client !== undefined && client !== letter.client)
+      throw new Problem(403, "This dead letter is not of this API key's client.");
+    return letter;
+  }
+
+  #replayOptions(request: FastifyRequest): ReplayOptions {
+    const { store, publish, log } = this.#options;
+    return { store, publish, log, by: byOf(request) };
+  }
+
+  /** Work that may have to read the whole stream; only so much of it at once. */
+  #reading<T>(
+    request: FastifyRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+    sofar: () => object = () => ({}),
+  ): Promise<T> {
+    return this.#readers.run(ownerOf(holderOf(request)), async () => {
+      const signal = AbortSignal.any([this.#options.stopping, AbortSignal.timeout(timeoutMs)]);
+      try {
+        return await withProblems(() => work(signal), sofar);
+      } catch (err) {
+        if (err !== signal.reason) throw err;
+        throw unavailable("Reading the dead letters takes too long: narrow the filter.", { cause: err });
+      }
+    });
+  }
+}
+
+async function withProblems<T>(work: () => Promise<T>, sofar: () => object = () => ({})): Promise<T> {
+  try {
+    return await work();
+  } catch (err) {
+    if (isUnavailable(err)) throw unavailable(err.message, { members: { ...sofar() }, cause: err });
+    throw err;
+  }
+}
+
+/**
+ * The letters that are meant, of those that the holder of the key may see.
+ * @throws Problem 403 when they are another client's
+ */
+function filterOf(
+  { reason, step, client_id: client }: { reason?: string; step?: string; client_id?: string },
+  { client: own }: KeyHolder,
+): LetterFilter {
+  if (own !== undefined && client !== undefined && client !== own)
+    throw new Problem(403, "This API key belongs to another client: only an operator's key sees them all.");
+  return { reason, step, client: own ?? client };
+}
+
+const missing = (seq: number): Problem =>
+  new Problem(404, `There is no dead letter ${seq}: it was sent again, discarded, or too old.`);
+
+const queryOf = (request: FastifyRequest) => request.query as Readonly<Record<string, unknown>>; // the parser's type
+
+/** Who asked, for the log. */
+const byOf = (request: FastifyRequest): string => `key ${holderOf(request).keyId}`;

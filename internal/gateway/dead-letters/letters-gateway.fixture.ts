@@ -1,0 +1,47 @@
+import type { LightMyRequestResponse } from "fastify";
+import { beforeEach, expect } from "vitest";
+import { connectForTest, defaultLimits } from "../../../test/harness/broker.ts";
+import { natsForTest } from "../../../test/harness/infrastructure.ts";
+import { addClient, createKey } from "../../clients/client-repository.ts";
+import { Publisher } from "../../jetstream/publisher.ts";
+import { ensureStreams } from "../../jetstream/topology.ts";
+import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+
+// A broker, clients with keys and gateways for one test file: each test starts without letters.
+
+export const server = await natsForTest();
+export const { nc, jsm } = await connectForTest(server);
+export const publisher = new Publisher(nc);
+const db = await databaseOfFile();
+await addClient(db, "acme", "Acme");
+const operator = (await createKey(db, "operator")) ?? "";
+export const casino = await keyFor(db, "till");
+export const acme = await keyFor(db, "till", "acme");
+
+beforeEach(async () => {
+  for (const name of ["CASINO_RAW", "CASINO_DEAD"]) await jsm.streams.delete(name).catch(() => false);
+  await ensureStreams(nc, ["raw"], defaultLimits);
+});
+
+export type Method = "GET" | "POST" | "DELETE";
+type Ask = (
+  method: Method,
+  url: string,
+  options?: { key?: string; body?: string | Buffer; type?: string },
+) => Promise<LightMyRequestResponse>;
+
+/** Asks a new gateway, as an operator unless told otherwise. */
+export async function gateway(): Promise<Ask> {
+  const { app } = await gatewayForTest(server, db);
+  return async (method, url, { key = operator, body, type = "application/json" } = {}) =>
+    app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { "content-type": type }) },
+      ...(body !== undefined && { payload: body }),
+    });
+}
+
+export const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+export const problem = (status: number, detail: unknown) =>
+  expect.objectContaining({ type: "about:blank", status, detail });

@@ -1,0 +1,40 @@
+import { type TSchema, Type } from "typebox";
+import { json } from "../http/schemas.ts";
+
+/** The components of the API's description that probes need. */
+export const healthComponents: Readonly<Record<string, TSchema>> = {
+  Alive: Type.Object({ status: Type.Unsafe({ type: "string", enum: ["alive"] }) }),
+  Readiness: Type.Object({
+    status: Type.Unsafe({ type: "string", enum: ["ready", "not ready"] }),
+    checks: Type.Record(Type.String(), Type.String(), { description: "`ok`, or what is missing" }),
+    warnings: Type.Optional(
+      Type.Array(Type.String(), {
+        description: "what somebody should look at; absent while there is nothing",
+      }),
+    ),
+  }),
+};
+
+/** What the description says of the probes' routes. */
+export const healthSchemas = {
+  healthz: {
+    operationId: "healthz",
+    summary: "Whether the process is alive",
+    tags: ["health"],
+    response: { 200: json("Alive", "it is") },
+  },
+  readyz: {
+    operationId: "readyz",
+    summary: "Whether everything the gateway needs is there",
+    tags: ["health"],
+    response: { 200: json("Readiness", "it is"), 503: json("Readiness", "it is not") },
+  },
+  metrics: {
+    operationId: "metrics",
+    summary: "The gateway's metrics, for Prometheus",
+    tags: ["health"],
+    response: {
+      200: { description: "they are", content: { "text/plain": { schema: Type.String() } } },
+    },
+  },
+} as const;

@@ -1,0 +1,198 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Counts } from "../../http/answer-counts.ts";
+import { admit, producerOf } from "../../http/authentication.ts";
+import { BodyCut } from "../../http/body.ts";
+import type { OpenBody } from "../../http/body-budget.ts";
+import { sourceOf } from "../../http/body-source.ts";
+import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
+import { mediaTypeOf } from "../../http/media-type.ts";
+import { submitLines } from "../../http/ndjson.ts";
+import { readParameters } from "../../http/parameters.ts";
+import type { RouteContext } from "../../http/route-context.ts";
+import { defaultLimit } from "../../http/schemas.ts";
+import { cutOff, largeBytes, parseJson, readWholeBody } from "../../http/whole-body.ts";
+import { ndjsonType } from "../../messages/bundle.ts";
+import { type ClientRecord, type RecordKind, type RecordStore, readId } from "../../records/record.ts";
+import { Problem, unavailable } from "../../service/problem.ts";
+import { isUnavailable } from "../../service/unavailable.ts";
+import { recordSchemas } from "./schemas.ts";
+import { RecordUpload } from "./upload.ts";
+
+/** How long one statement may take, in ms. */
+const timeoutMs = 10_000;
+const mostRecords = 1_000;
+const maxLineBytes = 64 * 1024;
+const jsonType = "application/json";
+
+/** The handlers of the routes of one kind of records. */
+export class RecordHandlers<T extends ClientRecord> {
+  readonly #kind: RecordKind<T>;
+  readonly #store: RecordStore<T>;
+  readonly #context: RouteContext;
+  readonly #limit: ConcurrencyLimit;
+
+  constructor(kind: RecordKind<T>, store: RecordStore<T>, context: RouteContext) {
+    this.#kind = kind;
+    this.#store = store;
+    this.#context = context;
+    this.#limit = new ConcurrencyLimit({ all: 4, ofOwner: 2, waiting: 256, what: `work on ${kind.many}` });
+  }
+
+  async list(request: FastifyRequest) {
+    const client = this.#clientOf(request);
+    const kind = this.#kind;
+    const given = request.query as Readonly<Record<string, unknown>>; // the query parser's type
+    const { limit = defaultLimit, cursor = "0" } = readParameters(
+      recordSchemas(kind).list.querystring,
+      given,
+    );
+    const found = await this.#ask(client, (store, signal) =>
+      // One more than the page shows, to know whether there is another.
+      store.list(client, Number(cursor), limit + 1, signal),
+    );
+    const shown = found.slice(0, limit);
+    const last = found.length > limit ? shown.at(-1) : undefined;
+    return { [kind.many]: shown, next_cursor: last === undefined ? null : String(last.id) };
+  }
+
+  async find(request: FastifyRequest): Promise<T> {
+    const client = this.#clientOf(request);
+    const id = this.#idOf(request);
+    const record = await this.#ask(client, (store, signal) => store.find(client, id, signal));
+    if (record === undefined) throw this.#missing(id);
+    return record;
+  }
+
+  async put(request: FastifyRequest, reply: FastifyReply): Promise<T> {
+    const client = this.#clientOf(request);
+    const id = this.#idOf(request);
+    mediaTypeOf(request, [jsonType]);
+    using counted = this.#context.bodies.open(client, request.ip);
+    const value = parseJson(await this.#body(request, counted).catch(cutIsProblem));
+    const kind = this.#kind;
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    const result = kind.read(isObject ? { id, ...value } : value);
+    if (!result.ok)
+      throw new Problem(400, `The body is no ${kind.one}.`, { members: { errors: result.errors } });
+    if (result.record.id !== id)
+      throw new Problem(400, `The body has another id than the path, which says ${id}.`);
+    const added = await this.#ask(client, (store, signal) => store.put(client, [result.record], signal));
+    reply.code(added === 1 ? 201 : 200);
+    return result.record;
+  }
+
+  async post(request: FastifyRequest, reply: FastifyReply): Promise<Counts> {
+    const client = this.#clientOf(request);
+    const mediaType = mediaTypeOf(request, [jsonType, ndjsonType]);
+    const kind = this.#kind;
+    const { keys, bodies, slices, limits, stopping } = this.#context;
+    using counted = bodies.open(client, request.ip);
+    const upload = new RecordUpload({
+      read: kind.read,
+      put: (records: readonly T[]) =>
+        this.#ask(client, (store, signal) => store.put(client, records, signal)),
+      maxLineBytes,
+    });
+    let unread: Problem | undefined;
+    try {
+      if (mediaType === ndjsonType)
+        unread = await submitLines(sourceOf(request.raw), {
+          submission: upload,
+          counted,
+          work: slices.of(client),
+          maxLineBytes,
+          lineWithinMs: limits.bodyWithinMs,
+          eventWithinMs: limits.eventWithinMs,
+          checkKey: () => admit(keys, request),
+          stopping,
+        });
+      else {
+        const body = await this.#body(request, counted);
+        if (body.length > largeBytes) await slices.of(client).slice();
+        const value = parseJson(body);
+        const records: readonly unknown[] = Array.isArray(value) ? value : [value];
+        if (records.length > mostRecords)
+          throw new Problem(413, `The body holds more than ${mostRecords} ${kind.many}: send NDJSON.`);
+        for (const [index, record] of records.entries()) {
+          if (!upload.hasRoom) await upload.room();
+          upload.add(index, record);
+        }
+      }
+    } catch (err) {
+      if (!(err instanceof BodyCut)) throw err;
+      unread = cutOff(err);
+    }
+    await upload.decided();
+    return this.#answer(upload, unread, reply);
+  }
+
+  async remove(request: FastifyRequest, reply: FastifyReply) {
+    const client = this.#clientOf(request);
+    const id = this.#idOf(request);
+    if (!(await this.#ask(client, (store, signal) => store.remove(client, id, signal))))
+      throw this.#missing(id);
+    return reply.code(204).send();
+  }
+
+  #answer(upload: RecordUpload<T>, unread: Problem | undefined, reply: FastifyReply): Counts {
+    const { counts, failure } = upload;
+    const { accepted, rejected } = counts;
+    const problem = failure ?? unread;
+    if (problem instanceof Problem)
+      throw new Problem(problem.status, problem.message, {
+        headers: problem.headers,
+        members: { ...counts },
+        cause: problem,
+      });
+    if (failure !== undefined) throw failure;
+    const { one, many } = this.#kind;
+    if (accepted + rejected.length === 0) throw new Problem(400, `The body holds no ${one}.`);
+    if (accepted === 0)
+      throw new Problem(400, `None of these ${many} was stored, because each of them is invalid.`, {
+        members: { ...counts },
+      });
+    reply.code(rejected.length === 0 ? 200 : 207);
+    return counts;
+  }
+
+  /** @throws Problem 403 for an operator's key */
+  #clientOf(request: FastifyRequest): string {
+    return producerOf(request, this.#kind.many).client;
+  }
+
+  #idOf(request: FastifyRequest): number {
+    const { id: text = "" } = request.params as { id?: string }; // the router's type
+    const id = readId(text);
+    if (id === undefined)
+      throw new Problem(400, `The id of a ${this.#kind.one} is an integer from 1 to 2^53-1.`);
+    return id;
+  }
+
+  #missing(id: number): Problem {
+    return new Problem(404, `This API key's client has no ${this.#kind.one} ${id}.`);
+  }
+
+  #body(request: FastifyRequest, counted: OpenBody): Promise<Uint8Array> {
+    const whenTooLarge = `send fewer ${this.#kind.many} at a time, or NDJSON`;
+    return readWholeBody(request, counted, this.#context, whenTooLarge);
+  }
+
+  /** One statement, in a place of the client's. @throws Problem 429, 503 */
+  #ask<R>(client: string, statement: (store: RecordStore<T>, signal: AbortSignal) => Promise<R>): Promise<R> {
+    const kind = this.#kind;
+    return this.#limit.run(client, async () => {
+      try {
+        return await statement(this.#store, AbortSignal.timeout(timeoutMs));
+      } catch (err) {
+        if (!isUnavailable(err)) throw err;
+        throw unavailable(`The ${kind.many} cannot be reached at the moment: try again shortly.`, {
+          cause: err,
+        });
+      }
+    });
+  }
+}
+
+function cutIsProblem(err: unknown): never {
+  throw err instanceof BodyCut ? cutOff(err) : err;
+}

@@ -1,0 +1,98 @@
+import { type TSchema, Type } from "typebox";
+import { count, nextCursor, ref } from "../../http/schemas.ts";
+import { outcomes } from "../../webhooks/deliveries.ts";
+import { changeSchema, settingsSchema } from "../../webhooks/settings.ts";
+
+const clientPattern = "^[a-z0-9-]{1,40}$";
+export const idPattern = "^[a-z0-9]{16}$";
+export const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
+const orNull = (schema: TSchema, description: string) => Type.Union([schema, Type.Null()], { description });
+const time = (description: string) => Type.String({ format: "date-time", description });
+/** Whose: for operators, who have no client of their own. */
+export const ownClient = Type.Optional(
+  Type.String({
+    pattern: clientPattern,
+    description: "the name of a client, such as casino; needs an operator's key, unless it is the key's own",
+  }),
+);
+
+const destination = {
+  id: Type.String({ pattern: idPattern }),
+  client_id: Type.String({ description: "whose it is" }),
+  ...Type.Required(settingsSchema).properties,
+  headers: Type.Record(Type.String(), Type.String(), { description: "their names; no values" }),
+  disabled_at: orNull(time(""), "null while it is enabled"),
+  disabled_reason: orNull(Type.String(), "why the sender disabled it"),
+  failing_since: orNull(time(""), "since when nothing but failures has come of it"),
+  created_at: time("when it was set up"),
+  updated_at: time("when it was changed last"),
+};
+const secret = Type.String({
+  description: "`whsec_…`, by which receivers verify the signature; this answer alone shows it",
+});
+
+/** The components of the API's description that webhooks need. */
+export const webhookComponents: Readonly<Record<string, TSchema>> = {
+  Destination: Type.Object(destination),
+  NewDestination: Type.Object({ ...destination, secret }),
+  DestinationSettings: Type.Object(
+    { ...settingsSchema.properties, client_id: ownClient },
+    { additionalProperties: false },
+  ),
+  DestinationChange: changeSchema,
+  DestinationPage: Type.Object({
+    destinations: Type.Array(ref("Destination"), { description: "by id" }),
+    next_cursor: nextCursor,
+  }),
+  NewSecret: Type.Object({
+    id: Type.String({ pattern: idPattern }),
+    secret,
+    old_secret_expires_at: time("until when the one before signs as well"),
+  }),
+  TestResult: Type.Object({
+    ok: Type.Boolean({ description: "whether the receiver answered with 2xx" }),
+    webhook_id: Type.String(),
+    status: orNull(Type.Integer(), "of the answer; null when there was none"),
+    error: orNull(Type.String(), "why it is no success"),
+    duration_ms: count("how long it took"),
+    answer: Type.Optional(Type.String({ description: "how the answer begins; for the client's own keys" })),
+  }),
+  SendRequest: Type.Object({ request_id: Type.String({ description: "the sender does it within seconds" }) }),
+  ReplayCount: Type.Object({ events: count("how many events would be sent now") }),
+  Delivery: Type.Object({
+    id: Type.String(),
+    destination_id: Type.String(),
+    client_id: Type.String(),
+    source: Type.String(),
+    event_id: Type.Integer(),
+    event_type: Type.String(),
+    webhook_id: Type.String({ description: "of the call: the event's, or its batch's" }),
+    attempt: Type.Integer({ minimum: 1 }),
+    outcome: oneOf(...outcomes),
+    status: orNull(Type.Integer(), "of the answer; null when there was none"),
+    duration_ms: count("of the call"),
+    error: orNull(Type.String(), "why it is no success"),
+    answer: Type.Optional(
+      orNull(Type.String(), "how the answer begins, at most 1 KiB; for the client's own keys"),
+    ),
+    at: time("when the attempt was made"),
+  }),
+  DeliveryPage: Type.Object({
+    deliveries: Type.Array(ref("Delivery"), { description: "the newest first" }),
+    next_cursor: nextCursor,
+  }),
+  SettingsProblem: Type.Object(
+    {
+      type: Type.String(),
+      title: Type.String(),
+      status: Type.Integer(),
+      detail: Type.String({ description: "what is wrong and what to do" }),
+      errors: Type.Optional(
+        Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
+          description: "JSON pointers into the body",
+        }),
+      ),
+    },
+    { description: "RFC 9457" },
+  ),
+};

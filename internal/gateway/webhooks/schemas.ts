@@ -1,0 +1,229 @@
+import { Type } from "typebox";
+import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
+import { defaultLimit, json, optionalBody, problems, ref, withKey } from "../../http/schemas.ts";
+import { outcomes } from "../../webhooks/deliveries.ts";
+import { idPattern, oneOf, ownClient } from "./components.ts";
+
+const given = (meaning: string) =>
+  Type.String({
+    format: "date-time",
+    description: `an existing RFC 3339 date-time such as 2022-01-10T12:34:56Z; ${meaning}`,
+  });
+
+const common = { tags: ["webhooks"], security: withKey };
+const failures = {
+  401: problems("Problem", "no API key, or none that exists"),
+  403: problems("Problem", "the API key was revoked or has expired, or `client_id` is another client"),
+  429: problems("Problem", "too many requests with this API key, or of this client at once; see Retry-After"),
+  503: problems("Problem", "Postgres is away, or this gateway has no DELIVERY_KEY"),
+};
+const bodyFailures = {
+  408: problems("Problem", "the body took too long"),
+  413: problems("Problem", "the body is larger than 64 KiB"),
+  415: problems("Problem", "the body has another Content-Type, or a Content-Encoding"),
+};
+const ofOne = {
+  400: problems("Problem", "the id is none, or a parameter is wrong or unknown"),
+  404: problems("Problem", "there is no such destination of this client"),
+  ...failures,
+};
+const params = Type.Object({ id: Type.String({ pattern: idPattern }) });
+const limit = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit, description: "most of a page" }),
+);
+const noParameters = Type.Object({}, { additionalProperties: false });
+const bodyOf = (name: string) => ({ content: { "application/json": { schema: ref(name) } } });
+
+const replayParameters = Type.Object(
+  {
+    from: Type.Optional(given("when the pipeline had finished the event, inclusive; required")),
+    to: Type.Optional(given("exclusive; now, when it is absent")),
+    type: Type.Optional(
+      Type.String({ pattern: EVENT_TYPE_PATTERN, description: "the name of an event type, such as bet" }),
+    ),
+    only_undelivered: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: "leaves out what was delivered there, as far back as deliveries are kept",
+      }),
+    ),
+    dry_run: Type.Optional(
+      Type.Boolean({ default: false, description: "sends nothing, tells how many events it would be" }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const rotateParameters = Type.Object(
+  {
+    overlap_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 604_800,
+        default: 86_400,
+        description: "how long the secret before signs as well",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** What the description says of the routes. */
+export const webhookSchemas = {
+  list: {
+    ...common,
+    operationId: "listDestinations",
+    summary: "List where events go",
+    querystring: Type.Object(
+      {
+        client_id: ownClient,
+        limit,
+        cursor: Type.Optional(
+          Type.String({ pattern: idPattern, description: "a `next_cursor` of an earlier answer" }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    response: {
+      200: json("DestinationPage", "a page of destinations"),
+      400: problems("Problem", "a parameter is wrong or unknown"),
+      ...failures,
+    },
+  },
+  create: {
+    ...common,
+    operationId: "createDestination",
+    summary: "Have events sent somewhere",
+    description:
+      "Final events of the key's client are posted to the URL from now on, signed by Standard Webhooks. The answer shows " +
+      "the secret, this once. An operator's key says whose it is by `client_id`.",
+    querystring: noParameters,
+    body: bodyOf("DestinationSettings"),
+    response: {
+      201: json("NewDestination", "it is set up"),
+      400: problems("SettingsProblem", "the settings are wrong: see `errors`"),
+      ...failures,
+      409: problems("Problem", "the client has as many as it may have"),
+      ...bodyFailures,
+    },
+  },
+  find: {
+    ...common,
+    operationId: "getDestination",
+    summary: "Read a destination",
+    params,
+    querystring: noParameters,
+    response: { 200: json("Destination", "the destination"), ...ofOne },
+  },
+  change: {
+    ...common,
+    operationId: "changeDestination",
+    summary: "Change a destination",
+    description: "What the body does not have stays. Enabled anew, it gets what it missed as well.",
+    params,
+    querystring: noParameters,
+    body: bodyOf("DestinationChange"),
+    response: {
+      200: json("Destination", "as it is now"),
+      ...ofOne,
+      400: problems("SettingsProblem", "the id is none, or the settings are wrong: see `errors`"),
+      ...bodyFailures,
+    },
+  },
+  remove: {
+    ...common,
+    operationId: "deleteDestination",
+    summary: "Remove a destination, with all that waits for it",
+    params,
+    querystring: noParameters,
+    response: { 204: Type.Null({ description: "it is gone" }), ...ofOne },
+  },
+  rotate: {
+    ...common,
+    ...optionalBody,
+    operationId: "rotateDestinationSecret",
+    summary: "Give a destination a new secret",
+    description:
+      "Until the overlap is over each call is signed with both, so that the receiver can change in peace.",
+    params,
+    querystring: rotateParameters,
+    body: { content: { "application/json": { schema: rotateParameters } } },
+    response: { 200: json("NewSecret", "the new secret, shown this once"), ...ofOne, ...bodyFailures },
+  },
+  test: {
+    ...common,
+    operationId: "testDestination",
+    summary: "Send a test event now",
+    description: "An event of the type `croupier.test`, signed as all are; the answer says what came of it.",
+    params,
+    querystring: noParameters,
+    response: { 200: json("TestResult", "what came of it"), ...ofOne },
+  },
+  replay: {
+    ...common,
+    ...optionalBody,
+    operationId: "replayToDestination",
+    summary: "Send what the archive has once more",
+    description:
+      "Events keep their `webhook-id`, by which the receiver knows what it has had. Takes its parameters from the query or from the body.",
+    params,
+    querystring: replayParameters,
+    body: { content: { "application/json": { schema: replayParameters } } },
+    response: {
+      200: json("ReplayCount", "in a dry run: how many events it would be"),
+      202: json("SendRequest", "it is asked for"),
+      ...ofOne,
+      409: problems("Problem", "the destination is disabled"),
+      ...bodyFailures,
+    },
+  },
+  deliveries: {
+    ...common,
+    operationId: "listDeliveries",
+    summary: "List what was sent, and what came of it",
+    description: "One for each event of each attempt, the newest first.",
+    querystring: Type.Object(
+      {
+        client_id: ownClient,
+        destination_id: Type.Optional(
+          Type.String({ pattern: idPattern, description: "the id of a destination" }),
+        ),
+        outcome: Type.Optional(oneOf(...outcomes)),
+        source: Type.Optional(
+          Type.String({ pattern: "^[A-Za-z0-9._-]{1,64}$", description: "the name of a source" }),
+        ),
+        event_id: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "the event's id" }),
+        ),
+        from: Type.Optional(given("of the attempt, inclusive")),
+        to: Type.Optional(given("of the attempt, exclusive")),
+        limit,
+        cursor: Type.Optional(
+          Type.String({
+            pattern: "^[1-9][0-9]{0,14}\\.[1-9][0-9]{0,17}$",
+            description: "a `next_cursor` of an earlier answer",
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+    response: {
+      200: json("DeliveryPage", "a page of deliveries"),
+      400: problems("Problem", "a parameter is wrong or unknown"),
+      ...failures,
+    },
+  },
+  resend: {
+    ...common,
+    operationId: "resendDelivery",
+    summary: "Send the event of a delivery once more",
+    params: Type.Object({ id: Type.String({ pattern: "^[1-9][0-9]{0,17}$" }) }),
+    querystring: noParameters,
+    response: {
+      202: json("SendRequest", "it is asked for"),
+      ...ofOne,
+      404: problems("Problem", "there is no such delivery of this client, or its destination is gone"),
+      409: problems("Problem", "the destination is disabled"),
+    },
+  },
+} as const;

@@ -1,0 +1,150 @@
+import type { FastifyRequest } from "fastify";
+import type { KnownKey } from "../clients/key-lookup.ts";
+import { Problem, unavailable } from "../service/problem.ts";
+import { isUnavailable } from "../service/unavailable.ts";
+
+/** Who sent a request, by the key in it. */
+export interface KeyHolder {
+  readonly keyId: string;
+  /** Undefined: an operator, who may look at every client's dead letters. */
+  readonly client: string | undefined;
+}
+
+/** The holder of a key that belongs to one client's producer. */
+export interface Producer extends KeyHolder {
+  readonly client: string;
+  readonly source: string;
+}
+
+/** What authentication needs of the keys. */
+export interface Keys {
+  /** @param from the address it came from @throws Unavailable */
+  find(key: string, from: string): Promise<KnownKey | undefined>;
+  /** Whose session of the dashboard a token opens. @throws Unavailable */
+  session?(token: string, from: string): Promise<KnownKey | undefined>;
+}
+
+const holders = new WeakMap<FastifyRequest, KeyHolder | Producer>();
+
+/** A hook for routes that need a key: 401 without a known one, 403 for one that is no longer good. */
+export function requireKey(keys: Keys): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    holders.set(request, await admit(keys, request));
+  };
+}
+
+/**
+ * Whose key a request has, at this moment: to be asked again from time to time by what goes on for long.
+ * @throws Problem 401 without a known key, 403 for one that is no longer good, 503 while that cannot be said
+ */
+export async function admit(keys: Keys, request: FastifyRequest): Promise<KeyHolder | Producer> {
+  const [, text] = /^Bearer +([\x21-\x7e]+) *$/i.exec(request.headers.authorization ?? "") ?? [];
+  const token = text === undefined ? sessionTokenOf(request) : undefined;
+  if (token !== undefined && keys.session !== undefined) return admitSession(keys.session, token, request);
+  if (text === undefined)
+    throw unauthorized(
+      "This needs an API key in the header: Authorization: Bearer <key>.",
+      'Bearer realm="croupier"',
+    );
+  return holder(await keyIn(keys, text, request.ip));
+}
+
+/** The good key that a text is. @throws Problem as `admit` does */
+export async function keyIn(keys: Keys, text: string, from: string): Promise<KnownKey> {
+  const key = await sayable(() => keys.find(text, from));
+  if (key === undefined)
+    throw unauthorized("There is no such API key.", 'Bearer realm="croupier", error="invalid_token"');
+  if (key.revokedAt !== null) throw new Problem(403, "This API key was revoked.");
+  if (isExpired(key)) throw new Problem(403, "This API key has expired.");
+  if (key.disabledAt !== null) throw new Problem(403, `The client "${key.client}" is disabled.`);
+  return key;
+}
+
+/**
+ * Browsers send the cookie along by themselves, also where another page makes them: what changes something needs a header that
+ * only our own page can set.
+ */
+async function admitSession(
+  session: NonNullable<Keys["session"]>,
+  token: string,
+  request: FastifyRequest,
+): Promise<KeyHolder | Producer> {
+  if (!["GET", "HEAD"].includes(request.method)) requireOwnPage(request);
+  const key = await sayable(() => session(token, request.ip));
+  if (key === undefined || isExpired(key))
+    throw unauthorized("This session has ended: sign in again.", 'Bearer realm="croupier"');
+  if (key.revokedAt !== null)
+    throw unauthorized("The API key of this session was revoked.", 'Bearer realm="croupier"');
+  if (key.disabledAt !== null) throw new Problem(403, `The client "${key.client}" is disabled.`);
+  return holder(key);
+}
+
+/** @throws Problem 403 unless the request comes from the dashboard, which no other origin can pretend */
+export function requireOwnPage({ headers }: FastifyRequest): void {
+  const site = headers["sec-fetch-site"];
+  if (headers["x-croupier"] !== "dashboard" || (site !== undefined && site !== "same-origin"))
+    throw new Problem(
+      403,
+      "With a session's cookie this takes the header X-Croupier: dashboard, from our own page.",
+    );
+}
+
+/** The name of the cookie that holds a session's token. */
+export const sessionCookie = "croupier_session";
+const cookieForm = new RegExp(`(?:^|; *)${sessionCookie}=([\\w-]+)`);
+
+/** The token in a request's cookie. */
+export function sessionTokenOf({ headers }: FastifyRequest): string | undefined {
+  return cookieForm.exec(headers.cookie ?? "")?.[1];
+}
+
+const isExpired = ({ expiresAt }: KnownKey): boolean =>
+  expiresAt !== null && expiresAt.getTime() <= Date.now();
+
+function holder({ id: keyId, client, source }: KnownKey): KeyHolder | Producer {
+  return client === null || source === null ? { keyId, client: undefined } : { keyId, client, source };
+}
+
+/** Who sent this request; for routes behind `requireKey`. */
+export function holderOf(request: FastifyRequest): KeyHolder {
+  const holder = holders.get(request);
+  if (holder === undefined) throw new Error("this route does not ask for a key");
+  return holder;
+}
+
+/** The same on any route: undefined before the key was found good, or where none is asked for. */
+export function knownHolder(request: FastifyRequest): KeyHolder | undefined {
+  return holders.get(request);
+}
+
+/** Who shares a limit: the keys of one client together, each operator's alone. */
+export function ownerOf({ client, keyId }: KeyHolder): string {
+  return client ?? `key ${keyId}`;
+}
+
+/**
+ * As `holderOf`, for routes that are a client's own.
+ * @param whose what the route is about, for people
+ * @throws Problem 403 for an operator
+ */
+export function producerOf(request: FastifyRequest, whose = "events"): Producer {
+  const holder = holderOf(request);
+  if (holder.client !== undefined && "source" in holder) return holder as Producer; // both fields are there
+  throw new Problem(
+    403,
+    `An operator's key belongs to no client: use a key of the client whose ${whose} these are.`,
+  );
+}
+
+async function sayable<T>(find: () => Promise<T>): Promise<T> {
+  try {
+    return await find();
+  } catch (err) {
+    if (!isUnavailable(err)) throw err;
+    throw unavailable("API keys cannot be checked at the moment: try again shortly.", { cause: err });
+  }
+}
+
+function unauthorized(detail: string, challenge: string): Problem {
+  return new Problem(401, detail, { headers: { "www-authenticate": challenge } });
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { Problem } from "../service/problem.ts";
+import { holderOf, ownerOf } from "./authentication.ts";
+import { BodyCut, readBody } from "./body.ts";
+import type { OpenBody } from "./body-budget.ts";
+import { sourceOf } from "./body-source.ts";
+import { mediaTypeOf } from "./media-type.ts";
+import type { RouteContext } from "./route-context.ts";
+
+/**
+ * Has the routes of a scope, all behind keys, get their bodies as the bytes they are: whole, counted among all that are
+ * under way until the answer is sent.
+ * @param whenTooLarge what the sender of too large a body is to do
+ */
+export function bufferBodies(
+  scope: FastifyInstance,
+  { bodies, limits, stopping }: Pick<RouteContext, "bodies" | "limits" | "stopping">,
+  { maxBytes, whenTooLarge }: { readonly maxBytes: number; readonly whenTooLarge: string },
+): void {
+  scope.removeAllContentTypeParsers();
+  const open = new WeakMap<FastifyRequest, OpenBody>();
+  scope.addHook("onSend", async (request) => open.get(request)?.[Symbol.dispose]());
+  scope.addContentTypeParser("*", async (request: FastifyRequest, raw: IncomingMessage) => {
+    const counted = bodies.open(ownerOf(holderOf(request)), request.ip);
+    open.set(request, counted);
+    try {
+      return await readBody(sourceOf(raw), {
+        counted,
+        maxBytes,
+        withinMs: limits.bodyWithinMs,
+        stopping,
+        whenTooLarge,
+      });
+    } catch (err) {
+      if (!(err instanceof BodyCut)) throw err;
+      throw new Problem(400, "The body was cut before its end.", { cause: err });
+    }
+  });
+}
+
+/** The bytes of a request's body, which say that they are JSON; undefined where it has none. @throws Problem 415 */
+export function bodyOf(request: FastifyRequest): Uint8Array | undefined {
+  const { body } = request;
+  if (!(body instanceof Uint8Array) || body.length === 0) return undefined;
+  mediaTypeOf(request, ["application/json"]);
+  return body;
+}
+
+/** A body's members; none without a body. @throws Problem 400 */
+export function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, unknown>> {
+  if (body === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(utf8.decode(body));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Said below.
+  }
+  throw new Problem(400, "The body is no JSON object in UTF-8.");
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,0 +1,54 @@
+import type { Socket } from "node:net";
+import type { FastifyInstance } from "fastify";
+
+/** How long requests may go on: what comes after them has to fit into 10 s too. */
+const requestsWithinMs = 6_000;
+const lookEveryMs = 50;
+/** Requests under way on one connection. Whoever sends more without awaiting answers does not want any. */
+const mostOnConnection = 100;
+
+/**
+ * Counts the requests that are under way. A connection with too many ends. At a stop, lets those that are under way end, and
+ * then ends every connection: by itself the server would wait for whoever has sent half of a request's headers, or does not
+ * read his answer.
+ */
+export function closeConnections(app: FastifyInstance): void {
+  const connections = new WeakMap<Socket, { underWay: number }>();
+  let underWay = 0;
+  const connectionOf = (socket: Socket) => {
+    const known = connections.get(socket);
+    if (known !== undefined) return known;
+    const connection = { underWay: 0 };
+    connections.set(socket, connection);
+    // Answers that wait behind another one on it hear nothing of its end.
+    socket.once("close", () => {
+      underWay -= connection.underWay;
+      connection.underWay = 0;
+    });
+    return connection;
+  };
+  app.addHook("onRequest", async (request, reply) => {
+    const { socket } = request.raw;
+    const connection = connectionOf(socket);
+    if (connection.underWay >= mostOnConnection) {
+      socket.destroy();
+      reply.hijack();
+      return;
+    }
+    connection.underWay++;
+    underWay++;
+    reply.raw.once("close", () => {
+      if (connection.underWay === 0) return;
+      connection.underWay--;
+      underWay--;
+    });
+  });
+  app.addHook("preClose", async () => {
+    const deadline = performance.now() + requestsWithinMs;
+    const timer = setInterval(() => {
+      if (underWay > 0 && performance.now() < deadline) return;
+      app.server.closeAllConnections();
+      clearInterval(timer);
+    }, lookEveryMs).unref();
+  });
+}

@@ -1,0 +1,137 @@
+import { type Line, LineSplitter } from "../records/line-splitter.ts";
+import { Problem, unavailable } from "../service/problem.ts";
+import { BodyCut, tooSlow } from "./body.ts";
+import type { OpenBody } from "./body-budget.ts";
+import type { BodySource } from "./body-source.ts";
+import type { Work } from "./slices.ts";
+
+/** What takes the lines of a body. */
+export interface LineSink {
+  /** Once there is one, no more lines are read. */
+  readonly failure: unknown;
+  /** How many refused lines it keeps to name them in the answer. */
+  readonly named: number;
+  /** Whether a line may be added at once; if not, await `room` first. */
+  readonly hasRoom: boolean;
+  /** Resolves once there is room, or with a `failure`. */
+  room(): Promise<void>;
+  addLine(index: number, line: Uint8Array): void;
+  /** Notes a line that is longer than the limit. */
+  addTooLarge(index: number): void;
+  /** To be awaited when all lines that have come were added. */
+  decided(): Promise<void>;
+}
+
+export interface NdjsonOptions {
+  readonly submission: LineSink;
+  /** Where what it keeps counts. */
+  readonly counted: OpenBody;
+  readonly work: Work;
+  readonly maxLineBytes: number;
+  /** How long the next whole line may take, in ms, while we are ready for it; a blank one will do. */
+  readonly lineWithinMs: number;
+  /** How long the next line that is not blank may take, in ms. */
+  readonly eventWithinMs: number;
+  /** Throws a Problem once the key is no longer good. */
+  readonly checkKey: () => Promise<unknown>;
+  /** Aborted when the process stops: what was read so far is answered. */
+  readonly stopping: AbortSignal;
+}
+
+/** What the stream has read ahead of us, and the rest of an upload. */
+const bytesOfUpload = 64 * 1024;
+/** Of a line that is refused and named in the answer. */
+const bytesOfRejected = 500;
+const mostBlanks = 1_000;
+const checkKeyEveryMs = 1_000;
+
+/**
+ * Submits the lines of a body of any length as they come. Reads on only while there is room, which slows the sender down
+ * to the pace of what takes them; keeps no more than the unfinished line. Blank lines keep it open while there is no
+ * event to send, for some time.
+ * @returns why the rest of the body was not read, undefined at its end
+ */
+export async function submitLines(
+  { stream, overheadBytes, discard }: BodySource,
+  options: NdjsonOptions,
+): Promise<Problem | undefined> {
+  const { submission, counted, maxLineBytes, lineWithinMs, eventWithinMs, checkKey, stopping } = options;
+  const splitter = new LineSplitter(maxLineBytes);
+  // The default would end the connection when we stop early, and with it our answer.
+  const chunks = stream.iterator({ destroyOnReturn: false });
+  const began = performance.now();
+  let [lineBy, eventBy, checkKeyAt] = [began + lineWithinMs, began + eventWithinMs, began + checkKeyEveryMs];
+  try {
+    for (;;) {
+      counted.keep(overheadBytes + bytesOfUpload + splitter.capacity + submission.named * bytesOfRejected);
+      const next = await nextChunk(chunks, Math.min(lineBy, eventBy) - performance.now(), stopping);
+      if (next === "stopping")
+        return unavailable("The gateway is stopping: send again what is not among these counts.");
+      if (next === "late" && eventBy < lineBy)
+        return tooSlow(`Only blank lines came for ${eventWithinMs / 60_000} minutes.`);
+      if (next === "late") return tooSlow(`The next line took longer than ${lineWithinMs / 1_000} s.`);
+      if (performance.now() >= checkKeyAt) {
+        await checkKey();
+        checkKeyAt = performance.now() + checkKeyEveryMs;
+      }
+      const { lines } = splitter;
+      const any = await submitAll(next === undefined ? splitter.end() : splitter.push(next), options);
+      if (submission.failure !== undefined || next === undefined) return undefined;
+      if (splitter.blanks > mostBlanks)
+        return new Problem(400, `The body has more than ${mostBlanks} blank lines one after the other.`);
+      const now = performance.now();
+      if (splitter.lines > lines) lineBy = now + lineWithinMs;
+      if (any) eventBy = now + eventWithinMs;
+    }
+  } catch (err) {
+    // No room for it, a key that is no longer good, or no gzip; what was taken before stays.
+    if (err instanceof Problem) return err;
+    throw err;
+  } finally {
+    stream.on("error", () => undefined);
+    // It ends after the chunk it may still be waiting for; only then is the rest read and thrown away.
+    void chunks.return?.().then(discard, discard);
+  }
+}
+
+/** @returns whether there was any line among these */
+async function submitAll(lines: Iterable<Line>, { submission, work }: NdjsonOptions): Promise<boolean> {
+  let any = false;
+  for (const [index, line] of lines) {
+    any = true;
+    if (work.isOver) await work.slice();
+    if (!submission.hasRoom) await submission.room();
+    if (submission.failure !== undefined) break;
+    if (line === undefined) submission.addTooLarge(index);
+    else submission.addLine(index, line);
+  }
+  await submission.decided();
+  return any;
+}
+
+/** The next chunk, undefined at the end. @throws BodyCut */
+async function nextChunk(
+  chunks: AsyncIterator<Buffer>,
+  withinMs: number,
+  stopping: AbortSignal,
+): Promise<Buffer | undefined | "late" | "stopping"> {
+  if (stopping.aborted) return "stopping";
+  const { promise, resolve } = Promise.withResolvers<"late" | "stopping">();
+  const late = setTimeout(resolve, withinMs, "late");
+  const stop = (): void => resolve("stopping");
+  stopping.addEventListener("abort", stop);
+  const chunk = chunks.next().then(
+    ({ value }: IteratorResult<Buffer, undefined>) => value,
+    (cause: unknown) => {
+      throw cause instanceof Problem ? cause : new BodyCut("the upload was cut", { cause });
+    },
+  );
+  try {
+    return await Promise.race([chunk, promise]);
+  } finally {
+    // When it lost the race it may still fail.
+    chunk.catch(() => undefined);
+    clearTimeout(late);
+    stopping.removeEventListener("abort", stop);
+  }
+}

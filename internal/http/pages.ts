@@ -1,0 +1,25 @@
+import helmet from "@fastify/helmet";
+import type { FastifyInstance } from "fastify";
+
+const none = ["'none'"];
+const own = ["'self'"];
+const sources = {
+  defaultSrc: none,
+  scriptSrc: own,
+  styleSrc: own,
+  imgSrc: [...own, "data:"],
+  connectSrc: own,
+  baseUri: none,
+  formAction: none,
+  frameAncestors: none,
+};
+
+/** Pages for browsers, all routes of this scope: they load nothing from elsewhere, run nothing inline, and no other page may frame them. */
+export async function securePages(scope: FastifyInstance): Promise<void> {
+  await scope.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: sources },
+    frameguard: { action: "deny" },
+    // Whether this is HTTPS is for the proxy before it to know.
+    strictTransportSecurity: false,
+  });
+}

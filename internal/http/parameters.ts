@@ -1,0 +1,80 @@
+import type { Static, TObject, TSchema } from "typebox";
+import { parseTimestamp } from "../casino/timestamp.ts";
+import { Problem } from "../service/problem.ts";
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** What is looked at of the schema of a parameter; the API's description shows the same. */
+interface Form {
+  readonly type: "integer" | "boolean" | "string";
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly format?: "date-time";
+  /** Up to a semicolon it completes the sentence "<name> must be …" where the rest of the form says less. */
+  readonly description?: string;
+}
+
+/** Unknown names that an answer repeats: a body may hold many. */
+const mostNamed = 5;
+
+/**
+ * The parameters of a request by the schema that also describes them. Those that are absent stay so, whatever their default
+ * is. Where the schema allows no others, names that it does not have are wrong too: a filter that is misspelt would
+ * otherwise mean every letter, and a dry run the real thing.
+ * @param query all texts, as a query string has them
+ * @param body values as JSON has them; they go before those of the query
+ * @throws Problem 400 with everything that is wrong
+ */
+export function readParameters<S extends TObject>(schema: S, query: Given, body: Given = {}): Static<S> {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  const forms = Object.entries<TSchema>(schema.properties);
+  for (const [name, property] of forms) {
+    const form = property as unknown as Form; // the gateway's parameters are all of these
+    const given = Object.hasOwn(body, name) ? body[name] : query[name];
+    if (given === undefined) continue;
+    const value = Object.hasOwn(body, name) ? given : fromText(form, given);
+    if (fits(form, value)) values[name] = value;
+    else problems.push(`${name} must ${must(form)}, not ${JSON.stringify(given).slice(0, 100)}.`);
+  }
+  if ("additionalProperties" in schema && schema.additionalProperties === false) {
+    const known = forms.map(([name]) => name);
+    const unknown = Object.keys({ ...query, ...body }).filter((name) => !known.includes(name));
+    if (unknown.length > 0) {
+      const named = unknown.slice(0, mostNamed).map((name) => JSON.stringify(name).slice(0, 100));
+      const takes = known.join(", ") || "no parameters";
+      problems.push(`This route does not know ${named.join(", ")}: it takes ${takes}.`);
+    }
+  }
+  if (problems.length > 0) throw new Problem(400, problems.join(" "));
+  return values as Static<S>; // each was held against its property
+}
+
+function fromText({ type, format }: Form, given: unknown): unknown {
+  if (typeof given !== "string") return undefined;
+  if (type === "integer") return /^\d{1,16}$/.test(given) ? Number(given) : undefined;
+  if (type === "boolean") return given === "true" ? true : given === "false" ? false : undefined;
+  // A plus sign that was not percent-encoded arrives as a space.
+  return format === "date-time" ? given.replace(" ", "+") : given;
+}
+
+function fits(form: Form, value: unknown): boolean {
+  if (form.type === "integer") {
+    const { minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = form;
+    return Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum;
+  }
+  if (form.type === "boolean") return typeof value === "boolean";
+  if (typeof value !== "string") return false;
+  if (form.format === "date-time") return parseTimestamp(value) !== undefined;
+  if (form.enum !== undefined) return form.enum.includes(value);
+  return form.pattern === undefined || new RegExp(form.pattern, "u").test(value);
+}
+
+function must({ type, minimum, maximum, enum: values, description = "" }: Form): string {
+  if (type === "integer")
+    return `be an integer from ${minimum} to ${maximum === Number.MAX_SAFE_INTEGER ? "2^53-1" : maximum}`;
+  if (type === "boolean") return "be true or false";
+  return `be ${values === undefined ? description.split(";", 1)[0] : `one of ${values.join(", ")}`}`;
+}

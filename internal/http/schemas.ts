@@ -1,0 +1,73 @@
+import type { FastifyInstance } from "fastify";
+import { type TSchema, Type } from "typebox";
+
+/** A component of the API's description, by its name. */
+export const ref = (name: string) => Type.Unsafe({ $ref: `${name}#` });
+/** How many are on a page, unless told otherwise. */
+export const defaultLimit = 100;
+export const count = (description: string) => Type.Integer({ minimum: 0, description });
+/** Where a page ends. */
+export const nextCursor = Type.Union([Type.String(), Type.Null()], {
+  description: "for the next page; null at the end",
+});
+/** A parameter that is an earlier `nextCursor`, where that is a number. */
+export const numberCursor = Type.Optional(
+  Type.String({ pattern: "^[1-9][0-9]{0,15}$", description: "a `next_cursor` of an earlier answer" }),
+);
+
+const counts = {
+  accepted: count("how many are stored now"),
+  rejected: Type.Array(ref("Rejected"), { maxItems: 1_000 }),
+  rejected_total: Type.Optional(count("how many were refused, when `rejected` names only the first of them")),
+};
+
+const fieldError = Type.Object({
+  path: Type.String({ description: "JSON pointer into the event, empty for the whole of it" }),
+  message: Type.String({ description: "what it must be" }),
+});
+
+const problem = {
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer({ minimum: 400, maximum: 599 }),
+  detail: Type.String({ description: "what is wrong and what to do" }),
+};
+
+/** What the answers of any route may be made of. */
+export const commonComponents: Readonly<Record<string, TSchema>> = {
+  Rejected: Type.Object({
+    index: Type.Integer({ minimum: 0, description: "place in the array, or number of the line, from 0" }),
+    errors: Type.Array(fieldError, { minItems: 1 }),
+  }),
+  Counts: Type.Object(counts),
+  Problem: Type.Object(problem, { description: "RFC 9457" }),
+  CountsProblem: Type.Object(
+    { ...problem, ...Type.Partial(Type.Object(counts)).properties },
+    { description: "RFC 9457, with what became of what the body held where that is known" },
+  ),
+};
+
+/** Makes schemas known under their names, which `ref` takes. */
+export function addComponents(app: FastifyInstance, components: Readonly<Record<string, TSchema>>): void {
+  for (const [name, schema] of Object.entries(components)) app.addSchema({ ...schema, $id: name });
+}
+
+export const json = (name: string, description: string) => ({
+  description,
+  content: { "application/json": { schema: ref(name) } },
+});
+export const problems = (name: string, description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: ref(name) } },
+});
+
+/** What a route behind a client's key may answer because of the key. */
+export const keyProblems = {
+  401: problems("Problem", "no API key, or none that exists"),
+  403: problems("Problem", "the API key was revoked, has expired, or is an operator's"),
+  429: problems("Problem", "too many requests with this API key; see Retry-After"),
+};
+export const withKey = [{ apiKey: [] }];
+export const optionalBodyMark = "x-optional-body";
+/** For the schema of a route whose body may be left out. */
+export const optionalBody = { [optionalBodyMark]: true };

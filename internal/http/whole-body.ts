@@ -1,0 +1,48 @@
+import type { FastifyRequest } from "fastify";
+import { Problem } from "../service/problem.ts";
+import { admit } from "./authentication.ts";
+import { type BodyCut, readBody } from "./body.ts";
+import type { OpenBody } from "./body-budget.ts";
+import { sourceOf } from "./body-source.ts";
+import type { RouteContext } from "./route-context.ts";
+
+const maxBytes = 2 ** 20;
+/** A body beyond this may take longer to parse than others should wait. */
+export const largeBytes = 16 * 1024;
+/** A body that took longer than this is taken only with a key that is still good. */
+const slowMs = 2_000;
+
+/**
+ * The whole body of a request whose handler reads it itself, once it knows whose it is.
+ * @param whenTooLarge what to do then, as the end of a sentence
+ * @throws Problem as `readBody` and `admit` do; BodyCut
+ */
+export async function readWholeBody(
+  request: FastifyRequest,
+  counted: OpenBody,
+  { keys, limits, stopping }: Pick<RouteContext, "keys" | "limits" | "stopping">,
+  whenTooLarge: string,
+): Promise<Uint8Array> {
+  const began = performance.now();
+  const withinMs = limits.bodyWithinMs;
+  const body = await readBody(sourceOf(request.raw), { counted, maxBytes, withinMs, stopping, whenTooLarge });
+  if (performance.now() - began > slowMs) await admit(keys, request);
+  return body;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** @throws Problem 400 */
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    // The parser's own message quotes the body.
+    throw new Problem(400, "The body is not JSON in UTF-8.");
+  }
+}
+
+/** Nobody reads this; it says why in the log. */
+export function cutOff(cause: BodyCut): Problem {
+  return new Problem(400, "The body was cut before its end.", { cause });
+}

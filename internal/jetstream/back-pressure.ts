@@ -1,0 +1,67 @@
+import type { NatsConnection } from "nats";
+import type { Log } from "../service/log.ts";
+import { StreamMissing } from "./api.ts";
+import { consumerOf } from "./consumer-state.ts";
+import { stateOf } from "./stream-state.ts";
+
+/** Of the bytes that a log keeps: a reader that is further behind is on the way to losing events. */
+const mostBehind = 1 / 2;
+const everyMs = 1_000;
+
+/**
+ * Looks how far a reader of a log is behind, for who writes there: it pauses while `problem` is set, so that the queues before it fill up
+ * and the door refuses, instead of the log dropping what the reader has not had.
+ */
+export class BackPressure {
+  readonly #nc: NatsConnection;
+  readonly #stream: string;
+  readonly #reader: string;
+  readonly #log: Log;
+  readonly #timer: NodeJS.Timeout;
+  #problem: string | undefined;
+
+  /** @param reader a durable consumer of the stream; where there is none, nothing is held up for it */
+  constructor(nc: NatsConnection, stream: string, reader: string, log: Log, lookEveryMs = everyMs) {
+    this.#nc = nc;
+    this.#stream = stream;
+    this.#reader = reader;
+    this.#log = log;
+    this.#timer = setInterval(() => this.#look(), lookEveryMs).unref();
+    this.#look();
+  }
+
+  /** A sentence while the reader is too far behind, else undefined. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    this.#behind().then(
+      (problem) => {
+        if (problem !== undefined && this.#problem === undefined) this.#log.warn(problem);
+        if (problem === undefined && this.#problem !== undefined)
+          this.#log.info(`${this.#reader} has caught up: final events are written again`);
+        this.#problem = problem;
+      },
+      (err: unknown) => this.#log.debug({ err }, `cannot see how far ${this.#reader} is behind`),
+    );
+  }
+
+  async #behind(): Promise<string | undefined> {
+    const [stream, reader] = [this.#stream, this.#reader];
+    const consumer = await consumerOf(this.#nc, stream, reader).catch((err: unknown) => {
+      if (!(err instanceof StreamMissing)) throw err;
+    });
+    if (!consumer) return undefined;
+    const { maxBytes, ...state } = await stateOf(this.#nc, stream);
+    const events = consumer.pending + consumer.unacknowledged;
+    if (maxBytes === 0 || state.messages === 0) return undefined;
+    const bytes = Math.round((state.bytes / state.messages) * events);
+    if (bytes <= maxBytes * mostBehind) return undefined;
+    return `final events wait: ${reader} is ${events} events behind, about ${bytes} bytes of the ${maxBytes} that ${stream} keeps. Find out what holds it up or start more of it; if none is to run any more: nats consumer rm ${stream} ${reader}`;
+  }
+}

@@ -1,0 +1,272 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  AckPolicy,
+  DiscardPolicy,
+  PersistMode,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { connect, nanos } from "nats";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { defaultLimits, streamsForTest } from "../../test/harness/broker.ts";
+import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
+import { findDrift, serverWarnings } from "./config-drift.ts";
+import { durableConfig, ensureDurable } from "./durable.ts";
+import { durableDrift } from "./durable-drift.ts";
+import { streamDrift } from "./stream-drift.ts";
+import { ensureStreams, type StreamLimits, streamConfigs } from "./topology.ts";
+
+const { nc, jsm } = await streamsForTest();
+const version = nc.info?.version ?? "";
+const stages = ["raw", "priced", "final"];
+const durable = { stream: "CASINO_RAW", name: "currency", filter: "casino.event.raw.*", maxAckPending: 100 };
+const archiver = {
+  stream: "CASINO_EVENTS",
+  name: "archiver",
+  filter: "casino.event.final.*.*",
+  maxAckPending: 100,
+};
+const wanted = (limits: StreamLimits = defaultLimits) => ({
+  streams: streamConfigs(stages, limits, version),
+  durables: [durable, archiver],
+});
+const drift = async (limits?: StreamLimits) => (await findDrift(nc, wanted(limits))).found;
+/** As an enricher and an archiver make them at their start. */
+const start = async (limits: StreamLimits = defaultLimits) => {
+  await ensureStreams(nc, stages, limits, true);
+  await ensureDurable(nc, durable);
+  await ensureDurable(nc, archiver);
+};
+
+test("there are none in what the services make, nor before they have made it", async () => {
+  expect(await findDrift(nc, wanted())).toEqual({ found: [], unseen: [] });
+  await start();
+  expect(await findDrift(nc, wanted())).toEqual({ found: [], unseen: [] });
+});
+
+describe("a stream that somebody changed is named, and set right by the next start", () => {
+  const changes: readonly (readonly [what: string, stream: string, Partial<StreamConfig>, RegExp])[] = [
+    ["discard old on a queue", "CASINO_RAW", { discard: DiscardPolicy.Old }, /drops its oldest messages/],
+    ["discard new on the log", "CASINO_EVENTS", { discard: DiscardPolicy.New }, /refuses new messages when/],
+    ["an age on a queue", "CASINO_PRICED", { max_age: nanos(600_000) }, /drops what has waited for 600 s/],
+    [
+      "another age of the log",
+      "CASINO_EVENTS",
+      { max_age: nanos(3_600_000) },
+      /for 3600 s instead of 86400 s/,
+    ],
+    ["a limit per subject", "CASINO_RAW", { max_msgs_per_subject: 7 }, /only the last 7 of each subject/],
+    ["no acknowledgements", "CASINO_DEAD", { no_ack: true }, /acknowledges nothing/],
+    [
+      "a short duplicate window",
+      "CASINO_EVENTS",
+      { duplicate_window: nanos(1_000) },
+      /message ids after 1 s/,
+    ],
+    [
+      "a long memory for what producers choose",
+      "CASINO_RAW",
+      { duplicate_window: nanos(120_000) },
+      /for 120 s the message ids that producers choose/,
+    ],
+    ["another limit", "CASINO_RAW", { max_bytes: 2 ** 20 }, /has max_bytes 1048576 where 1073741824/],
+  ];
+  test.each(changes)("%s", async (_what, stream, change, sentence) => {
+    await start();
+    await jsm.streams.update(stream, change);
+    expect(await drift()).toEqual([expect.stringMatching(sentence)]);
+    expect((await drift())[0]).toMatch(new RegExp(`^stream ${stream} .*enricher`));
+    await start();
+    expect(await drift()).toEqual([]);
+  });
+});
+
+describe("a stream that cannot be set right is named", () => {
+  test("one in memory takes the limits all the same", async () => {
+    await jsm.streams.add({
+      name: "CASINO_RAW",
+      subjects: ["casino.event.raw.*"],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.Memory,
+    });
+    await start();
+    expect(await drift()).toEqual([expect.stringMatching(/^stream CASINO_RAW is kept in memory/)]);
+    expect((await jsm.streams.info("CASINO_RAW")).config.discard).toBe("new");
+  });
+
+  test("one that is no queue, for those who do not apply limits", async () => {
+    await jsm.streams.add({ name: "CASINO_RAW", subjects: ["casino.event.raw.*"] });
+    await ensureStreams(nc, ["raw"], defaultLimits);
+    expect(await drift()).toContainEqual(
+      expect.stringMatching(/^stream CASINO_RAW retains by limits instead of workqueue/),
+    );
+  });
+
+  test("one that forgets ids early because it keeps messages no longer", async () => {
+    const limits = { ...defaultLimits, EVENTS_MAX_AGE: 60_000 };
+    await start(limits);
+    expect(await drift(limits)).toEqual([
+      expect.stringMatching(/^stream CASINO_EVENTS forgets message ids after 60 s.* for at least 2m$/),
+    ]);
+  });
+
+  test("one with less replicas than asked for", async () => {
+    await start();
+    const few = await drift({ ...defaultLimits, NATS_REPLICAS: 3 });
+    expect(few).toHaveLength(wanted().streams.length);
+    expect(few[0]).toMatch(/^stream CASINO_RAW has 1 of 3 replicas: /);
+  });
+
+  test("one from which the broker left out what it does not know", async () => {
+    await start();
+    const [raw] = wanted().streams;
+    // Made without it, as by a server before 2.11, which leaves it out without a word.
+    const newer = { ...raw, name: "CASINO_RAW", allow_msg_ttl: true };
+    expect((await findDrift(nc, { streams: [newer], durables: [] })).found).toEqual([
+      expect.stringMatching(/^stream CASINO_RAW has allow_msg_ttl .* where true was asked for: nats-server/),
+    ]);
+  });
+});
+
+describe("a consumer that somebody changed is named, and set right by the next start", () => {
+  test.each([
+    ["limited deliveries", { max_deliver: 5 }, /gives up after 5 deliveries/],
+    ["another ack_wait", { ack_wait: nanos(30_000) }, /delivers again after 30 s instead of 5 s/],
+    ["a backoff", { backoff: [nanos(1_000)], max_deliver: 2 }, /has a backoff/],
+    ["a limit of idleness", { inactive_threshold: nanos(60_000) }, /nobody reads it for 60 s/],
+    ["no payloads", { headers_only: true }, /delivers no payloads/],
+    ["another limit", { max_ack_pending: 1 }, /has max_ack_pending 1 where 100/],
+  ])("%s", async (_what, change, sentence) => {
+    await start();
+    await jsm.consumers.update("CASINO_EVENTS", "archiver", change);
+    const found = await drift();
+    expect(found).toContainEqual(expect.stringMatching(sentence));
+    for (const warning of found)
+      expect(warning).toMatch(/^consumer archiver of CASINO_EVENTS .*restart a service/);
+    await start();
+    expect(await drift()).toEqual([]);
+  });
+});
+
+describe("a consumer that cannot be set right", () => {
+  const made = {
+    filter_subject: archiver.filter,
+    durable_name: "archiver",
+    max_ack_pending: 100,
+    ack_wait: nanos(5_000),
+  };
+
+  test("one without explicit acknowledgement is named, and refused at a start with what to do", async () => {
+    await start();
+    await jsm.consumers.delete("CASINO_EVENTS", "archiver");
+    await jsm.consumers.add("CASINO_EVENTS", { ...made, ack_policy: AckPolicy.All });
+    expect(await drift()).toEqual([
+      expect.stringMatching(/^consumer archiver of CASINO_EVENTS does not wait for each .*nats consumer rm/),
+    ]);
+    await expect(start()).rejects.toThrow(
+      /^consumer archiver of CASINO_EVENTS cannot be created: .*: delete it \(nats consumer rm CASINO_EVENTS archiver\)/,
+    );
+  });
+
+  test("one that remembers in memory, one that pushes", async () => {
+    await start();
+    const ack_policy = AckPolicy.Explicit;
+    await jsm.consumers.delete("CASINO_EVENTS", "archiver");
+    await jsm.consumers.add("CASINO_EVENTS", { ...made, ack_policy, mem_storage: true });
+    expect(await drift()).toEqual([expect.stringMatching(/keeps what was acknowledged in memory/)]);
+    await jsm.consumers.delete("CASINO_EVENTS", "archiver");
+    await jsm.consumers.add("CASINO_EVENTS", { ...made, ack_policy, deliver_subject: "somewhere" });
+    expect(await drift()).toEqual([expect.stringMatching(/pushes to somewhere/)]);
+  });
+});
+
+test("what only newer servers, or only older ones, let happen is named too", async () => {
+  await start();
+  const consumer = await jsm.consumers.info("CASINO_EVENTS", "archiver");
+  const config = { ...consumer.config, pause_until: "2030-01-01T00:00:00Z" };
+  expect(durableDrift(durableConfig(archiver), { ...consumer, config, paused: true }, version)).toEqual([
+    expect.stringMatching(/is paused until 2030-01-01.*: nats consumer resume CASINO_EVENTS archiver$/),
+  ]);
+  const found = await jsm.streams.info("CASINO_RAW");
+  const lazy = { ...found, config: { ...found.config, persist_mode: PersistMode.Async } };
+  const [own] = streamConfigs(["raw"], defaultLimits, version);
+  expect(own && streamDrift(own, lazy, version)).toEqual([
+    expect.stringMatching(/^stream CASINO_RAW acknowledges messages before they are written/),
+  ]);
+  const [three] = streamConfigs(["raw"], { ...defaultLimits, NATS_REPLICAS: 3 }, version);
+  // 2.9 and 2.10 report this outside of a cluster, too.
+  const claims = { ...found, config: { ...found.config, num_replicas: 3 } };
+  expect(three && streamDrift(three, claims, version)).toEqual([
+    expect.stringMatching(/^stream CASINO_RAW claims 3 replicas and has 1: /),
+  ]);
+});
+
+describe("around the streams", () => {
+  test("a stream that takes the subject of the figures is named, unless it acknowledges nothing", async () => {
+    await jsm.streams.add({ name: "AUDIT", subjects: ["casino.*"] });
+    await start();
+    expect(await drift()).toEqual([
+      expect.stringMatching(/^stream AUDIT takes casino.materialized, .*: narrow its subjects$/),
+    ]);
+    await jsm.streams.update("AUDIT", { no_ack: true });
+    expect(await drift()).toEqual([]);
+  });
+
+  test("a stream that takes everything is named by the start that it makes fail", async () => {
+    await jsm.streams.add({ name: "ALL", subjects: ["casino.>"] });
+    await expect(start()).rejects.toThrow(
+      /^stream CASINO_RAW cannot be created: .*: narrow the subjects of ALL so that casino.event.raw.\* is left to it$/,
+    );
+  });
+
+  test("a small account, and what the account's user may not see", async () => {
+    const config = join(tempFolder("account"), "nats.conf");
+    const may = (user: string, deny: string) =>
+      `{ user: ${user}, password: secret, permissions: { publish: { deny: [${deny}] } } }`;
+    writeFileSync(
+      config,
+      `jetstream { store_dir: $NATS_STORE_DIR }
+      accounts { casino { jetstream: { max_file: 100MB, max_mem: 1MB }, users: [${may("all", "")}, ${may("few", '"$JS.API.STREAM.INFO.CASINO_RAW", "$JS.API.INFO"')}] } }`,
+    );
+    const limited = await natsForTest({ config, auth: { user: "all", pass: "secret" } });
+    const as = async (user: string) => {
+      const connection = await connect({ servers: limited.url, user, pass: "secret" });
+      onTestFinished(() => connection.close());
+      return connection;
+    };
+    const all = await as("all");
+    const small = { ...defaultLimits, QUEUE_MAX_BYTES: 2 ** 20, EVENTS_MAX_BYTES: 2 ** 20 };
+    await ensureStreams(all, ["raw"], small);
+    const streams = streamConfigs(["raw"], { ...small, QUEUE_MAX_BYTES: 2 ** 26 }, version);
+    expect((await findDrift(all, { streams, durables: [] })).found).toContainEqual(
+      expect.stringMatching(
+        /^the account may store 104857600 bytes and the streams' limits add up to \d+, so that/,
+      ),
+    );
+
+    const { found, unseen } = await findDrift(await as("few"), {
+      streams: streamConfigs(["raw"], small, version),
+      durables: [],
+    });
+    expect(found).toEqual([]);
+    expect(unseen).toEqual([
+      expect.stringMatching(/^stream CASINO_RAW: Permissions Violation/),
+      expect.stringMatching(/^the account's limits: Permissions Violation/),
+    ]);
+  });
+
+  test("a cluster of which the streams make no use, and a version that loses streams of one", () => {
+    const one = streamConfigs(stages, defaultLimits, version);
+    const three = streamConfigs(stages, { ...defaultLimits, NATS_REPLICAS: 3 }, version);
+    expect(serverWarnings("2.12.1", undefined, one)).toEqual([]);
+    expect(serverWarnings("2.12.1", "east", one)).toEqual([expect.stringMatching(/set NATS_REPLICAS=3$/)]);
+    expect(serverWarnings("2.12.1", "east", three)).toEqual([]);
+    for (const bad of ["2.9.10", "2.10.20", "2.10.22"])
+      expect(serverWarnings(bad, "east", three)[0]).toMatch(/2\.10\.23/);
+    for (const good of ["2.10.2", "2.10.19", "2.10.23"])
+      expect(serverWarnings(good, "east", three)).toEqual([]);
+  });
+});

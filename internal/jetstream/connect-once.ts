@@ -1,0 +1,30 @@
+import type { NatsConnection } from "nats";
+import type { Config } from "../service/config.ts";
+import { createLog, withoutPassword } from "../service/log.ts";
+import { Unavailable } from "../service/unavailable.ts";
+import { connectNats } from "./connect.ts";
+
+/** How long a command waits for NATS, in ms: somebody sits before it. */
+const patienceMs = 5_000;
+
+/**
+ * As `connectNats`, for commands: gives up after 5 s, and says in words of its own what is wrong.
+ * @throws Unavailable when NATS is away or refuses the credentials, `signal`'s reason when aborted
+ */
+export async function connectOnce(
+  service: string,
+  config: Config<"NATS_URL" | "NATS_CREDS">,
+  signal: AbortSignal,
+): Promise<NatsConnection> {
+  const patience = AbortSignal.timeout(patienceMs);
+  const either = AbortSignal.any([signal, patience]);
+  try {
+    return await connectNats(service, config, createLog(service, "silent"), either);
+  } catch (err) {
+    if (signal.aborted || !patience.aborted) throw err;
+    const where = withoutPassword(config.NATS_URL);
+    throw new Unavailable(`NATS is away: nothing answers at ${where}. Start it, or set NATS_URL.`, {
+      cause: err,
+    });
+  }
+}

@@ -1,0 +1,107 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "nats";
+import { apartStream } from "../messages/subjects.ts";
+import type { Log } from "../service/log.ts";
+import { askBroker, isObject } from "./api.ts";
+import { consumerOf } from "./consumer-state.ts";
+import { type Durable, ensureDurable } from "./durable.ts";
+import { stateOf } from "./stream-state.ts";
+
+const defaultEveryMs = 10_000;
+
+/** The sequences among which there are messages that a consumer will not deliver. */
+export interface StuckRange {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+/**
+ * What a work queue holds though its consumer, by its own words, is done with it: no lag shows such messages, and they fill
+ * the queue. There are three ways to get there:
+ *
+ * - A nats-server 2.9 that was killed remembers the acknowledgements, but not that it removed the messages.
+ * - A consumer of a cluster of such servers whose leader has moved counts nothing as pending that came meanwhile.
+ * - Somebody limited the consumer's `max_deliver`, and nobody heard that the broker gave up.
+ *
+ * The stream and the consumer do not answer for the same instant: only what stays the same is stuck.
+ * @returns undefined where there is nothing
+ * @throws Unavailable, StreamMissing
+ */
+export async function findStuck(
+  nc: NatsConnection,
+  { stream, name, filter }: Pick<Durable, "stream" | "name" | "filter">,
+): Promise<StuckRange | "no consumer" | undefined> {
+  const [state, consumer] = await Promise.all([stateOf(nc, stream), consumerOf(nc, stream, name)]);
+  if (consumer === undefined) return "no consumer";
+  if (state.messages === 0) return undefined;
+  const { firstSeq } = state;
+  const isIdle = consumer.pending === 0 && consumer.unacknowledged === 0;
+  // Events of all steps lie there, each step's with a consumer of their own.
+  if (stream === apartStream && !(isIdle && (await holds(nc, stream, filter)))) return undefined;
+  const lastSeq = isIdle ? state.lastSeq : consumer.ackFloor;
+  return firstSeq <= lastSeq ? { firstSeq, lastSeq } : undefined;
+}
+
+async function holds(nc: NatsConnection, stream: string, filter: string): Promise<boolean> {
+  const { state } = await askBroker(nc, `STREAM.INFO.${stream}`, { subjects_filter: filter });
+  return isObject(state) && isObject(state.subjects) && Object.keys(state.subjects).length > 0;
+}
+
+/**
+ * Watches a work queue for messages that are stuck. The consumer is then deleted, so that its mailbox makes it anew, without a
+ * limit, and every message left is delivered. Those that were handled before are dropped as duplicates downstream, and poison is
+ * known by its marks.
+ */
+export class StuckMessagesWatch {
+  readonly #nc: NatsConnection;
+  readonly #durable: Durable;
+  readonly #log: Log;
+  readonly #timer: NodeJS.Timeout;
+  /** The first message that looked stuck at the last look. */
+  #suspect: number | undefined;
+  #problem: string | undefined;
+
+  /** Looks at once, and then again and again. */
+  constructor(nc: NatsConnection, durable: Durable, log: Log, everyMs = defaultEveryMs) {
+    this.#nc = nc;
+    this.#durable = durable;
+    this.#log = log;
+    this.#timer = setInterval(() => this.#look(), everyMs).unref();
+    this.#look();
+  }
+
+  /** A sentence while messages are stuck, else undefined. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    this.#check().catch((err: unknown) => this.#log.debug({ err }, "cannot look for stuck messages now"));
+  }
+
+  async #check(): Promise<void> {
+    const { stream, name } = this.#durable;
+    const found = await findStuck(this.#nc, this.#durable);
+    if (found === "no consumer") {
+      // Whoever pulls is told and makes it anew; but a server of a cluster may go on answering for one that is gone.
+      this.#log.warn({ stream, consumer: name }, "the consumer is gone, making it anew");
+      await ensureDurable(this.#nc, this.#durable);
+      return;
+    }
+    const stays = found !== undefined && this.#suspect === found.firstSeq;
+    this.#suspect = found?.firstSeq;
+    this.#problem = stays
+      ? `${stream} holds messages from ${found.firstSeq} on that ${name} does not get`
+      : undefined;
+    if (!stays) return;
+    const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
+    const { max_deliver: maxDeliver } = (await jsm.consumers.info(stream, name)).config;
+    const details = { stream, ...found, maxDeliver };
+    this.#log.warn(details, "the broker holds messages that it would never deliver, delivering them again");
+    await jsm.consumers.delete(stream, name);
+  }
+}

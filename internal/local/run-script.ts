@@ -1,0 +1,26 @@
+import { spawn } from "node:child_process";
+import { type LineSink, relayLines } from "./outlet.ts";
+
+/** Runs a script to its end, its lines all go to `messages`. @returns its exit code; null when a signal ended it */
+export async function runScript(
+  [script, ...args]: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>>,
+  messages: LineSink,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+    signal,
+  });
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  const [result] = await Promise.all([
+    code,
+    relayLines(child.stdout, messages),
+    relayLines(child.stderr, messages),
+  ]);
+  return result;
+}

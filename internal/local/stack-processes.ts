@@ -1,0 +1,128 @@
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { exitCode } from "../service/exit-code.ts";
+import type { Child } from "./child.ts";
+import { serverStage } from "./infrastructure.ts";
+import { type Kept, keepRunning } from "./keep-running.ts";
+import type { PidFiles } from "./pid-files.ts";
+import { readiness } from "./readiness.ts";
+import { type ServiceProcess, startService } from "./service-process.ts";
+import type { ServiceSpec } from "./services.ts";
+import { StackError } from "./stack-error.ts";
+import type { StackOutput } from "./stack-output.ts";
+
+/** How services are started. */
+export interface ServiceStarts {
+  /** Holds `<service>/main.ts`. */
+  readonly commands: string;
+  /** Of the generator, in events per second; undefined = its own default. */
+  readonly rate: number | undefined;
+  readonly ports: ReadonlyMap<string, number>;
+  readonly environmentOf: (service: string) => Readonly<Record<string, string>>;
+  /** Remembers each process for the next `up`. */
+  readonly pids: PidFiles;
+  /** How long a stage is waited for until it is ready, in ms; default a minute. */
+  readonly readyWithin?: number | undefined;
+}
+
+/** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
+const patience: Readonly<Record<number, number>> = { 3: 2_200, 2: 3_800, 1: 400, [serverStage]: 2_200 };
+
+/** The servers and services of one `up`: started and stopped stage by stage, restarted whenever one ends by itself. */
+export class StackProcesses {
+  readonly #output: StackOutput;
+  readonly #kept: { readonly stage: number; readonly process: Kept<Child> }[] = [];
+  readonly #relays = new Set<Promise<void>>();
+
+  constructor(output: StackOutput) {
+    this.#output = output;
+  }
+
+  /** Takes over a server, so that `stop` stops it after every service. */
+  adopt(server: Kept<Child>): void {
+    this.#kept.push({ stage: serverStage, process: server });
+  }
+
+  /**
+   * Starts services, each stage once the one before is ready. Resolves to what is not ready in time, with what it lacks: it
+   * may still come, and the rest is of use already. @throws StackError when one refuses its configuration
+   */
+  async startServices(
+    chosen: readonly ServiceSpec[],
+    how: ServiceStarts,
+    signal: AbortSignal,
+  ): Promise<Map<string, string>> {
+    const unready = new Map<string, string>();
+    for (const stage of [1, 2, 3]) {
+      const ofStage = chosen.filter((spec) => spec.stage === stage);
+      if (ofStage.length > 0)
+        this.#output.showProgress(`starting ${ofStage.map(({ name }) => name).join(", ")}`);
+      const waits = ofStage.map(async (spec) => {
+        const lacking = await this.#startUntilReady(spec, how, signal);
+        if (lacking !== undefined) unready.set(spec.name, lacking);
+      });
+      await Promise.all(waits);
+    }
+    signal.throwIfAborted();
+    return unready;
+  }
+
+  /** Stops everything within 10 s, the highest stage first and servers last; by force what takes longer. Never rejects. */
+  async stop(): Promise<void> {
+    for (const stage of [3, 2, 1, serverStage]) {
+      const within = patience[stage] ?? 0;
+      const ending = this.#kept
+        .filter((kept) => kept.stage === stage)
+        .map(({ process }) => process.stop(within));
+      // A start that cannot be interrupted, such as a download, is not waited for.
+      await Promise.race([Promise.all(ending), sleep(within + 300)]);
+    }
+    await Promise.race([Promise.all(this.#relays), sleep(500)]);
+  }
+
+  /** @returns what the service lacks when the time is over; undefined for one that is ready or listens nowhere */
+  async #startUntilReady(
+    spec: ServiceSpec,
+    how: ServiceStarts,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const port = how.ports.get(spec.name);
+    const { started } = this.#keep(spec, how);
+    if (port === undefined) return undefined;
+    const refused = started
+      .then((first) => first.exited)
+      .then((end) =>
+        end === `exit code ${exitCode.config}` ? "refused" : new Promise<never>(() => undefined),
+      );
+    const lacking = await Promise.race([
+      readiness(`http://127.0.0.1:${port}`, how.readyWithin ?? 60_000, signal),
+      refused,
+    ]);
+    if (lacking === "refused")
+      throw new StackError(
+        `${spec.name} ended because its configuration is wrong: see above`,
+        exitCode.config,
+      );
+    return lacking;
+  }
+
+  #keep(spec: ServiceSpec, { commands, rate, ports, environmentOf, pids }: ServiceStarts): Kept<Child> {
+    const folder = spec.command ?? spec.name;
+    const start = async (): Promise<ServiceProcess> => {
+      const child = startService({
+        script: resolve(commands, folder, "main.ts"),
+        args: spec.name === "generator" && rate !== undefined ? ["--rate", String(rate)] : (spec.args ?? []),
+        env: { ...environmentOf(folder), HTTP_PORT: String(ports.get(spec.name) ?? "") },
+        stdout: spec.writesEvents ? this.#output.countedEvents : this.#output.logOf(spec.name),
+        stderr: this.#output.logOf(spec.name),
+      });
+      pids.record(spec.name, child.pid, spec.stage, "SIGTERM");
+      this.#relays.add(child.relayed);
+      void child.relayed.then(() => this.#relays.delete(child.relayed));
+      return child;
+    };
+    const process = keepRunning(spec.name, start, (message) => this.#output.say(message));
+    this.#kept.push({ stage: spec.stage, process });
+    return process;
+  }
+}

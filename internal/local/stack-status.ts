@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "nats";
+import { readiness } from "./readiness.ts";
+
+/** How things are at one moment. */
+export interface Moment {
+  /** Final events since `up` began, and per second lately; undefined where no logger runs. */
+  readonly events: { readonly total: number; readonly perSecond: number } | undefined;
+  /** Messages in the work queues, and dead letters; undefined where NATS does not say. */
+  readonly queues: { readonly waiting: number; readonly dead: number } | undefined;
+  /** Services that are not ready, by name. */
+  readonly unready: readonly string[];
+}
+
+const queueNames = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED", "CASINO_APART"];
+const lookEveryMs = 1_000;
+/** Over how many looks the rate is taken. */
+const looks = 5;
+
+/** What is looked at. */
+export interface Watched {
+  readonly nc: NatsConnection;
+  /** Final events so far. */
+  readonly eventCount: (() => number) | undefined;
+  readonly ports: ReadonlyMap<string, number>;
+  readonly show: (moment: Moment) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Looks once a second until the signal; never rejects. */
+export async function watchStack({ nc, eventCount, ports, show, signal }: Watched): Promise<void> {
+  const counts: { readonly at: number; readonly total: number }[] = [];
+  while (!signal.aborted) {
+    const [queues, unready] = await Promise.all([
+      queuesOf(nc).catch(() => undefined),
+      unreadyOf(ports, signal).catch(() => []),
+    ]);
+    if (signal.aborted) return;
+    counts.push({ at: performance.now(), total: eventCount?.() ?? 0 });
+    if (counts.length > looks) counts.shift();
+    const [first, last] = [counts[0], counts.at(-1)];
+    const seconds = first && last ? (last.at - first.at) / 1_000 : 0;
+    const perSecond = first && last && seconds > 0 ? (last.total - first.total) / seconds : 0;
+    show({
+      events: eventCount === undefined ? undefined : { total: last?.total ?? 0, perSecond },
+      queues,
+      unready,
+    });
+    await sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function queuesOf(nc: NatsConnection): Promise<Moment["queues"]> {
+  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 1_000 });
+  let [waiting, dead] = [0, 0];
+  for await (const { config, state } of jsm.streams.list()) {
+    if (queueNames.includes(config.name)) waiting += state.messages;
+    if (config.name === "CASINO_DEAD") dead = state.messages;
+  }
+  return { waiting, dead };
+}
+
+async function unreadyOf(
+  ports: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const asked = [...ports].map(async ([name, port]) => {
+    const lacking = await readiness(`http://127.0.0.1:${port}`, 0, signal);
+    return lacking === undefined ? [] : [name];
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+/** @param where the address of the front and the folder of the logs, for people */
+export function statusText({ events, queues, unready }: Moment, where: string): string {
+  const number = (value: number): string => value.toLocaleString("en-US");
+  return [
+    ...(events === undefined
+      ? []
+      : [`${number(events.total)} events`, `${number(Math.round(events.perSecond * 10) / 10)}/s`]),
+    ...(queues === undefined
+      ? ["NATS does not answer"]
+      : [`${number(queues.waiting)} waiting`, `${number(queues.dead)} dead letters`]),
+    unready.length === 0 ? "ready" : `not ready: ${unready.join(", ")}`,
+    where,
+  ].join(" · ");
+}

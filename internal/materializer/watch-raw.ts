@@ -1,0 +1,31 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NatsConnection } from "nats";
+import { askBroker, isObject } from "../jetstream/api.ts";
+import { rawStage, stageStream } from "../messages/subjects.ts";
+
+/** How often CASINO_RAW is looked at. */
+const everyMs = 10_000;
+
+/**
+ * Tells when accepted numbers begin anew because somebody has deleted CASINO_RAW, until the signal fires or the connection is
+ * closed.
+ * @param onNewNumbers is given the time of creation of the stream that they are of, in ms since the epoch
+ */
+export async function watchRaw(
+  nc: NatsConnection,
+  onNewNumbers: (since: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let last = Number.POSITIVE_INFINITY;
+  while (!signal.aborted && !nc.isClosed()) {
+    const { created, state } = await askBroker(nc, `STREAM.INFO.${stageStream(rawStage)}`).catch(
+      (): Readonly<Record<string, unknown>> => ({}),
+    );
+    if (typeof created === "string" && isObject(state) && typeof state.last_seq === "number") {
+      // Not by its time of creation alone: each node of a cluster of nats-server 2.10 says another one.
+      if (state.last_seq < last) onNewNumbers(Date.parse(created));
+      last = state.last_seq;
+    }
+    await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}

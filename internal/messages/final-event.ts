@@ -1,0 +1,108 @@
+import { isObject } from "../jetstream/api.ts";
+import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
+import { type Accepted, acceptedHeader, parseAccepted } from "./accepted.ts";
+import { defaultSource, replaysHeader } from "./envelope.ts";
+import { type EventKey, eventKey, eventOf } from "./event-key.ts";
+import { clientOf, parseEventSubject } from "./subjects.ts";
+
+// A final event as it is read from CASINO_EVENTS: by its body, for the aggregates, or by its headers alone, for a proof.
+
+/** What the aggregates need to know of a final event. */
+export interface FinalEvent {
+  readonly client: string;
+  readonly source: string;
+  /** Unique within client and source, 1 to 2^53-1. */
+  readonly id: number;
+  readonly type: string;
+  /** Present on a bet and a deposit. */
+  readonly playerId?: number | undefined;
+  /** Euro cents, 0 to 2^53-1; present on a deposit. */
+  readonly amountEur?: number | undefined;
+  /** Present on a bet. */
+  readonly hasWon?: boolean | undefined;
+  /** The time at which the stream stored the event, milliseconds since 1970: its clock, also in a rebuild. */
+  readonly storedAt: number;
+}
+
+/**
+ * Reads of a final event what the aggregates need, and no more: the steps before have checked the rest, and a rebuild reads
+ * millions. The client comes from the subject, everything else from the body.
+ * @param source the header `Casino-Source`, empty or undefined where there is none
+ * @param storedAt when the stream stored it, milliseconds since 1970
+ * @returns the event, or a sentence that says why it cannot be folded; never throws
+ */
+export function readFinalEvent(
+  subject: string,
+  source: string | undefined,
+  payload: Uint8Array,
+  storedAt: number,
+): FinalEvent | string {
+  const place = parseEventSubject(subject);
+  if (place?.stage !== "final") return "The subject is not a final event's.";
+  let body: unknown;
+  try {
+    body = JSON.parse(utf8.decode(payload));
+  } catch {
+    return "The body is not JSON in UTF-8.";
+  }
+  if (!isObject(body)) return "The body is not a JSON object.";
+  const { id, type, player_id: playerId, amount_eur: amountEur, has_won: hasWon } = body;
+  if (!isInteger(id, 1)) return "id is not an integer from 1 to 2^53-1.";
+  if (typeof type !== "string") return "type is not a string.";
+  const event = { client: place.client, source: source || defaultSource, id, type, storedAt };
+  if (type !== "bet" && type !== "deposit") return event;
+  if (!isInteger(playerId, 1)) return "player_id is not an integer from 1 to 2^53-1.";
+  if (type === "bet")
+    return typeof hasWon === "boolean" ? { ...event, playerId, hasWon } : "has_won is not a boolean.";
+  return isInteger(amountEur, 0)
+    ? { ...event, playerId, amountEur }
+    : "amount_eur is not an integer from 0 to 2^53-1.";
+}
+
+/** What the headers of a message of CASINO_EVENTS say of it. */
+export interface FinalHead {
+  /** Undefined where they were not written by the pipeline: then `keyOfBody` may know. */
+  readonly key: EventKey | undefined;
+  /** The accepted event it was made of; undefined when it says none. */
+  readonly accepted: Accepted | undefined;
+  /** The dead letter of a reader, the archiver for one, that put it here once more. */
+  readonly replayOf: number | undefined;
+  /** Whether it was a dead letter on its way. */
+  readonly wasReplayed: boolean;
+}
+
+/** Reads the headers of a message of CASINO_EVENTS; never throws. */
+export function readFinalHead(subject: string, headers: ReceivedHeaders): FinalHead {
+  const messageId = headers.get("Nats-Msg-Id");
+  const named = eventOf(messageId);
+  const replay = /:replay:([1-9]\d{0,15})(?::[0-9a-f]{32})?$/.exec(messageId)?.[1];
+  return {
+    key: named?.client === clientOf(subject) ? named : undefined,
+    accepted: parseAccepted(headers.get(acceptedHeader)),
+    replayOf: replay === undefined ? undefined : Number(replay),
+    wasReplayed: headers.get(replaysHeader) !== "",
+  };
+}
+
+/** Which event a message of CASINO_EVENTS is, by its body; undefined for one that is none. */
+export function keyOfBody(
+  subject: string,
+  headers: ReceivedHeaders,
+  payload: Uint8Array,
+): EventKey | undefined {
+  try {
+    const body: unknown = JSON.parse(utf8.decode(payload));
+    const id = isObject(body) ? body.id : undefined;
+    return isInteger(id, 1)
+      ? eventKey(clientOf(subject), headers.get("Casino-Source") || defaultSource, id)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function isInteger(value: unknown, min: number): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= min;
+}

@@ -1,0 +1,93 @@
+import type { NatsConnection } from "nats";
+import { isObject, RefusedRequest } from "../jetstream/api.ts";
+import type { Outgoing } from "../jetstream/publisher.ts";
+import { readLast } from "../jetstream/stored-message.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { Unavailable } from "../service/unavailable.ts";
+import { ledgerStream, ledgerSubject } from "./subjects.ts";
+
+const kinds = ["replaying", "replayed", "discarded", "erased"] as const;
+
+/** What becomes of a dead letter, written down before it goes: the last record of a letter is the one that counts. */
+export interface LetterRecord {
+  /**
+   * `replaying`: it is about to be sent again; `replayed`: its message is stored; `discarded`: nobody
+   * wants it; `erased`: it held personal data, and was written anew without them where it could be.
+   */
+  readonly kind: (typeof kinds)[number];
+  /** Its sequence in CASINO_DEAD. */
+  readonly letter: number;
+  /** Its `Nats-Msg-Id`, which tells it from a letter of the same sequence in another stream of that name. */
+  readonly id: string;
+  readonly client: string;
+  /** The step that had set it aside. */
+  readonly step: string;
+  /** The message that was set aside, `<stream>:<sequence>`; empty when the letter does not say. */
+  readonly message: string;
+  /** The value of the header `Casino-Accepted`; empty when the letter has none. */
+  readonly accepted: string;
+  /** Of a replay: what only this ledger and the message that was sent know. */
+  readonly token?: string;
+  /** Of a replay: how often the event was sent again, this time included. */
+  readonly replays?: number;
+  /** Of what was replayed or written anew: where the message lies that was made of it, `<stream>:<sequence>`. */
+  readonly storedAs?: string;
+  /** Who did it. */
+  readonly by: string;
+}
+
+/**
+ * The message that writes a record down.
+ * @param after the sequence of the letter's last record, 0 where there is none: refused when there is a newer one
+ */
+export function ledgerMessage({ letter, ...body }: LetterRecord, after?: number): Outgoing {
+  const headers = new OutgoingHeaders();
+  if (after !== undefined) headers.add("Nats-Expected-Last-Subject-Sequence", String(after));
+  return { subject: ledgerSubject(letter), payload: JSON.stringify(body), headers };
+}
+
+/** Reads a message of the ledger; undefined for one that is none. */
+export function readRecord(subject: string, payload: Uint8Array): LetterRecord | undefined {
+  const letter = Number(/^casino\.ledger\.letter\.([1-9]\d{0,15})$/.exec(subject)?.[1]);
+  if (!Number.isSafeInteger(letter)) return undefined;
+  let body: unknown;
+  try {
+    body = JSON.parse(Buffer.from(payload).toString());
+  } catch {
+    return undefined;
+  }
+  if (!isObject(body)) return undefined;
+  const { id, client, step, message, accepted, by, token, replays, storedAs } = body;
+  const kind = kinds.find((each) => each === body.kind);
+  if (kind === undefined || !isText(id) || !isText(client) || !isText(step)) return undefined;
+  if (!isText(message) || !isText(accepted) || !isText(by)) return undefined;
+  return {
+    ...{ kind, letter, id, client, step, message, accepted, by },
+    ...(isText(token) ? { token } : {}),
+    ...(Number.isSafeInteger(replays) ? { replays: Number(replays) } : {}),
+    ...(isText(storedAs) ? { storedAs } : {}),
+  };
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+
+/** The last record of a letter. */
+export interface LastRecord {
+  readonly record: LetterRecord | undefined;
+  /** Its sequence in the ledger, and when that stored it, in ms since the epoch; 0 where there is none. */
+  readonly seq: number;
+  readonly storedAt: number;
+}
+
+/** Asks the ledger what it knows last of the letter of this number. @throws Unavailable */
+export async function lastRecordOf(nc: NatsConnection, letter: number): Promise<LastRecord> {
+  const subject = ledgerSubject(letter);
+  try {
+    const found = await readLast(nc, ledgerStream, subject);
+    const { seq = 0, storedAt = 0 } = found ?? {};
+    return { record: found && readRecord(subject, found.data), seq, storedAt };
+  } catch (cause) {
+    if (!(cause instanceof RefusedRequest)) throw cause;
+    throw new Unavailable(`The ledger cannot be read: ${cause.message}.`, { cause });
+  }
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import type { NatsConnection } from "nats";
+import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
+import { FairQueue } from "../service/fair-queue.ts";
+import { isReplays, replaysHeader } from "./envelope.ts";
+import { type LetterRecord, lastRecordOf } from "./ledger.ts";
+import { clientOf, isRawSubject } from "./subjects.ts";
+
+/**
+ * Header of a dead letter that was sent again to the first stage: which letter it was, and a token that only the ledger
+ * knows. Everybody may write headers there, so how often an event was replayed is believed only when the ledger says so.
+ */
+export const replayHeader = "Casino-Replay";
+
+/** The header's value. */
+export function claimText(letter: number, token: string): string {
+  return `${letter}:${token}`;
+}
+
+/** What nobody can guess. */
+export function newToken(): string {
+  return randomBytes(16).toString("hex");
+}
+
+const form = /^([1-9]\d{0,15}):([0-9a-f]{32})$/;
+
+/** Whether a message must not be believed how often it was sent again before the ledger was asked. */
+export function claimsReplay(subject: string, headers: ReceivedHeaders): boolean {
+  return isRawSubject(subject) && headers.get(replayHeader) !== "";
+}
+
+/** How many look-ups are under way at a time. */
+const mostLookUps = 16;
+const mostRemembered = 1_024;
+
+/** A look-up that has not begun: whoever asks for the same letter until then gets the same answer. */
+interface LookUp {
+  readonly key: string;
+  readonly letter: number;
+  readonly resolve: (record: LetterRecord | undefined) => void;
+  readonly reject: (err: unknown) => void;
+}
+
+/** What a message says of itself. */
+interface Claimant {
+  readonly subject: string;
+  readonly headers: ReceivedHeaders;
+}
+
+/**
+ * Tells how often messages were sent again. Producers may claim what they like, as often as they like, so a claim costs the
+ * ledger one look-up at most: those of one client of one letter share it, clients have their turns one after the other, and
+ * what was found is remembered by client and whole claim. By the letter alone nothing is: the true claim may come after
+ * made-up ones, and its record be written after they were looked up.
+ */
+export class ReplayClaims {
+  readonly #nc: NatsConnection;
+  readonly #queue = new FairQueue<LookUp>();
+  readonly #queued = new Map<string, Promise<LetterRecord | undefined>>();
+  #underWay = 0;
+  /** By client and claim; the one that was not asked for longest comes first. */
+  readonly #found = new Map<string, string | undefined>();
+
+  constructor(nc: NatsConnection) {
+    this.#nc = nc;
+  }
+
+  /**
+   * How often the event in a message was sent again from the dead letters; undefined = never. Past the first stage its
+   * header is the pipeline's own; at the first stage the ledger is asked. @throws Unavailable
+   */
+  async replaysOf({ subject, headers }: Claimant): Promise<string | undefined> {
+    if (!isRawSubject(subject)) {
+      const text = headers.get(replaysHeader);
+      return isReplays(text) ? text : undefined;
+    }
+    const claim = headers.get(replayHeader);
+    const [, letter, token] = form.exec(claim) ?? [];
+    if (letter === undefined) return undefined;
+    const client = clientOf(subject);
+    const key = `${client} ${claim}`;
+    if (this.#found.has(key)) return this.#remember(key, this.#found.get(key));
+    const record = await this.#lastRecord(client, Number(letter));
+    const isConfirmed = record?.token === token && record?.client === client;
+    return this.#remember(
+      key,
+      isConfirmed && record.replays !== undefined ? String(record.replays) : undefined,
+    );
+  }
+
+  #remember(key: string, replays: string | undefined): string | undefined {
+    this.#found.delete(key);
+    this.#found.set(key, replays);
+    for (const oldest of this.#found.keys()) {
+      if (this.#found.size <= mostRemembered) break;
+      this.#found.delete(oldest);
+    }
+    return replays;
+  }
+
+  /** As the ledger has it at some time after this call: one that is being read may be from before the claim's record. */
+  #lastRecord(client: string, letter: number): Promise<LetterRecord | undefined> {
+    const key = `${client} ${letter}`;
+    const queued = this.#queued.get(key);
+    if (queued !== undefined) return queued;
+    const { promise, resolve, reject } = Promise.withResolvers<LetterRecord | undefined>();
+    this.#queued.set(key, promise);
+    this.#queue.push(client, { key, letter, resolve, reject });
+    // Not at once, so that claims which come together share it.
+    queueMicrotask(() => this.#begin());
+    return promise;
+  }
+
+  #begin(): void {
+    while (this.#underWay < mostLookUps) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#underWay++;
+      this.#queued.delete(next.key);
+      void lastRecordOf(this.#nc, next.letter)
+        .then(({ record }) => next.resolve(record), next.reject)
+        .finally(() => {
+          this.#underWay--;
+          this.#begin();
+        });
+    }
+  }
+}

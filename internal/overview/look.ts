@@ -1,0 +1,39 @@
+import type { NatsConnection } from "nats";
+import { isUnavailable } from "../service/unavailable.ts";
+import { type Figures, readFigures } from "./figures.ts";
+import { buildPicture, type Layout, type Picture } from "./picture.ts";
+import { type Queues, readQueues } from "./queues.ts";
+import type { StatusBoard } from "./status-board.ts";
+
+/** The pipeline as it is at one moment. */
+export interface Look {
+  readonly at: Date;
+  readonly picture: Picture;
+  /** Why JetStream does not answer. */
+  readonly broker: string | undefined;
+  /** Undefined when no materializer answers. */
+  readonly figures: Figures | undefined;
+}
+
+/** Asks JetStream and the materializer, and takes of the services what they last said. */
+export async function lookAt(
+  nc: NatsConnection,
+  layout: readonly Layout[],
+  board: StatusBoard,
+): Promise<Look> {
+  const stages = layout.map(({ takesFrom }) => takesFrom);
+  const [queues, figures] = await Promise.all([
+    readQueues(nc, stages).catch((err: unknown) => {
+      if (!isUnavailable(err)) throw err;
+      return err.message;
+    }),
+    readFigures(nc),
+  ]);
+  const known: Queues | undefined = typeof queues === "string" ? undefined : queues;
+  return {
+    at: new Date(),
+    picture: buildPicture(layout, board.instances(), known),
+    broker: typeof queues === "string" ? queues : undefined,
+    figures,
+  };
+}

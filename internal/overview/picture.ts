@@ -1,0 +1,179 @@
+import { apartDurable, finalStage, stageStream } from "../messages/subjects.ts";
+import type { WorkStatus } from "../telemetry/status.ts";
+import type { Queue, Queues } from "./queues.ts";
+import type { Instance } from "./status-board.ts";
+
+/**
+ * How a part of the pipeline is: `down` when no instance of it speaks, `silent` when one has fallen silent, `unready` when one
+ * says that it lacks something.
+ */
+export type Health = "up" | "unready" | "silent" | "down";
+
+/** One part of the pipeline, with the sums of its instances. Snake case, because it is shown as JSON as it is. */
+export interface Part {
+  readonly name: string;
+  readonly service: string;
+  readonly health: Health;
+  /** Sentences that say what is wrong, each once. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  /** Events per second. */
+  readonly rate: number;
+  readonly events: number;
+  readonly in_flight: number;
+  readonly redelivered: number;
+  readonly dead_letters: number;
+  /** Of the slowest instance; null where nothing was measured lately. */
+  readonly p50_ms: number | null;
+  readonly p99_ms: number | null;
+  /** What waits for it, in messages; null where it has no mailbox, or JetStream was not asked. */
+  readonly backlog: number | null;
+  readonly unacked: number | null;
+  /** Events that wait by themselves, such as for a rate. */
+  readonly apart: number | null;
+  readonly instances: readonly PartInstance[];
+}
+
+export interface PartInstance {
+  readonly instance: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly started_at: string;
+  readonly ready: boolean;
+  readonly silent: boolean;
+  /** How long ago it last spoke. */
+  readonly silent_ms: number;
+  readonly cpu: number;
+  readonly rss: number;
+  readonly event_loop_p99_ms: number;
+  readonly rate: number;
+}
+
+/** The pipeline at one moment. */
+export interface Picture {
+  readonly sources: readonly Part[];
+  readonly steps: readonly Part[];
+  readonly readers: readonly Part[];
+  /** Final events per second. */
+  readonly rate: number;
+  readonly streams: readonly { stream: string; messages: number; bytes: number; max_bytes: number }[];
+  /** Dead letters that are there now. */
+  readonly letters: number | null;
+}
+
+/** A step by name, and the stage from which it takes its events. */
+export interface Layout {
+  readonly name: string;
+  readonly takesFrom: string;
+}
+
+/** What reads final events: the service, the name of its work, and its durable where it has one. */
+const readers = [
+  { service: "materializer", work: "fold", durable: undefined },
+  { service: "logger", work: "log", durable: "logger" },
+  { service: "archiver", work: "archive", durable: "archiver" },
+] as const;
+const sender = { service: "sender", work: "deliver" } as const;
+const gateway = { service: "gateway", work: "ingest" } as const;
+
+/** Puts together what services say of themselves and what JetStream knows. @param queues undefined while it was not asked */
+export function buildPicture(
+  layout: readonly Layout[],
+  instances: readonly Instance[],
+  queues: Queues | undefined,
+): Picture {
+  const of = (service: string) => instances.filter(({ status }) => status.service === service);
+  const queueOf = (stream: string, durable: string) =>
+    queues?.durables.find((queue) => queue.stream === stream && queue.durable === durable);
+  const steps = layout.map(({ name, takesFrom }) => {
+    const doing = of("enricher").filter(({ status }) => name in status.work);
+    const own = part({ name, service: "enricher", work: name }, doing, [
+      queueOf(stageStream(takesFrom), name),
+    ]);
+    const apart = queueOf(stageStream("apart"), apartDurable(name));
+    return { ...own, apart: queues === undefined ? null : apart ? apart.waiting + apart.unacked : 0 };
+  });
+  const log = stageStream(finalStage);
+  const reading = readers.map(({ service, work, durable }) =>
+    part(
+      { name: service, service, work },
+      of(service),
+      durable === undefined ? [] : [queueOf(log, durable)],
+      service === "materializer" ? "each" : "shared",
+    ),
+  );
+  const deliveries = queues?.durables.filter(({ durable }) => durable.startsWith("sender_")) ?? [];
+  const sending =
+    of(sender.service).length > 0 || deliveries.length > 0
+      ? [part({ name: "sender", ...sender }, of(sender.service), deliveries)]
+      : [];
+  return {
+    sources: [part({ name: "gateway", ...gateway }, of(gateway.service), [])],
+    steps,
+    readers: [...reading, ...sending],
+    rate: steps.at(-1)?.rate ?? 0,
+    streams: (queues?.streams ?? []).map(({ maxBytes, ...fill }) => ({ ...fill, max_bytes: maxBytes })),
+    letters: queues === undefined ? null : queues.letters.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+/** @param sharing whether instances share the events, or each has all of them */
+function part(
+  { name, service, work }: { readonly name: string; readonly service: string; readonly work: string },
+  instances: readonly Instance[],
+  queues: readonly (Queue | undefined)[],
+  sharing: "shared" | "each" = "shared",
+): Part {
+  const live = instances.filter(({ isSilent }) => !isSilent);
+  const works = live.flatMap(({ status }) => status.work[work] ?? []);
+  const total = (of: (one: WorkStatus) => number) => works.reduce((sum, one) => sum + of(one), 0);
+  const most = (of: (one: WorkStatus) => number) => Math.max(0, ...works.map(of));
+  const count = sharing === "shared" ? total : most;
+  const known = queues.filter((queue) => queue !== undefined);
+  const queued = (of: (queue: Queue) => number) =>
+    known.length === 0 ? null : known.reduce((sum, queue) => sum + of(queue), 0);
+  return {
+    name,
+    service,
+    health: healthOf(instances),
+    problems: [...new Set(live.flatMap(({ status }) => status.problems))],
+    warnings: [...new Set(live.flatMap(({ status }) => status.warnings))],
+    rate: count(({ rate }) => rate),
+    events: count(({ events }) => events),
+    in_flight: total(({ in_flight }) => in_flight),
+    redelivered: total(({ redelivered }) => redelivered),
+    dead_letters: total(({ dead_letters }) => dead_letters),
+    p50_ms: slowest(works.map(({ p50_ms }) => p50_ms)),
+    p99_ms: slowest(works.map(({ p99_ms }) => p99_ms)),
+    backlog: queued(({ waiting }) => waiting),
+    unacked: queued(({ unacked }) => unacked),
+    apart: null,
+    instances: instances.map(({ status, isSilent, silentMs }) => ({
+      instance: status.instance,
+      host: status.host,
+      pid: status.pid,
+      version: status.version,
+      started_at: status.started_at,
+      ready: status.ready,
+      silent: isSilent,
+      silent_ms: Math.round(silentMs),
+      cpu: status.cpu,
+      rss: status.memory.rss,
+      event_loop_p99_ms: status.event_loop_p99_ms,
+      rate: isSilent ? 0 : (status.work[work]?.rate ?? 0),
+    })),
+  };
+}
+
+function slowest(times: readonly (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+function healthOf(instances: readonly Instance[]): Health {
+  const live = instances.filter(({ isSilent }) => !isSilent);
+  if (live.length === 0) return "down";
+  if (live.length < instances.length) return "silent";
+  return live.every(({ status }) => status.ready) ? "up" : "unready";
+}

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createLog } from "../service/log.ts";
+
+/** A server does not let us in, or cannot do what we need, and trying again would not help; one sentence. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+}
+
+/** How whoever starts something is told, and can stop it. */
+export interface Watcher {
+  /** Takes one sentence. */
+  readonly say: (sentence: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What is tried here is said here, and not logged. */
+export const silent = createLog("up", "silent");
+
+const retryMs = 500;
+
+/**
+ * Tries again until it works, and says once that it waits. @param who what is tried, with where it is
+ * @throws Refused, or the signal's reason when aborted
+ */
+export async function untilThere<T>(
+  who: string,
+  attempt: () => Promise<T>,
+  { say, signal }: Watcher,
+): Promise<T> {
+  for (let said = false; ; ) {
+    signal.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (err) {
+      signal.throwIfAborted();
+      if (err instanceof Refused) throw err;
+      if (!said)
+        say(`${who} is away (${err instanceof Error ? err.message : err}): waiting until it answers`);
+      said = true;
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

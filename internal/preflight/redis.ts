@@ -1,0 +1,24 @@
+import { Redis } from "ioredis";
+import { withoutPassword } from "../service/log.ts";
+import { Refused, type Watcher } from "./attempt.ts";
+
+const refusal = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/;
+
+/** Tries a Redis, without which everything goes on: one that is away is said, not waited for. @throws Refused */
+export async function tryRedis(url: string, { say, signal }: Watcher): Promise<void> {
+  const where = `Redis at ${withoutPassword(url)}`;
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 });
+  // What it says there the failed command says too.
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (err) {
+    signal.throwIfAborted();
+    const why = err instanceof Error ? err.message : String(err);
+    if (refusal.test(why)) throw new Refused(`${where} refuses us: ${why}: check REDIS_URL`, { cause: err });
+    say(`${where} is away (${why}): everything goes on without it, and takes it up once it answers`);
+  } finally {
+    redis.disconnect();
+  }
+}

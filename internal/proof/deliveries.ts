@@ -1,0 +1,144 @@
+import { sql } from "kysely";
+import type { NatsConnection } from "nats";
+import { StreamMissing } from "../jetstream/api.ts";
+import { consumerOf } from "../jetstream/consumer-state.ts";
+import { stateOf } from "../jetstream/stream-state.ts";
+import { type EventKey, eventOf, keyText } from "../messages/event-key.ts";
+import {
+  destinationOf,
+  finalStage,
+  retryStream,
+  retrySubject,
+  senderName,
+  stageStream,
+} from "../messages/subjects.ts";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { type Check, holds, none, unchecked } from "./check.ts";
+import { Names } from "./names.ts";
+import { waitingIn } from "./waiting.ts";
+
+/** A queue of so many messages is not read message by message, each of which is a request. */
+const mostWaiting = 20_000;
+/** Of one destination, events without an end: more are not looked for among what waits. */
+const mostOpen = 50_000;
+/** Senders follow a change of a destination within this time: what was stored meanwhile may have been judged by either. */
+const changeMs = 10_000;
+/** Clocks of different machines may differ so much. */
+const clockMarginMs = 60_000;
+
+export interface DeliveryCheckOptions {
+  readonly nc: NatsConnection;
+  readonly db: Database;
+  /** How long attempts are kept in Postgres, in ms. */
+  readonly retentionMs: number;
+  /** Only events stored since then, in ms since the epoch; undefined = as far as attempts are kept. */
+  readonly since?: number | undefined;
+  /** How many are named. */
+  readonly most: number;
+}
+
+interface DestinationRow {
+  readonly id: string;
+  readonly client_id: string;
+  readonly types: string[] | null;
+  readonly since_ms: string;
+  readonly log_sequence: string | null;
+}
+
+/**
+ * Whether every final event that a destination wants was delivered there, waits, or was set aside: of those that its
+ * consumer of the log is done with, that were stored since the destination was last changed, and for as long as attempts are
+ * kept. What lies further up is read before what lies further down.
+ * @throws Unavailable
+ */
+export async function deliveryCheck(options: DeliveryCheckOptions): Promise<Check> {
+  const { nc, most } = options;
+  const destinations = await destinationsOf(options);
+  if (destinations.length === 0) return holds("delivered", "There are no destinations.");
+  const { firstSeq } = await stateOf(nc, stageStream(finalStage));
+  const done = new Map<string, number>();
+  for (const { id, log_sequence } of destinations) {
+    const consumer = await consumerOf(nc, stageStream(finalStage), senderName(id));
+    const place = Number(log_sequence ?? 0);
+    // What the log dropped before it came to the destination is still to be brought from the archive.
+    if (consumer !== undefined) done.set(id, firstSeq > place + 1 ? place : consumer.ackFloor);
+  }
+  const waiting = await deliveriesThatWait(nc);
+  if (waiting === undefined)
+    return unchecked("delivered", "Too many deliveries wait in CASINO_RETRY to be read.");
+  const lost = new Names(most);
+  for (const destination of destinations)
+    for (const key of await unfinished(options, destination, done.get(destination.id) ?? 0))
+      if (!waiting.has(`${destination.id} ${keyText(key)}`))
+        lost.add(`${keyText(key)} (to ${destination.id})`);
+  return none("delivered", lost, {
+    good: "Every final event that a destination wants was delivered there, waits, was set aside or was discarded.",
+    bad: "Final events were neither delivered to a destination that wants them, nor do they wait for it, nor were they set aside.",
+  });
+}
+
+async function destinationsOf({
+  db,
+  retentionMs,
+  since = 0,
+}: DeliveryCheckOptions): Promise<readonly DestinationRow[]> {
+  const from = Math.max(since, Date.now() - retentionMs + clockMarginMs);
+  const query = sql<DestinationRow>`
+    select id, client_id, types, log_sequence,
+      floor(greatest(
+        extract(epoch from case when updated_at = created_at then created_at
+          else updated_at + ${changeMs}::float8 * interval '1 ms' end) * 1000,
+        ${from}::float8))::bigint as since_ms
+    from destinations left join destination_places on destination_id = id order by id`;
+  return ask(async () => (await query.execute(db)).rows);
+}
+
+/** Of the archive, what the destination's consumer is done with and no attempt has ended. */
+async function unfinished(
+  { db }: DeliveryCheckOptions,
+  { id, client_id: client, types, since_ms }: DestinationRow,
+  upTo: number,
+): Promise<readonly EventKey[]> {
+  const ofTypes = types === null ? sql`true` : sql`type = any(${[...types]}::text[])`;
+  const query = sql<{ source: string; id: string }>`
+    select source, id from events
+    where client_id = ${client} and log_sequence <= ${upTo}::bigint and ${ofTypes}
+      and stored_at >= to_timestamp(${since_ms}::float8 / 1000)
+      and not exists (
+        select from deliveries
+        where deliveries.client_id = events.client_id and deliveries.source = events.source
+          and deliveries.event_id = events.id and deliveries.destination_id = ${id}
+          and deliveries.outcome in ('delivered', 'set_aside', 'discarded'))
+    order by log_sequence limit ${mostOpen}`;
+  const { rows } = await ask(() => query.execute(db));
+  return rows.map((row) => ({ client, source: row.source, id: Number(row.id) }));
+}
+
+/** `<destination> <event>` of what waits in CASINO_RETRY; undefined when that is too much to be read. */
+async function deliveriesThatWait(nc: NatsConnection): Promise<ReadonlySet<string> | undefined> {
+  const found = new Set<string>();
+  try {
+    const state = await stateOf(nc, retryStream);
+    if (state.messages > mostWaiting) return undefined;
+    if (state.messages === 0) return found;
+    for await (const { subject, headers } of waitingIn(nc, retryStream, retrySubject("*"), state)) {
+      const destination = subject.slice(retrySubject("").length);
+      // `<destination>:<client>:<source>:<id>:…`
+      const key = eventOf(headers.get("Nats-Msg-Id").slice(destination.length + 1));
+      if (key !== undefined && destinationOf(senderName(destination)) !== undefined)
+        found.add(`${destination} ${keyText(key)}`);
+    }
+  } catch (err) {
+    // Nobody has ever delivered anything.
+    if (!(err instanceof StreamMissing)) throw err;
+  }
+  return found;
+}
+
+async function ask<T>(question: () => Promise<T>): Promise<T> {
+  try {
+    return await question();
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}

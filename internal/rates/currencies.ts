@@ -1,0 +1,125 @@
+import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
+import type { NatsConnection } from "nats";
+import { marketCurrencies } from "../casino/money.ts";
+import { openBucket } from "../jetstream/bucket.ts";
+import type { Log } from "../service/log.ts";
+import type { RateTable } from "./answer.ts";
+import { outage } from "./outage.ts";
+
+/** For how long, in ms, events wait for a currency that the answers lack. */
+export const missingPatience = 24 * 3600 * 1000;
+
+/** The currencies that answers have had, and which of them the latest ones lack: those since when, in epoch ms. */
+export interface Currencies {
+  readonly present: ReadonlySet<string>;
+  readonly missing: ReadonlyMap<string, number>;
+}
+
+/**
+ * What is known after one more answer. A currency that is missing for longer than a day is forgotten, as if no answer had
+ * ever had it.
+ *
+ * @param at when the API was asked, in epoch ms
+ */
+export function afterAnswer({ present, missing }: Currencies, rates: RateTable, at: number): Currencies {
+  const has = (code: string) => rates.has(code);
+  const absent = [
+    ...[...present].map((code) => [code, at] as const),
+    // By a clock that was ahead it would be waited for longer.
+    ...[...missing].map(([code, since]) => [code, Math.min(since, at)] as const),
+  ].filter(([code, since]) => !has(code) && at - since < missingPatience);
+  return { present: new Set([...marketCurrencies].filter(has).sort()), missing: new Map(absent.sort()) };
+}
+
+/** Remembers what answers have had, for all processes and across their restarts. */
+export interface CurrencyMemory {
+  /**
+   * Takes note of an answer. Never rejects: where nothing can be known of earlier answers, all that this one lacks counts
+   * as missing since now, because an outage of the memory is no event's fault.
+   *
+   * @param at when the API was asked, in epoch ms
+   * @returns what the answer lacks and earlier ones had, and since when
+   */
+  note(rates: RateTable, at: number): Promise<ReadonlyMap<string, number>>;
+}
+
+export interface KvCurrenciesOptions {
+  readonly log: Log;
+  readonly replicas: number;
+  /** Bound in ms on each request to the bucket; 2 s by default. */
+  readonly timeout?: number;
+}
+
+const bucketName = "casino_currencies";
+const key = "EUR";
+const maxBytes = 1024 * 1024;
+const wrongLastSequence = 10071;
+/** Somebody else who writes at the same time is met once or twice. */
+const mostAttempts = 5;
+
+/** The memory in the NATS KV bucket `casino_currencies`, made when missing; written only when something has changed. */
+export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): CurrencyMemory {
+  const { log, replicas, timeout = 2_000 } = options;
+  const js = jetstream(nc, { timeout });
+  const away = outage(log, "the memory of currencies in NATS", "currencies that an answer lacks wait");
+  let lastKnown: Currencies | undefined;
+
+  const noteInBucket = async (rates: RateTable, at: number): Promise<Currencies> => {
+    const kv = await openBucket(js, bucketName, {
+      description: "which currencies the rates API has ever known",
+      replicas,
+      ttl: 0,
+      maxBytes,
+    });
+    for (let attempt = 1; ; attempt++) {
+      const entry = await kv.get(key);
+      const text = entry?.operation === "PUT" ? entry.string() : "";
+      const known = afterAnswer(decodeCurrencies(text), rates, at);
+      const changed = encodeCurrencies(known);
+      if (changed === text) return known;
+      try {
+        await kv.put(key, changed, { previousSeq: entry?.revision ?? 0 });
+        return known;
+      } catch (error) {
+        const wasOvertaken = error instanceof JetStreamApiError && error.code === wrongLastSequence;
+        if (!wasOvertaken || attempt === mostAttempts) throw error;
+      }
+    }
+  };
+
+  return {
+    async note(rates, at) {
+      try {
+        lastKnown = await noteInBucket(rates, at);
+        away.over();
+        return lastKnown.missing;
+      } catch (error) {
+        away.began(error);
+        lastKnown = afterAnswer(lastKnown ?? { present: marketCurrencies, missing: new Map() }, rates, at);
+        return lastKnown.missing;
+      }
+    },
+  };
+}
+
+function encodeCurrencies({ present, missing }: Currencies): string {
+  return JSON.stringify({ present: [...present], missing: Object.fromEntries(missing) });
+}
+
+/** What cannot be read is nothing: anybody may write to a bucket. */
+function decodeCurrencies(text: string): Currencies {
+  let value: { readonly present?: unknown; readonly missing?: unknown };
+  try {
+    value = Object(JSON.parse(text));
+  } catch {
+    value = {};
+  }
+  const present = Array.isArray(value.present) ? value.present.map(String) : [];
+  const missing = Object.entries(Object(value.missing)).map(
+    ([code, since]) => [code, Number(since)] as const,
+  );
+  return {
+    present: new Set(present.filter((code) => marketCurrencies.has(code))),
+    missing: new Map(missing.filter(([code, since]) => marketCurrencies.has(code) && since > 0)),
+  };
+}

@@ -1,0 +1,67 @@
+import { Ajv } from "ajv";
+import type { Static, TObject } from "typebox";
+import { type FieldError, fromAjv } from "../casino/field-error.ts";
+
+/** Something that a client keeps here under an id of its own choice, such as a player. */
+export interface ClientRecord {
+  readonly id: number;
+}
+
+/** A record, or why there is none: then with at least one error. */
+export type Read<T> =
+  | { readonly ok: true; readonly record: T }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/** The records of one kind. The same routes and the same commands serve all kinds. */
+export interface RecordKind<T extends ClientRecord> {
+  /** For people: "player". */
+  readonly one: string;
+  /** For people, and the name of table, route and command: "players". */
+  readonly many: "players" | "games";
+  /** `id` and the fields; unknown keys are ignored. */
+  readonly schema: TObject;
+  /** The fields beside `id`, with their types in Postgres. */
+  readonly columns: Readonly<Record<Exclude<keyof T & string, "id">, "text" | "timestamptz">>;
+  /** A record of a parsed JSON value. Fields that are absent are those of a record without them: it is replaced whole. */
+  readonly read: (value: unknown) => Read<T>;
+}
+
+/** What records of one kind and all clients are kept in. Every method rejects with `Unavailable` while it is away. */
+export interface RecordStore<T extends ClientRecord> {
+  /** Adds the records, or puts them in the place of those of the same id; of two with one id the later counts. @returns how many are new */
+  put(client: string, records: readonly T[], signal: AbortSignal): Promise<number>;
+  find(client: string, id: number, signal: AbortSignal): Promise<T | undefined>;
+  /** The next ones by id, as many as the limit. @param after an id, 0 to begin */
+  list(client: string, after: number, limit: number, signal: AbortSignal): Promise<readonly T[]>;
+  /** @returns whether there was one */
+  remove(client: string, id: number, signal: AbortSignal): Promise<boolean>;
+}
+
+// date-time is left to the kinds, which also make it the form to keep.
+const ajv = new Ajv({ allErrors: true, ownProperties: true, formats: { "date-time": true } });
+
+/**
+ * A reader that reports all errors of a value together.
+ * @param build makes the record of what the schema let pass, and adds what the schema cannot see to `errors`
+ */
+export function recordReader<S extends TObject, T>(
+  schema: S,
+  build: (value: Static<S>, errors: FieldError[]) => T,
+): (value: unknown) => Read<T> {
+  const validate = ajv.compile<Static<S>>(schema);
+  return (value) => {
+    if (!validate(value)) return { ok: false, errors: fromAjv(validate.errors) };
+    const errors: FieldError[] = [];
+    const record = build(value, errors);
+    return errors.length === 0 ? { ok: true, record } : { ok: false, errors };
+  };
+}
+
+/** The `id` of a record's schema. */
+export const idForm = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
+
+/** An id as a path, a file or a command line has it; undefined when it is none. */
+export function readId(text: string): number | undefined {
+  const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
+  return id >= idForm.minimum && id <= idForm.maximum ? id : undefined;
+}

@@ -1,0 +1,107 @@
+import type { Item } from "./item.ts";
+import type { PlayerOrder } from "./player-order.ts";
+
+/** Bytes of the events of one call, of one event at least. */
+const mostCallBytes = 1024 * 1024;
+/** What waits for its player's turn comes again in so many ms at the earliest. */
+const leastWaitMs = 250;
+
+/** What is to be done next with items in hand. */
+export type Turn =
+  /** A call with these events. */
+  | { readonly kind: "call"; readonly items: readonly Item[] }
+  /** Another of its player comes first: to be put to CASINO_RETRY behind it. */
+  | { readonly kind: "behind"; readonly item: Item }
+  /** It has come from CASINO_RETRY before its player's turn: to be handed back for so long. */
+  | { readonly kind: "later"; readonly item: Item; readonly waitMs: number };
+
+/** The items in hand that may be sent as far as their own time goes, in the order in which they came. */
+export class CallQueue {
+  readonly #order: PlayerOrder | undefined;
+  #items: Item[] = [];
+
+  /** @param order where the events of each player go one after the other */
+  constructor(order?: PlayerOrder) {
+    this.#order = order;
+  }
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  add(item: Item): void {
+    this.#items.push(item);
+  }
+
+  /** All that nobody has had yet. */
+  takeAll(): readonly Item[] {
+    return this.#items.splice(0);
+  }
+
+  /**
+   * What is to be done next; undefined when nothing can be done before something else happens.
+   * @param most events of a call
+   */
+  next(most: number, now: number): Turn | undefined {
+    return this.#order === undefined ? this.#first(most) : this.#firstInTurn(this.#order, most, now);
+  }
+
+  #first(most: number): Turn | undefined {
+    const size = this.#callSize(this.#items, most);
+    return size === 0 ? undefined : { kind: "call", items: this.#items.splice(0, size) };
+  }
+
+  /** What has failed before goes alone: one event that the receiver refuses must not fail others again and again. */
+  #callSize(items: readonly Item[], most: number): number {
+    const [first] = items;
+    if (first === undefined) return 0;
+    if (first.attempts > 0) return 1;
+    let bytes = first.event.text.length;
+    let size = 1;
+    for (; size < Math.min(most, items.length); size++) {
+      const item = items[size];
+      if (item === undefined || item.attempts > 0) break;
+      bytes += item.event.text.length;
+      if (bytes > mostCallBytes) break;
+    }
+    return size;
+  }
+
+  #firstInTurn(order: PlayerOrder, most: number, now: number): Turn | undefined {
+    const chosen: Item[] = [];
+    const players = new Set<number>();
+    for (const item of this.#items) {
+      if (chosen.length === most) break;
+      const { playerId } = item.event;
+      if (playerId !== undefined) {
+        if (order.isBusy(playerId) || players.has(playerId)) continue;
+        const turn = chosen.length === 0 ? outOfTurn(order, playerId, item, now) : undefined;
+        if (turn !== undefined) {
+          this.#items = this.#items.filter((each) => each !== item);
+          return turn;
+        }
+        if (isOutOfTurn(order, playerId, item)) continue;
+        players.add(playerId);
+      }
+      if (chosen.length > 0 && item.attempts > 0) continue;
+      chosen.push(item);
+      if (item.attempts > 0) break;
+    }
+    const size = this.#callSize(chosen, most);
+    if (size === 0) return undefined;
+    const items = chosen.slice(0, size);
+    this.#items = this.#items.filter((item) => !items.includes(item));
+    return { kind: "call", items };
+  }
+}
+
+function isOutOfTurn(order: PlayerOrder, player: number, item: Item): boolean {
+  return item.hasWaited ? order.dueBefore(player, item.name) !== undefined : order.isHeldUp(player);
+}
+
+function outOfTurn(order: PlayerOrder, player: number, item: Item, now: number): Turn | undefined {
+  if (!isOutOfTurn(order, player, item)) return undefined;
+  if (!item.hasWaited) return { kind: "behind", item };
+  const due = order.dueBefore(player, item.name) ?? now;
+  return { kind: "later", item, waitMs: Math.max(leastWaitMs, due - now) };
+}

@@ -1,0 +1,239 @@
+import type { NatsConnection } from "nats";
+import { LetterWriter } from "../actor/letter-writer.ts";
+import { GracefulShutdown } from "../actor/shutdown.ts";
+import type { Publisher } from "../jetstream/publisher.ts";
+import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import { UntilStored } from "../jetstream/until-stored.ts";
+import { senderName } from "../messages/subjects.ts";
+import type { Log } from "../service/log.ts";
+import { Outage } from "../service/outage.ts";
+import type { Deliverer } from "../webhooks/deliver.ts";
+import type { DeliveryRecord } from "../webhooks/deliveries.ts";
+import { type Destination, wants } from "../webhooks/destination.ts";
+import { webhookMessage } from "../webhooks/message.ts";
+import type { RetryPlan } from "../webhooks/retry-plan.ts";
+import type { CallLimit } from "./call-limit.ts";
+import { CallQueue } from "./call-queue.ts";
+import { Caller } from "./caller.ts";
+import { Intake, putOff } from "./intake.ts";
+import type { Item } from "./item.ts";
+import { PlayerOrder } from "./player-order.ts";
+import { readQueue } from "./read-queue.ts";
+import { Recorder } from "./recorder.ts";
+import { type DeliveryMeter, Settlement } from "./settlement.ts";
+
+/** What the runs of one process share. */
+export interface SenderContext {
+  readonly nc: NatsConnection;
+  readonly publisher: Publisher;
+  readonly streams?: Pick<StreamKeeper, "restore">;
+  readonly deliverer: Pick<Deliverer, "deliver">;
+  /** Stores records of attempts, all or none. @throws Unavailable */
+  readonly record: (records: readonly DeliveryRecord[]) => Promise<void>;
+  readonly plan: RetryPlan;
+  readonly calls: CallLimit;
+  readonly meter?: DeliveryMeter | undefined;
+  readonly log: Log;
+  /** Default: that of all consumers. */
+  readonly ackWaitMs?: number;
+}
+
+export interface RunOptions extends SenderContext {
+  readonly destination: Destination;
+  /** The receiver answered that it never wants to be called again. */
+  readonly onGone: () => void;
+}
+
+/**
+ * Brings the events of one destination to its receiver: those that the log has for it, and those that wait in CASINO_RETRY for
+ * their time. What fails leaves the log at once, so that one event, or a dead receiver, holds up nothing; while its breaker is
+ * open, what has not been tried stays in the log.
+ *
+ * Several processes may run it for one destination, except where it is `ordered` or has a limit of calls: then one alone.
+ */
+export class DestinationRun {
+  readonly #options: RunOptions;
+  #destination: Destination;
+  readonly #shutdown: GracefulShutdown;
+  readonly #outage: Outage;
+  readonly #caller: Caller;
+  readonly #order: PlayerOrder | undefined;
+  readonly #queue: CallQueue;
+  readonly #settlement: Settlement;
+  #intake: Intake | undefined;
+  readonly #underWay = new Set<Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #hold: string | undefined;
+  #inCalls = 0;
+  readonly #wake = () => this.#callAll();
+
+  private constructor(options: RunOptions) {
+    const { nc, publisher, destination, plan, log, record } = options;
+    this.#options = options;
+    this.#destination = destination;
+    this.#shutdown = new GracefulShutdown(senderName(destination.id));
+    this.#outage = new Outage(log);
+    const { deliverer, calls } = options;
+    const { rateLimit } = destination;
+    this.#caller = new Caller({ deliverer, calls, plan, rateLimit, wake: this.#wake });
+    this.#order = destination.ordered ? new PlayerOrder() : undefined;
+    // What it missed comes first.
+    if (destination.ordered)
+      this.#hold = "it is not known yet whether earlier events are to be brought first";
+    this.#queue = new CallQueue(this.#order);
+    this.#settlement = new Settlement({
+      destination: destination.id,
+      plan,
+      publisher,
+      letters: new LetterWriter(nc, publisher),
+      untilStored: new UntilStored({ shutdown: this.#shutdown, outage: this.#outage }),
+      recorder: new Recorder({ store: record, outage: this.#outage, signal: this.#shutdown.cut }),
+      order: this.#order,
+      meter: options.meter,
+      log,
+    });
+  }
+
+  /** Opens its mailboxes and starts to deliver. @throws Error when a consumer cannot be created; Unavailable */
+  static async start(options: RunOptions): Promise<DestinationRun> {
+    const run = new DestinationRun(options);
+    await run.#open();
+    return run;
+  }
+
+  get destination(): Destination {
+    return this.#destination;
+  }
+
+  /** Changed settings hold from the next call on. */
+  change(destination: Destination): void {
+    this.#destination = destination;
+    this.#caller.rateLimit = destination.rateLimit;
+    this.#callAll();
+  }
+
+  /** Takes nothing from the log while there is a reason, such as that earlier events are brought forward. */
+  hold(reason: string | undefined): void {
+    this.#hold = reason;
+  }
+
+  /** Whose turn it is, where its events have an order. */
+  get order(): PlayerOrder | undefined {
+    return this.#order;
+  }
+
+  /** Events in hand: those that wait for a call, and those whose call is under way or just ended. */
+  get inHand(): number {
+    return this.#queue.size + this.#inCalls;
+  }
+
+  /** How its receiver does. */
+  get caller(): Pick<Caller, "failingSince" | "forgetFailures"> {
+    return this.#caller;
+  }
+
+  /** Why deliveries wait for which no receiver is to blame, else undefined. */
+  get problem(): string | undefined {
+    return this.#outage.problem ?? this.#intake?.problem;
+  }
+
+  /** Settles what is under way, or hands it back. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#caller.close();
+    const intake = this.#intake;
+    if (intake === undefined) return;
+    this.#shutdown.stopping.addEventListener("abort", () => this.#handBack(), { once: true });
+    // What is left over then is settled or comes again: nothing else is waited for.
+    const finished = intake.ended.then(() => Promise.all(this.#underWay)).then(() => intake.close());
+    await this.#shutdown.settle(intake, finished);
+  }
+
+  async #open(): Promise<void> {
+    const { nc, log, streams, ackWaitMs, destination } = this.#options;
+    if (this.#order !== undefined) await this.#learnOrder(this.#order);
+    this.#intake = await Intake.open({
+      ...{ nc, destination, streams, log, ackWaitMs },
+      isWanted: (type) => wants(this.#destination, type),
+      pause: () => this.#pause(),
+      onItem: (item) => this.#queue.add(item),
+      onBatch: this.#wake,
+    });
+  }
+
+  /** Which players something waits for already; nobody else works on this destination now. */
+  async #learnOrder(order: PlayerOrder): Promise<void> {
+    for await (const { event, name, due } of readQueue(this.#options.nc, this.#destination.id))
+      if (event.playerId !== undefined) order.waits(event.playerId, name, event.sequence, due);
+  }
+
+  /** Why nothing is taken from the log; no problem of ours. */
+  #pause(): string | undefined {
+    if (this.#hold !== undefined) return this.#hold;
+    const { isPausing, isProbing, isCalling } = this.#caller;
+    const hasProbe = isProbing && (isCalling || this.#queue.size > 0);
+    return isPausing || hasProbe ? "its receiver does not take calls" : undefined;
+  }
+
+  /** Begins as many calls as may begin now. */
+  #callAll(): void {
+    if (this.#shutdown.stopping.aborted) return;
+    for (;;) {
+      const waitMs = this.#caller.waitMs();
+      if (waitMs === undefined) return;
+      if (waitMs > 0) {
+        this.#callIn(waitMs);
+        return;
+      }
+      if (this.#queue.size === 0 || !this.#caller.enter()) return;
+      const turn = this.#queue.next(this.#caller.isProbing ? 1 : this.#destination.batch, Date.now());
+      if (turn?.kind === "call") {
+        this.#follow(this.#call(turn.items));
+        continue;
+      }
+      this.#caller.leave();
+      if (turn === undefined) return;
+      if (turn.kind === "behind") this.#follow(this.#settlement.putBehind(turn.item));
+      else putOff(turn.item, turn.waitMs);
+    }
+  }
+
+  #callIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#wake, Math.ceil(ms));
+  }
+
+  #follow(work: Promise<void>): void {
+    const followed = work.finally(() => {
+      this.#underWay.delete(followed);
+      this.#callAll();
+    });
+    this.#underWay.add(followed);
+  }
+
+  /** Never rejects but for a bug. */
+  async #call(items: readonly Item[]): Promise<void> {
+    for (const { event } of items) if (event.playerId !== undefined) this.#order?.enter(event.playerId);
+    const message = webhookMessage(
+      items.map(({ event }) => event),
+      items.length > 1,
+    );
+    const since = this.#options.meter?.now();
+    this.#inCalls += items.length;
+    try {
+      const attempt = await this.#caller.call(this.#destination, message, this.#shutdown.cut);
+      // Cut off by a stop: it comes again.
+      if (attempt === undefined) return;
+      // The receiver wants no calls any more: what it refused so stays where it is, should it be enabled again.
+      if (attempt.gone) this.#options.onGone();
+      else await Promise.all(items.map((item) => this.#settlement.settle(item, attempt, message.id, since)));
+    } finally {
+      this.#inCalls -= items.length;
+      for (const { event } of items) if (event.playerId !== undefined) this.#order?.leave(event.playerId);
+    }
+  }
+
+  #handBack(): void {
+    for (const { mailbox, delivery } of this.#queue.takeAll()) mailbox.nak(delivery);
+  }
+}

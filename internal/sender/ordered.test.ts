@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { type Received, receiverForTest } from "../webhooks/receiver.fixture.ts";
+import {
+  addDestination,
+  bets,
+  hasAll,
+  idsOf,
+  makeStreams,
+  outcomes,
+  publish,
+  range,
+  startSender,
+} from "./sender.fixture.ts";
+
+const playerOf = (call: Received): number => JSON.parse(call.body).data.player_id;
+/** 300 bets of ten players in turns. */
+const many = range(1, 301).flatMap((id) => bets(id, id + 1, { player_id: 1 + (id % 10) }));
+
+test("an ordered destination gets each player's events one after the other; one that fails holds up its player alone", async () => {
+  await makeStreams();
+  const busy = new Set<number>();
+  const overlaps: number[] = [];
+  const receiver = await receiverForTest((response) => {
+    const call = receiver.received.at(-1);
+    const player = call === undefined ? 0 : playerOf(call);
+    if (busy.has(player)) overlaps.push(player);
+    busy.add(player);
+    // Until all others but its player's later ones have come.
+    const isRefused =
+      call !== undefined && idsOf([call])[0] === 13 && new Set(idsOf(receiver.received)).size < 272;
+    setTimeout(() => {
+      busy.delete(player);
+      response.writeHead(isRefused ? 500 : 204).end();
+    }, 2);
+  });
+  const { id } = await addDestination(receiver.url, { ordered: true });
+  // Two: one of them alone calls it.
+  const plan = Array<number>(200).fill(100);
+  startSender({ plan });
+  startSender({ plan });
+  await publish(many);
+  await hasAll(receiver.received, range(1, 301));
+  await waitFor(async () => (await outcomes(id)).delivered === 300);
+  expect(overlaps).toEqual([]);
+  const ids = idsOf(receiver.received);
+  const byPlayer = Map.groupBy(ids, (each) => each % 10);
+  for (const [player, own] of byPlayer)
+    expect(own, `player ${player}`).toEqual(
+      range(0, 30)
+        .map((n) => n * 10 + (player === 0 ? 10 : player))
+        .flatMap((n) => (n === 13 ? ids.filter((id) => id === 13) : [n])),
+    );
+});
+
+test("the order holds when the sender that had it goes, and another takes over", async () => {
+  await makeStreams();
+  let isBack = false;
+  const receiver = await receiverForTest((response) => {
+    const call = receiver.received.at(-1);
+    response.writeHead(call !== undefined && idsOf([call])[0] === 3 && !isBack ? 500 : 204).end();
+  });
+  await addDestination(receiver.url, { ordered: true });
+  const first = startSender({ plan: [100, 500, 500, 500, 500] });
+  await publish(bets(1, 9, { player_id: 7 }));
+  await publish(bets(9, 12, { player_id: 8 }));
+  await hasAll(receiver.received, [1, 2, 3, 9, 10, 11]);
+  await waitFor(() => idsOf(receiver.received).filter((id) => id === 3).length === 2);
+  await first.stop();
+  isBack = true;
+  startSender({ plan: [100, 500, 500, 500, 500] });
+  await publish(bets(12, 15, { player_id: 7 }));
+  await hasAll(receiver.received, range(1, 15));
+  const own = idsOf(receiver.received).filter((id) => id < 9 || id > 11);
+  expect(own).toEqual([1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 12, 13, 14]);
+});
+
+test("a limit of calls holds over all senders", async () => {
+  await makeStreams();
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url, { rateLimit: 20 });
+  const began = performance.now();
+  startSender();
+  startSender();
+  await publish(bets(1, 61));
+  await hasAll(receiver.received, range(1, 61));
+  await waitFor(async () => (await outcomes(id)).delivered === 60);
+  // A second's worth at once, and 20 in each second after it.
+  expect(performance.now() - began).toBeGreaterThan(1_900);
+});

@@ -1,0 +1,52 @@
+import type { NatsConnection } from "nats";
+import { askBroker, isObject, RefusedRequest } from "../jetstream/api.ts";
+import { consumerOf } from "../jetstream/consumer-state.ts";
+import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
+import { keyText } from "../messages/event-key.ts";
+import { type RetryHead, readRetryHead } from "../messages/retry.ts";
+import { retryDurable, retryStream, retrySubject } from "../messages/subjects.ts";
+import { type DeliverableEvent, readDeliverable } from "../webhooks/message.ts";
+
+/** What waits for a destination, as it lies in CASINO_RETRY. */
+export interface Waiting extends Pick<RetryHead, "due"> {
+  readonly event: DeliverableEvent;
+  /** As an `Item` of it is called. */
+  readonly name: string;
+}
+
+/**
+ * Everything that waits for a destination, in the order stored; what is no delivery is left out. A queue admits no second
+ * consumer, so each message is asked for by itself.
+ * @throws Unavailable
+ */
+export async function* readQueue(nc: NatsConnection, destination: string): AsyncGenerator<Waiting> {
+  const filter = retrySubject(destination);
+  // A broker killed with -9 may hold again what was acknowledged, and never delivers it: nobody is to wait for it.
+  const acknowledged = (await consumerOf(nc, retryStream, retryDurable(destination)))?.ackFloor ?? 0;
+  for (let seq = acknowledged + 1; ; seq++) {
+    const message = await nextFrom(nc, filter, seq);
+    if (message === undefined) return;
+    seq = message.seq;
+    const head = readRetryHead(message);
+    const event = head && readDeliverable(head.client, head.source, message.data, head.sequence);
+    if (head !== undefined && event !== undefined)
+      yield { event, due: head.due, name: `${keyText(event)}:${head.origin}` };
+  }
+}
+
+async function nextFrom(nc: NatsConnection, filter: string, seq: number) {
+  try {
+    const { message } = await askBroker(nc, `STREAM.MSG.GET.${retryStream}`, { seq, next_by_subj: filter });
+    const found = isObject(message) ? message : {};
+    const bytesOf = (text: unknown) => Buffer.from(typeof text === "string" ? text : "", "base64");
+    return {
+      seq: Number(found.seq),
+      subject: String(found.subject),
+      headers: new ReceivedHeaders(bytesOf(found.hdrs).toString()),
+      data: bytesOf(found.data),
+    };
+  } catch (err) {
+    if (err instanceof RefusedRequest && err.isMessageMissing) return undefined;
+    throw err;
+  }
+}

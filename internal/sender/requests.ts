@@ -1,0 +1,80 @@
+import { finalOf, finalsByStoring, type StoringPosition } from "../archive/final-texts.ts";
+import { isObject } from "../jetstream/api.ts";
+import type { Database } from "../postgres/connect.ts";
+import type { Log } from "../service/log.ts";
+import {
+  type DeliveryRequest,
+  finishRequest,
+  noteProgress,
+  replayedEvents,
+} from "../webhooks/delivery-requests.ts";
+import type { DestinationRun } from "./destination-run.ts";
+import type { Feed } from "./feed.ts";
+
+/** Events of one page. */
+const pageSize = 500;
+
+/** Does what is asked for a destination beside what comes by itself: sends one event again, or those of a time. */
+export class Requests {
+  readonly #db: Database;
+  readonly #feed: Feed;
+  readonly #log: Log;
+
+  constructor(db: Database, feed: Feed, log: Log) {
+    this.#db = db;
+    this.#feed = feed;
+    this.#log = log;
+  }
+
+  /**
+   * Does a part of a request, a page at most.
+   * @throws Unavailable, PublishError: then that part is done again
+   */
+  async work(run: DestinationRun, request: DeliveryRequest, signal: AbortSignal): Promise<void> {
+    if (request.kind === "resend") return this.#resend(run, request, signal);
+    if (!(await this.#feed.hasRoom(run.destination.id))) return;
+    const { id, sent } = request;
+    const page = await finalsByStoring(
+      this.#db,
+      replayedEvents(run.destination, request),
+      readPosition(request.position),
+      pageSize,
+      signal,
+    );
+    await this.#feed.put(run, page, `request-${id}`);
+    const last = page.at(-1);
+    const total = sent + page.length;
+    if (last !== undefined) {
+      const { storedAt, source, id: event } = last;
+      await noteProgress(this.#db, id, { position: { storedAt, source, id: event }, sent: total });
+    }
+    if (page.length === pageSize) return;
+    await finishRequest(this.#db, id);
+    this.#log.info(
+      { destination: run.destination.id, request: id, events: total },
+      "replayed from the archive",
+    );
+  }
+
+  async #resend(
+    run: DestinationRun,
+    { id, client, source, eventId }: DeliveryRequest & { readonly kind: "resend" },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const final = await finalOf(this.#db, { client, source, id: eventId }, signal);
+    if (final === undefined)
+      return finishRequest(this.#db, id, "The archive has no such event, or has it no more.");
+    await this.#feed.put(run, [final], `request-${id}`);
+    await noteProgress(this.#db, id, { position: null, sent: 1 });
+    await finishRequest(this.#db, id);
+  }
+}
+
+/** As `work` has written it. */
+function readPosition(position: unknown): StoringPosition | undefined {
+  if (!isObject(position)) return undefined;
+  const { storedAt, source, id } = position;
+  return typeof storedAt === "number" && typeof source === "string" && typeof id === "number"
+    ? { storedAt, source, id }
+    : undefined;
+}

@@ -1,0 +1,169 @@
+import type { ServerResponse } from "node:http";
+import { expect, test } from "vitest";
+import { silent } from "../../test/harness/broker.ts";
+import { waitFor } from "../../test/harness/wait-for.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { receiverForTest } from "../webhooks/receiver.fixture.ts";
+import { addDestinations } from "./destination-metrics.ts";
+import {
+  addDestination,
+  bets,
+  destinations,
+  hasAll,
+  idsOf,
+  jsm,
+  letters,
+  makeStreams,
+  nc,
+  outcomes,
+  publish,
+  publishBets,
+  range,
+  startSender,
+  waiting,
+} from "./sender.fixture.ts";
+
+test("every final event of a client comes to its destination, from the destination's creation on", async () => {
+  await makeStreams();
+  await publishBets(1, 3);
+  const receiver = await receiverForTest();
+  const destination = await addDestination(receiver.url);
+  startSender();
+  await publish([...bets(3, 50), ...bets(50, 52)], "casino");
+  await publish(bets(60, 62), "other");
+  await hasAll(receiver.received, range(3, 52));
+  await waitFor(async () => (await outcomes(destination.id)).delivered === 49);
+  expect(idsOf(receiver.received).toSorted((a, b) => a - b)).toEqual(range(3, 52));
+});
+
+test("of receivers that hang, fail, ask for patience and cut connections none holds up the others", async () => {
+  await makeStreams();
+  const healthy = await Promise.all(Array.from({ length: 16 }, () => receiverForTest()));
+  const hanging: ServerResponse[] = [];
+  let isOver = false;
+  const hangs = await receiverForTest((response) => {
+    if (isOver) response.destroy();
+    else hanging.push(response);
+  });
+  const fails = await receiverForTest((response) => response.writeHead(500).end());
+  let refused = 0;
+  const patient = await receiverForTest((response) => {
+    if (++refused > 2) response.writeHead(204).end();
+    else response.writeHead(429, { "retry-after": "1" }).end();
+  });
+  const cuts = await receiverForTest((response) => response.destroy());
+  for (const { url } of [hangs, ...healthy, fails, cuts]) await addDestination(url);
+  const late = await addDestination(patient.url);
+  startSender({ calls: { timeoutMs: 120_000 } });
+  await publishBets(1, 51);
+  await Promise.all(healthy.map(({ received }) => hasAll(received, range(1, 51))));
+  // The one that hangs has as many as may be under way at first.
+  await waitFor(() => hanging.length === 4);
+  await hasAll(patient.received, range(1, 51));
+  await waitFor(async () => (await outcomes(late.id)).delivered === 50);
+  // Each event by itself would make four.
+  expect(fails.received.length).toBeLessThan(100);
+  expect(cuts.received.length).toBeLessThan(100);
+  // A stop would wait for its calls.
+  isOver = true;
+  for (const response of hanging) response.destroy();
+});
+
+test("what fails waits apart for its plan, and is set aside when that is over", async () => {
+  await makeStreams();
+  const receiver = await receiverForTest((response) => response.writeHead(500).end("no"));
+  const destination = await addDestination(receiver.url);
+  startSender();
+  await publishBets(1, 3);
+  await waitFor(async () => (await letters()) === 2);
+  await waitFor(async () => (await waiting()) === 0);
+  await waitFor(async () => (await outcomes(destination.id)).set_aside === 2);
+  expect(await outcomes(destination.id)).toEqual({ failed: 6, set_aside: 2 });
+  const letter = await jsm.streams.getMessage("CASINO_DEAD", { seq: 1 });
+  expect(letter?.subject).toBe(`casino.dead.sender_${destination.id}.casino`);
+  expect(letter?.header.get("Casino-Dead-Reason")).toBe("delivery_failed");
+  expect(letter?.header.get("Casino-Dead-Subject")).toBe("casino.event.final.casino.bet");
+  expect(letter?.header.get("Casino-Dead-Error")).toBe("After 4 attempts: It answered 500.");
+  expect(letter?.header.get("Casino-Accepted")).toMatch(/^[12] 1700000000000$/);
+});
+
+test("one event that a receiver refuses holds up no other, and in a batch fails none again", async () => {
+  await makeStreams();
+  const refusing = await receiverForTest();
+  const receiver = await receiverForTest((response) => {
+    const last = receiver.received.at(-1);
+    response.writeHead(last !== undefined && idsOf([last]).includes(7) ? 422 : 204).end();
+  });
+  const destination = await addDestination(receiver.url, { batch: 20 });
+  startSender();
+  await publishBets(1, 101);
+  await waitFor(async () => (await letters()) === 1);
+  await waitFor(async () => (await outcomes(destination.id)).delivered === 99);
+  expect(refusing.received).toEqual([]);
+  expect(receiver.received.length).toBeLessThan(50);
+});
+
+test("changes of destinations are followed: new ones, types, disabling, enabling, removal", async () => {
+  await makeStreams();
+  startSender();
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url, { types: ["deposit"] });
+  await publishBets(1, 3);
+  await publishBets(3, 4, { type: "deposit" });
+  await hasAll(receiver.received, [3]);
+  await destinations.update(id, undefined, { types: null });
+  let bet = 100;
+  await waitFor(async () => {
+    await publishBets(bet, ++bet);
+    return idsOf(receiver.received).length > 1;
+  });
+  await destinations.update(id, undefined, { enabled: false });
+  await waitFor(async () => (await jsm.consumers.info("CASINO_EVENTS", `sender_${id}`)).num_waiting === 0);
+  await publishBets(5, 10);
+  expect(idsOf(receiver.received)).not.toContain(5);
+  await destinations.update(id, undefined, { enabled: true });
+  await hasAll(receiver.received, range(5, 10));
+  await destinations.remove(id, undefined);
+  await waitFor(async () => (await jsm.consumers.list("CASINO_EVENTS").next()).length === 0);
+  expect(await jsm.consumers.list("CASINO_RETRY").next()).toEqual([]);
+});
+
+test("a receiver that is gone, and one that failed for too long, is disabled, and the operator told", async () => {
+  await makeStreams();
+  const told: unknown[] = [];
+  nc.subscribe("casino.operator.>", { callback: (_err, msg) => void told.push([msg.subject, msg.json()]) });
+  const gone = await addDestination((await receiverForTest((response) => response.writeHead(410).end())).url);
+  const metrics = new Metrics(silent);
+  addDestinations(metrics, startSender({ disableAfterMs: 100 }), nc);
+  await publishBets(1, 4);
+  await waitFor(async () => (await destinations.find(gone.id, undefined))?.enabled === false);
+  expect((await destinations.find(gone.id, undefined))?.disabledReason).toMatch(/answered 410/);
+  const failing = await addDestination(
+    (await receiverForTest((response) => response.writeHead(500).end())).url,
+  );
+  await publishBets(4, 20);
+  await waitFor(async () => (await destinations.find(failing.id, undefined))?.enabled === false);
+  await waitFor(() => told.length === 2);
+  expect(told).toEqual([
+    [
+      "casino.operator.destination_disabled",
+      expect.objectContaining({ destination: gone.id, client_id: "casino" }),
+    ],
+    ["casino.operator.destination_disabled", expect.objectContaining({ destination: failing.id })],
+  ]);
+  const disabled = [gone, failing].map(
+    ({ id }) => `croupier_destination_disabled{destination="${id}",client="casino"} 1`,
+  );
+  await waitFor(async () => {
+    const text = await metrics.text();
+    return disabled.every((line) => text.includes(line));
+  });
+  // Its events stay where they are.
+  expect(await metrics.text()).toMatch(
+    new RegExp(
+      `^croupier_destination_waiting_messages\\{destination="${gone.id}",client="casino"\\} 19$`,
+      "m",
+    ),
+  );
+  expect((await jsm.consumers.info("CASINO_EVENTS", `sender_${gone.id}`)).ack_floor.stream_seq).toBe(0);
+});

@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NatsConnection } from "nats";
+import type { Publisher } from "../jetstream/publisher.ts";
+import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import type { Database } from "../postgres/connect.ts";
+import type { Log } from "../service/log.ts";
+import type { Deliverer } from "../webhooks/deliver.ts";
+import { recordDeliveries } from "../webhooks/deliveries.ts";
+import { openRequests } from "../webhooks/delivery-requests.ts";
+import type { Destination } from "../webhooks/destination.ts";
+import type { AllDestinations, Destinations } from "../webhooks/destinations.ts";
+import type { RetryPlan } from "../webhooks/retry-plan.ts";
+import { CallLimit } from "./call-limit.ts";
+import { CatchUp } from "./catch-up.ts";
+import { DestinationHealth } from "./destination-health.ts";
+import { Feed } from "./feed.ts";
+import { Leftovers } from "./leftovers.ts";
+import { keptForMs, Places } from "./places.ts";
+import { Requests } from "./requests.ts";
+import { RunSet } from "./run-set.ts";
+import type { DeliveryMeter } from "./settlement.ts";
+
+/** How often it asks Postgres for changes of the destinations. */
+const followEveryMs = 1_000;
+/** How often it looks whether a destination has missed something, while it has not. */
+const lookEveryMs = 2_000;
+const sweepEveryMs = 60_000;
+/** Calls under way in one process, of all destinations. */
+const mostCalls = 512;
+/** A place in Postgres is relied on for a little less than it holds there. */
+const reliedOnMs = keptForMs - 1_500;
+
+export interface SenderOptions {
+  readonly nc: NatsConnection;
+  readonly db: Database;
+  readonly publisher: Publisher;
+  readonly streams?: Pick<StreamKeeper, "restore">;
+  readonly destinations: Destinations;
+  readonly deliverer: Pick<Deliverer, "deliver">;
+  readonly plan: RetryPlan;
+  /** A destination of which nothing but failures came for so long is disabled, in ms. */
+  readonly disableAfterMs: number;
+  /** The name of this process, no other's. */
+  readonly instance: string;
+  readonly meter?: DeliveryMeter;
+  readonly log: Log;
+  /** Default: that of all consumers. */
+  readonly ackWaitMs?: number;
+  /** For tests: how often it looks for changes, and for what was missed. */
+  readonly everyMs?: number;
+}
+
+/**
+ * Brings final events to the destinations that clients have set up: a run for each that is enabled, following what changes
+ * within some two seconds. Any number of senders share the work; each destination has one that looks after it: brings what it
+ * missed from the archive, does what is asked for it, and alone runs it where calls have an order or a limit.
+ */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #places: Places;
+  readonly #catchUp: CatchUp;
+  readonly #requests: Requests;
+  readonly #leftovers: Leftovers;
+  readonly #health: DestinationHealth;
+  readonly #runs: RunSet;
+  readonly #stopping = new AbortController();
+  /** Those that it looks after: how far each is, and by the clock of this process until when. */
+  readonly #kept = new Map<string, { sequence: number; until: number }>();
+  #destinations: ReadonlyMap<string, Destination> = new Map();
+  #unreadable: ReadonlySet<string> = new Set();
+  #problem: string | undefined = "the destinations are not known yet";
+  #loops: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: SenderOptions) {
+    const { nc, db, publisher, log, streams, deliverer, plan, meter, ackWaitMs, instance } = options;
+    this.#options = options;
+    this.#places = new Places(db, instance);
+    const feed = new Feed(nc, publisher);
+    this.#catchUp = new CatchUp(nc, db, feed, log);
+    this.#requests = new Requests(db, feed, log);
+    this.#leftovers = new Leftovers(nc, log);
+    this.#health = new DestinationHealth(options);
+    this.#runs = new RunSet({
+      ...{ nc, publisher, deliverer, plan, meter, log },
+      ...(streams === undefined ? {} : { streams }),
+      ...(ackWaitMs === undefined ? {} : { ackWaitMs }),
+      record: (records) => recordDeliveries(db, records),
+      calls: new CallLimit(mostCalls),
+      onGone: (destination) =>
+        void this.#health.disable(destination, "Its receiver answered 410: it wants no more calls."),
+      onEnded: (destination) => this.#onEnded(destination),
+    });
+    meter?.opened(() => this.#runs.all.reduce((sum, run) => sum + run.inHand, 0));
+  }
+
+  /** Starts to deliver. What is away at the start is waited for. */
+  static start(options: SenderOptions): Sender {
+    const sender = new Sender(options);
+    const { everyMs } = options;
+    sender.#loops = Promise.all([
+      sender.#again("destinations", everyMs ?? followEveryMs, () => sender.#follow()),
+      sender.#again("what was missed", everyMs ?? lookEveryMs, () => sender.#lookAfterAll()),
+      sender.#again("what is left over", sweepEveryMs, () => sender.#sweep()),
+    ]);
+    return sender;
+  }
+
+  /** What keeps deliveries waiting for which no receiver is to blame, else undefined: for readiness. */
+  get problem(): string | undefined {
+    return this.#problem ?? this.#runs.problem;
+  }
+
+  /** As Postgres had them within the last seconds, those too that are not enabled. */
+  get destinations(): readonly Destination[] {
+    return [...this.#destinations.values()];
+  }
+
+  /** Destinations that cannot be read, for people who look. */
+  get warnings(): readonly string[] {
+    return [...this.#unreadable];
+  }
+
+  /** Settles what is under way, or hands it back; leaves its destinations to others. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the sender is stopping"));
+    await this.#runs.stop();
+    await this.#loops;
+    await this.#places.leave().catch(() => undefined); // then they are free in a few seconds
+  }
+
+  /** Does something again and again, with pauses; what cannot be done now is said once, and done later. Never rejects. */
+  async #again(what: string, gapMs: number, work: () => Promise<unknown>): Promise<void> {
+    const { signal } = this.#stopping;
+    let hasFailed = false;
+    while (!signal.aborted) {
+      try {
+        await work();
+        if (hasFailed) this.#options.log.info(`${what}: looked after again`);
+        hasFailed = false;
+      } catch (err) {
+        if (signal.aborted) return;
+        const because = err instanceof Error ? err.message : String(err);
+        if (what === "destinations") this.#problem = because;
+        if (!hasFailed) this.#options.log.warn({ err }, `${what}: not now, and again until it works`);
+        hasFailed = true;
+      }
+      await sleep(gapMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Brings the runs to what Postgres says of the destinations now. */
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      const all = await this.#options.destinations.all(signal);
+      this.#warnOf(all);
+      this.#destinations = new Map(all.destinations.map((destination) => [destination.id, destination]));
+      await this.#keep();
+    } finally {
+      this.#adjust();
+    }
+    await this.#health.note(this.#runs.all, this.#stopping.signal);
+    this.#problem = undefined;
+  }
+
+  #warnOf({ unreadable }: AllDestinations): void {
+    const said = unreadable.map(({ id, because }) => `destination ${id}: ${because}`);
+    for (const text of said) if (!this.#unreadable.has(text)) this.#options.log.error(text);
+    this.#unreadable = new Set(said);
+  }
+
+  async #keep(): Promise<void> {
+    const began = performance.now();
+    const soon = began + reliedOnMs / 2;
+    const due = [...this.#destinations.keys()].filter((id) => (this.#kept.get(id)?.until ?? 0) < soon);
+    const kept = await this.#places.keep(due, this.#stopping.signal);
+    for (const { destination, sequence } of kept) {
+      const known = this.#kept.get(destination);
+      // What was noted by another meanwhile is the truth, where it was another's.
+      const isStillOurs = known !== undefined && known.until > began;
+      this.#kept.set(destination, {
+        sequence: isStillOurs ? known.sequence : sequence,
+        until: began + reliedOnMs,
+      });
+    }
+  }
+
+  #isKept(id: string): boolean {
+    return (this.#kept.get(id)?.until ?? 0) > performance.now();
+  }
+
+  #adjust(): void {
+    this.#runs.adjust(
+      [...this.#destinations.values()].filter(
+        (destination) => destination.enabled && (!isExclusive(destination) || this.#isKept(destination.id)),
+      ),
+    );
+  }
+
+  /** What of it lies at the broker goes with a destination that was removed. */
+  async #onEnded({ id }: Destination): Promise<void> {
+    if (!this.#destinations.has(id) && !this.#isUnreadable(id)) await this.#leftovers.remove(id);
+  }
+
+  #isUnreadable(id: string): boolean {
+    return [...this.#unreadable].some((text) => text.startsWith(`destination ${id}:`));
+  }
+
+  /** Looks after its destinations one after the other; one that is behind gets a page at a time. */
+  async #lookAfterAll(): Promise<void> {
+    const { signal } = this.#stopping;
+    const requests = Map.groupBy(
+      this.#runs.all.length === 0 ? [] : await openRequests(this.#options.db, 100, signal),
+      ({ destination }) => destination,
+    );
+    let failure: unknown;
+    for (const run of this.#runs.all) {
+      const { id } = run.destination;
+      const kept = this.#kept.get(id);
+      if (kept === undefined || !this.#isKept(id) || signal.aborted) continue;
+      try {
+        const { sequence, isBehind } = await this.#catchUp.look(run, kept.sequence, signal);
+        if (sequence !== kept.sequence) {
+          await this.#places.note(id, sequence, signal);
+          kept.sequence = sequence;
+        }
+        const holds = isBehind && run.destination.ordered;
+        run.hold(holds ? "earlier events are brought first, out of the archive" : undefined);
+        for (const request of requests.get(id) ?? []) await this.#requests.work(run, request, signal);
+      } catch (err) {
+        // The others are not to wait for it.
+        failure ??= err;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  async #sweep(): Promise<void> {
+    const consumers = await this.#leftovers.destinations();
+    const all = await this.#options.destinations.all(this.#stopping.signal);
+    const there = new Set([...all.destinations, ...all.unreadable].map(({ id }) => id));
+    for (const id of consumers) if (!there.has(id)) await this.#leftovers.remove(id);
+  }
+}
+
+/** Whether one sender alone may call it: an order, or a limit of calls, is nobody's while several do. */
+function isExclusive({ ordered, rateLimit }: Destination): boolean {
+  return ordered || rateLimit !== null;
+}

@@ -1,0 +1,224 @@
+import {
+  Argument,
+  Command,
+  CommanderError,
+  type CommandUnknownOpts,
+  Option,
+} from "@commander-js/extra-typings";
+import manifest from "../../package.json" with { type: "json" };
+import { flagsTakenByNpm } from "./npm-flags.ts";
+import { type VariableName, variables } from "./variables.ts";
+
+/** The command line is wrong; a sentence for each problem, for whoever typed it. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/** A command line asks for a text alone, `--help` or `--version`. */
+export class TextAsked {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Defaults of variables that differ from one service to the other. */
+type Presets = { readonly [K in VariableName]?: string };
+
+/** What a command line says, while it is read. */
+export class Reading<T> {
+  /** What is wrong with values: parsing goes on, so that all of it is said at once. */
+  readonly problems: string[] = [];
+  /** What commander would have printed. */
+  said = "";
+  command: { readonly asked: T } | undefined;
+
+  /** To be called by the action of a command: this is what was asked for. */
+  ask(command: T): void {
+    this.command = { asked: command };
+  }
+
+  /** The command `croupier <name>`, to which flags, arguments and subcommands are added. */
+  program(
+    name: string,
+    summary: string,
+    environment: readonly VariableName[] = [],
+    presets: Presets = {},
+  ): Command {
+    const hear = (text: string): void => {
+      this.said += text;
+    };
+    return new Command(`croupier ${name}`.trim())
+      .description(summary)
+      .helpOption("-h, --help", "this text")
+      .helpCommand(false)
+      .version(`croupier ${manifest.version}`, "--version", "the version")
+      .configureHelp({
+        styleTitle: (title) => title.replace("Options:", "Flags:"),
+        commandUsage: usageOf,
+        subcommandTerm: (command) => [command.name(), ...argumentsOf(command)].join(" "),
+        helpWidth: 128,
+      })
+      .configureOutput({ writeOut: hear, writeErr: hear, outputError: () => undefined })
+      .exitOverride()
+      .allowExcessArguments()
+      .addHelpText("after", environmentHelp(environment, presets));
+  }
+
+  /**
+   * A flag whose text becomes a value.
+   * @param parse throws an Error whose message completes the sentence "--name must …"
+   */
+  option<U extends string, V>(
+    flags: U,
+    doc: string,
+    parse: (text: string) => V,
+  ): Option<U, undefined, undefined, V> {
+    const option = new Option(flags, doc);
+    return option.argParser((text: string) => this.#parsed(`--${option.name()}`, text, parse));
+  }
+
+  /** As `option`, for a flag that may be given several times, with all of its values. */
+  repeatable<U extends string, V>(
+    flags: U,
+    doc: string,
+    parse: (text: string) => V,
+  ): Option<U, undefined, undefined, readonly V[]> {
+    const option = new Option(flags, doc);
+    return option.argParser((text: string, before: readonly V[] | undefined): readonly V[] => [
+      ...(before ?? []),
+      this.#parsed(`--${option.name()}`, text, parse),
+    ]);
+  }
+
+  /** As `option`, for an argument. */
+  argument<U extends string, V>(form: U, doc: string, parse: (text: string) => V): Argument<U, undefined, V> {
+    const name = form.replace(/^\[(.*)\]$/, "<$1>");
+    return new Argument(form, doc).argParser((text: string) => this.#parsed(name, text, parse));
+  }
+
+  #parsed<V>(name: string, text: string, parse: (text: string) => V): V {
+    try {
+      // commander takes whatever follows for the value, the next flag too.
+      if (name.startsWith("--") && text.startsWith("--")) throw new Error("have a value");
+      return parse(text);
+    } catch (err) {
+      const must = err instanceof Error ? err.message : String(err);
+      this.problems.push(`${name} must ${must}, not "${text.slice(0, 100)}".`);
+      return undefined as V; // never seen: with a problem no command is handed on
+    }
+  }
+}
+
+/** Adds to a program what it knows. Its actions only `ask`: nothing is done while the command line is read. */
+export type Build<T> = (reading: Reading<T>) => CommandUnknownOpts;
+
+/**
+ * What a command line asks for.
+ * @throws UsageError with all that is wrong
+ */
+export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T | TextAsked {
+  const problems: string[] = [];
+  for (let rest = args; ; ) {
+    const reading = new Reading<T>();
+    const program = build(reading);
+    const taken = flagsTakenByNpm(program, args);
+    if (taken !== undefined) throw new UsageError([taken]);
+    try {
+      program.parse(rest, { from: "user" });
+      problems.push(...excess(leafOf(program, rest)));
+    } catch (err) {
+      if (!(err instanceof CommanderError)) throw err;
+      if (err.code === "commander.helpDisplayed" || err.code === "commander.version")
+        return new TextAsked(reading.said);
+      // A group without a command explains itself.
+      if (err.code === "commander.help" && problems.length === 0) return new TextAsked(reading.said);
+      if (err.code !== "commander.help") problems.push(sentence(err, leafOf(program, rest)));
+      // commander stops at the first unknown flag; there may be more that is wrong.
+      const unknown = unknownFlag(err);
+      if (unknown !== undefined) {
+        rest = rest.filter((arg) => arg !== unknown);
+        continue;
+      }
+    }
+    problems.push(...reading.problems);
+    if (problems.length > 0) throw new UsageError([...new Set(problems)]);
+    if (reading.command === undefined)
+      throw new Error(`${program.name()} asks for nothing: an action must ask`);
+    return reading.command.asked;
+  }
+}
+
+/** As commander has it, and with flags after arguments, as they are typed. */
+function usageOf(command: CommandUnknownOpts): string {
+  const path: string[] = [];
+  for (let one: CommandUnknownOpts | null = command; one !== null; one = one.parent) path.unshift(one.name());
+  const group = command.commands.length > 0 ? ["<command>"] : [];
+  return [...path, ...group, ...argumentsOf(command), "[flags]"].join(" ");
+}
+
+function argumentsOf({ registeredArguments }: CommandUnknownOpts): readonly string[] {
+  return registeredArguments
+    .filter(({ variadic }) => !variadic)
+    .map((argument) => (argument.required ? `<${argument.name()}>` : `[<${argument.name()}>]`));
+}
+
+/** The command that these words lead to. */
+function leafOf(program: CommandUnknownOpts, args: readonly string[]): CommandUnknownOpts {
+  let leaf = program;
+  for (const arg of args) {
+    const next = leaf.commands.find((command) => command.name() === arg);
+    if (next !== undefined) leaf = next;
+    else if (!arg.startsWith("-")) break;
+  }
+  return leaf;
+}
+
+function excess(leaf: CommandUnknownOpts): readonly string[] {
+  if (leaf.registeredArguments.some(({ variadic }) => variadic)) return [];
+  return leaf.args
+    .slice(leaf.registeredArguments.length)
+    .map((extra) => `"${extra.slice(0, 100)}" is not expected: it is ${usageOf(leaf)}.`);
+}
+
+function unknownFlag({ code, message }: CommanderError): string | undefined {
+  return code === "commander.unknownOption" ? /option '(.*?)'(\n|$)/.exec(message)?.[1] : undefined;
+}
+
+/** What commander says, in our words: for people who may not know which command it is about. */
+function sentence(err: CommanderError, leaf: CommandUnknownOpts): string {
+  const meant = /\(Did you mean (?:one of )?(.*)\?\)/.exec(err.message)?.[1];
+  const advice = meant === undefined ? "" : `: did you mean ${meant}?`;
+  const named = /'(.*?)'/s.exec(err.message)?.[1]?.slice(0, 100) ?? "";
+  const end = advice === "" ? "." : advice;
+  switch (err.code) {
+    case "commander.unknownOption":
+      return `There is no flag ${named.replace(/=.*/s, "")}${end}`;
+    case "commander.unknownCommand":
+      return `There is no command "${named}"${end}`;
+    case "commander.optionMissingArgument":
+      return `${named.replace(/^-\w, /, "").split(" ")[0]} needs a value.`;
+    case "commander.missingArgument":
+    case "commander.missingMandatoryOptionValue":
+      return `${named.startsWith("-") ? named : `<${named}>`} is missing: it is ${usageOf(leaf)}.`;
+    default:
+      return `${err.message.replace(/^error: /, "").replace(/\.$/, "")}.`;
+  }
+}
+
+function environmentHelp(names: readonly VariableName[], presets: Presets): string {
+  if (names.length === 0) return "";
+  const lines = [...new Set(names)].map((name) => {
+    const { doc, default: usual }: { doc: string; default?: string } = variables[name];
+    const preset = presets[name] ?? usual;
+    return `  ${name} `.padEnd(24) + doc + (preset === undefined ? "" : ` (default ${preset})`);
+  });
+  return ["", "Environment:", ...lines].join("\n");
+}

@@ -1,0 +1,52 @@
+import type { Log } from "./log.ts";
+
+/** Settings of a server that differ from what the services need: all seems well until the day it matters. */
+export interface ConfigDrift {
+  /** One sentence each with the next move. */
+  readonly found: readonly string[];
+  /** What the connection is not permitted to look at. */
+  readonly unseen: readonly string[];
+}
+
+/** Looks at one server. Throws when it is away. */
+type Look = () => Promise<ConfigDrift>;
+
+const lookAgainMs = 10 * 60_000;
+
+/** Looks for config drift now and every ten minutes, and says each once in the log for as long as it stays. */
+export class ConfigDriftWatch {
+  readonly #looks: readonly { readonly look: Look; seen: ConfigDrift }[];
+  readonly #log: Log;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(looks: readonly Look[], log: Log) {
+    this.#looks = looks.map((look) => ({ look, seen: { found: [], unseen: [] } }));
+    this.#log = log;
+    this.#timer = setInterval(() => void this.look(), lookAgainMs).unref();
+    void this.look();
+  }
+
+  /** What was found at the last look. */
+  get warnings(): readonly string[] {
+    return this.#looks.flatMap(({ seen }) => seen.found);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Never rejects: where a server is away there is nothing to see. */
+  async look(): Promise<void> {
+    for (const each of this.#looks) {
+      try {
+        const { found, unseen } = await each.look();
+        for (const warning of found) if (!each.seen.found.includes(warning)) this.#log.warn(warning);
+        for (const what of unseen)
+          if (!each.seen.unseen.includes(what)) this.#log.info(`cannot look for config drift: ${what}`);
+        each.seen = { found, unseen };
+      } catch (err) {
+        this.#log.debug({ err }, "cannot look for config drift now");
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { type FastifyInstance, fastify, type RouteShorthandOptions } from "fastify";
+import type { Config } from "./config.ts";
+import type { Log } from "./log.ts";
+import { Problem, sendProblem } from "./problem.ts";
+
+/**
+ * What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not.
+ * A throw counts as its message.
+ */
+export type ReadyCheck = (signal: AbortSignal) => Promise<string | undefined> | string | undefined;
+
+/** A check that takes longer than this counts as failed: a probe must answer while a dependency hangs. */
+const checkTimeoutMs = 2_000;
+
+/** What is no reason to be taken out of service, but for somebody to look. */
+export type Warnings = () => readonly string[];
+
+/** Checks by name. */
+export type ReadyChecks = Readonly<Record<string, ReadyCheck>>;
+
+/** What a look at all checks found. */
+export interface Readout {
+  readonly ready: boolean;
+  /** "ok", or a sentence that says what is not. */
+  readonly checks: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+/** Makes all checks at once; takes two seconds at most, and never rejects. */
+export async function lookAt(checks: ReadyChecks, warnings: Warnings = () => []): Promise<Readout> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, (await outcome(check)) ?? "ok"] as const),
+  );
+  return {
+    ready: results.every(([, result]) => result === "ok"),
+    checks: Object.fromEntries(results),
+    warnings: warnings(),
+  };
+}
+
+/**
+ * The HTTP side every service has: `/healthz` answers 200 while the process is alive, `/readyz` 200 when all checks
+ * pass, else 503 with what is missing; warnings are shown with it and change nothing. Routes of the service's own may be added to the returned app before it listens.
+ * Paths that no route has, and errors, are answered with problem documents.
+ * @param log is told of errors that nobody expected
+ */
+export function buildHealth(checks: ReadyChecks, log?: Log, warnings: Warnings = () => []): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+    // From before any route is found, such as a path that is not percent-encoded.
+    frameworkErrors: (err, request, reply) => sendProblem(err, request, reply, log),
+  });
+  app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new Problem(404, "There is nothing at this path."), request, reply, log),
+  );
+  addHealthRoutes(app, checks, { warnings });
+  return app;
+}
+
+/**
+ * Adds `/healthz` and `/readyz` to an app of another make.
+ * @param options of the two routes
+ */
+export function addHealthRoutes(
+  app: FastifyInstance,
+  checks: ReadyChecks,
+  {
+    healthz = {},
+    readyz = {},
+    warnings = () => [],
+  }: { healthz?: RouteShorthandOptions; readyz?: RouteShorthandOptions; warnings?: Warnings } = {},
+): void {
+  app.get("/healthz", healthz, () => ({ status: "alive" }));
+  app.get("/readyz", readyz, async (_request, reply) => {
+    const found = await lookAt(checks, warnings);
+    reply.code(found.ready ? 200 : 503);
+    return {
+      status: found.ready ? "ready" : "not ready",
+      checks: found.checks,
+      ...(found.warnings.length > 0 ? { warnings: found.warnings } : {}),
+    };
+  });
+}
+
+/** Starts listening on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when that cannot be. */
+export async function listen(
+  app: FastifyInstance,
+  { HTTP_HOST: host, HTTP_PORT: port }: Config<"HTTP_HOST" | "HTTP_PORT">,
+): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (err) {
+    if (!(err instanceof Error && "syscall" in err)) throw err;
+    const problem =
+      "code" in err && err.code === "EADDRINUSE"
+        ? `port ${port} on ${host} is taken: stop what listens there or set HTTP_PORT`
+        : `cannot listen on port ${port} of ${host} (${err.message}): set HTTP_HOST and HTTP_PORT`;
+    throw new Error(problem, { cause: err });
+  }
+}
+
+async function outcome(check: ReadyCheck): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(checkTimeoutMs);
+  const timedOut = new Promise<string>((resolve) => {
+    signal.addEventListener("abort", () => resolve(`no answer within ${checkTimeoutMs / 1000} s`), {
+      once: true,
+    });
+  });
+  try {
+    return await Promise.race([Promise.resolve(check(signal)), timedOut]);
+  } catch (err) {
+    // An error without a message still has a name.
+    return (err instanceof Error && err.message) || String(err);
+  }
+}

@@ -1,0 +1,148 @@
+import { once } from "node:events";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import { type Run, runService } from "./lifecycle.ts";
+import { Unavailable } from "./unavailable.ts";
+
+// A service to be run as a process by lifecycle.test.ts: what it does is the argument of --do. It says on stdout what it
+// closes.
+
+type FixtureRun = Run<"NATS_URL" | "RATES_URL", Record<never, never>>;
+
+function say(what: string): void {
+  process.stdout.write(`${what}\n`);
+}
+
+/** Opens something that says when it is closed. */
+function open(run: FixtureRun, what: string, close: () => unknown = () => undefined): void {
+  run.onClose(what, async () => {
+    await close();
+    // As real ones do, it takes a while.
+    await turn();
+    say(`closed ${what}`);
+  });
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+async function failing(run: FixtureRun, err: Error): Promise<never> {
+  open(run, "first");
+  open(run, "second");
+  throw err;
+}
+
+const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "running">>> = {
+  run: async (run) => {
+    for (const what of ["first", "second", "third"]) open(run, what);
+    run.log.info("ready");
+    return "running";
+  },
+  finish: async (run) => {
+    open(run, "first");
+    open(run, "second");
+    return "done";
+  },
+  "use a talkative library": async () => {
+    const { console: library } = globalThis;
+    library.error("a connection failed %s", "in the background");
+    return "done";
+  },
+  "stop itself": async (run) => {
+    open(run, "first");
+    run.stop("enough");
+    return "running";
+  },
+  "not start": (run) => failing(run, new Error("the port is taken")),
+  "not be let in": (run) => failing(run, new Unavailable("NATS refuses the credentials")),
+  trip: (run) => failing(run, new TypeError("it is undefined")),
+  "hang at its end": async (run) => {
+    open(run, "first");
+    open(run, "second", never);
+    open(run, "third");
+    run.log.info("ready");
+    return "running";
+  },
+  "fail at its end": async (run) => {
+    open(run, "first");
+    open(run, "second", () => Promise.reject(new Error("broken")));
+    open(run, "third");
+    return "done";
+  },
+  "start for ever": async (run) => {
+    open(run, "first");
+    run.log.info("starting");
+    await sleep(1e9, undefined, { signal: run.stopping });
+    return "running";
+  },
+  "open more during its stop": async (run) => {
+    const opened = Promise.withResolvers<void>();
+    open(run, "first");
+    open(run, "second", () => opened.promise);
+    run.log.info("starting");
+    await once(run.stopping, "abort");
+    open(run, "third");
+    opened.resolve();
+    return "running";
+  },
+  "close slowly": async (run) => {
+    open(run, "first", () => once(process, "message"));
+    process.on("SIGTERM", () => say("heard SIGTERM"));
+    process.on("SIGINT", () => say("heard SIGINT"));
+    run.log.info("ready");
+    return "running";
+  },
+  "be stuck": async (run) => {
+    open(run, "first");
+    run.stuck(new Error("it does not come back"));
+    return never();
+  },
+  throw: async (run) => {
+    setImmediate(() => {
+      throw new Error("a bug");
+    });
+    open(run, "first");
+    return never();
+  },
+  reject: async (run) => {
+    void Promise.reject(new Error("a forgotten bug"));
+    open(run, "first");
+    return never();
+  },
+};
+
+// As a connection does, it keeps the process alive.
+setInterval(() => undefined, 1_000);
+
+const scenario = process.argv[3] ?? "";
+if (process.argv.includes("--late")) {
+  await once(process, "disconnect");
+  process.argv.splice(process.argv.indexOf("--late"), 1);
+}
+await runService(
+  {
+    name: "fixture",
+    summary: "does what it is told.",
+    variables: ["NATS_URL", "RATES_URL", "HTTP_PORT", "NATS_URL"],
+    port: 4321,
+    flags: {
+      do: { doc: "what to do", parse: String },
+      count: {
+        value: "N",
+        doc: "a number",
+        parse: (text: string) => {
+          if (!/^\d+$/.test(text)) throw new Error("be a number");
+          return Number(text);
+        },
+      },
+      "two-words": { value: "W", doc: "a text", parse: String },
+    },
+    check: ({ RATES_URL }) => (RATES_URL === "http://wrong" ? { RATES_URL: "be right" } : {}),
+    start: async (run) => {
+      const act = scenarios[scenario];
+      if (act !== undefined) return act(run);
+      say(JSON.stringify({ flags: run.flags, config: run.config }));
+      return "done";
+    },
+  },
+  // Shorter than it really is, so that whoever waits for it need not wait for long.
+  scenario === "hang at its end" ? { shutdownDeadlineMs: 100 } : undefined,
+);

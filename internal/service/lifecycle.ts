@@ -1,0 +1,235 @@
+import { format } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { type Build, readCommandLine, TextAsked, UsageError } from "./command-line.ts";
+import { type Check, type Config, ConfigError, misspeltVariables, readConfig } from "./config.ts";
+import { exitCode } from "./exit-code.ts";
+import { createLog, type Log } from "./log.ts";
+import { listed } from "./run-command.ts";
+import { type RunningUp, runningUp, usesUp } from "./running-up.ts";
+import { isUnavailable } from "./unavailable.ts";
+import type { VariableName } from "./variables.ts";
+
+/** One command-line flag of a service. */
+export interface Flag {
+  readonly doc: string;
+  /** What `--help` shows for its value, such as N. */
+  readonly value?: string;
+  /** Throws an Error whose message completes the sentence "--name must …". */
+  readonly parse: (text: string) => unknown;
+}
+
+type Flags = Readonly<Record<string, Flag>>;
+type FlagValues<F extends Flags> = { readonly [K in keyof F]?: ReturnType<F[K]["parse"]> };
+
+/** What a service is: its name, its variables and flags, and how it starts. */
+export interface Service<N extends VariableName, F extends Flags> {
+  readonly name: string;
+  /** One sentence for `--help`. */
+  readonly summary: string;
+  readonly variables: readonly N[];
+  readonly flags?: F;
+  /** Default of HTTP_PORT. */
+  readonly port?: number;
+  /** With no URL set it uses the `up` that runs in this folder, as the commands do, and says so. */
+  readonly usesRunningUp?: true;
+  /** Rules that span several variables. */
+  readonly check?: Check<N | "LOG_LEVEL">;
+  /**
+   * Builds and runs; throws a ConfigError for what only now turns out wrong (exit 78). Resolves to "done" when the
+   * service's work is finished (a command), else it goes on until a signal.
+   */
+  readonly start: (run: Run<N, F>) => Promise<"done" | "running">;
+}
+
+/** One run of a service. */
+export interface Run<N extends VariableName, F extends Flags> {
+  readonly config: Config<N | "LOG_LEVEL">;
+  readonly flags: FlagValues<F>;
+  readonly log: Log;
+  /** Aborted when the process is asked to stop; goes to every I/O call. */
+  readonly stopping: AbortSignal;
+  /** Registers the closing of what was just opened; closers run in reverse order, each awaited. */
+  readonly onClose: (what: string, close: () => Promise<unknown> | unknown) => void;
+  /** Ends the process with exit code 0 after closing everything, as a signal does. */
+  readonly stop: (why: string) => void;
+  /** Ends the process with exit code 1 after closing everything: what it is for cannot be done. */
+  readonly fail: (why: Error) => void;
+  /** Ends the process with exit code 70 after closing everything: some of its work does not come to an end. */
+  readonly stuck: (why: Error) => void;
+}
+
+/**
+ * Runs a service as this process: parses flags and environment (all problems at once, exit 78), starts it, and on
+ * SIGTERM, SIGINT or the end of a supervising parent closes what it opened, newest first (exit 0). A close that takes
+ * longer than the deadline, or fails, makes it exit 1: what was in flight comes again from its stream. A start that fails
+ * ends it with 69 when a server does not let it in, with 1 when it explains what cannot be done, else, as every bug does,
+ * with 70.
+ */
+export async function runService<N extends VariableName, const F extends Flags = Record<never, never>>(
+  service: Service<N, F>,
+  { shutdownDeadlineMs = 10_000 }: { readonly shutdownDeadlineMs?: number } = {},
+): Promise<void> {
+  const up = service.usesRunningUp ? runningUp() : undefined;
+  const { config, flags } = configure(service, up?.urls);
+  // While a backlog waits nearly every message outlives a collection or two. V8 concludes that its objects are best made in
+  // the old generation, where each keeps alive what it points at: in one run of seven that cost a third more CPU.
+  setFlagsFromString("--no-allocation-site-pretenuring");
+  const log = createLog(service.name, config.LOG_LEVEL);
+  // Under a supervisor it is the supervisor's to say, once for all of them.
+  if (process.send === undefined) for (const hint of misspeltVariables()) log.warn(hint);
+  // What libraries say there is a line of the log like any other.
+  console.error = console.warn = (...said: unknown[]) => log.warn(format(...said));
+  if (up !== undefined) log.info(usesUp(up));
+  const stop = new AbortController();
+  const open: { what: string; close: () => Promise<unknown> | unknown }[] = [];
+
+  const end = async (exit: number): Promise<void> => {
+    if (stop.signal.aborted) return;
+    stop.abort(new Error(`${service.name} is stopping`));
+    let code = exit;
+    let closing: string | undefined;
+    setTimeout(() => {
+      log.error(
+        { closing, unfinished: open.map(({ what }) => what).reverse() },
+        `gave up closing after ${shutdownDeadlineMs / 1000} s; what was in flight comes again from its stream`,
+      );
+      process.exit(code || exitCode.failed);
+    }, shutdownDeadlineMs);
+    // A start that is still under way may register more while this runs.
+    for (let closer = open.pop(); closer !== undefined; closer = open.pop()) {
+      closing = closer.what;
+      try {
+        await closer.close();
+      } catch (err) {
+        log.error({ err, what: closing }, "closing failed");
+        code ||= exitCode.failed;
+      }
+    }
+    if (code === exitCode.ok) log.info("stopped");
+    process.exit(code);
+  };
+
+  const quit = (why: string): void => {
+    // Ctrl-C reaches a service twice under a supervisor, once from the terminal and once passed on: only the first counts.
+    if (stop.signal.aborted) return;
+    log.info({ why }, "stopping");
+    void end(exitCode.ok);
+  };
+  process.on("SIGTERM", quit);
+  process.on("SIGINT", quit);
+  // Under a supervisor the IPC channel tells that the parent is gone, even by kill -9: no orphans.
+  process.on("disconnect", () => quit("parent gone"));
+  // A bug leaves unknown state behind: die at once and loudly, unacknowledged events come again from their stream.
+  process.on("uncaughtException", (err) => {
+    log.fatal({ err }, "unexpected error, the process ends");
+    process.exit(exitCode.software);
+  });
+  // It was gone before anybody listened.
+  if (process.connected === false) return quit("parent gone");
+
+  try {
+    const outcome = await service.start({
+      config,
+      flags,
+      log,
+      stopping: stop.signal,
+      onClose: (what, close) => open.push({ what, close }),
+      stop: quit,
+      fail: (why) => {
+        log.fatal({ err: why }, why.message);
+        void end(exitCode.failed);
+      },
+      stuck: (why) => {
+        log.fatal(why.message);
+        void end(exitCode.software);
+      },
+    });
+    if (outcome === "done") await end(exitCode.ok);
+  } catch (err) {
+    // A stop cuts the I/O of a start; what the start then says about it is of no interest.
+    if (stop.signal.aborted) return;
+    if (err instanceof ConfigError) {
+      complain(service.name, err.problems);
+      return await end(exitCode.config);
+    }
+    if (isUnavailable(err)) {
+      log.fatal(err.message);
+      return await end(exitCode.unavailable);
+    }
+    log.fatal({ err }, err instanceof Error ? err.message : String(err));
+    await end(isBug(err) ? exitCode.software : exitCode.failed);
+  }
+}
+
+function configure<N extends VariableName, F extends Flags>(
+  service: Service<N, F>,
+  urls: RunningUp["urls"] = {},
+): { config: Config<N | "LOG_LEVEL">; flags: FlagValues<F> } {
+  const problems: string[] = [];
+  let flags: FlagValues<F> | TextAsked | undefined;
+  try {
+    flags = readCommandLine(serviceCommand(service), process.argv.slice(2));
+  } catch (err) {
+    if (!(err instanceof UsageError)) throw err;
+    problems.push(...err.problems);
+  }
+  if (flags instanceof TextAsked) {
+    process.stdout.write(flags.text);
+    process.exit(exitCode.ok);
+  }
+  let config: Config<N | "LOG_LEVEL"> | undefined;
+  try {
+    const defaults = { ...urls, ...(service.port === undefined ? {} : { HTTP_PORT: String(service.port) }) };
+    config = readConfig([...service.variables, "LOG_LEVEL"], defaults, undefined, service.check);
+  } catch (err) {
+    if (!(err instanceof ConfigError)) throw err;
+    problems.push(...err.problems);
+  }
+  if (flags === undefined || config === undefined) {
+    complain(service.name, problems);
+    if (flags === undefined) process.stderr.write(`"croupier ${service.name} --help" explains it.\n`);
+    process.exit(exitCode.config);
+  }
+  return { config, flags };
+}
+
+/** What the language throws, and what is no Error; all else that a start throws explains what cannot be done. */
+function isBug(err: unknown): boolean {
+  return (
+    !(err instanceof Error) ||
+    [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => err instanceof kind)
+  );
+}
+
+function complain(name: string, problems: readonly string[]): void {
+  process.stderr.write(`${name}: ${listed(problems)}`);
+}
+
+/** The command that is a service: all it has are flags. */
+export function serviceCommand<N extends VariableName, F extends Flags>(
+  service: Pick<Service<N, F>, "name" | "summary" | "variables" | "flags" | "port">,
+): Build<FlagValues<F>> {
+  return (reading) => {
+    const presets = service.port === undefined ? {} : { HTTP_PORT: String(service.port) };
+    const program = reading.program(
+      service.name,
+      `${service.summary[0]?.toUpperCase()}${service.summary.slice(1)}`,
+      [...service.variables, "LOG_LEVEL"],
+      presets,
+    );
+    const options = Object.entries<Flag>(service.flags ?? {}).map(
+      ([name, { value = name.toUpperCase(), doc, parse }]) =>
+        [name, reading.option(`--${name} <${value}>`, doc, parse)] as const,
+    );
+    for (const [, option] of options) program.addOption(option);
+    program.action(() => {
+      // Under the names they have here: commander has its own for those of two words.
+      const values = options.flatMap(([name, option]) => {
+        const value: unknown = program.getOptionValue(option.attributeName());
+        return value === undefined ? [] : [[name, value]];
+      });
+      reading.ask(Object.fromEntries(values) as FlagValues<F>); // each value comes from its own flag's parse
+    });
+    return program;
+  };
+}

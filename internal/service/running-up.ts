@@ -1,0 +1,81 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { identityOf } from "../local/process-identity.ts";
+import { setVariables } from "./config.ts";
+import type { VariableName } from "./variables.ts";
+
+/** Where the servers of an `up` are that runs, for the commands of people who sit beside it. */
+export interface RunningUp {
+  readonly pid: number;
+  /** The folder of its data. */
+  readonly data: string;
+  readonly urls: { readonly [K in UrlName]?: string };
+  /** The port of its gateway on this machine; undefined where it runs none. */
+  readonly gatewayPort?: number;
+}
+
+// Beside the URLs what commands need to work on what lies there.
+const urlNames = [
+  "NATS_URL",
+  "DATABASE_URL",
+  "REDIS_URL",
+  "RATES_URL",
+  "DELIVERY_KEY",
+  "DELIVERY_ALLOW_PRIVATE",
+] as const;
+type UrlName = (typeof urlNames)[number];
+/** Whoever sets one of these has said where to go. */
+const saysWhere: readonly VariableName[] = ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "REDIS_URL"];
+
+const fileOf = (data: string): string => join(data, "running.json");
+
+/** Leaves word for commands, readable by this user alone: the URLs have passwords. @returns what takes it back */
+export function announceUp(
+  data: string,
+  urls: Readonly<Record<string, string>>,
+  gatewayPort?: number,
+): () => void {
+  const { pid } = process;
+  const known = Object.fromEntries(urlNames.flatMap((name) => (urls[name] ? [[name, urls[name]]] : [])));
+  const file = fileOf(data);
+  rmSync(file, { force: true });
+  const said = { pid, identity: identityOf(pid), urls: known, gatewayPort };
+  writeFileSync(file, `${JSON.stringify(said)}\n`, { mode: 0o600 });
+  return () => rmSync(file, { force: true });
+}
+
+/**
+ * The `up` whose data lies in this folder, while it runs and the environment does not say where to go. Undefined also
+ * where its file cannot be read.
+ */
+export function runningUp(
+  data = resolve(".data"),
+  env: NodeJS.ProcessEnv | undefined = undefined,
+): RunningUp | undefined {
+  if (setVariables(saysWhere, env).length > 0) return undefined;
+  try {
+    const said: unknown = JSON.parse(readFileSync(fileOf(data), "utf8"));
+    if (!isObject(said) || !isObject(said.urls) || typeof said.pid !== "number") return undefined;
+    // Left behind by one that was killed.
+    if (identityOf(said.pid) !== said.identity) return undefined;
+    const { urls, gatewayPort } = said;
+    const known = urlNames.flatMap((name) => (typeof urls[name] === "string" ? [[name, urls[name]]] : []));
+    return {
+      pid: said.pid,
+      data,
+      urls: Object.fromEntries(known),
+      ...(typeof gatewayPort === "number" && { gatewayPort }),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** One line for stderr. */
+export function usesUp({ pid, data }: RunningUp): string {
+  return `uses the servers of the up that runs here (process ${pid}, data in ${data})`;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

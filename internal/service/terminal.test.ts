@@ -1,0 +1,50 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { forTerminal, onOneLine } from "./terminal.ts";
+
+test.each([
+  ["\u001b]0;owned\u0007", "\\u001b]0;owned\\u0007"],
+  ["\u009b2J", "\\u009b2J"],
+  ["a\u007fb\rc", "a\\u007fb\\u000dc"],
+  ["pay \u202e001", "pay \\u202e001"],
+  ["zero\u200bwidth", "zero\\u200bwidth"],
+  ["Crème brûlée, 日本 🎲", "Crème brûlée, 日本 🎲"],
+])("what could steer a terminal becomes an escape: %j", (text, shown) => {
+  expect(forTerminal(text)).toBe(shown);
+  expect(onOneLine(text)).toBe(shown);
+});
+
+test("line breaks and tabs stay, except in one line", () => {
+  expect(forTerminal("a\n\tb")).toBe("a\n\tb");
+  expect(onOneLine("a\n\tb")).toBe("a\\u000a\\u0009b");
+});
+
+/** Each call of `write` on a standard stream in what runs as a command or a service. */
+const writes = globSync(["cmd/**/*.ts", "internal/**/*.ts"], {
+  cwd: join(import.meta.dirname, "../.."),
+  exclude: ["**/*.test.ts", "**/*.fixture.ts"],
+}).flatMap((file) =>
+  [
+    ...readFileSync(join(import.meta.dirname, "../..", file), "utf8").matchAll(
+      /process\.(?:stdout|stderr)\.write\((.*)$/gm,
+    ),
+  ].map(([, written = ""]) => `${file}: ${written.replaceAll("$", "")}`),
+);
+
+test("no command writes what came from outside past it", () => {
+  const past = writes.filter((write) => !/forTerminal\(/.test(write));
+  // What a command was called with is its caller's own, and its help is ours.
+  expect(past.toSorted()).toEqual([
+    'cmd/up/main.ts: `"croupier up --help" explains it.\\n`);',
+    "cmd/up/main.ts: `up: {hint}\\n`);",
+    "cmd/up/main.ts: `up: {listed(problems)}`);",
+    "cmd/up/main.ts: options.text);",
+    'internal/service/lifecycle.ts: `"croupier {service.name} --help" explains it.\\n`);',
+    "internal/service/lifecycle.ts: `{name}: {listed(problems)}`);",
+    "internal/service/lifecycle.ts: flags.text);",
+    "internal/service/run-command.ts: command.text);",
+  ]);
+  // All else is written by the frame of the commands.
+  expect(writes.filter((write) => !past.includes(write))).toHaveLength(2);
+});

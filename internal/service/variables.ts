@@ -1,0 +1,161 @@
+import {
+  bytes,
+  duration,
+  durationOrOff,
+  durations,
+  integer,
+  keys,
+  names,
+  natsUrls,
+  networks,
+  oneOf,
+  passwords,
+  postgresUrl,
+  readableFile,
+  redisUrl,
+  text,
+  url,
+} from "./config-values.ts";
+import { logLevels, withoutPassword } from "./log.ts";
+
+/** One environment variable: what it is for, its default as text, and how its text becomes a value. */
+export interface Variable<T> {
+  readonly doc: string;
+  /** The text used when the variable is unset or empty; without one the variable is required or optional. */
+  readonly default?: string;
+  /** Throws an Error whose message completes the sentence "NAME must …". */
+  readonly parse: (text: string) => T;
+  /** How a text that is wrong is shown, where it may hold a secret. */
+  readonly show?: (text: string) => string;
+}
+
+/** Keeps in the type whether there is a default. */
+function define<V extends Variable<unknown>>(variable: V): V {
+  return variable;
+}
+
+/** Every environment variable that Croupier reads, once. */
+export const variables = {
+  NATS_URL: define({
+    doc: "NATS servers, comma-separated; user:password@ or token@ in the URL",
+    default: "nats://127.0.0.1:4222",
+    parse: natsUrls,
+    show: withoutPassword,
+  }),
+  NATS_CREDS: define({ doc: "path of a NATS credentials file", parse: readableFile }),
+  NATS_REPLICAS: define({ doc: "replicas of streams and buckets", default: "1", parse: integer(1, 5) }),
+  DATABASE_URL: define({
+    doc: "Postgres",
+    default: "postgres://casino:casino@127.0.0.1:5432/casino",
+    parse: postgresUrl,
+    show: withoutPassword,
+  }),
+  DATABASE_PASSWORDS: define({
+    doc: "passwords with which `migrate` lets the services' own roles log in, `gateway=…,enricher=…`; unset = it sets none",
+    parse: passwords,
+    show: () => "***",
+  }),
+  REDIS_URL: define({
+    doc: "Redis; unset = one machine only: no lock around the rates API, rate limits of each gateway for itself",
+    parse: redisUrl,
+    show: withoutPassword,
+  }),
+  RATES_URL: define({
+    doc: "rates API, EUR-based; needed by the step `currency`",
+    parse: url(["http:", "https:"]),
+    show: withoutPassword,
+  }),
+  RATES_API_KEY: define({ doc: "sent to the rates API as `access_key`", parse: text }),
+  HTTP_PORT: define({
+    doc: "port of the service's HTTP (health and routes); 0 = any free one",
+    parse: integer(0, 65_535),
+  }),
+  HTTP_HOST: define({ doc: "address that HTTP listens on", default: "127.0.0.1", parse: text }),
+  STEPS: define({
+    doc: "the steps this enricher runs; unset = all of the pipeline: currency,player,description",
+    parse: names,
+  }),
+  LOG_LEVEL: define({
+    doc: "least level that is logged",
+    default: "info",
+    parse: oneOf(logLevels),
+  }),
+  MATERIALIZER_REPLAY: define({
+    doc: "`on` folds all retained events at start, `off` starts from zero",
+    default: "on",
+    parse: oneOf(["on", "off"]),
+  }),
+  EVENTS_MAX_AGE: define({
+    doc: "how long CASINO_EVENTS keeps final events",
+    default: "24h",
+    parse: duration,
+  }),
+  EVENTS_MAX_BYTES: define({ doc: "most bytes in CASINO_EVENTS", default: "4GiB", parse: bytes }),
+  QUEUE_MAX_BYTES: define({
+    doc: "most bytes in each work queue and in CASINO_DEAD",
+    default: "1GiB",
+    parse: bytes,
+  }),
+  RATE_LIMIT: define({
+    doc: "requests per second and API key",
+    default: "1000",
+    parse: integer(1, 1_000_000),
+  }),
+  FIGURES: define({
+    doc: "who may ask for the aggregates over HTTP: `public` or `keys`",
+    default: "public",
+    parse: oneOf(["public", "keys"]),
+  }),
+  EVENT_MAX_AHEAD: define({
+    doc: "how far after its acceptance an event may be dated; `off` takes any date",
+    default: "24h",
+    parse: durationOrOff,
+  }),
+  BUNDLES: define({
+    doc: "`on` puts the events that are in hand at once into one message, `off` sends each by itself: for as long as a version before bundles still runs",
+    default: "on",
+    parse: oneOf(["on", "off"]),
+  }),
+  DEAD_MAX_AGE: define({ doc: "how long CASINO_DEAD keeps dead letters", default: "30d", parse: duration }),
+  DUPLICATE_WINDOW: define({
+    doc: "how long CASINO_EVENTS remembers the ids of events: an event that comes again meanwhile is not final twice",
+    default: "5m",
+    parse: duration,
+  }),
+  ARCHIVE_RETENTION: define({
+    doc: "how long Postgres keeps final events, from when CASINO_EVENTS stored them; unset = for ever",
+    parse: duration,
+  }),
+  DELIVERY_KEY: define({
+    doc: "encrypts secrets of destinations: 32 bytes in base64; of several, comma-separated, the first encrypts and all decrypt; unset = no webhooks",
+    parse: keys,
+    show: () => "***",
+  }),
+  DELIVERY_ALLOW_PRIVATE: define({
+    doc: "networks that webhooks may go to besides the public internet, and without TLS: `10.0.0.0/8,fd00::/8`",
+    parse: networks,
+  }),
+  DELIVERY_PROXY: define({
+    doc: "HTTP proxy that webhooks go through; it finds the addresses of names",
+    parse: url(["http:", "https:"]),
+    show: withoutPassword,
+  }),
+  DELIVERY_RETRIES: define({
+    doc: "pauses between attempts to deliver, each a fifth more or less; after the last the event is a dead letter",
+    default: "5s,5m,30m,2h,5h,10h,14h,20h,24h",
+    parse: durations,
+  }),
+  DELIVERY_DISABLE_AFTER: define({
+    doc: "a destination of which nothing but failures came for so long is disabled",
+    default: "5d",
+    parse: duration,
+  }),
+  DELIVERY_RETENTION: define({
+    doc: "how long Postgres keeps what came of deliveries",
+    default: "7d",
+    parse: duration,
+  }),
+} as const;
+
+export type VariableName = keyof typeof variables;
+export const variableNames = Object.keys(variables) as readonly VariableName[]; // the keys of a literal

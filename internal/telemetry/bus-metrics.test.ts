@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { defaultLimits, silent, streamsForTest } from "../../test/harness/broker.ts";
+import { ensureDurable } from "../jetstream/durable.ts";
+import { Publisher } from "../jetstream/publisher.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { AnswerTimes, addConsumers, addPublisher, addStreams } from "./bus-metrics.ts";
+import { Metrics } from "./metrics.ts";
+
+const { nc, jsm } = await streamsForTest();
+
+/** The values by name and labels. */
+async function read(metrics: Metrics): Promise<Readonly<Record<string, number>>> {
+  const lines = (await metrics.text()).split("\n").filter((line) => line.startsWith("croupier_"));
+  return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ""), Number(line.split(" ").at(-1))]));
+}
+
+test("a backlog is told in messages and seconds, how full a stream is in bytes, and nothing of what is not there", async () => {
+  await ensureStreams(nc, ["raw", "apart"], defaultLimits);
+  const reader = { stream: "CASINO_RAW", name: "currency", filter: "casino.event.raw.*", maxAckPending: 10 };
+  await ensureDurable(nc, reader);
+  const times = new AnswerTimes();
+  const publisher = new Publisher(nc, { meter: times });
+  const send = (client: string) =>
+    publisher.publish({
+      subject: `casino.event.raw.${client}`,
+      payload: "{}",
+      headers: new OutgoingHeaders(),
+    });
+  await send("casino");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await Promise.all([send("casino"), send("acme")]);
+
+  const metrics = new Metrics(silent);
+  addConsumers(metrics, nc, [reader, { ...reader, stream: "CASINO_APART", name: "currency_apart" }]);
+  addStreams(metrics, nc, ["CASINO_RAW", "CASINO_NONE"]);
+  addPublisher(metrics, publisher, times);
+  const first = await read(metrics);
+  const [consumer, stream] = ['{stream="CASINO_RAW",consumer="currency"}', '{stream="CASINO_RAW"}'];
+  expect(first).toMatchObject({
+    [`croupier_consumer_pending_messages${consumer}`]: 3,
+    [`croupier_consumer_unacknowledged_messages${consumer}`]: 0,
+    [`croupier_stream_messages${stream}`]: 3,
+    [`croupier_stream_max_bytes${stream}`]: defaultLimits.QUEUE_MAX_BYTES,
+    'croupier_published_total{outcome="stored"}': 3,
+    'croupier_published_total{outcome="failed"}': 0,
+    croupier_publish_in_flight: 0,
+    croupier_publish_window: publisher.window,
+  });
+  const lag = `croupier_consumer_lag_seconds${consumer}`;
+  expect(first[lag]).toBeGreaterThan(0.04);
+  expect(first.croupier_puback_duration_seconds_count).toBe(2); // one after the other: not of both that were sent together
+  expect(Object.keys(first).filter((name) => /APART|NONE/.test(name))).toEqual([]);
+
+  // The oldest is done with: what counts is the next one.
+  const oldest = await (await jsm.jetstream().consumers.get("CASINO_RAW", "currency")).next();
+  await oldest?.ackAck();
+  const later = new Metrics(silent);
+  addConsumers(later, nc, [reader]);
+  const second = await read(later);
+  expect(second[`croupier_consumer_pending_messages${consumer}`]).toBe(2);
+  expect(second[lag]).toBeGreaterThan(0);
+});

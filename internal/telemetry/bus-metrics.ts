@@ -1,0 +1,147 @@
+import type { NatsConnection } from "nats";
+import { StreamMissing } from "../jetstream/api.ts";
+import { consumerOf } from "../jetstream/consumer-state.ts";
+import type { Publisher, PublisherMeter } from "../jetstream/publisher.ts";
+import { readNext } from "../jetstream/stored-message.ts";
+import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
+import { DurationHistogram } from "./duration-histogram.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** Measures how long streams take to answer a publisher, of one message after the other: to read a clock for each takes its time. */
+export class AnswerTimes implements PublisherMeter {
+  readonly durations = new DurationHistogram();
+  #timed: object | undefined;
+  #since = 0;
+
+  sent(message: object): void {
+    if (this.#timed !== undefined && this.#timed !== message) return;
+    this.#timed = message;
+    this.#since = performance.now();
+  }
+
+  stored(message: object): void {
+    if (this.#timed !== message) return;
+    this.#timed = undefined;
+    this.durations.addMs(performance.now() - this.#since);
+  }
+
+  lost(message: object): void {
+    if (this.#timed === message) this.#timed = undefined;
+  }
+}
+
+/** What a publisher has on its way, and how long streams take to answer it. */
+export function addPublisher(metrics: Metrics, publisher: Publisher, times: AnswerTimes): void {
+  const { stats } = publisher;
+  metrics.counter("croupier_published_total", "Messages by what the stream answered.", () => [
+    { labels: { outcome: "stored" }, value: stats.published - stats.duplicates },
+    { labels: { outcome: "duplicate" }, value: stats.duplicates },
+    { labels: { outcome: "failed" }, value: stats.failed },
+  ]);
+  metrics.counter("croupier_publish_resent_total", "Messages that were sent again after a reconnect.", () => [
+    { value: stats.resent },
+  ]);
+  metrics.gauge("croupier_publish_in_flight", "Messages whose PubAck is due.", () => [
+    { value: publisher.inFlight },
+  ]);
+  metrics.gauge("croupier_publish_waiting", "Messages that wait for room in the window.", () => [
+    { value: publisher.pending - publisher.inFlight },
+  ]);
+  metrics.gauge("croupier_publish_window", "Most messages in flight at once.", () => [
+    { value: publisher.window },
+  ]);
+  metrics.histogram(
+    "croupier_puback_duration_seconds",
+    "From sent to PubAck, of a sample of messages.",
+    () => [times.durations.distribution],
+  );
+}
+
+/** A consumer and its stream. */
+interface Reader {
+  readonly stream: string;
+  readonly name: string;
+  readonly filter: string;
+}
+
+/** How far consumers are behind. Every process that shares a consumer says the same: take the maximum of them. */
+export function addConsumers(metrics: Metrics, nc: NatsConnection, readers: readonly Reader[]): void {
+  const look = sharedLook(() => Promise.all(readers.map((reader) => lagOf(nc, reader))));
+  const of = (value: (lag: Lag) => number) => async () =>
+    (await look()).flatMap((lag) =>
+      lag === undefined ? [] : [{ labels: { stream: lag.stream, consumer: lag.name }, value: value(lag) }],
+    );
+  metrics.gauge(
+    "croupier_consumer_pending_messages",
+    "Messages that were not delivered yet.",
+    of((lag) => lag.pending),
+  );
+  metrics.gauge(
+    "croupier_consumer_unacknowledged_messages",
+    "Messages that were delivered and not acknowledged yet.",
+    of((lag) => lag.unacknowledged),
+  );
+  metrics.gauge(
+    "croupier_consumer_lag_seconds",
+    "Age of the oldest message that is not acknowledged; 0 when there is none.",
+    of((lag) => lag.seconds),
+  );
+}
+
+/** How full streams are; those that nobody has made yet are left out. */
+export function addStreams(metrics: Metrics, nc: NatsConnection, streams: readonly string[]): void {
+  const look = sharedLook(() =>
+    Promise.all(streams.map((stream) => stateOf(nc, stream).catch(undefinedIfMissing))),
+  );
+  const of = (value: (state: StreamState) => number) => async () =>
+    (await look()).flatMap((state) =>
+      state === undefined ? [] : [{ labels: { stream: state.stream }, value: value(state) }],
+    );
+  metrics.gauge(
+    "croupier_stream_messages",
+    "Messages that a stream holds.",
+    of((state) => state.messages),
+  );
+  metrics.gauge(
+    "croupier_stream_bytes",
+    "Bytes that a stream holds.",
+    of((state) => state.bytes),
+  );
+  metrics.gauge(
+    "croupier_stream_max_bytes",
+    "Bytes that a stream may hold.",
+    of((state) => state.maxBytes),
+  );
+}
+
+interface Lag extends Reader {
+  readonly pending: number;
+  readonly unacknowledged: number;
+  readonly seconds: number;
+}
+
+/** @returns undefined where there is no such consumer */
+async function lagOf(nc: NatsConnection, reader: Reader): Promise<Lag | undefined> {
+  const { stream, name, filter } = reader;
+  const state = await consumerOf(nc, stream, name).catch(undefinedIfMissing);
+  if (state === undefined) return undefined;
+  const { pending, unacknowledged, ackFloor } = state;
+  const isIdle = pending + unacknowledged === 0;
+  const oldest = isIdle ? undefined : await readNext(nc, stream, ackFloor + 1, filter);
+  const seconds = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest.storedAt) / 1_000;
+  return { ...reader, pending, unacknowledged, seconds };
+}
+
+function undefinedIfMissing(err: unknown): undefined {
+  if (!(err instanceof StreamMissing)) throw err;
+}
+
+/** One look for all metrics of a scrape, which ask for it within the same moment. */
+function sharedLook<T>(look: () => Promise<T>, ms = 500): () => Promise<T> {
+  let last: { readonly at: number; readonly answer: Promise<T> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (last === undefined || now - last.at > ms) last = { at: now, answer: look() };
+    return last.answer;
+  };
+}

@@ -1,0 +1,225 @@
+import { type RawBuilder, type Selectable, sql } from "kysely";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import type { Schema } from "../postgres/schema.ts";
+import type { Attempt } from "./deliver.ts";
+import type { DeliverableEvent } from "./message.ts";
+
+/** What came of an attempt: `set_aside` when it was the last one, `discarded` when nobody may be called any more. */
+export const outcomes = ["delivered", "failed", "set_aside", "discarded"] as const;
+export type DeliveryOutcome = (typeof outcomes)[number];
+
+/** One event of one attempt, to be recorded. */
+export interface DeliveryRecord {
+  readonly destination: string;
+  readonly event: Pick<DeliverableEvent, "client" | "source" | "id" | "type" | "sequence">;
+  /** Of the call. */
+  readonly webhookId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly outcome: DeliveryOutcome;
+  readonly result: Pick<Attempt, "status" | "durationMs" | "error" | "answer" | "at">;
+}
+
+/** Records attempts, all or none. @throws Unavailable */
+export async function recordDeliveries(
+  db: Database,
+  records: readonly DeliveryRecord[],
+  signal?: AbortSignal,
+): Promise<void> {
+  if (records.length === 0) return;
+  const column = (of: (record: DeliveryRecord) => string | number | null | undefined, type: string) =>
+    sql`${records.map((record) => of(record) ?? null)}::${sql.raw(type)}[]`;
+  const statement = sql`
+    insert into deliveries
+      (destination_id, client_id, source, event_id, event_type, log_sequence, webhook_id, attempt, outcome, status,
+       duration_ms, error, answer, at)
+    select destination_id, client_id, source, event_id, event_type, log_sequence, webhook_id, attempt, outcome, status,
+      duration_ms, error, answer, ${instantOf(sql`at`)}
+    from unnest(
+      ${sql.join([
+        column(({ destination }) => destination, "text"),
+        column(({ event }) => event.client, "text"),
+        column(({ event }) => event.source, "text"),
+        column(({ event }) => event.id, "bigint"),
+        column(({ event }) => event.type, "text"),
+        column(({ event }) => event.sequence, "bigint"),
+        column(({ webhookId }) => webhookId, "text"),
+        column(({ attempt }) => attempt, "integer"),
+        column(({ outcome }) => outcome, "text"),
+        column(({ result }) => result.status, "integer"),
+        column(({ result }) => result.durationMs, "integer"),
+        column(({ result }) => result.error, "text"),
+        column(({ result }) => result.answer, "text"),
+        column(({ result }) => result.at.getTime(), "bigint"),
+      ])}
+    ) as rows (destination_id, client_id, source, event_id, event_type, log_sequence, webhook_id, attempt, outcome,
+      status, duration_ms, error, answer, at)`;
+  try {
+    await statement.execute(db, signal && { signal });
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
+/** Milliseconds since the epoch as timestamptz. */
+function instantOf(ms: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`to_timestamp(0) + ${ms} * interval '1 ms'`;
+}
+
+/** Which deliveries to list. All conditions must hold. */
+export interface DeliveryFilter {
+  /** Undefined: every client's. */
+  readonly client: string | undefined;
+  /** Whether to show what receivers answered, which is for their own client alone. */
+  readonly withAnswers: boolean;
+  readonly destination?: string | undefined;
+  readonly outcome?: DeliveryOutcome | undefined;
+  readonly source?: string | undefined;
+  readonly eventId?: number | undefined;
+  /** Of the attempt, inclusive, ms since the epoch. */
+  readonly from?: number | undefined;
+  /** Of the attempt, exclusive, ms since the epoch. */
+  readonly to?: number | undefined;
+  /** Most on the page, from 1 up. */
+  readonly limit: number;
+  /** The page after the one that gave out this cursor. */
+  readonly cursor?: string | undefined;
+}
+
+/** A delivery as it is shown. */
+export interface DeliveryBody {
+  readonly id: string;
+  readonly destination_id: string;
+  readonly client_id: string;
+  readonly source: string;
+  readonly event_id: number;
+  readonly event_type: string;
+  readonly webhook_id: string;
+  readonly attempt: number;
+  readonly outcome: DeliveryOutcome;
+  readonly status: number | null;
+  readonly duration_ms: number;
+  readonly error: string | null;
+  /** How the receiver's answer begins: for the destination's client alone. */
+  readonly answer?: string | null;
+  /** RFC 3339, UTC, with milliseconds. */
+  readonly at: string;
+}
+
+export interface DeliveryPage {
+  readonly deliveries: readonly DeliveryBody[];
+  /** For the next page; null on the last one. */
+  readonly next_cursor: string | null;
+}
+
+/** A cursor that no page has given out. The message is one sentence, fit for whoever sent it. */
+export class DeliveryCursorError extends Error {
+  override readonly name = "DeliveryCursorError";
+
+  constructor() {
+    super("cursor must be a next_cursor of an earlier answer.");
+  }
+}
+
+/** One page of deliveries, the newest first. @throws DeliveryCursorError, Unavailable */
+export async function findDeliveries(
+  db: Database,
+  { client, withAnswers, destination, outcome, source, eventId, from, to, limit, cursor }: DeliveryFilter,
+  signal?: AbortSignal,
+): Promise<DeliveryPage> {
+  const place = cursor === undefined ? undefined : readCursor(cursor);
+  const conditions = [
+    client !== undefined && sql`client_id = ${client}`,
+    destination !== undefined && sql`destination_id = ${destination}`,
+    outcome !== undefined && sql`outcome = ${outcome}`,
+    // The index of those few knows itself by this.
+    outcome !== undefined && outcome !== "delivered" && sql`outcome <> 'delivered'`,
+    source !== undefined && sql`source = ${source}`,
+    eventId !== undefined && sql`event_id = ${eventId}::bigint`,
+    from !== undefined && sql`at >= ${instantOf(sql`${from}::bigint`)}`,
+    to !== undefined && sql`at < ${instantOf(sql`${to}::bigint`)}`,
+    place && sql`(at, id) < (${instantOf(sql`${place.at}::bigint`)}, ${place.id}::bigint)`,
+  ].filter((condition) => condition !== undefined && condition !== false);
+  const where = conditions.length === 0 ? sql`` : sql`where ${sql.join(conditions, sql` and `)}`;
+  const query = sql<Row>`select * from deliveries ${where} order by at desc, id desc limit ${limit + 1}`;
+  try {
+    const { rows } = await query.execute(db, signal && { signal });
+    const shown = rows.slice(0, limit);
+    const last = rows.length > limit ? shown.at(-1) : undefined;
+    return {
+      deliveries: shown.map((row) => bodyOf(row, withAnswers)),
+      next_cursor: last === undefined ? null : `${last.at.getTime()}.${last.id}`,
+    };
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
+/** One delivery. @param client undefined: of every client, without the answer. @throws Unavailable */
+export async function findDelivery(
+  db: Database,
+  id: string,
+  client: string | undefined,
+  signal?: AbortSignal,
+): Promise<DeliveryBody | undefined> {
+  try {
+    const ofClient = client === undefined ? sql`` : sql`and client_id = ${client}`;
+    const query = sql<Row>`select * from deliveries where id = ${id}::bigint ${ofClient}`;
+    const { rows } = await query.execute(db, signal && { signal });
+    return rows.map((row) => bodyOf(row, client !== undefined))[0];
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
+/**
+ * Deletes some of the deliveries that are older.
+ * @param ageMs since the attempt
+ * @param most how many at once: a long statement would hold up others
+ * @returns how many it were: less than `most` when none are left
+ */
+export async function deleteDeliveriesOlderThan(
+  db: Database,
+  ageMs: number,
+  most: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  try {
+    const { numAffectedRows } = await sql`
+      delete from deliveries where ctid = any(array(
+        select ctid from deliveries where at < now() - ${ageMs}::float8 * interval '1 ms' limit ${most}))`.execute(
+      db,
+      signal && { signal },
+    );
+    return Number(numAffectedRows ?? 0);
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
+type Row = Selectable<Schema["deliveries"]>;
+
+function bodyOf(row: Row, withAnswer: boolean): DeliveryBody {
+  return {
+    id: row.id,
+    destination_id: row.destination_id,
+    client_id: row.client_id,
+    source: row.source,
+    event_id: Number(row.event_id),
+    event_type: row.event_type,
+    webhook_id: row.webhook_id,
+    attempt: row.attempt,
+    outcome: row.outcome as DeliveryOutcome, // the table's own check
+    status: row.status,
+    duration_ms: row.duration_ms,
+    error: row.error,
+    ...(withAnswer ? { answer: row.answer } : {}),
+    at: row.at.toISOString(),
+  };
+}
+
+function readCursor(cursor: string): { readonly at: number; readonly id: string } {
+  const [, at, id] = /^(\d{1,15})\.(\d{1,18})$/.exec(cursor) ?? [];
+  if (at === undefined || id === undefined || Number(at) > 8.64e15) throw new DeliveryCursorError();
+  return { at: Number(at), id };
+}

@@ -1,0 +1,186 @@
+import { type RawBuilder, type Selectable, sql } from "kysely";
+import { asUnavailable, type Database } from "../postgres/connect.ts";
+import type { Schema } from "../postgres/schema.ts";
+
+/** Which events of the archive to send once more. All conditions must hold. */
+export interface ReplayFilter {
+  /** When CASINO_EVENTS stored the event, inclusive. */
+  readonly from: Date;
+  /** Exclusive. */
+  readonly to: Date;
+  /** Null: all that the destination takes. */
+  readonly types: readonly string[] | null;
+  /** Those alone that no recorded delivery brought there: as far back as deliveries are kept. */
+  readonly onlyUndelivered: boolean;
+}
+
+/** What the sender is asked to do for a destination, besides what comes by itself. */
+export type DeliveryRequest = {
+  readonly id: string;
+  readonly destination: string;
+  readonly client: string;
+  readonly createdAt: Date;
+  /** How far the sender says it is. */
+  readonly position: unknown;
+  /** How many events it has taken over. */
+  readonly sent: number;
+} & (
+  | { readonly kind: "resend"; readonly source: string; readonly eventId: number }
+  | ({ readonly kind: "replay" } & ReplayFilter)
+);
+
+/** Asks the sender to send one event to a destination once more. @returns the request's id. @throws Unavailable */
+export async function requestResend(
+  db: Database,
+  destination: { readonly id: string; readonly client: string },
+  event: { readonly source: string; readonly id: number },
+): Promise<string> {
+  return added(
+    db
+      .insertInto("delivery_requests")
+      .values({
+        destination_id: destination.id,
+        client_id: destination.client,
+        kind: "resend",
+        source: event.source,
+        event_id: String(event.id),
+      })
+      .returning("id")
+      .executeTakeFirstOrThrow(),
+  );
+}
+
+/** Asks the sender to send to a destination what the archive has of it. @returns the request's id. @throws Unavailable */
+export async function requestReplay(
+  db: Database,
+  destination: { readonly id: string; readonly client: string },
+  { from, to, types, onlyUndelivered }: ReplayFilter,
+): Promise<string> {
+  return added(
+    db
+      .insertInto("delivery_requests")
+      .values({
+        destination_id: destination.id,
+        client_id: destination.client,
+        kind: "replay",
+        from_at: from,
+        to_at: to,
+        types: types && [...types],
+        only_undelivered: onlyUndelivered,
+      })
+      .returning("id")
+      .executeTakeFirstOrThrow(),
+  );
+}
+
+async function added(insert: Promise<{ readonly id: string }>): Promise<string> {
+  try {
+    return (await insert).id;
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}
+
+/**
+ * Condition on rows of `events`, for what a replay sends: the same where they are counted and where they are read.
+ * @param destinationTypes what the destination takes; null: all
+ */
+export function replayedEvents(
+  destination: { readonly id: string; readonly client: string; readonly types: readonly string[] | null },
+  { from, to, types, onlyUndelivered }: ReplayFilter,
+): RawBuilder<boolean> {
+  const conditions = [
+    sql`events.client_id = ${destination.client}`,
+    sql`events.stored_at >= ${from}`,
+    sql`events.stored_at < ${to}`,
+  ];
+  for (const wanted of [destination.types, types])
+    if (wanted !== null) conditions.push(sql`events.type = any(${[...wanted]}::text[])`);
+  if (onlyUndelivered)
+    conditions.push(sql`not exists (
+      select from deliveries
+      where deliveries.client_id = events.client_id and deliveries.source = events.source
+        and deliveries.event_id = events.id and deliveries.destination_id = ${destination.id}
+        and deliveries.outcome = 'delivered')`);
+  return sql.join(conditions, sql` and `);
+}
+
+/** How many events a replay would send now. @throws Unavailable */
+export async function countReplayed(
+  db: Database,
+  destination: { readonly id: string; readonly client: string; readonly types: readonly string[] | null },
+  filter: ReplayFilter,
+  signal?: AbortSignal,
+): Promise<number> {
+  try {
+    const query = sql<{ n: string }>`
+      select count(*) as n from events where ${replayedEvents(destination, filter)}`;
+    const { rows } = await query.execute(db, signal && { signal });
+    return Number(rows[0]?.n ?? 0);
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
+/** Those that are not done, the oldest first, for the sender. @throws Unavailable */
+export async function openRequests(
+  db: Database,
+  limit = 100,
+  signal?: AbortSignal,
+): Promise<readonly DeliveryRequest[]> {
+  try {
+    const query = db
+      .selectFrom("delivery_requests")
+      .selectAll()
+      .where("done_at", "is", null)
+      .orderBy("id")
+      .limit(limit);
+    return (await query.execute(signal && { signal })).map(readRequest);
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
+/** Notes how far the sender is with a request. @throws Unavailable */
+export async function noteProgress(
+  db: Database,
+  id: string,
+  { position, sent }: { readonly position: unknown; readonly sent: number },
+): Promise<void> {
+  await changed(db, id, { position: JSON.stringify(position), sent: String(sent) });
+}
+
+/** Ends a request. @param error a sentence for the destination's client when it came to nothing. @throws Unavailable */
+export async function finishRequest(db: Database, id: string, error: string | null = null): Promise<void> {
+  await changed(db, id, { done_at: sql<Date>`now()`, error });
+}
+
+async function changed(db: Database, id: string, values: Readonly<Record<string, unknown>>): Promise<void> {
+  try {
+    await db.updateTable("delivery_requests").set(values).where("id", "=", id).execute();
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}
+
+function readRequest(row: Selectable<Schema["delivery_requests"]>): DeliveryRequest {
+  const common = {
+    id: row.id,
+    destination: row.destination_id,
+    client: row.client_id,
+    createdAt: row.created_at,
+    position: row.position,
+    sent: Number(row.sent),
+  };
+  // The table's own checks say which columns each kind has.
+  return row.kind === "resend"
+    ? { ...common, kind: "resend", source: row.source ?? "", eventId: Number(row.event_id) }
+    : {
+        ...common,
+        kind: "replay",
+        from: row.from_at ?? new Date(0),
+        to: row.to_at ?? new Date(0),
+        types: row.types,
+        onlyUndelivered: row.only_undelivered,
+      };
+}

@@ -1,0 +1,53 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { onTestFinished } from "vitest";
+import { parseNetworks } from "./address-guard.ts";
+import { Deliverer, type DelivererOptions } from "./deliver.ts";
+
+/** A call as a receiver has it. */
+export interface Received {
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Receiver {
+  readonly url: string;
+  readonly port: number;
+  readonly received: readonly Received[];
+}
+
+/** Somebody else's receiver: a real server, closed after the test. It answers 204 unless the test has it do something else. */
+export async function receiverForTest(
+  answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => {
+    response.writeHead(204).end();
+  },
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<Receiver> {
+  const received: Received[] = [];
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(request);
+    const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value)]);
+    received.push({ body, headers: Object.fromEntries(headers) });
+    answer(response, request);
+  };
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    take(request, response).catch(() => response.destroy());
+  };
+  const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  return { url: `http${tls === undefined ? "" : "s"}://127.0.0.1:${port}/hook`, port, received };
+}
+
+/** One that may call this machine, unless the test says otherwise; closed after the test. */
+export function delivererForTest(options: DelivererOptions = {}): Deliverer {
+  const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8"), ...options });
+  onTestFinished(() => deliverer.close());
+  return deliverer;
+}

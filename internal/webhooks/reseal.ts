@@ -1,0 +1,37 @@
+import type { Database } from "../postgres/connect.ts";
+import { asking } from "./destination-rows.ts";
+import type { SecretBox } from "./secret-box.ts";
+
+/**
+ * Seals anew what was sealed with a key that is on its way out: then nothing needs that key any more.
+ * @returns how many destinations it was
+ * @throws SealError for what no key opens, and changes nothing then; Unavailable
+ */
+export function resealDestinations(db: Database, box: SecretBox, signal?: AbortSignal): Promise<number> {
+  return asking(signal, () =>
+    db.transaction().execute(async (trx) => {
+      const done = new Set<string>();
+      const again = (sealed: string, owner: string): string => {
+        done.add(owner);
+        return box.seal(box.open(sealed, owner), owner);
+      };
+      const rows = await trx.selectFrom("destinations").select(["id", "headers"]).forUpdate().execute();
+      for (const { id, headers } of rows)
+        if (headers !== null && box.isOld(headers))
+          await trx
+            .updateTable("destinations")
+            .set({ headers: again(headers, id) })
+            .where("id", "=", id)
+            .execute();
+      const secrets = await trx.selectFrom("destination_secrets").selectAll().forUpdate().execute();
+      for (const { id, destination_id: owner, secret } of secrets)
+        if (box.isOld(secret))
+          await trx
+            .updateTable("destination_secrets")
+            .set({ secret: again(secret, owner) })
+            .where("id", "=", id)
+            .execute();
+      return done.size;
+    }),
+  );
+}

@@ -1,0 +1,143 @@
+import { Ajv, type ErrorObject } from "ajv";
+import { type Static, Type } from "typebox";
+import { EVENT_TYPE_PATTERN } from "../casino/event.ts";
+import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
+import { AddressRefused } from "./address-guard.ts";
+import { hiddenValue, readCustomHeaders } from "./custom-headers.ts";
+import type { Destination, DestinationSettings } from "./destination.ts";
+
+const fields = {
+  url: Type.String({ minLength: 1, maxLength: 2_000, description: "where events are posted to; https" }),
+  types: Type.Optional(
+    Type.Unsafe<readonly string[] | null>({
+      type: ["array", "null"],
+      items: { type: "string", pattern: EVENT_TYPE_PATTERN },
+      minItems: 1,
+      maxItems: 100,
+      uniqueItems: true,
+      description: "the types of event that go there; null = all, also those that are registered later",
+    }),
+  ),
+  headers: Type.Optional(
+    Type.Record(Type.String(), Type.String(), {
+      description: "headers of your own, such as authorization; kept encrypted and never shown again",
+    }),
+  ),
+  rate_limit: Type.Optional(
+    Type.Unsafe<number | null>({
+      type: ["integer", "null"],
+      minimum: 1,
+      maximum: 10_000,
+      description: "most calls a second; null = no limit",
+    }),
+  ),
+  ordered: Type.Optional(
+    Type.Boolean({
+      description: "one event at a time per player: one that fails holds up the player's others",
+    }),
+  ),
+  batch: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100, description: "most events of one call; 1 = each by itself" }),
+  ),
+  enabled: Type.Optional(Type.Boolean({ description: "whether events go there" })),
+};
+
+/** A destination as a client sets it up; what is absent has its default. */
+export const settingsSchema = Type.Object(fields, { additionalProperties: false });
+/** What a client changes about one; what is absent stays. */
+export const changeSchema = Type.Object(
+  { ...fields, url: Type.Optional(fields.url) },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+/** Settings, or why there are none: then with at least one error. */
+export type ReadSettings<T> =
+  | { readonly ok: true; readonly settings: T }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/** Whether a URL may be called, as far as that shows without looking up its name. @throws AddressRefused */
+export type CheckUrl = (url: URL) => void;
+
+const ajv = new Ajv({ allErrors: true, ownProperties: true });
+const validateAll = ajv.compile<Static<typeof settingsSchema>>(settingsSchema);
+const validateChange = ajv.compile<Static<typeof changeSchema>>(changeSchema);
+
+/** Reads the settings of a new destination; all that is wrong is said together. */
+export function readSettings(value: unknown, checkUrl: CheckUrl): ReadSettings<DestinationSettings> {
+  if (!validateAll(value)) return { ok: false, errors: errorsOf(validateAll.errors) };
+  const { url } = value;
+  const { errors, settings } = readFields(value, checkUrl);
+  const { types = null, headers = {}, rateLimit = null } = settings;
+  const { ordered = false, batch = 1, enabled = true } = settings;
+  if (errors.length > 0) return { ok: false, errors };
+  return { ok: true, settings: { url, types, headers, rateLimit, ordered, batch, enabled } };
+}
+
+/** Reads a change of a destination's settings; all that is wrong is said together. */
+export function readChange(value: unknown, checkUrl: CheckUrl): ReadSettings<Partial<DestinationSettings>> {
+  if (!validateChange(value)) return { ok: false, errors: errorsOf(validateChange.errors) };
+  const { errors, settings } = readFields(value, checkUrl);
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, settings };
+}
+
+function readFields(value: Static<typeof changeSchema>, checkUrl: CheckUrl) {
+  const errors: FieldError[] = [];
+  const { url, types, headers, rate_limit: rateLimit, ordered, batch, enabled } = value;
+  if (url !== undefined) checkText(url, checkUrl, errors);
+  const settings: Partial<DestinationSettings> = {
+    ...(url !== undefined && { url }),
+    ...(types !== undefined && { types }),
+    ...(headers !== undefined && { headers: readCustomHeaders(headers, errors) }),
+    ...(rateLimit !== undefined && { rateLimit }),
+    ...(ordered !== undefined && { ordered }),
+    ...(batch !== undefined && { batch }),
+    ...(enabled !== undefined && { enabled }),
+  };
+  return { errors, settings };
+}
+
+function checkText(text: string, checkUrl: CheckUrl, errors: FieldError[]): void {
+  const wrong = (message: string) => errors.push(fieldError("/url", message));
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol))
+    return void wrong("must be a URL that starts with https://");
+  // The database keeps text; what the URL is called by is the same without them.
+  if (/[\s\p{Cc}]/u.test(text) || !text.isWellFormed()) return void wrong("must have no spaces");
+  if (url.username !== "" || url.password !== "")
+    return void wrong("must have no user and password: use a header for them");
+  if (url.hash !== "") return void wrong("must have no #, which no server would see");
+  try {
+    checkUrl(url);
+  } catch (err) {
+    if (!(err instanceof AddressRefused)) throw err;
+    wrong(`cannot be called. ${err.message}`);
+  }
+}
+
+/** ajv does not name a key that should not be there. */
+function errorsOf(errors: readonly ErrorObject[] | null | undefined): readonly FieldError[] {
+  return (errors ?? []).flatMap((error) => {
+    if (error.keyword !== "additionalProperties") return fromAjv([error]);
+    return [fieldError(`/${error.params.additionalProperty}`, "is no setting of a destination")];
+  });
+}
+
+/** A destination as its client sees it: no secret, and its headers by their names alone. */
+export function destinationBody(destination: Destination) {
+  return {
+    id: destination.id,
+    client_id: destination.client,
+    url: destination.url,
+    types: destination.types,
+    headers: Object.fromEntries(Object.keys(destination.headers).map((name) => [name, hiddenValue])),
+    rate_limit: destination.rateLimit,
+    ordered: destination.ordered,
+    batch: destination.batch,
+    enabled: destination.enabled,
+    disabled_at: destination.disabledAt?.toISOString() ?? null,
+    disabled_reason: destination.disabledReason,
+    failing_since: destination.failingSince?.toISOString() ?? null,
+    created_at: destination.createdAt.toISOString(),
+    updated_at: destination.updatedAt.toISOString(),
+  };
+}

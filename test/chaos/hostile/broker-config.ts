@@ -1,0 +1,36 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { natsAccount } from "../../../internal/clients/nats-account.ts";
+import { natsConfig } from "../../../internal/local/nats-users.ts";
+import { mallory } from "./attacks.ts";
+
+/** Her name at the broker. */
+export const malloryUser = `producer-${mallory}`;
+
+/**
+ * Writes the repository's nats.conf as an operator has it after `croupier clients nats mallory`, with so many bytes for all
+ * streams together. @returns the file, and the variable that it takes her password from
+ */
+export function brokerConfig(
+  folder: string,
+  maxFileStore: number,
+): { readonly config: string; readonly passwordVariable: string } {
+  const hers = natsAccount(mallory);
+  const neighbour = natsAccount("casino");
+  cpSync(join(natsConfig, "../nats"), join(folder, "nats"), { recursive: true });
+  const config = join(folder, "nats.conf");
+  const replaced = [
+    [neighbour.exported, neighbour.exported + hers.exported],
+    [neighbour.account, neighbour.account + hers.account],
+    ["max_file_store: 16GB", `max_file_store: ${maxFileStore}`],
+  ] as const;
+  const text = replaced.reduce(
+    (conf, [from, to]) => {
+      if (!conf.includes(from)) throw new Error(`nats.conf has no ${from}`);
+      return conf.replace(from, () => to);
+    },
+    readFileSync(natsConfig, "utf8"),
+  );
+  writeFileSync(config, text);
+  return { config, passwordVariable: hers.passwordVariable };
+}
