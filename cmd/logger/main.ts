@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { findDrift } from "../../internal/jetstream/config-drift.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
+import { GracefulShutdown } from "../../internal/jetstream/graceful-shutdown.ts";
 import { Mailbox } from "../../internal/jetstream/mailbox.ts";
 import { brokerAnswers, lagWithinRetention } from "../../internal/jetstream/readiness.ts";
 import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
@@ -17,9 +17,6 @@ import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
-/** How long the broker's last deliveries, and whoever reads stdout, are waited for; what is not written comes again. */
-const farewellMs = 5_000;
-
 await runService({
   name: "logger",
   summary: "writes every final event as one JSON line to stdout, and nothing else there.",
@@ -31,13 +28,20 @@ await runService({
     const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
     const meter = new WorkMeter("log", loggerDurable);
     const mailbox = await Mailbox.open(nc, { durable: loggerDurable, log, meter, streams });
-    onClose("mailbox", () => mailbox.close());
     const out = stdoutOf(log);
-    const writing = logLines(mailbox, out);
-    onClose("lines", () =>
-      Promise.race([mailbox.stop().then(() => writing.catch(() => undefined)), sleep(farewellMs)]),
+    const shutdown = new GracefulShutdown(loggerDurable.name);
+    const writing = logLines(mailbox, out).then(
+      (end) => {
+        if (end === "stopped") return;
+        shutdown.abandonLoop();
+        stop("whoever read stdout is gone");
+      },
+      (err: Error) => {
+        shutdown.abandonLoop();
+        fail(err);
+      },
     );
-    writing.then((end) => end === "reader gone" && stop("whoever read stdout is gone"), fail);
+    onClose("lines", () => shutdown.settle(mailbox, writing));
 
     const drift = new ConfigDriftWatch(
       [() => findDrift(nc, { streams: [], durables: [loggerDurable] })],

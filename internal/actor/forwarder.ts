@@ -1,5 +1,6 @@
 import { eventText } from "../casino/encode.ts";
 import type { CasinoEvent } from "../casino/event.ts";
+import type { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import type { OnSettled, Outgoing, Publisher } from "../jetstream/publisher.ts";
@@ -8,7 +9,6 @@ import { bundleLine, bundleMessage, mostBytesPerBundle, mostEventsPerBundle } fr
 import { type Envelope, writeEnvelope } from "../messages/envelope.ts";
 import { finalStage, stageSubject } from "../messages/subjects.ts";
 import { type CopyRecords, isCopy } from "./copies.ts";
-import type { GracefulShutdown } from "./shutdown.ts";
 import type { Work } from "./work.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 

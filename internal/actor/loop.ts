@@ -1,6 +1,7 @@
 import type { NatsConnection } from "nats";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
+import { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import { Mailbox, type MailboxMeter } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
@@ -18,7 +19,6 @@ import { type Guard, PoisonIsolation } from "./isolation.ts";
 import { Marks } from "./marks.ts";
 import { type Decode, Opener } from "./open.ts";
 import { SetAside, type SetAsideMeter } from "./set-aside.ts";
-import { GracefulShutdown } from "./shutdown.ts";
 import { deadLetter, type Outcome, type Step } from "./step.ts";
 import { TurnAway } from "./turn-away.ts";
 import { callsOf, deliveriesOf, type Work } from "./work.ts";

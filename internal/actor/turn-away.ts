@@ -1,4 +1,5 @@
 import type { Delivery } from "../jetstream/delivery.ts";
+import type { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import type { UntilStored } from "../jetstream/until-stored.ts";
@@ -10,7 +11,6 @@ import type { Log } from "../service/log.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import type { Marks } from "./marks.ts";
 import type { SetAside } from "./set-aside.ts";
-import type { GracefulShutdown } from "./shutdown.ts";
 import { type DeadLetter, deadLetter, type Later, later } from "./step.ts";
 import type { Refused, Work } from "./work.ts";
 

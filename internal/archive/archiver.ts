@@ -1,8 +1,8 @@
 import type { NatsConnection } from "nats";
 import { SetAside, type SetAsideMeter } from "../actor/set-aside.ts";
-import { GracefulShutdown } from "../actor/shutdown.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
+import { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import { Mailbox, type MailboxMeter } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";

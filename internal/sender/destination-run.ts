@@ -1,6 +1,6 @@
 import type { NatsConnection } from "nats";
 import { LetterWriter } from "../actor/letter-writer.ts";
-import { GracefulShutdown } from "../actor/shutdown.ts";
+import { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import { UntilStored } from "../jetstream/until-stored.ts";

@@ -1,7 +1,7 @@
 import type { NatsConnection } from "nats";
-import type { Stoppable } from "../actor/shutdown.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
+import type { Stoppable } from "../jetstream/graceful-shutdown.ts";
 import { Mailbox } from "../jetstream/mailbox.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import type { Log } from "../service/log.ts";
