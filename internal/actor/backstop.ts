@@ -11,16 +11,16 @@ export interface BackstopOptions {
   /** The mailbox. */
   readonly durable: Durable;
   readonly step: string;
-  /** The stage that the step takes from. */
+  /** The stage that the step reads. */
   readonly stage: string;
   readonly publisher: Publisher;
   readonly log: Log;
 }
 
 /**
- * Sets aside what the broker itself has given up on. Our consumers have no limit of deliveries, but somebody may have given
- * one its own: a message that reaches it stays in its queue, is never delivered again, and only an advisory tells. One
- * process of a step hears it. What is missed, because none was there or it ended over it, `StuckMessagesWatch` finds.
+ * Sets aside what the broker itself has given up on. Our consumers have no limit of deliveries, but somebody may set
+ * one: a message that reaches it stays in its queue and is never delivered again, and only an advisory tells. One
+ * process per step hears the advisory; `StuckMessagesWatch` finds what was missed.
  * @returns a function that ends it
  */
 export function catchGivenUp({ nc, durable, step, stage, publisher, log }: BackstopOptions): () => void {
@@ -46,7 +46,7 @@ export function catchGivenUp({ nc, durable, step, stage, publisher, log }: Backs
         log.warn({ err }, "cannot hear what the broker gives up on");
         return;
       }
-      const { stream_seq: seq, deliveries } = msg.json<Record<string, unknown>>(); // of the server
+      const { stream_seq: seq, deliveries } = msg.json<Record<string, unknown>>(); // the server's own message
       setAside(Number(seq), Number(deliveries)).catch((cause: unknown) =>
         log.warn({ err: cause, stream, seq }, "what the broker gave up on cannot be set aside now"),
       );

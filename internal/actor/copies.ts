@@ -18,19 +18,20 @@ export interface CopyRecordsOptions {
   readonly log: Log;
 }
 
-/** Copies in one record: at most some 50 KB, which even a broker with a small max_payload takes. */
+/** Copies in one record: some 50 KB at most, which even a broker with a small max_payload takes. */
 const mostCopies = 250;
 
 const finalStream = stageStream(finalStage);
 
-/** Whether what was just forwarded is a copy of what the log has. Further up an id is of this very forward. */
+/** Whether an event just forwarded is a copy of one in the log. Before the log, ids belong to this very forward. */
 export function isCopy(ack: PubAck): boolean {
   return ack.duplicate && ack.stream === finalStream;
 }
 
 /**
- * Writes down the events that CASINO_EVENTS dropped because it had them: its own, that came again after they were forwarded, or
- * others that were sent under the same id. Which of them, `prove` finds out: here an accepted event only never ends unseen.
+ * Records the events that CASINO_EVENTS dropped as duplicates: either an earlier forward of the same event, or
+ * another event sent under the same id. `prove` finds out which; the record only makes sure that no accepted event
+ * vanishes.
  */
 export class CopyRecords {
   readonly #options: CopyRecordsOptions;
@@ -41,14 +42,14 @@ export class CopyRecords {
     this.#options = options;
   }
 
-  /** The source is done with once the copy is written down. */
+  /** Settles the source once the copy is recorded. */
   add(source: Delivery, { accepted = "", ...envelope }: Envelope, id: number, ack: PubAck): void {
     const event = keyText({ client: envelope.client, source: envelope.source, id });
     this.#waiting.push({ source, copy: { accepted, event, copyOf: ack.seq } });
     if (!this.#isRecording) this.#record();
   }
 
-  /** One record at a time, of all that came while the one before was on its way. */
+  /** One record at a time, with all copies that came while the last one was on its way. */
   #record(): void {
     this.#isRecording = true;
     setImmediate(() => {

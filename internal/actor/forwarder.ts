@@ -12,7 +12,7 @@ import { type CopyRecords, isCopy } from "./copies.ts";
 import type { Work } from "./work.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-/** An event that goes on: what it has become, and what it came from. */
+/** An event to forward: what it has become, and what it came from. */
 export interface Enriched {
   readonly work: Work;
   readonly event: CasinoEvent;
@@ -30,20 +30,20 @@ export interface ForwarderOptions {
   readonly copies: CopyRecords;
   readonly untilStored: UntilStored;
   readonly shutdown: GracefulShutdown;
-  /** For an event that has become too large for the broker. */
+  /** Handles an event that has become too large for the broker. */
   readonly onTooLarge: (work: Work, because: string) => void;
 }
 
-/** Most events whose forward is not stored yet: with more, nothing goes faster. */
+/** Most events whose forward is not stored yet: more would not make it faster. */
 const mostInFlight = 1024;
 
-/** What a bundle's headers take at most. */
+/** Most bytes of a bundle's headers. */
 const bundleHeaderBytes = 8 * 1024;
 
 /**
- * Publishes events to the next stage, and acknowledges each source when that stage holds its event. Before the last stage all that is
- * in hand goes in as few messages as fit; nothing waits to fill one, so a quiet system sends single messages. Final events
- * are everybody's, and each its own message.
+ * Publishes events to the next stage, and acknowledges each source when that stage holds its event. Before the last
+ * stage, all events in hand travel in as few messages as fit. Nothing waits to fill a message, so a quiet system
+ * sends single ones. Final events have many readers and always travel alone.
  */
 export class Forwarder {
   readonly #options: ForwarderOptions;
@@ -55,7 +55,7 @@ export class Forwarder {
     options.shutdown.stopping.addEventListener("abort", () => this.#roomWanted?.(), { once: true });
   }
 
-  /** Resolves when there is room for more events in flight, or nobody waits any longer because the process stops. One waits at a time. */
+  /** Resolves when there is room for more events in flight, or the process stops. One caller at a time. */
   async room(): Promise<void> {
     while (this.#inFlight >= mostInFlight && !this.#options.shutdown.stopping.aborted)
       await new Promise<void>((resolve) => {
@@ -111,9 +111,9 @@ export class Forwarder {
   #publish(forward: BundleForward | SingleForward, events: number): void {
     const { untilStored } = this.#options;
     this.#inFlight += events;
-    // The first attempt by itself: hardly ever is there another.
+    // The first attempt, made directly: a second one is rare.
     forward.publish((outcome) => {
-      // What is refused waits for the stream, and others with it: in the mailbox, which has a bound of its own.
+      // A refused message waits for the stream, and so do others: in the mailbox, which is bounded.
       this.#inFlight -= events;
       if (this.#inFlight < mostInFlight) this.#roomWanted?.();
       if (!(outcome instanceof PublishError)) forward.onStored(outcome);
@@ -125,7 +125,7 @@ export class Forwarder {
   }
 }
 
-/** What is in flight, of one class: thousands are at a time, and closures would be several for each. */
+/** One message in flight. A class, because closures would make several objects for each of thousands. */
 abstract class InFlight {
   readonly what = "forward";
   protected readonly options: ForwarderOptions;
@@ -153,7 +153,7 @@ class BundleForward extends InFlight implements Publication {
     for (const { work } of this.events) this.options.mailbox.ack(work.delivery);
   }
 
-  /** A limit that came while it was tried again. */
+  /** The limit was set while it was being retried. */
   onTooLarge(): void {
     this.onGivenUp();
   }

@@ -5,21 +5,24 @@ import type { Marks, Trouble } from "./marks.ts";
 import type { Watch } from "./watchdog.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-/** So many workers in a row that end with the same message alone in hand make it poison. */
+/** A message over which this many workers in a row end, each with nothing else in hand, is poison. */
 const mostDeaths = 3;
 
-/** How long suspects are put off, so that none of those that come again with them has to wait for yet another death. */
+/** How long suspects are put off, so that messages that come again with them need not wait for yet another death. */
 const suspectMs = 250;
 const knownKillerMs = 1_000;
 
-/** How one call on deliveries is made, of those that `WorkOn` was given: watched, and marked where it may end the worker. */
+/** How to make one call on some of the deliveries: watched, and marked where it may end the worker. */
 export interface Guard {
   run<T>(deliveries: readonly Delivery[], call: () => Promise<T>): Promise<T>;
-  /** The delivery is a suspect, and nothing else in this process is at work: of several events that it carries each is to be moved out. */
+  /**
+   * The delivery is a suspect and nothing else in this process is at work. If it carries several events, move each
+   * out.
+   */
   readonly isAlone: boolean;
 }
 
-/** Does a step's work on deliveries, in as many calls as it takes, and settles each of them. */
+/** Does a step's work on deliveries, in as many calls as it takes, and settles each. */
 export type WorkOn = (deliveries: readonly Delivery[], guard: Guard) => Promise<void>;
 
 export interface IsolationOptions {
@@ -29,26 +32,26 @@ export interface IsolationOptions {
   readonly marks: Marks;
   readonly mailbox: Mailbox;
   readonly log: Log;
-  /** Mark every batch, also what is delivered for the first time: for the few that something may be wrong with. */
+  /** Marks every batch, first deliveries too: for the few messages that something may be wrong with. */
   readonly marksAll: boolean;
-  /** A message that has ended several workers in a row. */
+  /** Handles a message that has ended several workers in a row. */
   readonly onPoison: (delivery: Delivery, because: string) => void;
-  /** A call of the step does not come back, and the process is about to end. */
+  /** A call of the step does not return, and the process is about to end. */
   readonly onStuck: () => void;
 }
 
 /**
- * Finds the message that ends its worker, whichever way, and sets it aside; those that were in its batch go on.
+ * Finds the message that ends its worker, by whatever means, and sets it aside; the rest of its batch goes on.
  *
- * What is delivered for the first time is handled as it comes. A batch in which something comes again is marked while it
- * is in hand. When a mark is found whose worker is gone, each of its messages is handled alone, with nothing else in
- * this process at work: the one over which three workers in a row end is the culprit. Naks and outages raise the delivery
- * count, but leave no mark: a step that says anything at all has survived.
+ * First deliveries are handled directly. A batch with a redelivered message is marked while it is in hand. When a
+ * mark of a dead worker is found, each of its messages is handled alone, with nothing else at work in this process: a
+ * message over which three workers in a row end is the culprit. Naks and outages raise the delivery count but leave
+ * no mark: a step that returned or threw has survived.
  */
 export class PoisonIsolation {
   readonly #options: IsolationOptions;
   readonly #watch: Watch;
-  /** What is known of the suspects in this process, each of which was put off once. */
+  /** What is known of the suspects of this process. Each was put off once. */
   readonly #troubles = new WeakMap<Delivery, Trouble>();
   #aloneInHand: Delivery | undefined;
   #isStuck = false;
@@ -71,14 +74,17 @@ export class PoisonIsolation {
     await this.#handleAlone(due, workOn);
   }
 
-  /** At a stop: a call that was cut short is no reason to blame its message. */
+  /** A call cut short by a stop is no reason to blame its message. */
   async close(): Promise<void> {
     const delivery = this.#aloneInHand;
     if (delivery !== undefined && !this.#isStuck) await this.#options.marks.layDownAlone(delivery);
     this.#watch.close();
   }
 
-  /** Whatever came with them is done first, and with those that have ended a worker before even the other suspects. */
+  /**
+   * The messages that came with them go first. Those that have already ended a worker wait for the other suspects
+   * too.
+   */
   async #putOff(suspects: readonly Delivery[]): Promise<void> {
     if (suspects.length === 0) return;
     const { marks, mailbox, log } = this.#options;
@@ -110,7 +116,7 @@ export class PoisonIsolation {
     await marks.clear(survived);
   }
 
-  /** Its marks stay: should the letter not get through, whoever gets the message next knows as much. */
+  /** Its marks stay: should the letter fail, whoever gets the message next knows as much. */
   #setAside(delivery: Delivery, { workers }: Trouble): void {
     const { step, onPoison, log } = this.#options;
     // Not in the letter: clients read theirs, and the names are those of our machines.
@@ -170,7 +176,7 @@ export class PoisonIsolation {
     }
   }
 
-  /** What is in hand comes again to others, who have to know; a mark on a single message is there already. */
+  /** The batch comes again to other workers, which need the mark; a single message already has one. */
   async #onStuck(deliveries: readonly Delivery[]): Promise<void> {
     this.#isStuck = true;
     this.#options.onStuck();

@@ -15,13 +15,13 @@ import { lastRecordOf } from "../messages/ledger.ts";
 import { ReplayClaims } from "../messages/replay-claim.ts";
 import { deadStream } from "../messages/subjects.ts";
 
-/** What a part of a message's bytes leaves for its id. */
+/** Bytes of a header that a part's id may take. */
 const partHeaderBytes = 512;
 const leastPartBytes = 1024;
 
 /** Why a message is set aside. */
 export interface SettingAside {
-  /** The step, as the letter names it. */
+  /** The step, as named in the letter. */
   readonly step: string;
   readonly client: string;
   readonly reason: DeadReason;
@@ -29,7 +29,7 @@ export interface SettingAside {
   readonly because: string;
 }
 
-/** Writes dead letters, of any message that a stream could hold. */
+/** Writes the dead letter of any message that a stream could hold. */
 export class LetterWriter {
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
@@ -42,8 +42,9 @@ export class LetterWriter {
   }
 
   /**
-   * Resolves once CASINO_DEAD holds the letter, or held it and the ledger knows its end: done again, it is stored once.
-   * @throws PublishError, which `isTooLarge` only where the stream takes not even a kilobyte; Unavailable
+   * Resolves once CASINO_DEAD holds the letter, or held it and the ledger knows what became of it. Harmless to
+   * repeat: the letter is stored once.
+   * @throws PublishError, with `isTooLarge` only where the stream does not even take a kilobyte; Unavailable
    */
   async write(message: DeadMessage, why: SettingAside): Promise<PubAck> {
     const replays = await this.#claims.replaysOf(message);
@@ -51,7 +52,7 @@ export class LetterWriter {
       const ack = await this.#store(message, why, { replays, again });
       const id = letterId(message, why.step, replays) + again;
       if (!ack.duplicate || (await this.#isKnown(ack.seq, id))) return ack;
-      // Somebody deleted it: the broker still remembers its id, and would store nothing under it.
+      // Somebody deleted the letter: the broker still remembers its id and would store nothing under it.
       again = `:${ack.seq}`;
     }
   }
@@ -71,7 +72,7 @@ export class LetterWriter {
 
   /** @returns the sequences of the parts */
   async #storeParts(letter: Outgoing, id: string, data: Uint8Array): Promise<readonly number[]> {
-    // The stream may have a limit of its own below the server's: then by halves.
+    // The stream may have a limit below the server's: then cut in halves.
     for (let size = Math.max(leastPartBytes, this.#maxBytes - partHeaderBytes); ; size = Math.floor(size / 2))
       try {
         const parts = [...partsOf(letter, `${id}:${size}`, data, size)];
@@ -90,7 +91,7 @@ export class LetterWriter {
     return this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Whether the letter that the broker says it has is there, or went as it should. */
+  /** Whether the letter that the broker reports as a duplicate exists, or ended as it should. */
   async #isKnown(seq: number, id: string): Promise<boolean> {
     const stored = await readStored(this.#nc, deadStream, seq);
     if (stored?.headers.get("Nats-Msg-Id") === id) return true;

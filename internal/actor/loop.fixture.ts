@@ -12,7 +12,7 @@ import type { Decode } from "./open.ts";
 import { forward, type Outcome, type Step } from "./step.ts";
 import { StepRun } from "./step-run.ts";
 
-// A broker and runs of a step for one test file: each test starts with fresh streams.
+// A broker and runs of a step for one test file. Each test starts with fresh streams.
 
 export const { server, nc, jsm } = await streamsForTest();
 export const publisher = new Publisher(nc);
@@ -23,7 +23,7 @@ afterEach(async () => {
   await Promise.all(runs.splice(0).map((run) => run.stop()));
 });
 
-/** Runs a step on fresh streams; the test need not stop it. */
+/** Runs a step on fresh streams, which the test need not stop. */
 export async function start(
   enrich: Step["enrich"],
   decode: Decode = (event) => decodeRaw(bytesOf(event)),
@@ -50,7 +50,7 @@ export async function start(
 }
 
 export const passOn: Step["enrich"] = async (batch) => batch.map(({ event }) => forward(event));
-/** Does with each event what `outcome` says, and else passes it on. */
+/** Gives each event the outcome that `outcome` returns, and passes the rest on. */
 export const each =
   (outcome: (id: number) => Outcome | undefined): Step["enrich"] =>
   async (batch) =>
@@ -60,7 +60,7 @@ export const raw = (id: number) =>
   `{"id":${id},"type":"game_start","player_id":10,"game_id":100,"created_at":"2022-01-10T12:34:56Z"}`;
 
 let sent = 0;
-/** Publishes a message of a producer's, under an id of its own. */
+/** Publishes a producer's message under an id of its own. */
 export async function send(
   payload: string | Uint8Array,
   headers: Record<string, string> = {},
@@ -96,7 +96,7 @@ export const count = async (stream: string) => (await jsm.streams.info(stream)).
 
 /** How many events a stream of a stage holds. */
 export const countEvents = async (stream: string) => idsIn(await stored(stream)).length;
-/** Waits until nothing is left in the mailbox, then gives what was forwarded and what was set aside. */
+/** Waits until the mailbox is empty, then returns what was forwarded and what was set aside. */
 export async function settled() {
   await waitFor(async () => (await count("CASINO_RAW")) === 0);
   return { forwarded: await stored("CASINO_TESTED"), dead: await stored("CASINO_DEAD") };

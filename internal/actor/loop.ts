@@ -24,7 +24,7 @@ import { TurnAway } from "./turn-away.ts";
 import { callsOf, deliveriesOf, type Work } from "./work.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-/** What is decoded at once: a message may carry a thousand events, and they are a batch only by being in hand. */
+/** Most events decoded at once: a message may carry a thousand, and all of them count as in hand. */
 const batchBytes = 256 * 1024;
 
 /** Counts what becomes of a step's events, in whichever of its mailboxes. */
@@ -32,7 +32,7 @@ export interface StepMeter extends MailboxMeter, SetAsideMeter {}
 
 export interface LoopOptions {
   readonly step: Step;
-  /** The stage whose events it takes: what the step before it forwards to. */
+  /** The stage whose events it takes: the one that the step before it forwards to. */
   readonly takesFrom: string;
   readonly decode: Decode;
   readonly nc: NatsConnection;
@@ -40,13 +40,13 @@ export interface LoopOptions {
   readonly log: Log;
   readonly meter?: StepMeter;
   readonly streams?: Pick<StreamKeeper, "restore">;
-  /** This process, the same for all its steps. */
+  /** This process, shared by all its steps. */
   readonly worker: WorkerProcess;
-  /** Of the bucket in which the process notes what it has in hand. */
+  /** Replicas of the bucket in which the process notes what it has in hand. */
   readonly replicas: number;
-  /** Whether it forwards several events in one message; default true. It takes such messages in any case. */
+  /** Whether it forwards several events in one message; default true. It accepts such messages in any case. */
   readonly bundles?: boolean;
-  /** Takes nothing while it gives a sentence: what it would forward has no place to go. */
+  /** Takes nothing while this returns a sentence: what it would forward has nowhere to go. */
   readonly pause?: () => string | undefined;
   /** Default 10 s. */
   readonly lookForStuckEveryMs?: number;
@@ -55,20 +55,19 @@ export interface LoopOptions {
 }
 
 /**
- * The loop around a step, for one of its mailboxes. The way of an event, layer by layer, from the outside in:
+ * The loop around a step, for one of its mailboxes. An event passes these layers, from the outside in:
  *
- * 1. take: a batch of messages comes from the mailbox, which holds each until it is settled;
- * 2. isolate: what has ended a worker is handled alone, so that it can be found and set aside (`isolation.ts`);
- * 3. hold: while something is away the call is made again, however long it takes;
+ * 1. take: the mailbox returns a batch of messages and holds each until it is settled;
+ * 2. isolate: a message that has ended a worker is handled alone, to be found and set aside (`isolation.ts`);
+ * 3. hold: while something is away the call is repeated, however long it takes;
  * 4. open: the events in the messages are found and decoded (`open.ts`);
- * 5. bisect: where the step throws, its events are asked about by halves, until the one it throws on is alone;
- * 6. ask: the step says what becomes of each event;
- * 7. settle: forwarded (`forwarder.ts`), set aside or put off (`turn-away.ts`); and the message acknowledged when all of its
- *    events are stored elsewhere.
+ * 5. bisect: where the step throws, its events are halved until the one it throws on is alone;
+ * 6. ask: the step returns a result for each event;
+ * 7. settle: each event is forwarded (`forwarder.ts`), set aside or put off (`turn-away.ts`). Once all events of a
+ *    message are stored elsewhere, it is acknowledged.
  *
- * The next batch is enriched while the PubAcks of the last ones are on their way. Whatever goes wrong, an event is in
- * exactly one place afterwards: forwarded, in its mailbox again, moved out of its message into the step's own
- * CASINO_APART, or set aside.
+ * The next batch is enriched while PubAcks are on their way. Whatever goes wrong, an event ends in exactly one place:
+ * forwarded, in its mailbox again, in the step's own CASINO_APART, or set aside.
  */
 export class StepLoop {
   readonly #options: LoopOptions;
@@ -113,7 +112,7 @@ export class StepLoop {
     this.#isolation = new PoisonIsolation({
       ...common,
       stream,
-      // What lies there is few, and often a suspect.
+      // Few events wait there, and many of them are suspects.
       marksAll: stream === apartStream,
       onPoison: (delivery, because) => turnAway.whole(delivery, deadLetter("max_deliveries", because)),
       onStuck: () => shutdown.abandonLoop(),
@@ -132,7 +131,7 @@ export class StepLoop {
       ...(pause === undefined ? {} : { pause }),
     });
     const loop = new StepLoop(options, durable, opened);
-    // Here, so that a bucket that cannot be made is said at the start and not when there is poison.
+    // Here, so that a bucket that cannot be created is reported at the start and not when there is poison.
     await loop.#marks.suspects();
     loop.#loop = loop.#takeBatches();
     return loop;
@@ -143,7 +142,7 @@ export class StepLoop {
     return this.#outage.problem ?? this.#setAside.problem ?? this.#stuck.problem ?? this.#mailbox.problem;
   }
 
-  /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
+  /** Settles what is in flight or hands it back; a stop never causes a dead letter. */
   async stop(): Promise<void> {
     this.#stuck.close();
     this.#endBackstop();
@@ -156,7 +155,7 @@ export class StepLoop {
       await this.#isolation.handle(batch, (deliveries, guard) => this.#workOn(deliveries, guard));
   }
 
-  /** Opens messages and works on their events. The first call is made in one go with the opening: a mark covers both. */
+  /** Opens messages and works on their events. The mark of the first call also covers the opening. */
   async #workOn(deliveries: readonly Delivery[], guard: Guard): Promise<void> {
     let calls: readonly (readonly Work[])[] | undefined;
     await this.#hold(deliveries, guard, async () => {
@@ -167,7 +166,7 @@ export class StepLoop {
       await this.#hold(deliveriesOf(works), guard, async () => works);
   }
 
-  /** However long something is away; hands back when the process stops first. A throw is a bug: then by halves. */
+  /** Repeats the call while something is away, and hands back when the process stops first. Any other throw is a bug: bisect. */
   async #hold(
     deliveries: readonly Delivery[],
     guard: Guard,
@@ -176,7 +175,7 @@ export class StepLoop {
     let works: readonly Work[] = [];
     for (let attempts = 1; ; attempts++) {
       try {
-        // Not more than what the broker takes: nothing piles up in memory.
+        // No more than the broker takes: nothing piles up in memory.
         await this.#forwarder.room();
         await guard.run(deliveries, async () => {
           works = await worksOf();
@@ -198,7 +197,7 @@ export class StepLoop {
     }
   }
 
-  /** The step threw without anything being away, a bug: find the events it throws on, so that the others go on. */
+  /** The step threw although nothing is away, a bug: finds the events it throws on, so that the others go on. */
   async #bisect(works: readonly Work[], guard: Guard, err: unknown): Promise<void> {
     const [work] = works;
     if (work !== undefined && works.length === 1) {
@@ -210,13 +209,13 @@ export class StepLoop {
       await this.#hold(deliveriesOf(part), guard, async () => part);
   }
 
-  /** The events in these messages, in their order; what cannot be one, or cannot be read now, is settled on the way. */
+  /** The events in these messages, in order. What is no event, or cannot be read now, is settled on the way. */
   async #open(deliveries: readonly Delivery[], isAlone: boolean): Promise<readonly Work[]> {
     const works: Work[] = [];
     for (const events of await this.#opener.open(deliveries)) {
       for (const event of events) {
         if ("outcome" in event) this.#turnAway.event(event, event.outcome);
-        // A suspect among others could not be told from them.
+        // A suspect could not be told from other messages.
         else if (isAlone && events.length > 1) this.#turnAway.apart(event.delivery, event.enclosed);
         else works.push(event);
       }
@@ -237,7 +236,7 @@ export class StepLoop {
     for (let index = 0; index < works.length; index++) {
       const work = works[index];
       const outcome = outcomes[index];
-      if (work === undefined || outcome === undefined) continue; // as many of the one as of the other
+      if (work === undefined || outcome === undefined) continue; // both arrays have the same length
       if (outcome.kind === "forward") {
         const { event, rate } = outcome;
         const { envelope } = work.enclosed;

@@ -10,15 +10,15 @@ import { isObject } from "../jetstream/api.ts";
 import { openBucket } from "../jetstream/bucket.ts";
 import type { Log } from "../service/log.ts";
 
-/** A message, told from all others: the time too, because a stream that was made anew counts from 1 again. */
+/** Identifies a message. Includes the time, because a recreated stream counts from 1 again. */
 export interface Marked {
   readonly streamSequence: number;
   readonly storedAt: number;
 }
 
-/** What is known of one message that gave trouble. */
+/** What is known of one message that caused trouble. */
 export interface Trouble {
-  /** The workers that had it alone in hand and never laid it down, one after the other. */
+  /** The workers that ended with it alone in hand, in order. */
   readonly workers: readonly string[];
   /** How often the step threw on it. */
   readonly failures: number;
@@ -26,7 +26,7 @@ export interface Trouble {
 
 export interface MarksOptions {
   readonly step: string;
-  /** Of this process; no other has it, none before it had it. */
+  /** This process's name, which no other process has or had. */
   readonly worker: string;
   readonly replicas: number;
   readonly log: Log;
@@ -34,7 +34,7 @@ export interface MarksOptions {
 
 const bucketName = "casino_in_hand";
 const bucket = `KV_${bucketName}`;
-/** Marks of the dead are wanted while their messages come again: minutes. */
+/** Marks of dead workers matter while their messages come again: minutes. */
 const ttl = 3_600_000;
 const maxBytes = 8 * 1024 * 1024;
 const timeout = 2_000;
@@ -43,12 +43,13 @@ const mostConflicts = 5;
 const noTrouble: Trouble = { workers: [], failures: 0 };
 
 /**
- * What workers have in hand, written down in the KV bucket `casino_in_hand` so that it outlives them: a mark is put there
- * before a step gets a message and removed when the step is done with it, whatever it said. A mark that stays is of a
- * worker that ended.
+ * What workers have in hand, recorded in the KV bucket `casino_in_hand` so that it outlives them: a mark is written
+ * before a step gets a message and removed when the step returns or throws. A mark that stays belongs to a worker
+ * that ended.
  *
- * `<step>.together.<worker>` lists the messages of a batch, `<step>.alone.<seq>` is one message that was alone in hand,
- * with every worker that ended over it. Where the bucket is out of reach the pipeline goes on without marks, and says so.
+ * `<step>.together.<worker>` lists the messages of a batch; `<step>.alone.<seq>` is a message that was alone in
+ * hand, with every worker that ended over it. While the bucket is out of reach the pipeline goes on without marks and
+ * says so.
  */
 export class Marks {
   readonly #nc: NatsConnection;
@@ -56,7 +57,7 @@ export class Marks {
   readonly #js: JetStreamClient;
   #opening: Promise<{ kv: KV; jsm: JetStreamManager }> | undefined;
   #isAway = false;
-  /** Marks of others, as last seen. */
+  /** Marks of other workers, as last seen. */
   #others: readonly {
     readonly key: string;
     readonly revision: number;
@@ -69,7 +70,7 @@ export class Marks {
     this.#js = jetstream(nc, { timeout });
   }
 
-  /** The messages of batches that were in the hands of workers that ended, of those that may have. */
+  /** Of these messages, those that were in a batch of a worker that ended. */
   async suspects(): Promise<ReadonlySet<number>> {
     this.#others = await this.#try([], async (kv, jsm) => {
       const filter = `$KV.${bucketName}.${this.#options.step}.together.*`;
@@ -85,12 +86,12 @@ export class Marks {
     return this.#others.reduce((all, { seqs }) => all.union(seqs), new Set<number>());
   }
 
-  /** They were alone in hand and nothing ended: takes them from the batches that the last `suspects` found. */
+  /** These were alone in hand and nothing ended: removes them from the batches that the last `suspects` found. */
   async clear(seqs: ReadonlySet<number>): Promise<void> {
     for (const { key, revision, seqs: listed } of this.#others) {
       if (listed.isDisjointFrom(seqs)) continue;
       const left = listed.difference(seqs);
-      // Changed meanwhile: another worker clears its own part of it, and this one is found again.
+      // Another worker changed it meanwhile to clear its own part; ours is found again.
       await this.#try(undefined, async (kv, jsm) => {
         if (left.size === 0) await remove(jsm, key, revision);
         else await kv.update(key, JSON.stringify([...left]), revision).catch(unlessConflict);
@@ -107,7 +108,7 @@ export class Marks {
     await this.#try(undefined, (_kv, jsm) => remove(jsm, this.#mine));
   }
 
-  /** What is known of this message; nothing where the bucket is out of reach. */
+  /** What is known of this message; nothing when the bucket is out of reach. */
   async trouble(message: Marked): Promise<Trouble> {
     return this.#try(
       noTrouble,
@@ -121,14 +122,14 @@ export class Marks {
     await this.#change(message, ({ workers, failures }) => ({ workers: [...workers, worker], failures }));
   }
 
-  /** The step is done with it: no worker has ended over it after all. Not to be left out: tried until it is done. */
+  /** The step is done with it and no worker ended. Must not be lost, so it is retried until it succeeds. */
   async layDownAlone(message: Marked): Promise<void> {
     const done = await this.#change(message, ({ failures }) => ({ workers: [], failures }));
     if (done === undefined && !this.#nc.isClosed())
       setTimeout(() => void this.layDownAlone(message), removeAgainMs).unref();
   }
 
-  /** The step threw on it. @returns how often it has, in all processes; undefined when nobody can tell now */
+  /** The step threw on it. @returns how often it has, in all processes; undefined when that is unknown */
   async countFailure(message: Marked): Promise<number | undefined> {
     const changed = await this.#change(message, ({ failures }) => ({ workers: [], failures: failures + 1 }));
     return changed?.failures;
@@ -142,7 +143,7 @@ export class Marks {
     return `${this.#options.step}.alone.${streamSequence}`;
   }
 
-  /** Replaces what is known of a message; removes it when there is nothing left to know. */
+  /** Replaces what is known of a message; removes the entry when nothing is left. */
   #change(message: Marked, change: (known: Trouble) => Trouble): Promise<Trouble | undefined> {
     const key = this.#aloneKey(message);
     return this.#try(undefined, async (kv, jsm) => {
@@ -163,7 +164,7 @@ export class Marks {
     });
   }
 
-  /** Where the bucket is out of reach it gives `otherwise`; one that was deleted is made anew at the next use. */
+  /** Returns `otherwise` while the bucket is out of reach. A deleted bucket is recreated at the next use. */
   async #try<T>(otherwise: T, work: (kv: KV, jsm: JetStreamManager) => Promise<T>): Promise<T> {
     const { log, replicas } = this.#options;
     this.#opening ??= open(this.#js, replicas);
@@ -194,7 +195,7 @@ async function open(js: JetStreamClient, replicas: number): Promise<{ kv: KV; js
 }
 
 /**
- * Without a trace: what KV leaves of a deleted entry would be read again and again.
+ * Removes without a trace: KV's own delete markers would be read again and again.
  * @param revision removes no later one
  */
 async function remove(jsm: JetStreamManager, key: string, revision?: number): Promise<void> {
@@ -226,7 +227,7 @@ function readTrouble(entry: KvEntry | null, { storedAt }: Marked): { trouble: Tr
   return { trouble: isOurs ? { workers: workers.map(String), failures } : noTrouble, revision };
 }
 
-/** Our own JSON, normally; anybody else's text is nothing. */
+/** Normally our own JSON; any other text counts as nothing. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

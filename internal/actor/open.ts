@@ -6,10 +6,13 @@ import { claimsReplay, type ReplayClaims } from "../messages/replay-claim.ts";
 import { type DeadLetter, deadLetter, type Later } from "./step.ts";
 import type { Refused, Work } from "./work.ts";
 
-/** Reads an event. A promise is for what has to be looked up first; it rejects with `Unavailable` when that is away. */
+/**
+ * Reads an event. Returns a promise where something must be looked up first; it rejects with `Unavailable` when that
+ * is away.
+ */
 export type Decode = (event: Enclosed) => Decoded | Promise<Decoded>;
 
-/** Decides what becomes of an event, or of a message, that could not be read for a reason of ours. */
+/** Decides what becomes of an event or message that could not be read through no fault of its own. */
 type OnFailure = (delivery: Delivery, err: unknown) => Promise<Later | DeadLetter>;
 
 type Opened = Work | Refused;
@@ -18,7 +21,7 @@ const isSettled = <T>(value: T | Promise<T>): value is T => !(value instanceof P
 const areSettled = <T>(values: readonly (T | Promise<T>)[]): values is readonly T[] =>
   values.every(isSettled);
 
-/** Opens messages: finds the events in them, and decodes each. */
+/** Opens messages: finds the events in them and decodes each. */
 export class Opener {
   readonly #claims: ReplayClaims;
   readonly #decode: Decode;
@@ -30,16 +33,16 @@ export class Opener {
     this.#onFailure = onFailure;
   }
 
-  /** What each message carries, in their order: works for the step, and what is none. Never rejects. */
+  /** What each message carries, in order: works for the step, and refusals. Never rejects. */
   async open(deliveries: readonly Delivery[]): Promise<readonly (readonly Opened[])[]> {
     const opening = deliveries.map((delivery) => this.#openOne(delivery));
-    // Hardly ever a promise among them, and one for each message costs more than decoding it.
+    // Promises are rare here, and one for each message costs more than decoding it.
     return areSettled(opening) ? opening : Promise.all(opening);
   }
 
   #openOne(delivery: Delivery): readonly Opened[] | Promise<readonly Opened[]> {
     try {
-      // Hardly ever: only what was sent again from the dead letters says so, and who pretends it.
+      // Rare: only replayed dead letters claim this, and forgeries.
       if (!claimsReplay(delivery.subject, delivery.headers)) return this.#eventsOf(delivery);
       return this.#openClaimed(delivery).catch((err: unknown) => this.#failedAsAWhole(delivery, err));
     } catch (err) {
@@ -86,7 +89,7 @@ function opened(delivery: Delivery, enclosed: Enclosed, decoded: Decoded): Opene
   return { delivery, enclosed, outcome: deadLetter(decoded.reason, because) };
 }
 
-/** An array of which one element is no JSON is none itself. */
+/** If one element of an array is no JSON, neither is the array. */
 function asOne(events: readonly Opened[]): readonly Opened[] {
   for (const event of events)
     if (event.enclosed?.isElement && "outcome" in event && isNotJson(event.outcome)) {

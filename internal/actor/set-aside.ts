@@ -14,7 +14,7 @@ import { LetterWriter } from "./letter-writer.ts";
 
 /** Counts what is set aside. */
 export interface SetAsideMeter {
-  /** An event was, or a message of which no event is known. */
+  /** An event was set aside, or a message whose events are unknown. */
   setAside(reason: DeadReason): void;
 }
 
@@ -25,7 +25,7 @@ export interface SetAsideOptions {
   readonly publisher: Publisher;
   readonly mailbox: Mailbox;
   readonly untilStored: UntilStored;
-  /** Those of whoever opens the messages, so that a claim is not looked up twice. */
+  /** Shared with the code that opens messages, so that a claim is not looked up twice. */
   readonly claims?: ReplayClaims;
   readonly log: Log;
   readonly meter?: SetAsideMeter | undefined;
@@ -37,15 +37,15 @@ export interface Verdict {
   readonly reason: DeadReason;
   /** One sentence. */
   readonly because: string;
-  /** Of the event, where it could be read. */
+  /** The event's id, where it could be read. */
   readonly eventId?: number | undefined;
 }
 
-/** Sets aside what can never succeed: its source is done with once CASINO_DEAD holds the letter. */
+/** Sets aside what can never succeed: settles its source once CASINO_DEAD holds the letter. */
 export class SetAside {
   readonly #options: SetAsideOptions;
   readonly #letters: LetterWriter;
-  /** Messages for which CASINO_DEAD has no place, however they are cut. */
+  /** Messages that do not fit into CASINO_DEAD, however they are cut. */
   readonly #unplaced = new Set<string>();
 
   constructor(options: SetAsideOptions) {
@@ -53,9 +53,7 @@ export class SetAside {
     this.#letters = new LetterWriter(options.nc, options.publisher, options.claims);
   }
 
-  /**
-   * What keeps events waiting for which nothing is away, else undefined: for readiness.
-   */
+  /** What keeps events waiting although nothing is away, else undefined: for readiness. */
   get problem(): string | undefined {
     const [first] = this.#unplaced;
     return first === undefined
@@ -63,7 +61,7 @@ export class SetAside {
       : `${this.#unplaced.size} messages cannot be set aside, ${first} for one: CASINO_DEAD takes nothing of that size; raise its max_msg_size`;
   }
 
-  /** @param message what the letter is made of: the delivery itself, or one of the events that it carries */
+  /** @param message what the letter is made of: the delivery itself, or one of its events */
   put(delivery: Delivery, message: DeadMessage, { client, reason, because, eventId }: Verdict): void {
     const { step, log, meter, mailbox, untilStored } = this.#options;
     const position = { client, reason, stream: delivery.stream, seq: delivery.streamSequence };
@@ -71,7 +69,7 @@ export class SetAside {
     const details = {
       ...position,
       accepted: message.event?.accepted,
-      // Of what a producer wrote only what can be true: a header may have 60 KB.
+      // Only plausible values of what a producer wrote: a header may have 60 KB.
       source: isSource(source ?? "") ? source : undefined,
       event_id: eventId,
       traceparent: isTraceparent(traceparent ?? "") ? traceparent : undefined,
@@ -93,7 +91,7 @@ export class SetAside {
         else mailbox.ack(delivery);
       },
       onTooLarge: (err) => {
-        // Only when CASINO_DEAD was given a limit below a kilobyte.
+        // Only when CASINO_DEAD has a limit below a kilobyte.
         this.#unplaced.add(place);
         log.error({ err, ...position }, "a dead letter does not fit: raise max_msg_size of CASINO_DEAD");
         mailbox.nak(delivery, backOff(delivery.deliveries));
@@ -103,7 +101,7 @@ export class SetAside {
   }
 }
 
-/** Why a letter could not be written, whatever of the broker it was that refused. */
+/** Why a letter could not be written, whatever part of the broker refused. */
 function refusalOf(err: unknown): PublishError {
   if (err instanceof PublishError) return err;
   return new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err });

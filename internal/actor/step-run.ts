@@ -2,12 +2,12 @@ import type { Durable } from "../jetstream/durable.ts";
 import { apartDurable, apartStream, apartSubject, stageFilter, stageStream } from "../messages/subjects.ts";
 import { type LoopOptions, StepLoop } from "./loop.ts";
 
-/** Events that wait for rates count as unsettled: enough of them that the others still pass during an outage. */
+/** Events that wait for rates count as unsettled: leave room for the others during an outage. */
 const maxAckPending = 50_000;
 
 /**
- * The durable consumers that are a step's mailboxes: of the stage it takes from, and of its events that have left the message
- * they came in, to wait or to be looked at alone.
+ * The durable consumers that are a step's mailboxes: one for the stage it reads, one for its events that left their
+ * message to wait or to be handled alone.
  */
 export function mailboxesOf(step: string, takesFrom: string): readonly [stage: Durable, apart: Durable] {
   return [
@@ -52,7 +52,7 @@ export class StepRun {
     return this.#loops.map((loop) => loop.problem).find((problem) => problem !== undefined);
   }
 
-  /** Settles what is in flight or hands it back; sets nothing aside that would not have been set aside anyway. */
+  /** Settles what is in flight or hands it back; a stop never causes a dead letter. */
   async stop(): Promise<void> {
     await Promise.all(this.#loops.map((loop) => loop.stop()));
   }

@@ -3,7 +3,7 @@ import type { DeadReason } from "../messages/dead-letter.ts";
 import type { AppliedRate } from "../messages/envelope.ts";
 import type { Log } from "../service/log.ts";
 
-/** An event and whose it is. */
+/** An event and the client it belongs to. */
 export interface ClientEvent {
   readonly client: string;
   readonly event: CasinoEvent;
@@ -16,13 +16,13 @@ export interface Forward {
   readonly rate?: AppliedRate;
 }
 
-/** Not now: the event comes again after a back-off, while others pass. For what only some events need. */
+/** Not now: the event comes again after a back-off while others pass. For dependencies that only some events need. */
 export interface Later {
   readonly kind: "later";
   readonly because: string;
 }
 
-/** Never: the event is set aside for people, with its reason. */
+/** Never: the event becomes a dead letter, with this reason. */
 export interface DeadLetter {
   readonly kind: "dead-letter";
   readonly reason: DeadReason;
@@ -42,22 +42,22 @@ export const deadLetter = (reason: DeadReason, because: string): DeadLetter => (
 
 export interface StepContext {
   readonly log: Log;
-  /** Aborted when the process cannot wait for this batch any longer; goes to every I/O call. */
+  /** Aborted when the process can wait no longer for this batch; goes to every I/O call. */
   readonly signal: AbortSignal;
 }
 
 /**
- * One actor: takes a batch from its mailbox and says for each event what became of it, in the same order.
+ * One actor: takes a batch of events and returns a result for each, in the same order.
  *
- * It sees events, never messages: decoding, publishing, acknowledging, retrying and setting aside are the runner's.
- * Batches come one after the other within a process; other processes run the same step beside it. An event may come
- * again at any time, so a step must be harmless to repeat. Throw `Unavailable` when something that every event needs is
- * away: the whole batch is held and tried again until it is back. Any other throw is taken for a bug. A call has to end
- * within 30 s, else its process does: whatever it waits for needs a shorter bound.
+ * It sees events, never messages: the runner decodes, publishes, acknowledges, retries and sets aside. Batches come
+ * one after the other within a process; other processes run the same step beside it. An event may come again at any
+ * time, so a step must be harmless to repeat. Throw `Unavailable` when something that every event needs is away: the
+ * whole batch is held and retried until it is back. Any other throw counts as a bug. A call must end within 30 s or
+ * its process ends, so bound every wait below that.
  */
 export interface Step {
   readonly name: string;
-  /** The stage it forwards to: a name for what the event has become. */
+  /** The stage it forwards to, named for what the event has become. */
   readonly forwardsTo: string;
   enrich(batch: readonly ClientEvent[], context: StepContext): Promise<readonly Outcome[]>;
 }

@@ -14,12 +14,12 @@ import type { SetAside } from "./set-aside.ts";
 import { type DeadLetter, deadLetter, type Later, later } from "./step.ts";
 import type { Refused, Work } from "./work.ts";
 
-/** An event on which the step itself fails is tried this often, by whichever process: a new version may be on its way. */
+/** How often an event is tried on which the step itself throws, over all processes: a new version may be on its way. */
 const mostFailures = 5;
 
 export interface TurnAwayOptions {
   readonly step: string;
-  /** The stage that the step takes from. */
+  /** The stage that the step reads. */
   readonly takesFrom: string;
   readonly mailbox: Mailbox;
   readonly publisher: Publisher;
@@ -30,7 +30,7 @@ export interface TurnAwayOptions {
   readonly log: Log;
 }
 
-/** What becomes of an event that does not go on: set aside, or put off, in its mailbox or apart from the others of its message. */
+/** Handles an event that does not go on: sets it aside, or puts it off, in its mailbox or out of its message. */
 export class TurnAway {
   readonly #options: TurnAwayOptions;
 
@@ -45,7 +45,7 @@ export class TurnAway {
     if (isUnavailable(err) || shutdown.stopping.aborted) return later(message);
     const because = `The step ${step} failed: ${message}`;
     const { stream, streamSequence: seq } = delivery;
-    // One of several leaves its message, and is counted where it is alone.
+    // One of several events leaves its message; failures are counted there, where it is alone.
     const failures = delivery.events > 1 ? 0 : await marks.countFailure(delivery);
     log.error({ err, stream, seq, failures }, "a step failed on an event, this is a bug");
     return (failures ?? 0) < mostFailures ? later(because) : deadLetter("max_deliveries", because);
@@ -59,7 +59,7 @@ export class TurnAway {
     else this.#putOff(delivery, outcome);
   }
 
-  /** A message of which no event is known. */
+  /** Handles a message whose events are unknown. */
   whole(delivery: Delivery, outcome: DeadLetter | Later): void {
     if (outcome.kind === "later") this.#putOff(delivery, outcome);
     else {
@@ -68,7 +68,7 @@ export class TurnAway {
     }
   }
 
-  /** An event leaves its message, so that it holds up none of the others in it. */
+  /** Moves an event out of its message, so that it holds up none of the others. */
   apart(delivery: Delivery, enclosed: Enclosed): void {
     const { step, publisher, mailbox, untilStored } = this.#options;
     const message = apartMessage(step, enclosed);

@@ -1,10 +1,10 @@
 /**
- * Who in this process may run step code now: many together, or one alone. Whoever asks to be alone waits until the others
- * are out, and later ones wait for it. Nothing here is a queue for long: a call of a step is bounded.
+ * Who may run step code in this process now: many calls together, or one alone. A call that asks to be alone waits
+ * until the others have ended, and later ones wait for it. Waits are short, because a step's call is bounded.
  */
 export class Turns {
   #together = 0;
-  /** Settles when the one that is alone, or waits to be, is done. */
+  /** Settles when the call that is alone, or waits to be, has ended. */
   #alone: Promise<void> | undefined;
   #lastIsOut: (() => void) | undefined;
 

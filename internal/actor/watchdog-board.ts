@@ -11,8 +11,8 @@ const headLength = 2;
 const handLength = 3;
 
 /**
- * Memory that the event loop of a process writes and its watchdog's thread reads, so that the thread knows how things
- * stand when the event loop can tell nobody any more. Writing costs a few nanoseconds. Each step has a place of its own.
+ * Memory that the event loop writes and the watchdog's thread reads, so that the thread knows what is in hand even
+ * when the event loop is blocked. Writing costs a few nanoseconds. Each step has a place of its own.
  */
 export class WatchdogBoard {
   readonly memory: SharedArrayBuffer;
@@ -25,23 +25,23 @@ export class WatchdogBoard {
     this.#numbers = new Int32Array(memory, mostPlaces * handLength * 8);
   }
 
-  /** The event loop has come round. */
+  /** The event loop has completed a turn. */
   beat(isDebugged: boolean): void {
     Atomics.add(this.#numbers, 0, 1);
     Atomics.store(this.#numbers, 1, isDebugged ? 1 : 0);
   }
 
-  /** How often it has come round. */
+  /** How many turns the event loop has completed. */
   get beats(): number {
     return Atomics.load(this.#numbers, 0);
   }
 
-  /** A debugger may hold the process for as long as somebody thinks. */
+  /** A debugger may hold the process for any time. */
   get isDebugged(): boolean {
     return Atomics.load(this.#numbers, 1) === 1;
   }
 
-  /** @param call a number that no call before had at this place */
+  /** @param call a number never used before at this place */
   begin(place: number, call: number, { first, last, messages }: InHand): void {
     this.#hands.set([first, last, messages], place * handLength);
     Atomics.store(this.#numbers, headLength + place, call);
@@ -51,7 +51,7 @@ export class WatchdogBoard {
     Atomics.store(this.#numbers, headLength + place, 0);
   }
 
-  /** The number of the call that is under way at this place; 0 = none. */
+  /** The number of the call under way at this place; 0 = none. */
   callAt(place: number): number {
     return Atomics.load(this.#numbers, headLength + place);
   }

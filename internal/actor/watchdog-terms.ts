@@ -1,7 +1,7 @@
 import type { LogLevel } from "../service/log.ts";
 import type { InHand } from "./watchdog-board.ts";
 
-/** What the process ends with: EX_SOFTWARE of sysexits.h. */
+/** Exit code of the process: EX_SOFTWARE of sysexits.h. */
 export const stuckExitCode = 70;
 
 /** A step under watch. */
@@ -10,12 +10,12 @@ export interface Place {
   readonly stream: string;
 }
 
-/** What the thread is told when a place is taken. */
+/** Sent to the thread when a step takes a place. */
 export interface PlaceTaken extends Place {
   readonly index: number;
 }
 
-/** What the thread is told at its start. */
+/** Given to the thread at its start. */
 export interface ThreadSettings {
   readonly memory: SharedArrayBuffer;
   readonly service: string;

@@ -9,17 +9,17 @@ import {
   type ThreadSettings,
 } from "./watchdog-terms.ts";
 
-// The thread of the watchdog: it looks at the board in regular steps, and counts steps, never time. While the process is
-// suspended, or the machine sleeps, it takes no step either.
+// The watchdog's thread: looks at the board in regular steps and counts steps, never time. While the process is
+// suspended, or the machine sleeps, it counts nothing.
 
-const settings: ThreadSettings = workerData; // from Watchdog, which types it
+const settings: ThreadSettings = workerData; // set by Watchdog, which types it
 const board = new WatchdogBoard(settings.memory);
 const places: Place[] = [];
 parentPort?.on("message", ({ index, step, stream }: PlaceTaken) => {
   places[index] = { step, stream };
 });
 
-/** How long the blocked event loop may take to say where it is. */
+/** How long the blocked event loop may take to report where it is. */
 const patienceMs = 5_000;
 
 let beats = -1;
@@ -43,9 +43,9 @@ const timer = setInterval(() => {
   }
 }, settings.stepMs);
 
-/** The event loop is blocked: says what is in hand and where the code is, and ends the process from outside of it. */
+/** The event loop is blocked: reports what is in hand and where the code is, and kills the process. */
 function end(): void {
-  // When not even the inspector gets through to it, as in native code, there is still this.
+  // A fallback for when not even the inspector gets through, as in native code.
   const kill = () => process.kill(process.pid, "SIGKILL");
   setTimeout(() => void say([]).finally(kill), patienceMs);
   const session = new Session();
@@ -57,7 +57,7 @@ function end(): void {
       return `${functionName || "<anonymous>"} (${file}:${location.lineNumber + 1})`;
     });
     await say(at);
-    // Node would say that it waits for a debugger, on stderr after our last word.
+    // Keeps Node from reporting on stderr, after our last line, that it waits for a debugger.
     const silence = "process.getBuiltinModule('node:fs').closeSync(2)";
     session.post("Runtime.evaluate", { expression: `${silence}; process.reallyExit(${stuckExitCode})` });
   });
@@ -71,7 +71,7 @@ let isSaid = false;
 async function say(at: readonly string[]): Promise<void> {
   if (isSaid) return;
   isSaid = true;
-  // Only now: it would cost each start of a process a tenth of a second.
+  // Loaded only now: it would add a tenth of a second to each start.
   const { createLog } = await import("../service/log.ts");
   const hands = places.flatMap((place, index): (Place & InHand)[] =>
     board.callAt(index) === 0 ? [] : [{ ...place, ...board.inHandAt(index) }],

@@ -6,22 +6,25 @@ import { type InHand, mostPlaces, WatchdogBoard } from "./watchdog-board.ts";
 import { inWords, type Place, type PlaceTaken, type ThreadSettings } from "./watchdog-terms.ts";
 
 /**
- * How long the event loop may be blocked. What it holds comes again to others before that; if it goes on, there are copies, and
- * CASINO_EVENTS drops them.
+ * How long the event loop may be blocked. Others get what it holds before that; if it goes on after all,
+ * CASINO_EVENTS drops the copies.
  */
 const blockedMs = 20_000;
 
-/** How long one call of a step may take: above all bounds of I/O, of which a query of Postgres with 17 s is the longest. */
+/**
+ * How long one call of a step may take: more than any bound of its I/O, of which a Postgres query with 17 s is the
+ * longest.
+ */
 const stepTimeoutMs = 30_000;
 
-/** A limit is this many looks of the thread, so that a single late one does not matter. */
+/** A limit is this many looks of the thread, so that one late look does not matter. */
 const looksPerLimit = 20;
 
 export interface WatchdogOptions {
   readonly service: string;
   readonly level: LogLevel;
   readonly log: Log;
-  /** Told when a call has taken too long, after its step was: the process has to end. */
+  /** Called when a call has taken too long, after its step was told: the process has to end. */
   readonly onStuck: (why: Error) => void;
   /** Default 20 s. */
   readonly blockedMs?: number;
@@ -29,14 +32,14 @@ export interface WatchdogOptions {
   readonly stepTimeoutMs?: number;
 }
 
-/** The place of one step: `begin` and `end` of each of its calls, one at a time. */
+/** One step's place: call `begin` and `end` around each of its calls, one at a time. */
 export interface Watch {
   begin(deliveries: readonly Delivery[]): void;
   end(): void;
   close(): void;
 }
 
-/** Told that a call has taken too long, with what it has in hand. */
+/** Called when a call has taken too long, with what it has in hand. */
 type OnStuck = (deliveries: readonly Delivery[]) => Promise<void>;
 
 interface Entry extends Place {
@@ -45,9 +48,9 @@ interface Entry extends Place {
 }
 
 /**
- * Ends a process whose step does not come back. A promise that never settles is told to the process itself, which
- * hands back what it can; an event loop that is blocked, by a loop without end for one, is ended by the thread, with the exit
- * code 70 and one line that names the step, its messages and where in the code it was.
+ * Ends a process whose step does not return. When a promise never settles, the process itself is told, which hands
+ * back what it can. When the event loop is blocked, by an endless loop for example, the thread ends the process with
+ * exit code 70 and one line that names the step, its messages and the place in the code.
  */
 export class Watchdog {
   readonly #options: WatchdogOptions;

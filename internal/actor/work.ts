@@ -2,25 +2,25 @@ import type { Delivery } from "../jetstream/delivery.ts";
 import type { Enclosed } from "../messages/enclosed.ts";
 import type { ClientEvent, DeadLetter, Later } from "./step.ts";
 
-/** A decoded event on its way through a step: what the step is asked about. */
+/** A decoded event on its way through a step, with what it came in. */
 export interface Work extends ClientEvent {
-  /** What carried it, alone or among others. */
+  /** The message that carried it, alone or with others. */
   readonly delivery: Delivery;
   readonly enclosed: Enclosed;
 }
 
-/** What a step cannot be asked about. */
+/** Something the step cannot be asked about. */
 export interface Refused {
   readonly delivery: Delivery;
-  /** The event; undefined when it is the message as a whole. */
+  /** The event; undefined for the message as a whole. */
   readonly enclosed: Enclosed | undefined;
   readonly outcome: DeadLetter | Later;
 }
 
-/** Most events of one call of a step, whatever messages they came in. */
+/** Most events in one call of a step, from whatever messages. */
 const mostEventsPerCall = 256;
 
-/** Events in calls of the step, in their order. */
+/** Splits events into calls of the step, in order. */
 export function callsOf(works: readonly Work[]): readonly (readonly Work[])[] {
   if (works.length <= mostEventsPerCall) return [works];
   const calls: Work[][] = [];
@@ -29,7 +29,7 @@ export function callsOf(works: readonly Work[]): readonly (readonly Work[])[] {
   return calls;
 }
 
-/** What carried these events, each once: those of one message are neighbours. */
+/** The messages that carried these events, each once: events of one message are neighbours. */
 export function deliveriesOf(works: readonly Work[]): readonly Delivery[] {
   return works.map(({ delivery }) => delivery).filter((delivery, index, all) => delivery !== all[index - 1]);
 }

@@ -2,9 +2,9 @@ import { newInstanceName } from "../service/instance-name.ts";
 import { Turns } from "./turns.ts";
 import { Watchdog, type WatchdogOptions } from "./watchdog.ts";
 
-/** What all loops of one process share: one of them that ends takes the others with it. */
+/** What all loops of one process share: when one of them ends the process, the others end too. */
 export class WorkerProcess {
-  /** The process among all others, before and after it; fit for a key. */
+  /** Name of the process, unique over time and machines; fit for a key. */
   readonly id = newInstanceName();
   readonly turns = new Turns();
   readonly watchdog: Watchdog;
@@ -14,7 +14,7 @@ export class WorkerProcess {
     this.watchdog = new Watchdog(options);
   }
 
-  /** An id for a message that carries several events: it was never used, and never will be. */
+  /** An id for a message with several events, never used before or after. */
   nextMessageId(): string {
     return `${this.id}:${++this.#messages}`;
   }

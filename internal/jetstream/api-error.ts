@@ -1,6 +1,6 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
 
-// Codes of the server's errors.json: stable numbers where the descriptions are not.
+// Codes of the server's errors.json. The numbers are stable, the descriptions are not.
 export const nameInUse = [10058];
 export const subjectsTaken = [10065];
 export const consumerExists = [10013, 10105, 10148];
@@ -10,19 +10,19 @@ export const consumerNotFound = [10014];
 export const consumerInTheWay = [10100];
 export const noRoom = [10047, 10028];
 
-/** Whether JetStream refused a request for one of these reasons; also asked of what `explain` made of it. */
+/** Whether JetStream refused a request for one of these reasons. Also sees through `explain`. */
 export function hasCode(err: unknown, codes: readonly number[]): boolean {
   const refusal = err instanceof Error && err.cause instanceof JetStreamApiError ? err.cause : err;
   return refusal instanceof JetStreamApiError && codes.includes(refusal.code);
 }
 
-/** Whether `explain` explained that nobody hears requests to JetStream: it is off, or belongs to another account. */
+/** Whether `explain` found that nobody answers JetStream requests: it is off, or belongs to another account. */
 export function isWithoutJetStream(err: unknown): boolean {
   return err instanceof Error && err.cause instanceof Error && err.cause.name === "JetStreamNotEnabled";
 }
 
 /**
- * The error as one sentence that says what could not be done, and what to do about it where that is known.
+ * One sentence: what could not be done, why, and what to do about it where that is known.
  * @param move what to do next
  */
 export function explain(err: unknown, what: string, move?: string): Error {

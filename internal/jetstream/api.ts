@@ -3,7 +3,7 @@ import { Unavailable } from "../service/unavailable.ts";
 
 const timeoutMs = 5_000;
 
-/** The broker refused a request; the code is of the server's errors.json. */
+/** The broker refused a request. The code is one of the server's errors.json. */
 export class RefusedRequest extends Error {
   override readonly name = "RefusedRequest";
   readonly code: number;
@@ -14,7 +14,7 @@ export class RefusedRequest extends Error {
   }
 
   get isMessageMissing(): boolean {
-    // "no message found", and for a deletion "message not found": the older servers have no code of its own for it.
+    // "no message found", and after a deletion "message not found": older servers have no separate code for it.
     return this.code === 10037 || this.code === 10057;
   }
 
@@ -23,7 +23,7 @@ export class RefusedRequest extends Error {
   }
 }
 
-/** A stream that nobody has made yet. */
+/** A stream that nobody has created yet. */
 export class StreamMissing extends Unavailable {
   constructor(stream: string) {
     super(`The stream ${stream} does not exist yet: an enricher makes it at its start.`);
@@ -33,8 +33,8 @@ export class StreamMissing extends Unavailable {
 const streamMissing = 10059;
 
 /**
- * Asks JetStream's API. The library's own reader of stored messages throws on headers that any producer can send, so the
- * answers are read here, field by field.
+ * Asks JetStream's API and returns the answer's fields unchecked. The library's reader of stored messages throws on
+ * headers that any producer can send, so callers read the fields they need.
  * @param what after `$JS.API.`, such as `STREAM.INFO.CASINO_DEAD`
  * @throws Unavailable when nobody answers; StreamMissing; RefusedRequest
  */

@@ -4,13 +4,14 @@ import { StreamMissing } from "./api.ts";
 import { consumerOf } from "./consumer-state.ts";
 import { stateOf } from "./stream-state.ts";
 
-/** Of the bytes that a log keeps: a reader that is further behind is on the way to losing events. */
+/** Share of the log's bytes. A reader further behind than this is about to lose events. */
 const mostBehind = 1 / 2;
 const everyMs = 1_000;
 
 /**
- * Looks how far a reader of a log is behind, for who writes there: it pauses while `problem` is set, so that the queues before it fill up
- * and the door refuses, instead of the log dropping what the reader has not had.
+ * Watches how far a reader of a log is behind, for the step that writes the log. The step pauses while `problem` is
+ * set: the queues before it fill up and the door refuses, instead of the log dropping events that the reader has not
+ * seen.
  */
 export class BackPressure {
   readonly #nc: NatsConnection;
@@ -20,7 +21,7 @@ export class BackPressure {
   readonly #timer: NodeJS.Timeout;
   #problem: string | undefined;
 
-  /** @param reader a durable consumer of the stream; where there is none, nothing is held up for it */
+  /** @param reader a durable consumer of the stream; without one nothing is held up */
   constructor(nc: NatsConnection, stream: string, reader: string, log: Log, lookEveryMs = everyMs) {
     this.#nc = nc;
     this.#stream = stream;

@@ -3,17 +3,17 @@ import { type KV, Kvm } from "@nats-io/kv";
 import { hasCode, nameInUse, subjectsTaken } from "./api-error.ts";
 
 export interface BucketOptions {
-  /** What `nats kv ls` says of it. */
+  /** Shown by `nats kv ls`. */
   readonly description: string;
   readonly replicas: number;
-  /** How long an entry stays, in ms; the server may take a second or so longer; 0 = for ever. */
+  /** How long an entry stays, in ms; the server may take a second or so longer. 0 = for ever. */
   readonly ttl: number;
   readonly maxBytes: number;
 }
 
 /**
- * Opens a KV bucket; makes it when it is missing, and brings it to `replicas` and `description` when it has others. Any number of
- * processes may do so at once. Rejects when it cannot be done.
+ * Opens a KV bucket. Creates it when it is missing, and updates `replicas` and `description` when they differ. Any
+ * number of processes may do so at once. Rejects when it cannot be done.
  */
 export async function openBucket(js: JetStreamClient, name: string, options: BucketOptions): Promise<KV> {
   const { description, replicas, ttl, maxBytes } = options;
@@ -25,11 +25,11 @@ export async function openBucket(js: JetStreamClient, name: string, options: Buc
       history: 1,
       ttl,
       max_bytes: maxBytes,
-      // A direct read may be answered by a replica that is behind, and would miss what another process has just put.
+      // A replica that is behind may answer a direct read, and would miss what another process has just put.
       allow_direct: false,
     });
   const kv = await create().catch((error: unknown) => {
-    // Another process was faster: its bucket is there now, with other settings or made at the same moment.
+    // Another process was faster: its bucket exists now, with other settings or created at the same moment.
     if (hasCode(error, [...nameInUse, ...subjectsTaken])) return create();
     throw error;
   });
@@ -37,19 +37,19 @@ export async function openBucket(js: JetStreamClient, name: string, options: Buc
   const { name: stream, num_replicas } = streamInfo.config;
   const jsm = await js.jetstreamManager();
   if (num_replicas === replicas) {
-    // A text is nothing to fail for.
+    // A description is not worth failing for.
     if (streamInfo.config.description !== description)
       await jsm.streams.update(stream, { description }).catch(() => undefined);
     return kv;
   }
-  // 2.9 and 2.10 accept the update also outside of a cluster, and then claim replicas that do not exist.
+  // Outside a cluster 2.9 and 2.10 accept the update too, and then report replicas that do not exist.
   if (streamInfo.cluster?.name === undefined && replicas > 1) {
     throw new Error(
       `the bucket ${name} cannot have ${replicas} replicas: the NATS server is not in a cluster`,
     );
   }
   await jsm.streams.update(stream, { num_replicas: replicas, description }).catch(async (error: unknown) => {
-    // Of several who ask for it at once most get no answer, although it is done.
+    // When several processes ask at once, most get no answer although it is done.
     const { config } = await jsm.streams.info(stream);
     if (config.num_replicas !== replicas) throw error;
   });

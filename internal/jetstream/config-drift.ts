@@ -14,11 +14,10 @@ export interface Wanted {
 }
 
 /**
- * Looks for settings of the broker under which all seems well until the day it matters: reads streams, consumers and
- * the account's limits back and compares them with what was asked for.
+ * Finds settings of the broker that do no harm until the day they matter: reads streams, consumers and account limits
+ * back and compares them with what was asked for.
  *
- * A client sees neither where the server keeps its files nor when it forces them to the disk: that is on the server's
- * monitoring port only.
+ * A client sees neither where the server keeps its files nor when it syncs them: only the monitoring port tells.
  * @throws when the broker is away
  */
 export async function findDrift(nc: NatsConnection, { streams, durables }: Wanted): Promise<ConfigDrift> {
@@ -69,11 +68,11 @@ export async function findDrift(nc: NatsConnection, { streams, durables }: Wante
 /** Codes of the server's errors.json: no such stream, no such consumer. Whoever needs them makes them. */
 const notThere = [10059, 10014];
 
-/** A stream that takes a request's subject answers it with a PubAck. */
+/** A stream that captures a request's subject answers the request with a PubAck. */
 async function capturedRequests(jsm: JetStreamManager): Promise<readonly string[]> {
   const warnings: string[] = [];
   for await (const name of jsm.streams.names(materializedSubject)) {
-    // A stream of others may be none of this connection's business: then it is taken for one that answers.
+    // A stream that this user may not look at is taken for one that answers.
     const info = await jsm.streams.info(name).catch(() => undefined);
     if (info?.config.no_ack !== true)
       warnings.push(
@@ -83,7 +82,7 @@ async function capturedRequests(jsm: JetStreamManager): Promise<readonly string[
   return warnings;
 }
 
-/** A full account refuses what its streams still have room for. */
+/** A full account refuses messages that its streams still have room for. */
 async function tightAccount(
   jsm: JetStreamManager,
   streams: readonly StreamSettings[],
@@ -101,7 +100,7 @@ async function tightAccount(
   ];
 }
 
-/** What version and cluster of the server alone tell. */
+/** What the server's version and cluster alone tell. */
 export function serverWarnings(
   version: string,
   cluster: string | undefined,

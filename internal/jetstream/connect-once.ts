@@ -4,11 +4,11 @@ import { createLog, withoutPassword } from "../service/log.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { connectNats } from "./connect.ts";
 
-/** How long a command waits for NATS, in ms: somebody sits before it. */
+/** How long a command waits for NATS, in ms: a person is waiting too. */
 const patienceMs = 5_000;
 
 /**
- * As `connectNats`, for commands: gives up after 5 s, and says in words of its own what is wrong.
+ * As `connectNats`, for commands: gives up after 5 s with a sentence of its own.
  * @throws Unavailable when NATS is away or refuses the credentials, `signal`'s reason when aborted
  */
 export async function connectOnce(

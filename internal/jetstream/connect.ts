@@ -7,14 +7,14 @@ import { Unavailable } from "../service/unavailable.ts";
 import { privateInbox } from "./inbox.ts";
 import { WireWriter } from "./wire-writer.ts";
 
-/** Pause between attempts; short, because each second away is a second of latency for every event in flight. */
+/** Pause between attempts. Short, because each second away adds a second of latency to every event in flight. */
 const retryMs = 500;
 
 /**
- * Connects to NATS and stays connected: waits for a server that is away (now and later, for ever), and says so in
- * the log. Inboxes get a prefix of the service's own, `_INBOX_<service>`, so that permissions can keep services apart.
- * @throws Unavailable, in one sentence, when the server refuses the credentials or they are those of somebody else than
- *   this service; `signal`'s reason when aborted
+ * Connects to NATS and stays connected: waits for a server that is away, at the start and later, however long, and
+ * logs it. Inboxes get the service's own prefix, `_INBOX_<service>`, so that permissions can keep services apart.
+ * @throws Unavailable, in one sentence, when the server refuses the credentials or they belong to another service;
+ * `signal`'s reason when aborted
  */
 export async function connectNats(
   service: string,
@@ -29,9 +29,9 @@ export async function connectNats(
     maxReconnectAttempts: -1,
     reconnectTimeWait: retryMs,
     reconnectJitter: retryMs / 2,
-    // Credentials that were right may be refused for a while, as when they are changed: that is no reason to give up.
+    // Credentials may be refused for a while, as when they are being changed: no reason to give up.
     ignoreAuthErrorAbort: true,
-    // A half-open connection is noticed after two missed pings.
+    // Two missed pings reveal a half-open connection.
     pingInterval: 10_000,
     maxPingOut: 2,
   };
@@ -56,7 +56,7 @@ export async function connectNats(
   }
 }
 
-/** Whoever may not hear its own inboxes would wait in vain for every answer. Said here, it is said once and clearly. */
+/** A user that may not subscribe to its own inboxes would wait in vain for every answer. Better to say so once, here. */
 async function checkUser(
   nc: NatsConnection,
   service: string,
@@ -91,10 +91,10 @@ function isAuthError(err: unknown): boolean {
   return err instanceof errors.AuthorizationError || err instanceof errors.UserAuthenticationExpiredError;
 }
 
-/** How long what is still to be sent may take at the end. */
+/** How long the last flush may take. */
 const farewellMs = 1_500;
 
-/** Sends what is still to be sent, acknowledgements above all, and closes; at once where the server is away. */
+/** Sends what is still buffered, acknowledgements above all, and closes. Closes at once when the server is away. */
 export async function disconnect(nc: NatsConnection): Promise<void> {
   WireWriter.of(nc).handOver();
   const flushed = nc.flush().catch(() => undefined);
@@ -127,7 +127,7 @@ function withScheme(server: string): string {
   return server.includes("://") ? server : `nats://${server}`;
 }
 
-/** Whoever may ask a micro service has it answer where it may not, as often as they like: that must not fill the log. */
+/** Clients choose where a micro service answers, also where it may not: that must not fill the log. */
 const violationsLoggedEveryMs = 60_000;
 
 async function logStatus(nc: NatsConnection, log: Log): Promise<void> {
@@ -146,7 +146,7 @@ async function logStatus(nc: NatsConnection, log: Log): Promise<void> {
       violationsLoggedAt = performance.now();
       violations = 0;
     } else if (status.type === "error") {
-      // Every attempt to reconnect fails alike: once is enough.
+      // Every attempt to reconnect fails the same way: log it once.
       const again = refused && isAuthError(status.error);
       refused ||= isAuthError(status.error);
       if (!again) log.error({ because: reasonOf(status.error) }, "NATS reports an error");

@@ -6,21 +6,22 @@ import { type Durable, ensureDurable } from "./durable.ts";
 import { Place } from "./place.ts";
 import type { StreamKeeper } from "./stream-keeper.ts";
 
-/** How often the place is noted while messages are settled: so much of the log comes again from a consumer made anew. */
+/** How often the place is noted while messages are settled. A recreated consumer repeats at most this much of the log. */
 const noteEveryMs = 1_000;
 
-/** So many requests without an answer, of both lanes of a puller, are no slip. */
+/** Fewer unanswered requests in a row, over both lanes of a puller, may be a slip. */
 const mostUnanswered = 3;
 
-/** What kept the server from delivering. */
+/** Why the server did not deliver. */
 interface Refusal {
   readonly code: number;
   readonly said: string;
 }
 
 /**
- * Keeps a mailbox's durable consumer in being: makes it where it is missing, makes it anew where somebody deletes it or its stream
- * under the running service, and says what that means. On a log it begins where the old one was left.
+ * Keeps a mailbox's durable consumer alive: creates it where it is missing, recreates it when somebody deletes it or
+ * its stream under the running service, and logs what that means. On a log the new one starts where the old one
+ * stopped.
  */
 export class ConsumerKeeper {
   readonly #nc: NatsConnection;
@@ -31,7 +32,7 @@ export class ConsumerKeeper {
   readonly #noting: NodeJS.Timeout | undefined;
   #hasMoved = false;
   #refusal: string | undefined;
-  /** How many requests in a row stayed without any answer. */
+  /** Requests in a row without any answer. */
   #unanswered = 0;
   #isMending = false;
   #cannotMend = false;
@@ -58,17 +59,17 @@ export class ConsumerKeeper {
     return this.#refusal;
   }
 
-  /** Makes the consumer where it is missing. @throws Error in one sentence when that cannot be */
+  /** Creates the consumer where it is missing. @throws Error in one sentence when it cannot */
   async open(): Promise<void> {
     await this.#ensure();
   }
 
-  /** Messages were settled: the place has moved. */
+  /** Messages were settled, so the place has moved. */
   moved(): void {
     this.#hasMoved = true;
   }
 
-  /** The consumer is there and served. */
+  /** The consumer exists and delivers. */
   served(): void {
     this.#refusal = undefined;
     this.#cannotMend = false;
@@ -76,9 +77,10 @@ export class ConsumerKeeper {
   }
 
   /**
-   * The server refused to deliver: somebody deleted the consumer, or its leader is moving. Said once until it is served again.
-   * @param code 0: it did not answer at all, as where the consumer is missing on an old server. A cluster of such servers also
-   *   forgets to answer now and then while all is well, so that alone is said only when it stays so
+   * The server refused to deliver: somebody deleted the consumer, or its leader is moving. Logged once until it
+   * delivers again.
+   * @param code 0 = no answer at all, as from an old server whose consumer is missing. A cluster of such servers also
+   *   forgets to answer now and then although all is well, so that alone is logged only when it persists
    */
   refused(code: number, description: string): void {
     const why = `${code === 0 ? "" : `${code} `}${description.trim() || "no responders"}`;

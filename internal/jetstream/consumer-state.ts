@@ -3,17 +3,17 @@ import { askBroker, isObject, RefusedRequest } from "./api.ts";
 
 /** A durable consumer at one moment. */
 export interface ConsumerState {
-  /** Messages it has not delivered yet. */
+  /** Messages not delivered yet. */
   readonly pending: number;
-  /** Messages it has delivered that nobody has acknowledged yet. */
+  /** Messages delivered but not acknowledged yet. */
   readonly unacknowledged: number;
-  /** Everything up to this sequence of the stream is acknowledged. */
+  /** Every message up to this sequence of the stream is acknowledged. */
   readonly ackFloor: number;
-  /** The last sequence of the stream that it delivered. */
+  /** The last sequence of the stream that was delivered. */
   readonly delivered: number;
 }
 
-/** Asks for a consumer's state; undefined when nobody has made it. @throws Unavailable, StreamMissing */
+/** Reads a consumer's state; undefined when it does not exist. @throws Unavailable, StreamMissing */
 export async function consumerOf(
   nc: NatsConnection,
   stream: string,

@@ -4,31 +4,31 @@ import type { WireWriter } from "./wire-writer.ts";
 
 /**
  * One message as a pull consumer delivered it, with its acknowledgements (ADR-15 of the NATS architecture). Settled
- * once: after ack, nak or term further calls do nothing. Acknowledgements are fire and forget; one that gets lost means
- * a redelivery, which the stream's duplicate window makes harmless.
+ * once: further calls do nothing. Acknowledgements are fire and forget; a lost one causes a redelivery, which the
+ * stream's duplicate window makes harmless.
  */
 export class Delivery {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: ReceivedHeaders;
-  /** Where its mailbox keeps it, and at which of its renewals that last renewed it. */
+  /** Its slot in the mailbox, and the mailbox's renewal that last renewed it. */
   heldIn = -1;
   renewedAt = 0;
-  /** When it came, on the clock of its mailbox's meter. */
+  /** When it arrived, on the clock of the mailbox's meter. */
   receivedAt = 0;
-  /** How many events it carries, and how many of them its holder has not settled yet. */
+  /** How many events it carries, and how many of them are not settled yet. */
   events = 1;
   unsettled = 1;
-  /** How many of them have left it for a message of their own. */
+  /** How many of its events moved to a message of their own. */
   movedOut = 0;
   readonly #wire: WireWriter;
   readonly #reply: string;
   #settled = false;
 
   /**
-   * Keeps nothing of the library's message: thousands are held at a time, and all that they hold is copied by the garbage
-   * collector.
-   * @param wire that of the connection that it came on
+   * Keeps nothing of the library's message: thousands are held at a time, and the garbage collector copies all they
+   * refer to.
+   * @param wire the writer of the connection that delivered it
    */
   constructor(wire: WireWriter, msg: Msg) {
     this.#wire = wire;
@@ -51,11 +51,11 @@ export class Delivery {
     return Number(this.#token(4));
   }
 
-  /** Whether it was delivered before; costs next to nothing, as it is asked of every message. */
+  /** Whether it was delivered before. Asked of every message, so it is cheap. */
   get isRedelivered(): boolean {
     const streamEnd = this.#reply.indexOf(".", "$JS.ACK.".length);
     const consumerEnd = this.#reply.indexOf(".", streamEnd + 1);
-    // In the form of newer servers this is the stream's name: then only taking it apart tells.
+    // Newer servers have the stream's name here: then only splitting the subject tells.
     return !this.#reply.startsWith("1.", consumerEnd + 1) && this.deliveries > 1;
   }
 
@@ -64,28 +64,28 @@ export class Delivery {
     return Math.floor(Number(this.#token(7)) / 1e6);
   }
 
-  /** Says how many events it turned out to carry, before any of them is settled. */
+  /** Sets how many events it carries, before any of them is settled. */
   carries(events: number): void {
     this.events = events;
     this.unsettled = events;
   }
 
-  /** Settled: done with. */
+  /** Settled: done. */
   ack(): void {
     this.#settle("+ACK");
   }
 
-  /** Settled: never deliver it again. On a work queue that removes it, so only after its dead letter is stored. */
+  /** Settled: never delivered again. A work queue then deletes it, so store its dead letter first. */
   term(): void {
     this.#settle("+TERM");
   }
 
-  /** Handed back: to be delivered again after `delayMs`, at once without. */
+  /** Handed back: redelivered after `delayMs`, or at once. */
   nak(delayMs?: number): void {
     this.#settle(delayMs === undefined ? "-NAK" : `-NAK {"delay":${Math.round(delayMs * 1e6)}}`);
   }
 
-  /** Still held: starts its ack_wait anew. */
+  /** Still held: restarts its ack_wait. */
   working(): void {
     if (!this.#settled && !this.#wire.isClosed) this.#wire.say(this.#reply, "+WPI");
   }
@@ -107,7 +107,7 @@ export class Delivery {
   }
 }
 
-/** Mostly it is several tokens of one subject that are asked for, one after the other. */
+/** Callers mostly ask for several tokens of one subject in a row. */
 function tokensOf(subject: string): readonly string[] {
   if (subject !== lastSplit.subject) lastSplit = { subject, tokens: subject.split(".") };
   return lastSplit.tokens;

@@ -2,8 +2,9 @@ import type { ConsumerConfig, ConsumerInfo } from "@nats-io/jetstream";
 import { millis } from "nats";
 
 /**
- * What is wrong with a durable consumer as the broker has it, one sentence each with the next move.
- * @param asked what was asked of it: where the broker reports another value, it ignored it or somebody changed it
+ * What is wrong with a durable consumer as the broker has it: one sentence each, with the next move.
+ * @param asked what the consumer was created with; where the broker reports another value, it ignored ours or
+ * somebody changed it
  */
 export function durableDrift(
   asked: ConsumerConfig,
@@ -15,7 +16,7 @@ export function durableDrift(
   const restart = `restart a service that reads it, which sets it right`;
   const anew = `delete it (nats consumer rm ${stream} ${name}); it is made anew and begins with the oldest message`;
   const warnings: string[] = [];
-  // A text for people changes nothing.
+  // Only people read it.
   const explained = new Set<keyof ConsumerConfig>(["description"]);
   const judge = (key: keyof ConsumerConfig, isWrong: boolean, says: string) => {
     explained.add(key);
@@ -29,7 +30,7 @@ export function durableDrift(
   );
   judge(
     "deliver_policy",
-    // One that was made anew begins where the one before was left.
+    // A recreated consumer starts where the old one stopped.
     config.deliver_policy !== "all" && config.deliver_policy !== "by_start_sequence",
     `did not begin with the oldest message (deliver ${config.deliver_policy}), so it misses what was there before it: ${anew}`,
   );
@@ -38,7 +39,7 @@ export function durableDrift(
     (config.max_deliver ?? -1) > 0,
     `gives up after ${config.max_deliver} deliveries, so an outage strands events for which no lag is shown: ${restart}`,
   );
-  // Where there is a back-off, the broker reports its first pause as ack_wait.
+  // With a back-off, the broker reports its first pause as ack_wait.
   const hasBackoff = (config.backoff?.length ?? 0) > 0;
   judge("backoff", hasBackoff, `has a backoff, which replaces its ack_wait: ${restart}`);
   const wait = asked.ack_wait ?? 0;

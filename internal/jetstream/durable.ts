@@ -10,35 +10,36 @@ import { type NatsConnection, nanos } from "nats";
 import { consumerExists, consumerInTheWay, consumerNotFound, explain, hasCode } from "./api-error.ts";
 
 /**
- * How long a consumer's message may stay unsettled. The holder renews it while it works, so it only decides how soon
- * the messages of a killed process come again. One whose event loop is held up for longer makes copies, which is what the ids
- * of final events are for.
+ * How long a message may stay unsettled. Its holder renews it while it works, so this only decides how soon the
+ * messages of a killed process come again. A process whose event loop blocks for longer causes copies, which the ids
+ * of final events absorb.
  */
 export const ackWaitMs = 5_000;
 
-/** A durable consumer: the name of its stream and of itself, what it takes, and how much may be unsettled at once. */
+/** A durable consumer: its stream, its name, what it takes, and how much may be unsettled at once. */
 export interface Durable {
   readonly stream: string;
   readonly name: string;
-  /** What `nats consumer info` says of it: who reads what, and for what. */
+  /** Shown by `nats consumer info`: who reads what, and why. */
   readonly description?: string;
   readonly filter: string;
-  /** Over all processes. Events that wait for rates count too, so that the others still pass. */
+  /** Over all processes. Events that wait for rates count too, so leave room for the others. */
   readonly maxAckPending: number;
   /** Default `ackWaitMs`. */
   readonly ackWaitMs?: number;
   /**
-   * Only on a log: a new one begins with what was stored from then on, in ms since the epoch, and not with the oldest message.
+   * Only on a log: a new consumer starts with what was stored from then on, in ms since the epoch, instead of the
+   * oldest message.
    */
   readonly beginsAt?: number;
   /**
-   * Only on a log, where a consumer made anew gets again what is retained: what that means, as in "printed again". Its place is
-   * remembered, so that little comes again.
+   * Only on a log, where a recreated consumer repeats what is retained: what that does, as in "printed again". When
+   * set, the consumer's place is remembered, so that little is repeated.
    */
   readonly repeated?: string;
 }
 
-/** What is asked of a durable consumer. */
+/** The consumer's configuration. */
 export function durableConfig(durable: Durable): ConsumerConfig {
   return {
     durable_name: durable.name,
@@ -48,10 +49,10 @@ export function durableConfig(durable: Durable): ConsumerConfig {
     deliver_policy: DeliverPolicy.All,
     ack_wait: nanos(durable.ackWaitMs ?? ackWaitMs),
     max_ack_pending: durable.maxAckPending,
-    // At the server's own limit a message would only be stranded with an advisory: the runner decides instead.
+    // At its own limit the server would only strand a message with an advisory. The runner decides instead.
     max_deliver: -1,
     replay_policy: ReplayPolicy.Instant,
-    // The broker's defaults, said so that they are set right again where somebody changed them.
+    // The broker's defaults, set explicitly so that an update repairs what somebody changed.
     backoff: [],
     inactive_threshold: 0,
     headers_only: false,
@@ -59,12 +60,12 @@ export function durableConfig(durable: Durable): ConsumerConfig {
 }
 
 /**
- * Creates the durable consumer or brings it to its configuration; safe with any number of processes at once.
+ * Creates the durable consumer or updates its configuration; safe with any number of processes at once.
  *
  * On a work queue the consumer of a step that has moved to another stage is in the way: it is removed, unless a
- * process still reads it. What was delivered through it and not acknowledged is delivered again through the new one.
- * @param startSeq where a new one begins, on a log; default: where it says itself, else with the oldest message
- * @returns whether it was there or had to be made
+ * process still reads it. What it delivered without an acknowledgement is delivered again through the new one.
+ * @param startSeq where a new consumer starts, on a log; default: the durable's own start, else the oldest message
+ * @returns whether it existed or was created
  * @throws Error with one sentence
  */
 export async function ensureDurable(
@@ -90,7 +91,7 @@ export async function ensureDurable(
       });
       if (isMade !== undefined) return "made";
     }
-    // Where it began, nobody can change; it does not matter any more.
+    // The start of an existing consumer cannot be changed, and no longer matters.
     await jsm.consumers.update(stream, name, settings);
     return "there";
   } catch (err) {

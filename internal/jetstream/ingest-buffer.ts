@@ -7,31 +7,31 @@ const warnForMs = 60_000;
 
 /** Counts the events that come from outside. */
 export interface IngestMeter {
-  /** Once. @param inFlight how many events are on their way to the broker */
+  /** Called once. @param inFlight how many events are on their way to the broker */
   opened(inFlight: () => number): void;
-  /** When, on a clock of its own, a message is sent. */
+  /** The time at which a message is sent, on the meter's own clock. */
   now(): number;
-  /** The broker holds the events of a message. */
+  /** The broker stored the events of a message. */
   done(events: number, since: number): void;
-  /** It does not: whoever sent them has to try again. */
+  /** The broker did not store it: the sender has to try again. */
   returned(): void;
 }
 
 export interface IngestBufferOptions {
   readonly publisher: Pick<Publisher, "send" | "maxPayload">;
   readonly meter?: IngestMeter;
-  /** Most events in flight at once, of all who send. */
+  /** Most events in flight at once, over all senders. */
   readonly maxEvents?: number;
-  /** Most bytes of them: events may be large. */
+  /** Most of their bytes: events may be large. */
   readonly maxBytes?: number;
-  /** Once nothing was settled for so long while it was full, in ms, nobody needs to wait for room. */
+  /** When it has been full for this many ms without anything being settled, callers stop waiting for room. */
   readonly stallMs?: number;
 }
 
 /**
- * Flow control for whoever publishes what comes from outside: bounds the events that are in flight to the broker, of all who
- * send together. While the broker is away nothing settles, and what is in flight stays until it is back: so this, and not
- * the callers that have given up waiting, bounds the memory it takes.
+ * Flow control for events from outside: bounds what all senders together have in flight to the broker. While the
+ * broker is away nothing settles and what is in flight stays, so this bound limits memory, not the number of callers,
+ * who give up waiting.
  */
 export class IngestBuffer {
   readonly #publisher: IngestBufferOptions["publisher"];
@@ -44,11 +44,11 @@ export class IngestBuffer {
   #bytes = 0;
   #waking = false;
   #onEmpty: (() => void)[] = [];
-  /** Since when it is full without anything being settled, on the clock of `performance.now()`. */
+  /** Since when it has been full without anything being settled, on the clock of `performance.now()`. */
   #fullSince: number | undefined;
-  /** When the stream of raw events last refused one for want of room, on the same clock. */
+  /** When the raw stream last refused an event because it was full, on the same clock. */
   #refusedAt: number | undefined;
-  /** When, and why, it could last not write one down. */
+  /** When and why the raw stream could last not write an event. */
   #broken: { readonly at: number; readonly why: string } | undefined;
 
   constructor({
@@ -67,8 +67,8 @@ export class IngestBuffer {
   }
 
   /**
-   * What somebody should look at. No gateway helps where the queue is full, so it is no reason to take one out of service:
-   * clients would no longer hear that they are to try again, nor get what they can still ask for.
+   * Warnings for the operator. They do not make a gateway unready: no other gateway could store the events either,
+   * and clients still get a clear refusal and answers to their queries.
    */
   get warnings(): readonly string[] {
     const since = performance.now() - warnForMs;
@@ -84,7 +84,7 @@ export class IngestBuffer {
     return warnings;
   }
 
-  /** Most bytes of one message, headers included, by the limits of the stream and of the server that we are connected to. */
+  /** Most bytes of one message, headers included, by the limits of the stream and of the connected server. */
   get maxMessageBytes(): number {
     return Math.min(maxRawBytes, this.#publisher.maxPayload);
   }
@@ -93,14 +93,14 @@ export class IngestBuffer {
     return this.hasRoomBeside(0, 0);
   }
 
-  /** Whether there is room for more than so many events of so many bytes that are still to be sent. */
+  /** Whether there is room left beside this many events and bytes that are still to be sent. */
   hasRoomBeside(events: number, bytes: number): boolean {
     return this.#events + events < this.#maxEvents && this.#bytes + bytes < this.#maxBytes;
   }
 
   /**
-   * Resolves to true once there is room, in the order of asking; to false when `signal` aborts first, and at once while
-   * the broker takes nothing at all: requests that wait in vain take memory too.
+   * Resolves to true once there is room, in the order of asking; to false when `signal` aborts first, and at once
+   * while the broker takes nothing at all, because waiting requests take memory too.
    */
   async room(signal: AbortSignal): Promise<boolean> {
     while (!this.hasRoom) {
@@ -117,7 +117,7 @@ export class IngestBuffer {
   }
 
   /**
-   * Sends a message, room or not: ask first.
+   * Sends a message whether there is room or not: ask first.
    * @param events how many it carries
    */
   send(message: Outgoing, onSettled: OnSettled, events = 1): void {
@@ -144,7 +144,8 @@ export class IngestBuffer {
   }
 
   /**
-   * Waits for room and for the stream's answer, both until `signal` aborts; then it may or may not be stored.
+   * Waits for room and for the stream's answer, both until `signal` aborts: then the message may or may not be
+   * stored.
    * @throws PublishError
    */
   async publish(message: Outgoing, signal: AbortSignal): Promise<PubAck> {
@@ -179,7 +180,7 @@ export class IngestBuffer {
     if (this.#fullSince === undefined && !this.hasRoom) this.#fullSince = performance.now();
   }
 
-  /** One after the other, because whoever is woken may fill all the room there is; or none of it, so the next one follows. */
+  /** Wakes one caller at a time: it may use all the room, or none, and then the next one follows. */
   #wake(): void {
     if (this.#events === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
     if (this.#waking || !this.hasRoom) return;

@@ -7,12 +7,12 @@ import { Puller } from "./puller.ts";
 import { SlotMap } from "./slot-map.ts";
 import type { StreamKeeper } from "./stream-keeper.ts";
 
-/** Counts what becomes of a mailbox's deliveries. Told of each, so it has to be quick. */
+/** Counts what becomes of a mailbox's deliveries. Called for each of them, so it has to be quick. */
 export interface MailboxMeter {
-  /** Once, at the opening. @param inFlight how many events the mailbox holds */
+  /** Called once, at the opening. @param inFlight how many events the mailbox holds */
   opened(inFlight: () => number): void;
   received(delivery: Delivery): void;
-  /** All events that it carries are done with. */
+  /** All its events are settled. */
   settled(delivery: Delivery): void;
   /** It was handed back. */
   returned(delivery: Delivery): void;
@@ -22,27 +22,27 @@ export interface MailboxOptions {
   readonly durable: Durable;
   readonly log: Log;
   readonly meter?: MailboxMeter | undefined;
-  /** Makes the consumer's stream anew, should somebody delete it; default: it stays missing until someone else does. */
+  /** Recreates the consumer's stream when somebody deletes it; default: it stays missing until someone else does. */
   readonly streams?: Pick<StreamKeeper, "restore">;
-  /** Pulls nothing while it gives a sentence, which is then its `problem`. */
+  /** Pulls nothing while this returns a sentence, which is then its `problem`. */
   readonly pause?: () => string | undefined;
   /** Most deliveries in one batch. */
   readonly batch?: number;
-  /** Most bytes in one batch, of one message at least: a message may carry a thousand events. */
+  /** Most bytes in one batch, at least one message: a message may carry a thousand events. */
   readonly batchBytes?: number;
-  /** Most deliveries held at once: taken or waiting to be taken, and not yet settled. */
+  /** Most deliveries held at once: waiting or taken, and not yet settled. */
   readonly capacity?: number;
-  /** No more is asked for while this many bytes are held. Bounds this process's memory. */
+  /** Requests no more while it holds this many bytes. Bounds this process's memory. */
   readonly capacityBytes?: number;
 }
 
 const renewalsPerAckWait = 6;
 
 /**
- * The messages of one durable consumer as batches, each message held until its holder settles it.
+ * Takes the messages of one durable consumer in batches and holds each until it is settled.
  *
- * What is held is renewed at the server (`working()`) for as long as it takes, so an outage of anything raises no
- * delivery count. It pulls only what it has room for; whoever holds much gets no more.
+ * It renews what it holds at the server (`working()`) for as long as needed, so no outage raises a delivery count.
+ * It pulls only what it has room for.
  */
 export class Mailbox {
   readonly #batch: number;
@@ -97,14 +97,17 @@ export class Mailbox {
     this.#renewal = setInterval(() => this.#renew(), renewalMs).unref();
   }
 
-  /** Creates the durable consumer where it is missing and starts to pull. @throws Error when it cannot be created. */
+  /** Creates the durable consumer where it is missing and starts to pull. @throws Error when it cannot */
   static async open(nc: NatsConnection, options: MailboxOptions): Promise<Mailbox> {
     const consumer = new ConsumerKeeper(nc, options);
     await consumer.open();
     return new Mailbox(nc, consumer, options);
   }
 
-  /** The next batch, in the order delivered, as soon as there is one message; undefined once stopped. One taker at a time. */
+  /**
+   * The next batch, in order of delivery, as soon as there is one message; undefined once stopped. One caller at a
+   * time.
+   */
   async take(): Promise<readonly Delivery[] | undefined> {
     while (this.#waiting.length === 0) {
       if (this.#stopped) return undefined;
@@ -122,7 +125,7 @@ export class Mailbox {
     return this.#waiting.splice(0, size);
   }
 
-  /** How many of those that wait make a batch. */
+  /** How many of the waiting messages make a batch. */
   #batchSize(): number {
     const most = Math.min(this.#waiting.length, this.#batch);
     let bytes = 0;
@@ -133,7 +136,7 @@ export class Mailbox {
     return most;
   }
 
-  /** One of the events that a delivery carries is done with: the delivery is, once all of them are. */
+  /** Settles one event of a delivery. The last one acknowledges the delivery. */
   ack(delivery: Delivery): void {
     if (--delivery.unsettled > 0) return;
     delivery.ack();
@@ -145,7 +148,10 @@ export class Mailbox {
     if (this.#release(delivery)) this.#meter?.settled(delivery);
   }
 
-  /** The delivery comes again as a whole. While this stops, it goes back at the end of that: earlier it would only come again, to this very mailbox. */
+  /**
+   * Hands the whole delivery back. While stopping it is kept until pulling has ended: earlier it would only come to
+   * this mailbox again.
+   */
   nak(delivery: Delivery, delayMs?: number): void {
     if (this.#stopping && !this.#stopped) {
       this.#handBack.push(delivery);
@@ -155,7 +161,7 @@ export class Mailbox {
     if (this.#release(delivery)) this.#meter?.returned(delivery);
   }
 
-  /** To be taken once more, after all that waits by then; held meanwhile. */
+  /** Enqueues a delivery once more after a pause; it stays held meanwhile. */
   putBack(delivery: Delivery, afterMs: number): void {
     setTimeout(() => {
       if (this.#stopped) this.nak(delivery);
@@ -169,8 +175,8 @@ export class Mailbox {
   }
 
   /**
-   * Stops pulling, which takes up to a second, hands over what still comes meanwhile, and hands back what nobody took
-   * until then; what was taken stays held until its holder settles it.
+   * Stops pulling, which takes up to a second; passes on what arrives meanwhile and hands back what nobody took. What
+   * was taken stays held until it is settled.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -188,7 +194,7 @@ export class Mailbox {
       });
   }
 
-  /** Hands back everything still held, taken or not: the last resort of a shutdown that has no time left. */
+  /** Hands back everything still held, taken or not: the last resort when a shutdown runs out of time. */
   close(): void {
     clearInterval(this.#renewal);
     this.#consumer.close();
@@ -222,7 +228,7 @@ export class Mailbox {
     return true;
   }
 
-  /** What has been held for one to two ticks of the timer: in a third of its ack_wait at the latest. */
+  /** Renews what was held for one to two ticks, that is after a third of its ack_wait at the latest. */
   #renew(): void {
     this.#renewals++;
     for (const delivery of this.#held.all()) {

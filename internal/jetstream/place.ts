@@ -4,11 +4,11 @@ import type { Durable } from "./durable.ts";
 import { readStored } from "./stored-message.ts";
 
 /**
- * How far all readers of a durable consumer have come, kept outside of the broker: should somebody delete the consumer, the new
- * one begins there instead of with the oldest message.
+ * Remembers outside the broker how far all readers of a durable consumer have come. When somebody deletes the
+ * consumer, the new one starts there instead of at the oldest message.
  *
- * The message that lies there tells whether it is still the same stream. When the stream was created does not: in a cluster of
- * nats-server 2.10 each node says another time, and another one after a restart.
+ * The message at that place tells whether the stream is still the same. The stream's creation time does not: in a
+ * cluster of nats-server 2.10 each node reports another one, and changes it after a restart.
  */
 export class Place {
   readonly #nc: NatsConnection;
@@ -20,20 +20,23 @@ export class Place {
     this.#durable = durable;
   }
 
-  /** Notes up to where every message is settled, by whichever reader. @throws when the broker or the consumer is away */
+  /**
+   * Notes the sequence up to which every message is settled, by any reader. @throws when the broker or the consumer
+   * is away
+   */
   async note(): Promise<void> {
     const { stream, name } = this.#durable;
     const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
     const settled = (await jsm.consumers.info(stream, name)).ack_floor.stream_seq;
     if (settled === 0) return;
     const message = await readStored(this.#nc, stream, settled);
-    // One that is gone already tells nothing: then the place before is the better one.
+    // A deleted message identifies nothing, so the place before it is kept.
     if (message !== undefined) this.#noted = { settled, storedAt: message.storedAt };
   }
 
   /**
-   * Where a new consumer is to begin, and how many messages it will deliver that are stored already.
-   * @returns `from` is undefined when no place is known in this very stream: then with the oldest
+   * Where a new consumer has to start, and how many stored messages it will deliver.
+   * @returns `from` is undefined when no place is known in this stream: start with the oldest
    * @throws when the broker or the stream is away
    */
   async next(): Promise<{ readonly from: number | undefined; readonly retained: number }> {

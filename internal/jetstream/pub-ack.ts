@@ -1,24 +1,24 @@
 import type { Msg } from "nats";
 
-/** The broker's word that a message is stored. */
+/** The broker's confirmation that a message is stored. */
 export interface PubAck {
   readonly stream: string;
   readonly seq: number;
-  /** A message of this id is already in the stream (within its duplicate window); nothing was stored again. */
+  /** The stream already had a message of this id (within its duplicate window) and stored nothing. */
   readonly duplicate: boolean;
 }
 
-/** The code of a message that was not even sent: it is larger than what the server takes. */
+/** Code of a message that was not even sent, because it is larger than the server takes. */
 export const tooLarge = -1;
 
-/** The server has one code for a stream that is at its limit, and for one that cannot write. */
+/** The server has one code both for a full stream and for a failed write. */
 const storeFailed = 10077;
 const limitReached = /^maximum .* exceeded/;
 
 /** Why a message was not stored, as questions to ask. */
 export class PublishError extends Error {
   override readonly name = "PublishError";
-  /** The server's error code (errors.json), 503 for "nobody listens", 0 where the server said nothing. */
+  /** The server's error code (errors.json), 503 for "no responders", 0 where the server said nothing. */
   readonly code: number;
 
   constructor(message: string, code = 0, options?: ErrorOptions) {
@@ -26,35 +26,35 @@ export class PublishError extends Error {
     this.code = code;
   }
 
-  /** The stream is at its limit (discard new): it may have room later. */
+  /** The stream is at its limit (discard new); it may have room later. */
   get isStreamFull(): boolean {
     return (this.code === storeFailed && limitReached.test(this.message)) || this.code === 10047;
   }
 
-  /** The server could not write it down: its disk is full, or files of the stream are gone. */
+  /** The server could not write the message: its disk is full, or files of the stream are gone. */
   get isStoreBroken(): boolean {
     return this.code === storeFailed && !limitReached.test(this.message);
   }
 
-  /** Something else was stored first where the message had to be the next. */
+  /** Another message was stored first where this one had to be the next. */
   get isOutrun(): boolean {
     return this.code === 10071;
   }
 
-  /** No stream takes its subject: its stream is missing, or at the moment nobody leads it. */
+  /** No stream takes the subject: the stream is missing or has no leader right now. */
   get isStreamMissing(): boolean {
     return this.code === 503;
   }
 
-  /** The message is larger than the server or the stream takes; it never fits. */
+  /** The message is larger than the server or the stream takes: it will never fit. */
   get isTooLarge(): boolean {
     return this.code === tooLarge || this.code === 10054;
   }
 }
 
 /**
- * What the broker answered to a message of this subject.
- * @returns undefined for what is neither a PubAck nor a refusal: it is not from the broker and says nothing
+ * The broker's answer to a message on this subject.
+ * @returns undefined for anything that is neither a PubAck nor a refusal: the broker did not send it
  */
 export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError | undefined {
   const { data } = msg;
@@ -77,14 +77,14 @@ export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError | 
   return { stream, seq, duplicate: duplicate === true };
 }
 
-/** The status with which the server itself answers where nobody listens. */
+/** The server's own status where nobody listens. */
 const noResponders = 503;
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-/** Whoever answers may send anything, and what is thrown here would end the reading of the connection. */
+/** Anybody may answer with anything, and throwing here would end the reading of the connection. */
 function jsonOf(msg: Msg): unknown {
   try {
     return msg.json();

@@ -5,7 +5,10 @@ import { SlotMap } from "./slot-map.ts";
 import type { OutgoingHeaders } from "./wire-headers.ts";
 import { WireWriter } from "./wire-writer.ts";
 
-/** A message for a stream. Where sending it twice must store it once, its id (`Nats-Msg-Id`) is among its headers. */
+/**
+ * A message for a stream. If it must be stored only once however often it is sent, its headers carry an id
+ * (`Nats-Msg-Id`).
+ */
 export interface Outgoing {
   readonly subject: string;
   /** Bytes as they are, or text that becomes UTF-8. */
@@ -13,31 +16,29 @@ export interface Outgoing {
   readonly headers: OutgoingHeaders;
 }
 
-/** Told once what became of a message. */
+/** Called once with the result of a message. */
 export type OnSettled = (outcome: PubAck | PublishError) => void;
 
 interface InFlight {
-  /** Which answer is its own: a random number times the window, plus its slot. -1 until it was sent. */
+  /** Identifies its answer: a random number times the window, plus its slot. -1 until it is sent. */
   token: number;
-  /** Counts what was sent. */
+  /** Position in the order of sending. */
   serial: number;
   readonly message: Outgoing;
   readonly onSettled: OnSettled;
-  /** How many sweeps there had been when it was sent. */
   sentAt: number;
 }
 
-/** How fine the timeout is counted: a clock that is read for each message takes its time. */
+/** Resolution of the timeout: reading a clock for each message would cost too much. */
 const sweepsPerTimeout = 10;
 
-/** Told of each message, by something that stands for it: that it is sent, again perhaps, and that it is stored or lost. */
+/** Told of each message when it is sent, maybe again, and when it is stored or lost. `message` only identifies it. */
 export interface PublisherMeter {
   sent(message: object): void;
   stored(message: object): void;
   lost(message: object): void;
 }
 
-/** Counts since the publisher was made. */
 export interface PublisherStats {
   published: number;
   duplicates: number;
@@ -48,15 +49,14 @@ export interface PublisherStats {
 /**
  * Publishes to JetStream with many messages in flight on one connection.
  *
- * `js.publish` sets up a request of its own for each message; this one keeps a single reply subscription per
- * connection, gives each message the reply subject `<inbox>.<token>`, which nobody can guess from those before, and settles
- * its promise when that token's PubAck arrives, in whatever order; anything else that arrives there is ignored. Every message is answered: stored, refused with the
- * server's reason, or unanswered within the timeout (then it may or may not be stored: publish it again).
+ * `js.publish` sets up a request for each message. This class keeps one reply subscription per connection, gives
+ * each message the reply subject `<inbox>.<token>` with a token that nobody can guess, and settles the message when
+ * the PubAck of its token arrives, in any order. Every message gets an outcome: stored, refused with the server's
+ * reason, or unanswered within the timeout (then it may or may not be stored: publish it again).
  *
- * The window bounds what is in flight; what is beyond it waits in memory, first come, first served, so whoever may have more
- * than that to send bounds it first (`IngestBuffer`). While the connection
- * is away time stands still, and after a reconnect what was in flight is sent again: an id makes that harmless, and of a raw
- * event that is stored twice the copy is dropped where final events are stored.
+ * The window bounds what is in flight. The rest waits in memory, first come, first served, so bound it first where
+ * there may be a lot (`IngestBuffer`). While the connection is away the timeout stands still; after a reconnect what
+ * was in flight is sent again. An id makes that harmless; the log drops the copy of a raw event.
  */
 export class Publisher {
   readonly stats: PublisherStats = { published: 0, duplicates: 0, failed: 0, resent: 0 };
@@ -79,7 +79,7 @@ export class Publisher {
   /**
    * @param window most messages in flight at once
    * @param timeoutMs how long a PubAck may take while connected
-   * @param onNoStream told of each message that no stream takes
+   * @param onNoStream called for each message that no stream takes
    */
   constructor(
     nc: NatsConnection,
@@ -104,7 +104,7 @@ export class Publisher {
 
   /**
    * Resolves when the stream holds the message.
-   * @throws PublishError when it was refused or stayed unanswered, or when the publisher is closed.
+   * @throws PublishError when it is refused, stays unanswered, or the publisher is closed
    */
   publish(message: Outgoing): Promise<PubAck> {
     return new Promise((resolve, reject) =>
@@ -112,7 +112,7 @@ export class Publisher {
     );
   }
 
-  /** As `publish`, for the hot path: tells a callback, which saves a promise per message. */
+  /** As `publish`, for the hot path: a callback saves a promise per message. */
   send(message: Outgoing, onSettled: OnSettled): void {
     if (this.#closed) {
       onSettled(new PublishError("the publisher is closed"));
@@ -123,12 +123,12 @@ export class Publisher {
     else this.#waiting.push(entry);
   }
 
-  /** Most bytes of a message, headers included, that the server takes to which it is connected now. */
+  /** Most bytes of a message, headers included, that the connected server takes. */
   get maxPayload(): number {
     return this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Messages sent or waiting whose answer is still due. */
+  /** Messages sent or waiting, without an answer yet. */
   get pending(): number {
     return this.#inFlight.size + this.#waiting.length;
   }
@@ -143,13 +143,13 @@ export class Publisher {
     return this.#window;
   }
 
-  /** Ends it; what is still in flight is rejected and may or may not be stored. */
+  /** Closes it. What is still in flight is rejected and may or may not be stored. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);
     if (!this.#nc.isClosed()) this.#subscription.unsubscribe();
     const why = "the publisher was closed before the stream answered";
-    const waiting = this.#waiting.splice(0); // first of all, or they would take the places of the others
+    const waiting = this.#waiting.splice(0); // taken first, or they would fill the places of the others
     for (const entry of this.#sent()) if (this.#isInFlight(entry)) this.#fail(entry, new PublishError(why));
     for (const entry of waiting) this.#fail(entry, new PublishError(why));
     this.#fillWindow();
@@ -177,7 +177,7 @@ export class Publisher {
     const entry = this.#inFlight.at(this.#slotOf(token));
     if (entry?.token !== token) return; // answered before it was sent again, or too late
     const answer = parsePubAck(msg, entry.message.subject);
-    if (answer === undefined) return; // not from the stream, whose own word is still due
+    if (answer === undefined) return; // not from the stream, whose answer is still due
     if (answer instanceof PublishError) {
       if (answer.isStreamMissing) this.#onNoStream();
       this.#fail(entry, answer);
@@ -220,12 +220,12 @@ export class Publisher {
     return token % this.#window;
   }
 
-  /** Whoever is told of a failure may do anything, also close the publisher: asked before each of several is handled. */
+  /** An `onSettled` callback may do anything, even close the publisher: check before each of several is handled. */
   #isInFlight(entry: InFlight): boolean {
     return this.#inFlight.at(this.#slotOf(entry.token)) === entry;
   }
 
-  /** What is in flight in the order sent: the first one is the first to time out. */
+  /** What is in flight, oldest first: that is the first to time out. */
   #sent(): readonly InFlight[] {
     return this.#inFlight.all().toSorted((one, other) => one.serial - other.serial);
   }

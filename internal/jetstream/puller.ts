@@ -4,20 +4,20 @@ import { privateInbox } from "./inbox.ts";
 import { WireWriter } from "./wire-writer.ts";
 
 /**
- * How long one pull request waits at the server. Short, because a stop waits for its end: a request cannot be called
- * back, and nats-server 2.9 delivers to one for two seconds after its subscription is gone, where nobody hears it.
+ * How long one pull request waits at the server. Short, because a stop waits for its end: a request cannot be
+ * cancelled, and nats-server 2.9 goes on delivering for two seconds after its subscription is gone.
  */
 const expiresMs = 1_000;
-/** A request without any answer this long after it expired was lost (server restarted, leader moved). */
+/** A request without any answer this long after it expired is lost (server restarted, leader moved). */
 const lostAfterMs = expiresMs + 2_000;
 /**
- * Most bytes per request, far above the largest message. All requests on one connection must stay below what the server
- * buffers for a client (64 MiB) before it takes it for a slow consumer and cuts it off.
+ * Most bytes per request, far above the largest message. All requests on one connection must stay below what the
+ * server buffers for a client (64 MiB), or it cuts the client off as a slow consumer.
  */
 const maxRequestBytes = 4 * 1024 * 1024;
 /**
- * Pause after the server refused a request (consumer missing, leader moving, too many waiting), doubled with each refusal up to
- * the second one. Short enough that events flow soon after a leader is found: a refusal costs next to nothing.
+ * Pause after the server refused a request (consumer missing, leader moving, too many waiting), doubled with each
+ * refusal up to the longest. Short enough that events flow soon after a new leader: a refusal costs next to nothing.
  */
 const refusedPauseMs = 500;
 const longestPauseMs = 2_000;
@@ -31,20 +31,20 @@ export interface PullerOptions {
   readonly room: () => number;
   readonly onDelivery: (delivery: Delivery) => void;
   /**
-   * The server refused, or did not answer (code 0): the consumer is missing or moving. Called at most twice per pause; may
-   * create it again.
+   * The server refused, or did not answer (code 0): the consumer is missing or moving. Called at most twice per
+   * pause; may recreate the consumer.
    */
   readonly onRefused?: (code: number, description: string) => void;
-  /** A request came to an ordinary end: the consumer is there and served. */
+  /** A request ended normally: the consumer exists and delivers. */
   readonly onServed?: () => void;
 }
 
 /**
- * Pulls from a durable consumer, asking for as many messages as its holder has room for.
+ * Pulls from a durable consumer, never more messages than its holder has room for.
  *
- * Two lanes, each with a subscription and at most one request outstanding, so that one request is being filled while
- * the next travels. The library's `consume()` keeps pulling whatever its reader does and buffers what it got, out of
- * reach of `working()` and of a hand-back at shutdown; here nothing is delivered that was not asked for.
+ * Two lanes, each with a subscription and at most one outstanding request: while one is being filled the next
+ * travels. The library's `consume()` keeps pulling into a buffer, out of reach of `working()` and of a hand-back at
+ * shutdown.
  */
 export class Puller {
   readonly #lanes: readonly Lane[];
@@ -58,18 +58,18 @@ export class Puller {
     this.wake();
   }
 
-  /** Tells that the holder has room again. Cheap; call it after settling. */
+  /** Says that the holder has room again. Cheap; call it after settling. */
   wake(): void {
     for (const lane of this.#lanes) lane.wake();
   }
 
-  /** Stops asking; resolves when the last request has ended, at most a second later, and all it brought is handed over. */
+  /** Stops requesting. Resolves when the last request has ended, within a second, and all its messages are passed on. */
   async drain(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.drain()));
   }
 }
 
-/** The time in which nothing is asked for after a refusal, which is about the consumer and so for both lanes. */
+/** The pause after a refusal. A refusal concerns the consumer, so both lanes share it. */
 class Pause {
   #until = 0;
   #nextMs = refusedPauseMs;
@@ -78,7 +78,7 @@ class Pause {
     return performance.now() >= this.#until;
   }
 
-  /** The consumer is served: the next refusal is the first one again. */
+  /** The consumer delivers: the next refusal counts as the first. */
   reset(): void {
     this.#nextMs = refusedPauseMs;
   }
@@ -101,7 +101,7 @@ class Lane {
   readonly #timer: NodeJS.Timeout;
   #request = 0;
   #sentAt = 0;
-  /** The server has said that the request is over; what is still due is on its way. */
+  /** The server has ended the request; what is still due is on its way. */
   #hasEnded = false;
   #connected = true;
   readonly #pause: Pause;
@@ -124,7 +124,7 @@ class Lane {
     if (this.due === 0) this.#wakeDrain?.();
     if (this.#stopped || this.#nc.isClosed() || this.due > 0 || !this.#pause.isOver) return;
     const batch = Math.min(this.#options.batch, this.#options.room());
-    // A handful at a time would make every message a request of its own: wait until a good part is free.
+    // A few at a time would make almost every message a request of its own: wait until a good part is free.
     if (batch < this.#options.batch / 4) return;
     this.due = batch;
     this.#sentAt = performance.now();
@@ -157,14 +157,14 @@ class Lane {
       if (this.due === 0) this.wake();
       return;
     }
-    // About a request given up as lost, or one that is complete: newer servers say so once more.
+    // About a request given up as lost, or a completed one, of which newer servers report once more.
     if (msg.subject !== `${this.#inbox}.${this.#request}` || this.due === 0) return;
     const code = msg.headers?.code ?? 0;
     if (code === 100) return;
     const description = msg.headers?.description ?? "";
     if (isOrdinaryEnd(code, description)) {
-      // What was delivered and has not come yet is still on its way: with several replicas a delivery waits for their
-      // majority, and the end of the request overtakes it.
+      // Some messages may still be on their way: with several replicas a delivery waits for their majority, and the
+      // end of the request overtakes it.
       this.due -= undelivered(msg, description, this.due);
       this.#hasEnded = true;
       this.#pause.reset();
@@ -184,7 +184,7 @@ class Lane {
 
   #tick(): void {
     const isLost = this.due > 0 && performance.now() - this.#sentAt > lostAfterMs;
-    // An old server says nothing at all where the consumer is missing.
+    // An old server does not answer at all when the consumer is missing.
     if (isLost && this.#connected && !this.#hasEnded) this.#isRefused(0, "no answer");
     else if (isLost || this.#nc.isClosed()) this.due = 0;
     this.wake();
@@ -203,8 +203,8 @@ class Lane {
 }
 
 /**
- * Whether a request ended as requests do: no messages within its time (404, 408), no room for the next one within its bytes, or
- * all it asked for delivered before its bytes were (since 2.15 the server says so). Anything else is about the consumer.
+ * Whether a request ended normally: no messages within its time (404, 408), no room for the next one within its
+ * bytes, or all delivered before the bytes were used up (reported since 2.15). Anything else concerns the consumer.
  */
 function isOrdinaryEnd(code: number, description: string): boolean {
   return (
@@ -216,7 +216,7 @@ const isByBytes = (description: string): boolean =>
   /max_?bytes/i.test(description) && !/exceeded/i.test(description);
 const isComplete = (description: string): boolean => /batch completed/i.test(description);
 
-/** How many of the messages that are still due the server did not deliver. */
+/** How many of the messages still due the server did not deliver. */
 function undelivered(msg: Msg, description: string, due: number): number {
   if (isComplete(description)) return 0;
   const pending = Number(msg.headers?.get("Nats-Pending-Messages") || due);

@@ -12,8 +12,8 @@ export function brokerAnswers(nc: NatsConnection): ReadyCheck {
 }
 
 /**
- * Ready while the durable's lag stays within half of what its stream retains, by age and by size: beyond that it is on
- * the way to losing events to the stream's limits.
+ * Ready while the durable's lag stays within half of what its stream retains, by age and by size. Beyond that it may
+ * soon lose events to the stream's limits.
  */
 export function lagWithinRetention(nc: NatsConnection, durable: Durable): ReadyCheck {
   return async () => {
@@ -27,7 +27,7 @@ export function lagWithinRetention(nc: NatsConnection, durable: Durable): ReadyC
     const { stream, name } = durable;
     const oldest = Math.max(consumer.ack_floor.stream_seq + 1, state.first_seq);
     const ageMs = await ageOf(jsm, stream, oldest);
-    // Of its own messages alone nobody knows the size: as large as the others on average.
+    // The size of the lag itself is unknown: assume messages of average size.
     const bytes = state.messages === 0 ? 0 : (state.bytes / state.messages) * behind;
     const maxAgeMs = config.max_age > 0 ? millis(config.max_age) : Number.POSITIVE_INFINITY;
     const maxBytes = config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY;

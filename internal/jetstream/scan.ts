@@ -13,31 +13,31 @@ export interface Range {
 }
 
 export interface ScanOptions extends Range {
-  /** Instead of at the first sequence, begin with what was stored from this time on, in ms since the epoch. */
+  /** Instead of the first sequence, start with what was stored from this time on, in ms since the epoch. */
   readonly since?: number | undefined;
   /** Default: everything in the stream. */
   readonly filter?: string;
   /** Headers without payloads; the header `Nats-Msg-Size` then says how large the payload is. */
   readonly headersOnly: boolean;
-  /** Messages per request; two such are what lies in memory at once. */
+  /** Messages per request; at most two requests lie in memory at once. */
   readonly batch?: number;
   /**
-   * How long to wait, in ms, for messages that are in the range but do not come: in a cluster the reading server may be
+   * How long to wait, in ms, for messages of the range that do not arrive: in a cluster the server read from may be
    * behind its leader. Default 0.
    */
   readonly behindMs?: number;
 }
 
 const defaultBatch = 500;
-/** A scan without any answer for so long was cut off. */
+/** A scan without any answer for this long was cut off. */
 const patienceMs = 5_000;
-/** A scan's consumer goes when nobody has asked it for so long, should the process die before it deletes it. */
+/** The server deletes a scan's consumer after this long without a request, should the process die first. */
 const idleMs = 300_000;
 const behindPauseMs = 50;
 
 /**
- * Reads a part of a stream in order, and no more at once than its reader takes. It leaves nothing behind at the server.
- * @throws Unavailable when the broker is away, or goes away meanwhile
+ * Reads a part of a stream in order, no faster than its reader. Leaves nothing behind at the server.
+ * @throws Unavailable when the broker is or goes away
  */
 export async function* scan(
   nc: NatsConnection,
@@ -66,7 +66,7 @@ export async function* scan(
   let cutOff = false;
   let waiting = true;
   const timer = setTimeout(() => {
-    // Whoever reads this may take as long as it takes.
+    // The reader may take its time.
     if (!waiting) return void timer.refresh();
     cutOff = true;
     subscription.unsubscribe();

@@ -1,15 +1,15 @@
 import { type ConnectionOptions, errors, type NatsConnection } from "nats";
 import type { ConfigDrift } from "../service/config-drift.ts";
 
-/** The account of a server that keeps none: everybody shares it. */
+/** The account of a server without accounts: everybody shares it. */
 const globalAccount = "$G";
 
 const warning =
   "producers have to be trusted: they share an account with the streams and the services, so that a producer can have the broker's answers delivered to JetStream's own API and to other clients' events: give each client's producers an account of their own, as nats.conf does";
 
 /**
- * Warns where no accounts keep producers apart from the streams. nats-server 2.10 and newer tell the account; an older one
- * does not, so there only a server that wants no credentials is taken for one without accounts.
+ * Warns where no accounts keep producers apart from the streams. nats-server 2.10 and newer report the account. An
+ * older one does not: there, only a server without credentials counts as one without accounts.
  * @throws when the broker is away
  */
 export async function findSharedAccount(nc: NatsConnection, timeoutMs = 2_000): Promise<ConfigDrift> {
@@ -23,7 +23,7 @@ export async function findSharedAccount(nc: NatsConnection, timeoutMs = 2_000): 
   }
 }
 
-/** @returns undefined where the server does not tell */
+/** @returns undefined where the server does not report it */
 async function ownAccount(nc: NatsConnection, timeout: number): Promise<string | undefined> {
   try {
     const answer: unknown = (await nc.request("$SYS.REQ.USER.INFO", "", { timeout })).json();
@@ -35,7 +35,7 @@ async function ownAccount(nc: NatsConnection, timeout: number): Promise<string |
   }
 }
 
-/** The library's type of a connection does not show its options, which every connection has. */
+/** Every connection has options, though the library's type hides them. */
 function isOpen(nc: NatsConnection): boolean {
   const { user, token } = (nc as { options?: ConnectionOptions }).options ?? {};
   return nc.info?.auth_required !== true && !user && !token;

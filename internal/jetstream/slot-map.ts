@@ -1,9 +1,9 @@
 /**
- * Things that come and go by the thousand, each in a numbered slot while it is there.
+ * Holds thousands of short-lived objects, each in a numbered slot.
  *
- * Not a Map: one in constant change makes itself a new table every few hundred entries. The old tables point at the next
- * one, and once one of them is in the garbage collector's old generation, all the later ones and everything in them is
- * taken for alive until a full collection: each message would be copied twice before it is forgotten.
+ * Not a Map: a Map in constant change replaces its table every few hundred entries. Each old table points at the
+ * next, and once one is in the garbage collector's old generation, all later tables and their contents count as alive
+ * until a full collection, so each message would be copied twice before it is freed.
  */
 export class SlotMap<T extends object> {
   readonly #things: (T | undefined)[] = [];
@@ -31,7 +31,7 @@ export class SlotMap<T extends object> {
     this.#free.push(slot);
   }
 
-  /** All that are there now, by slot: a copy, so that what comes and goes meanwhile changes nothing. */
+  /** All objects, by slot: a copy, so that changes meanwhile do not matter. */
   all(): readonly T[] {
     return this.#things.filter((thing) => thing !== undefined);
   }

@@ -2,7 +2,7 @@ import type { NatsConnection } from "nats";
 import { askBroker, isObject, RefusedRequest } from "./api.ts";
 import { ReceivedHeaders } from "./wire-headers.ts";
 
-/** A message as it lies in its stream. */
+/** A message as it is stored. */
 export interface StoredMessage {
   readonly stream: string;
   readonly seq: number;
@@ -67,7 +67,7 @@ async function read(
 
 /**
  * @param overwrite also overwrites its bytes on the server's disk, which takes longer
- * @returns false when it was gone already
+ * @returns false when it was already gone
  * @throws Unavailable, RefusedRequest
  */
 export async function deleteStored(
@@ -81,7 +81,7 @@ export async function deleteStored(
     return true;
   } catch (err) {
     if (!(err instanceof RefusedRequest)) throw err;
-    // Older servers say all kinds of things about a message that is gone.
+    // Older servers answer in various ways about a message that is gone.
     if (err.isMessageMissing || (await readStored(nc, stream, seq)) === undefined) return false;
     throw err;
   }

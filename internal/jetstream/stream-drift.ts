@@ -5,8 +5,9 @@ import { duplicateWindowMs, type StreamSettings } from "./topology.ts";
 const settable = "the next enricher to start sets it right";
 
 /**
- * What is wrong with a stream as the broker has it, one sentence each with the next move.
- * @param asked what was asked of it: where the broker reports another value, it ignored it or somebody changed it
+ * What is wrong with a stream as the broker has it: one sentence each, with the next move.
+ * @param asked what the stream was created with; where the broker reports another value, it ignored ours or somebody
+ * changed it
  */
 export function streamDrift(
   asked: StreamSettings,
@@ -16,7 +17,7 @@ export function streamDrift(
   const { config, cluster } = found;
   const isQueue = asked.retention === "workqueue";
   const warnings: string[] = [];
-  // A text for people changes nothing.
+  // Only people read it.
   const explained = new Set<keyof StreamConfig>(["description"]);
   const judge = (key: keyof StreamConfig, isWrong: boolean, says: string) => {
     explained.add(key);

@@ -6,33 +6,34 @@ import type { Log } from "../service/log.ts";
 import { askBroker, StreamMissing } from "./api.ts";
 import { ensureStreams, type Made, type StreamLimits } from "./topology.ts";
 
-/** Least time between two looks, while they find nothing missing: in a cluster whose leader is gone everybody is refused. */
+/** Least time between two checks while nothing is found missing: in a cluster without a leader everybody is refused. */
 const firstGapMs = 1_000;
 const longestGapMs = 4_000;
 /**
- * How long a stream stays missing before it is made anew. nats-server 2.9 says that it is gone while it still removes its
- * folder: a stream made meanwhile loses its files, and takes no message until the server is restarted.
+ * How long a stream stays missing before it is recreated. nats-server 2.9 reports a stream as gone while it is still
+ * removing its folder: a stream created meanwhile loses its files and stores nothing until the server is restarted.
  */
 export const settleMs = 2_000;
-/** How old a stream may be that was made a moment ago, by a broker whose clock is not ours. */
+/** A stream younger than this counts as just created: the broker's clock may differ from ours. */
 const justNowMs = 10_000;
 
 export interface StreamKeeperOptions {
   readonly nc: NatsConnection;
   readonly stages: readonly string[];
   readonly limits: StreamLimits;
-  /** Brings existing streams to the limits, once, at the opening: see `ensureStreams`. */
+  /** Also updates existing streams to the limits, once, at the opening: see `ensureStreams`. */
   readonly apply?: boolean;
   readonly log: Log;
 }
 
 /**
- * The streams that a service needs: made at its start where they are missing, and made anew where somebody deletes one under
- * the running system. Whoever is refused for want of a stream calls `restore`; readiness names the stream meanwhile.
+ * The streams that a service needs: created at its start where they are missing, and recreated when somebody deletes
+ * one from the running system. Code that is refused because a stream is missing calls `restore`; readiness names the
+ * stream meanwhile.
  */
 export class StreamKeeper {
   readonly #options: StreamKeeperOptions;
-  /** Each stream as it was last seen, where the server has told. */
+  /** Each stream as last seen, where the server has reported it. */
   #known: ReadonlyMap<string, Made>;
   #restoring: Promise<void> | undefined;
   #notBefore = 0;
@@ -44,15 +45,15 @@ export class StreamKeeper {
     this.#known = known;
   }
 
-  /** Makes what is missing. @throws as `ensureStreams` */
+  /** Creates what is missing. @throws as `ensureStreams` */
   static async open(options: StreamKeeperOptions): Promise<StreamKeeper> {
     const { nc, stages, limits, apply = false } = options;
     return new StreamKeeper(options, await ensureStreams(nc, stages, limits, apply));
   }
 
   /**
-   * Makes missing streams anew after two seconds, and says so. For whoever was refused: cheap to call for each message, as calls at the same
-   * time share one look, and looks keep their distance. Never throws.
+   * Recreates missing streams after two seconds and logs it. Cheap enough to call for each refused message:
+   * concurrent calls share one check, and checks keep their distance. Never throws.
    */
   async restore(): Promise<void> {
     if (this.#restoring === undefined && performance.now() < this.#notBefore) return;
@@ -63,7 +64,7 @@ export class StreamKeeper {
     await this.#restoring;
   }
 
-  /** Not ready while one of the stages' streams is missing, which it then makes anew. */
+  /** Not ready while a stream is missing; it then recreates the stream. */
   readonly check: ReadyCheck = async () => {
     const looks = await Promise.all(this.#options.stages.map((stage) => this.#isMissing(stageStream(stage))));
     const missing = looks.filter((name) => name !== undefined);
@@ -78,13 +79,13 @@ export class StreamKeeper {
     try {
       await askBroker(this.#options.nc, `STREAM.INFO.${name}`);
     } catch (err) {
-      // Whether the broker answers at all is another check's question.
+      // Whether the broker answers at all is another check's concern.
       if (err instanceof StreamMissing) return name;
     }
     return undefined;
   }
 
-  /** Not one that existed all the while: that holds something, or was never used and is no loss. */
+  /** False for a stream that existed all the time: it holds something, or was never used and is no loss. */
   #isAnew(name: string, { created, isUnused }: Made): boolean {
     const before = this.#known.get(name);
     return isUnused && before?.created !== created && Math.abs(Date.now() - Date.parse(created)) < justNowMs;

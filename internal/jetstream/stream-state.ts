@@ -5,11 +5,11 @@ import { askBroker, isObject } from "./api.ts";
 export interface StreamState {
   readonly stream: string;
   /**
-   * 0 in a cluster: there nodes of nats-server 2.10 each say another time, and another one after a restart. What is judged by
-   * it is then judged by the times of messages, which are the same everywhere.
+   * 0 in a cluster, where each node of nats-server 2.10 reports another time, and changes it after a restart. Use the
+   * times of messages there: all nodes agree on them.
    */
   readonly created: number;
-  /** 0 = without limit, both. */
+  /** 0 = unlimited, both. */
   readonly maxAgeMs: number;
   readonly maxBytes: number;
   /** How long it remembers message ids. */
@@ -21,20 +21,20 @@ export interface StreamState {
   readonly firstSeq: number;
   /** How many sequences between the first and the last are gone. */
   readonly gone: number;
-  /** How many messages were ever stored in it. */
+  /** How many messages it has ever stored. */
   readonly lastSeq: number;
   readonly lastAt: number;
   readonly firstAt: number;
 }
 
-/** Asks for a stream's state. @throws Unavailable, StreamMissing */
+/** Reads a stream's state. @throws Unavailable, StreamMissing */
 export async function stateOf(nc: NatsConnection, stream: string): Promise<StreamState> {
   const { created, config, state, cluster } = await askBroker(nc, `STREAM.INFO.${stream}`);
   const limits = isObject(config) ? config : {};
   const now = isObject(state) ? state : {};
   return {
     stream,
-    // A lone server of 2.10 or newer says that it leads itself; only a cluster has a name.
+    // A lone server of 2.10 or newer names itself as leader; only a cluster has a name.
     created: isObject(cluster) && cluster.name !== undefined ? 0 : time(created),
     maxAgeMs: count(limits.max_age) / 1e6,
     maxBytes: count(limits.max_bytes),
@@ -50,7 +50,10 @@ export async function stateOf(nc: NatsConnection, stream: string): Promise<Strea
   };
 }
 
-/** The sequences of what lies in a stream; to be asked only where few between the first and the last are gone. @throws Unavailable */
+/**
+ * The sequences that a stream holds. Use it only where few between the first and the last are gone. @throws
+ * Unavailable
+ */
 export async function* sequencesIn(nc: NatsConnection, stream: string): AsyncGenerator<number> {
   const { state } = await askBroker(nc, `STREAM.INFO.${stream}`, { deleted_details: true });
   const { messages, first_seq, last_seq, deleted } = isObject(state) ? state : {};

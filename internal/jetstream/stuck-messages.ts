@@ -9,22 +9,22 @@ import { stateOf } from "./stream-state.ts";
 
 const defaultEveryMs = 10_000;
 
-/** The sequences among which there are messages that a consumer will not deliver. */
+/** A range of sequences with messages that a consumer will not deliver. */
 export interface StuckRange {
   readonly firstSeq: number;
   readonly lastSeq: number;
 }
 
 /**
- * What a work queue holds though its consumer, by its own words, is done with it: no lag shows such messages, and they fill
- * the queue. There are three ways to get there:
+ * Finds messages that a work queue holds although its consumer reports no work: no lag shows them, and they fill the
+ * queue. Three ways lead there:
  *
- * - A nats-server 2.9 that was killed remembers the acknowledgements, but not that it removed the messages.
- * - A consumer of a cluster of such servers whose leader has moved counts nothing as pending that came meanwhile.
+ * - A killed nats-server 2.9 remembers the acknowledgements, but not that it removed the messages.
+ * - In a cluster of such servers, a consumer whose leader has moved does not count messages that arrived meanwhile.
  * - Somebody limited the consumer's `max_deliver`, and nobody heard that the broker gave up.
  *
- * The stream and the consumer do not answer for the same instant: only what stays the same is stuck.
- * @returns undefined where there is nothing
+ * Stream and consumer are not read at the same instant: only what stays the same is stuck.
+ * @returns undefined when nothing is stuck
  * @throws Unavailable, StreamMissing
  */
 export async function findStuck(
@@ -36,7 +36,7 @@ export async function findStuck(
   if (state.messages === 0) return undefined;
   const { firstSeq } = state;
   const isIdle = consumer.pending === 0 && consumer.unacknowledged === 0;
-  // Events of all steps lie there, each step's with a consumer of their own.
+  // This stream holds the events of all steps, each with a consumer of its own.
   if (stream === apartStream && !(isIdle && (await holds(nc, stream, filter)))) return undefined;
   const lastSeq = isIdle ? state.lastSeq : consumer.ackFloor;
   return firstSeq <= lastSeq ? { firstSeq, lastSeq } : undefined;
@@ -48,9 +48,9 @@ async function holds(nc: NatsConnection, stream: string, filter: string): Promis
 }
 
 /**
- * Watches a work queue for messages that are stuck. The consumer is then deleted, so that its mailbox makes it anew, without a
- * limit, and every message left is delivered. Those that were handled before are dropped as duplicates downstream, and poison is
- * known by its marks.
+ * Watches a work queue for stuck messages and then deletes the consumer: its mailbox recreates it without a limit,
+ * and every remaining message is delivered. Messages handled before are dropped as duplicates downstream, and marks
+ * identify poison.
  */
 export class StuckMessagesWatch {
   readonly #nc: NatsConnection;
@@ -61,7 +61,7 @@ export class StuckMessagesWatch {
   #suspect: number | undefined;
   #problem: string | undefined;
 
-  /** Looks at once, and then again and again. */
+  /** Checks at once, then periodically. */
   constructor(nc: NatsConnection, durable: Durable, log: Log, everyMs = defaultEveryMs) {
     this.#nc = nc;
     this.#durable = durable;
@@ -87,7 +87,8 @@ export class StuckMessagesWatch {
     const { stream, name } = this.#durable;
     const found = await findStuck(this.#nc, this.#durable);
     if (found === "no consumer") {
-      // Whoever pulls is told and makes it anew; but a server of a cluster may go on answering for one that is gone.
+      // Its mailbox would recreate it once refused; but a server of a cluster may go on answering for a deleted
+      // consumer.
       this.#log.warn({ stream, consumer: name }, "the consumer is gone, making it anew");
       await ensureDurable(this.#nc, this.#durable);
       return;

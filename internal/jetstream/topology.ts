@@ -44,28 +44,28 @@ export const streamVariables = [
 const minute = 60_000;
 
 /**
- * How long streams remember message ids, where their own age allows it: the broker keeps none longer than messages. At the
- * door as short as the server takes, because there the ids are what producers choose: one client's could make the events
- * of another vanish. How long CASINO_EVENTS remembers, DUPLICATE_WINDOW says.
+ * How long streams remember message ids, where they keep messages that long. As short as the server allows at the
+ * door: producers choose the ids there, and one client's could make another's events vanish. DUPLICATE_WINDOW sets it
+ * for CASINO_EVENTS.
  */
 export const duplicateWindowMs = { raw: 100, others: 2 * minute } as const;
 
 /**
- * Raw messages stay this far below the server's default max_payload of 1 MiB, because a dead letter carries the
- * same bytes under more headers.
+ * Raw messages stay this far below the server's default max_payload of 1 MiB, because a dead letter carries the same
+ * bytes with more headers.
  */
 export const maxRawBytes = 960 * 1024;
 
 /**
- * A nats-server before 2.10.5 lets a message that just fits into a full queue push out the oldest ones (nats-server
- * issue 4771). There the number of messages is limited too, so low that ordinary events meet that limit first, at which
- * it refuses cleanly.
+ * In a nats-server before 2.10.5, a message that just fits into a full queue can push out the oldest ones
+ * (nats-server issue 4771). There the number of messages is limited as well, so low that ordinary events meet that
+ * limit first, at which the server refuses cleanly.
  */
 const bytesPerMessageOnOldServers = 1024;
 
 /**
- * Whether several events may travel in one message: not with such a server, where large messages would meet the limit of bytes
- * first, and push out what waits.
+ * Whether several events may travel in one message. Not with such an old server: large messages would reach the limit
+ * of bytes first and push out what waits.
  */
 export function mayBundle(bundles: "on" | "off", serverVersion = ""): boolean {
   return bundles === "on" && !losesWhenFull(serverVersion);
@@ -73,19 +73,19 @@ export function mayBundle(bundles: "on" | "off", serverVersion = ""): boolean {
 
 const losesWhenFull = (serverVersion: string): boolean => isOlderThan(serverVersion, [2, 10, 5]);
 
-/** What `nats stream ls` says of the queues that are of no step's stage alone. */
+/** Shown by `nats stream ls`, for queues that are not between two steps. */
 const queueDescriptions: Readonly<Record<string, string>> = {
   [rawStage]: "events as producers sent them, which wait for the first step",
   [apartStage]: "events that left their message: to be tried again, or under suspicion, each alone",
   [retryStage]: "deliveries to webhooks, which wait for their next attempt",
 };
 
-/** The ledger and the record of copies each get this part of a queue's size. */
+/** Share of a queue's size that the ledger gets, and the record of copies too. */
 const ledgerShare = 1 / 8;
 
 /**
- * The streams of the given stages, and those of dead letters, ledger and copies, for a server of this version. A mailbox of its own
- * for each stage: on one shared stream a full queue would refuse the very forwards that empty it.
+ * The streams of the given stages, and those of dead letters, ledger and copies, for a server of this version. Each
+ * stage has its own: on a shared stream a full queue would refuse the very forwards that empty it.
  */
 export function streamConfigs(
   stages: readonly string[],
@@ -95,7 +95,7 @@ export function streamConfigs(
   const common = {
     storage: StorageType.File,
     num_replicas: limits.NATS_REPLICAS,
-    // The broker's defaults, said so that they are set right again where somebody changed them.
+    // The broker's defaults, set explicitly so that an update repairs what somebody changed.
     max_msgs_per_subject: -1,
     no_ack: false,
   };
@@ -105,13 +105,13 @@ export function streamConfigs(
     description: queueDescriptions[stage] ?? `events of stage ${stage}, which wait for the next step`,
     subjects: [stageFilter(stage)],
     retention: RetentionPolicy.Workqueue,
-    // A full queue refuses its producers, loudly, instead of dropping what it accepted.
+    // A full queue refuses its producers instead of dropping what it accepted.
     discard: DiscardPolicy.New,
     max_bytes: limits.QUEUE_MAX_BYTES,
     max_msgs: losesWhenFull(serverVersion)
       ? Math.floor(limits.QUEUE_MAX_BYTES / bytesPerMessageOnOldServers)
       : -1,
-    // However long an outage lasts, what waits here stays.
+    // What waits here stays, however long an outage lasts.
     max_age: 0,
     duplicate_window: nanos(stage === rawStage ? duplicateWindowMs.raw : duplicateWindowMs.others),
     ...(stage === rawStage ? { max_msg_size: maxRawBytes } : {}),
@@ -125,8 +125,8 @@ export function streamConfigs(
     discard: DiscardPolicy.Old,
     max_age: nanos(limits.EVENTS_MAX_AGE),
     max_bytes: limits.EVENTS_MAX_BYTES,
-    // Where the identity of events is enforced. A limits stream remembers message ids across a broker restart, which a
-    // work queue does not: this window also catches an event redelivered after an outage.
+    // The identity of events is enforced here. Unlike a work queue, a limits stream remembers message ids across a
+    // broker restart, so this window also catches an event redelivered after an outage.
     duplicate_window: nanos(Math.min(limits.DUPLICATE_WINDOW, limits.EVENTS_MAX_AGE)),
   };
   const dead: StreamSettings = {
@@ -147,7 +147,7 @@ export function streamConfigs(
     subjects: [subject],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
-    // As long as there is anything to be proved with it.
+    // As long as anything can be proved with it.
     max_age: nanos(Math.max(limits.EVENTS_MAX_AGE, limits.DEAD_MAX_AGE)),
     max_bytes: Math.floor(limits.QUEUE_MAX_BYTES * ledgerShare),
     duplicate_window: nanos(Math.min(duplicateWindowMs.others, limits.DEAD_MAX_AGE)),
@@ -156,29 +156,29 @@ export function streamConfigs(
     ...stages.map((stage) => (stage === finalStage ? events : queue(stage))),
     dead,
     record(ledgerStream, "casino.ledger.>", "what became of dead letters"),
-    // Apart from the ledger: producers may send again as much as they like, and push nothing else out.
+    // Separate from the ledger: producers may resend as much as they like without pushing out ledger records.
     record(copiesStream, "casino.copies.*", "which accepted events ended as copies of others"),
   ];
 }
 
-/** What is asked of a stream. */
+/** A stream's wanted configuration. */
 export type StreamSettings = Partial<StreamConfig> & Pick<StreamConfig, "name">;
 
-/** A stream as it is after it was made, or found. */
+/** A stream as found or just created. */
 export interface Made {
-  /** When, by the node that answers: those of a cluster of nats-server 2.10 say different times. */
+  /** As the answering node reports it: nodes of a 2.10 cluster report different times. */
   readonly created: string;
-  /** Nothing was ever stored in it. */
+  /** It never stored a message. */
   readonly isUnused: boolean;
 }
 
 /**
- * Creates the streams of these stages, and those of dead letters, ledger and copies, where they are missing; whoever comes first, any
- * number of processes at once.
- * @param apply also brings existing streams to the given limits. One service does it (the enricher, whose mailboxes
- *   they are), so that services with different environments do not undo each other.
- * @returns what is known of each stream, by its name; those are left out that exist with another configuration
- * @throws Error with one sentence when JetStream is off or a stream of that name exists with another retention.
+ * Creates the streams of these stages, and those of dead letters, ledger and copies, where they are missing. Any
+ * number of processes may call it at once.
+ * @param apply also updates existing streams to the given limits. Only the enricher does, which owns the mailboxes,
+ * so that services with different environments do not undo each other
+ * @returns what is known of each stream, by name; streams that exist with another configuration are left out
+ * @throws Error with one sentence when JetStream is off or a stream of that name exists with another retention
  */
 export async function ensureStreams(
   nc: NatsConnection,
@@ -206,9 +206,9 @@ export async function ensureStreams(
 }
 
 /**
- * Whether a stream could not be created because it exists. The server looks at the room that is left first: where that is
- * less than the stream itself takes, it refuses, though nothing would have to be made. And where two processes create one
- * stream at the same moment, the later one may hear that its subjects are taken: by that very stream.
+ * Whether creating a stream failed because it exists. The server checks the space first: where less is left than the
+ * stream's limit, it refuses although nothing has to be created. When two processes create a stream at once, the
+ * later one may hear that the stream's subjects are taken.
  */
 async function isThere(jsm: JetStreamManager, name: string, err: unknown): Promise<boolean> {
   if (hasCode(err, nameInUse)) return true;
@@ -219,7 +219,7 @@ async function isThere(jsm: JetStreamManager, name: string, err: unknown): Promi
 }
 
 async function applyLimits(jsm: JetStreamManager, config: StreamSettings): Promise<void> {
-  // Where a stream lies cannot be changed; one in memory works, and is warned of.
+  // The storage of a stream cannot be changed; a stream in memory works and causes a warning.
   const { storage: _, ...changeable } = config;
   try {
     await jsm.streams.update(config.name, changeable);
@@ -233,7 +233,7 @@ function isOlderThan(version: string, [major, minor, patch]: readonly [number, n
   return (a - major || b - minor || c - patch) < 0;
 }
 
-/** Names the streams that take the subjects of another one. */
+/** Advises to narrow the streams that take another stream's subjects. */
 async function leaveToIt(jsm: JetStreamManager, { subjects = [] }: StreamSettings): Promise<string> {
   const takers = new Set<string>();
   for (const subject of subjects) for await (const name of jsm.streams.names(subject)) takers.add(name);

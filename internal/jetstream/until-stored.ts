@@ -3,27 +3,27 @@ import type { Outage } from "../service/outage.ts";
 import { type PubAck, PublishError } from "./pub-ack.ts";
 import type { OnSettled } from "./publisher.ts";
 
-/** What is published, and who is told. */
+/** What to publish, and what to call with the result. */
 export interface Publication {
-  /** Tells once whether it is stored. */
+  /** Makes one attempt and reports its result once. */
   readonly publish: (onSettled: OnSettled) => void;
-  /** What it is, by which outages are told apart: each goes to another stream. */
+  /** The kind of message, which tells outages apart: each kind goes to a stream of its own. */
   readonly what: string;
   readonly onStored: (ack: PubAck) => void;
   readonly onTooLarge: (why: PublishError) => void;
-  /** The process stops first: what it stands for has to be handed back. */
+  /** The process stops first: the message's source has to be handed back. */
   readonly onGivenUp: (why: PublishError) => void;
 }
 
 export interface UntilStoredOptions {
-  /** Ends the attempts, once `stopping` is aborted. */
+  /** `stopping` ends the attempts. */
   readonly shutdown: { readonly stopping: AbortSignal };
   readonly outage: Outage;
 }
 
 /**
- * Publishes until it is stored: a full stream or an absent broker means again after a back-off, however long it lasts, and
- * only a stop of the process ends it.
+ * Publishes until the message is stored: after a refusal by a full stream or an absent broker it backs off and tries
+ * again, however long it takes. Only a stop of the process ends it.
  */
 export class UntilStored {
   readonly #stopping: AbortSignal;
@@ -44,7 +44,7 @@ export class UntilStored {
     });
   }
 
-  /** For who has made the first attempt already. */
+  /** Continues after a first attempt that the caller has made. */
   refused(why: PublishError, publication: Publication, attempt = 1): void {
     if (why.isTooLarge) {
       this.#outage.succeeded(publication.what, publication);

@@ -4,8 +4,8 @@ import type { Msg, MsgHdrs } from "nats";
 const version = "NATS/1.0";
 
 /**
- * The client's messages know their size on the wire, though the interface does not say so; tests hold them to it, and the
- * messages of its consumers to holding such a message.
+ * The client's messages know their size on the wire, and those of its consumers hold such a message, though the
+ * interfaces hide both. Tests check it.
  */
 interface SizedMsg extends Msg {
   /** Bytes of subject, reply subject, headers and payload. */
@@ -13,9 +13,9 @@ interface SizedMsg extends Msg {
 }
 
 /**
- * The headers of a received message, read from its bytes (ADR-4 of the NATS architecture). The library's own reader
- * throws on a name with a space in it, and takes a third of the time that a small event costs; any producer may send
- * any header, so this one takes what comes.
+ * The headers of a received message, read from its bytes (ADR-4 of the NATS architecture). The library's reader
+ * throws on a name with a space in it, and takes a third of the time that a small event costs. Any producer may send
+ * any header, so this reader accepts everything.
  */
 export class ReceivedHeaders {
   readonly #text: string;
@@ -33,7 +33,7 @@ export class ReceivedHeaders {
   static of(msg: Msg): ReceivedHeaders {
     const { data, subject, reply = "" } = msg;
     const rest = (msg as SizedMsg).size() - data.length;
-    // In bytes only where characters do not do: hardly any subject is other than ASCII, and counting takes its time.
+    // Characters before bytes: almost all subjects are ASCII, and counting bytes takes time.
     return (
       before(data, rest - subject.length - reply.length) ??
       before(data, rest - Buffer.byteLength(subject) - Buffer.byteLength(reply)) ??
@@ -41,14 +41,14 @@ export class ReceivedHeaders {
     );
   }
 
-  /** Those of a message as the library's consumers hand it over. */
+  /** The headers of a message from the library's own consumers. */
   static ofJetStream(message: JsMsg): ReceivedHeaders {
     return ReceivedHeaders.of((message as unknown as { readonly msg: Msg }).msg);
   }
 
   /**
-   * The first value of a header, trimmed; empty when it is absent. Names are case-sensitive, as NATS has them.
-   * @param name one of those that the code knows: it is kept
+   * The first value of a header, trimmed; empty when absent. Names are case-sensitive, as in NATS.
+   * @param name a constant of the code: it is cached
    */
   get(name: string): string {
     const beginning = beginningOf(name);
@@ -58,7 +58,7 @@ export class ReceivedHeaders {
     return this.#text.slice(from, this.#text.indexOf("\r\n", from)).trim();
   }
 
-  /** All headers in order, repeated ones too; lines that are no header are left out. */
+  /** All headers in order, repeated ones too; malformed lines are left out. */
   *entries(): Generator<readonly [name: string, value: string]> {
     for (const line of this.#text.split("\r\n").slice(1)) {
       const colon = line.indexOf(":");
@@ -67,7 +67,7 @@ export class ReceivedHeaders {
   }
 }
 
-/** How the line of a header begins. Kept, as it takes as long to make as to find. */
+/** How a header's line begins. Cached, because building it takes as long as finding it. */
 function beginningOf(name: string): string {
   const known = beginnings.get(name);
   if (known !== undefined) return known;
@@ -83,15 +83,13 @@ let received: Buffer<ArrayBufferLike> = Buffer.alloc(0);
 /** The headers in the bytes right before a payload; undefined where there are none. */
 function before({ buffer, byteOffset }: Uint8Array, length: number): ReceivedHeaders | undefined {
   if (length < version.length || byteOffset < length) return undefined;
-  // A hundred messages come in one buffer.
+  // Many messages arrive in one buffer.
   if (received.buffer !== buffer) received = Buffer.from(buffer);
   const text = received.toString("utf8", byteOffset - length, byteOffset);
   return text.startsWith(version) ? new ReceivedHeaders(text) : undefined;
 }
 
-/**
- * Headers ready to send, as bytes. `add` takes any text: what would end a header is replaced by a space.
- */
+/** Headers ready to send. `add` takes any text and replaces line breaks by spaces. */
 export class OutgoingHeaders {
   #text = version;
 
@@ -100,17 +98,17 @@ export class OutgoingHeaders {
     return this;
   }
 
-  /** All of them; what ends them, `endOfHeaders`, has to follow. */
+  /** All headers; `endOfHeaders` has to follow. */
   get text(): string {
     return this.#text;
   }
 
-  /** What the client calls when it writes the message. */
+  /** Called by the client when it writes the message. */
   encode(): Uint8Array {
     return Buffer.from(this.#text + endOfHeaders);
   }
 
-  /** For `nc.publish`, which asks nothing of headers but `encode`; a test holds it to that. */
+  /** For `nc.publish`, which uses nothing of headers but `encode`; a test checks that. */
   get forPublish(): MsgHdrs {
     return this as unknown as MsgHdrs;
   }

@@ -2,20 +2,20 @@ import type { Delivery } from "../jetstream/delivery.ts";
 import { isRawSubject } from "./subjects.ts";
 
 /**
- * Header of everything made of an event: the number under which CASINO_RAW accepted it, its sequence there, and when, in
- * ms since the epoch: `4711 1641817000123`. Of a raw message that carries several events each has its line too, of how
- * many: `4711.3/20 1641817000123`. It is how each accepted event can be found again, whatever became of it.
+ * Header of everything made from an event: the number under which CASINO_RAW accepted it, its sequence there, and the
+ * time in ms since the epoch: `4711 1641817000123`. For an event of a raw message with several, also its line and how
+ * many there are: `4711.3/20 1641817000123`. With it each accepted event can be found again, whatever became of it.
  */
 export const acceptedHeader = "Casino-Accepted";
 
 /** Most events that one raw message may carry. */
 export const mostEventsPerMessage = 1_000;
 
-/** Which accepted event it is. */
+/** Identifies an accepted event. */
 export interface AcceptedNumber {
   /** The sequence of its raw message. */
   readonly number: number;
-  /** Which event of that message it is, from 1, and of how many; absent where it was the only one. */
+  /** Which event of that message it is, from 1, and of how many; absent when it was the only one. */
   readonly line?: number;
   readonly lines?: number;
 }
@@ -25,11 +25,11 @@ export interface Accepted extends AcceptedNumber {
   readonly at: number;
 }
 
-/** The value of the header for what is made of this message as a whole; undefined when it was made of nothing accepted. */
+/** The header's value for what is made of this message as a whole; undefined when it was made of nothing accepted. */
 export function acceptedText(
   delivery: Pick<Delivery, "subject" | "headers" | "streamSequence" | "storedAt">,
 ): string | undefined {
-  // Nobody but the stream itself gives a raw message its number, whatever its producer wrote.
+  // Only the stream itself numbers raw messages, whatever the producer wrote.
   if (isRawSubject(delivery.subject))
     return acceptedForm({ number: delivery.streamSequence, at: delivery.storedAt });
   const given = delivery.headers.get(acceptedHeader);
@@ -48,7 +48,7 @@ export function numberForm({ number, line, lines }: AcceptedNumber): string {
 
 const form = /^([1-9]\d{0,15})(?:\.([1-9]\d{0,3})\/([1-9]\d{0,3}))? (\d{1,15})$/;
 
-/** Reads the header; undefined for a text that is none. */
+/** Parses the header; undefined when it is malformed. */
 export function parseAccepted(text: string): Accepted | undefined {
   const [, sequence, line, lines, at] = form.exec(text) ?? [];
   const accepted = { number: Number(sequence), at: Number(at) };
@@ -59,14 +59,14 @@ export function parseAccepted(text: string): Accepted | undefined {
     : undefined;
 }
 
-/** Whether the second was accepted right after the first: the next message, or the next line of the same. */
+/** Whether the second was accepted right after the first: the next message, or the next line of the same one. */
 export function isNext(first: AcceptedNumber, second: AcceptedNumber): boolean {
   return first.line === undefined
     ? second.line === undefined && second.number === first.number + 1
     : second.number === first.number && second.line === first.line + 1 && second.lines === first.lines;
 }
 
-/** The number `by` further on, in the same message where that has lines. */
+/** The number `by` further on, in the same message if it has lines. */
 export function later<T extends AcceptedNumber>(accepted: T, by: number): T {
   return accepted.line === undefined
     ? { ...accepted, number: accepted.number + by }
@@ -74,9 +74,9 @@ export function later<T extends AcceptedNumber>(accepted: T, by: number): T {
 }
 
 /**
- * The numbers of a bundle's events as its header `Casino-Accepted` lists them: `41-45,47,50.3-7/20`. What has no number is
- * not in the list.
- * @param texts values of the header, one an event
+ * The numbers of a bundle's events as its header `Casino-Accepted` lists them: `41-45,47,50.3-7/20`. Events without a
+ * number are left out.
+ * @param texts the header's value of each event
  */
 export function acceptedRanges(texts: readonly (string | undefined)[]): string {
   const ranges: string[] = [];
@@ -98,7 +98,7 @@ export function acceptedRanges(texts: readonly (string | undefined)[]): string {
   return ranges.join();
 }
 
-/** As `parseAccepted`, of a header that was read before: what it costs, it costs for each event of each bundle. */
+/** As `parseAccepted`, for a value of our own: runs for each event of each bundle. */
 function numberIn(text: string): AcceptedNumber | undefined {
   const end = text.indexOf(" ");
   const dot = text.indexOf(".");
@@ -123,9 +123,9 @@ function rangeForm(first: AcceptedNumber, last: AcceptedNumber): string {
 const rangeOf = /^([1-9]\d{0,15})(?:-([1-9]\d{0,15})|\.([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?\/([1-9]\d{0,3}))?$/;
 
 /**
- * Reads such a list, however hostile its writer.
- * @param most events that it may tell of
- * @returns undefined for a text that is no list, or tells of more
+ * Parses such a list, which anybody may have written.
+ * @param most events that it may list
+ * @returns undefined when it is malformed or lists more
  */
 export function readRanges(text: string, most: number): readonly AcceptedNumber[] | undefined {
   const numbers: AcceptedNumber[] = [];

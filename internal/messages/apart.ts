@@ -5,9 +5,9 @@ import { addIdentity } from "./envelope.ts";
 import { apartSubject } from "./subjects.ts";
 
 /**
- * The message as which an event leaves the one it came in, to wait or to be looked at alone in the step's own CASINO_APART.
- * Never onto the stage that it came from: there it would get a new number, queue behind all others, and find no room when the
- * stage is full of the very messages that have to be left.
+ * The message in which an event leaves the one it came in, to wait or to be handled alone in the step's CASINO_APART.
+ * It never goes back to its own stage: there it would get a new number, queue behind all others, and find no room
+ * when the stage is full of the very messages that have to be left.
  */
 export function apartMessage(step: string, enclosed: Enclosed): Outgoing {
   const { envelope, mediaType } = enclosed;

@@ -1,4 +1,4 @@
-/** The ids of the events in these messages, each in one of its own or several in a bundle, in their order. */
+/** The ids of the events in these messages, single or bundled, in order. */
 export const idsIn = (messages: readonly { readonly text: string }[]): readonly number[] =>
   messages
     .flatMap(({ text }) => text.trim().split("\n"))

@@ -6,9 +6,10 @@ import { acceptedHeader, acceptedRanges, parseAccepted } from "./accepted.ts";
 import { type Envelope, isReplays, isTraceparent, newTraceparent, readRate } from "./envelope.ts";
 import { bundleSubject } from "./subjects.ts";
 
-// A bundle: the events that a step has in hand at once, forwarded in one message. Brokers and clients pay by the message.
+// A bundle: the events that a step has in hand at once, forwarded in one message. Broker and clients pay by the
+// message.
 
-/** The media type of a bundle, and of a raw message with one event a line. */
+/** The media type of a bundle, and of a raw message with one event per line. */
 export const ndjsonType = "application/x-ndjson";
 
 /** Header of a bundle: how many events it carries. */
@@ -18,7 +19,7 @@ export const countHeader = "Casino-Count";
 export const mostEventsPerBundle = 256;
 export const mostBytesPerBundle = 256 * 1024;
 
-/** One line: the event's envelope, and the event. Nothing in an envelope has to be escaped in JSON. */
+/** One line: the event's envelope and the event. Nothing in an envelope needs escaping in JSON. */
 export function bundleLine(envelope: Envelope, eventText: string): string {
   const { client, source, accepted, traceparent, rate, replays } = envelope;
   const optional =
@@ -31,7 +32,7 @@ export function bundleLine(envelope: Envelope, eventText: string): string {
 
 /**
  * The message that carries these lines.
- * @param accepted the value of the header `Casino-Accepted` of each event
+ * @param accepted the header `Casino-Accepted` of each event
  * @param id makes publishing it twice harmless
  */
 export function bundleMessage(
@@ -41,7 +42,7 @@ export function bundleMessage(
   id: string,
 ): Outgoing {
   const headers = new OutgoingHeaders()
-    // First of all: nats-server before 2.11 takes the first place of its name for the only one.
+    // First, because nats-server before 2.11 honours only the first header of that name.
     .add("Nats-Msg-Id", id)
     .add("Content-Type", ndjsonType)
     .add(countHeader, String(lines.length));
@@ -50,20 +51,20 @@ export function bundleMessage(
   return { subject: bundleSubject(stage), payload: lines.join(""), headers };
 }
 
-/** How many events a message says that it carries: 1 for any that says nothing. */
+/** How many events a message claims to carry; 1 when it says nothing. */
 export function countOf(headers: ReceivedHeaders): number {
   const text = headers.get(countHeader);
   return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 1;
 }
 
-/** An event of a bundle as it is read. */
+/** An event as read from a bundle. */
 export interface BundledEvent {
   readonly envelope: Envelope;
-  /** The event, parsed and not yet checked. */
+  /** The event, parsed but not validated. */
   readonly event: unknown;
 }
 
-/** Reads a line; a sentence for one that no step has written. */
+/** Parses a line. @returns a sentence for a line that no step has written */
 export function readBundleLine(line: Uint8Array): BundledEvent | string {
   let body: unknown;
   try {

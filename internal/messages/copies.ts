@@ -5,32 +5,32 @@ import { acceptedForm, isNext, later, parseAccepted } from "./accepted.ts";
 import { eventOf, keyText } from "./event-key.ts";
 import { copiesSubject } from "./subjects.ts";
 
-/** An accepted event that CASINO_EVENTS did not store, because one of the same client, source and id was there already. */
+/** An accepted event that CASINO_EVENTS did not store, because it already had one of the same client, source and id. */
 export interface Copy {
-  /** The value of the header `Casino-Accepted`: which accepted event ended here. Empty where it was none. */
+  /** The header `Casino-Accepted` of the dropped event; empty when it was made of nothing accepted. */
   readonly accepted: string;
   /** `<client>:<source>:<id>` */
   readonly event: string;
-  /** The sequence of the one that was there. */
+  /** The sequence of the stored event. */
   readonly copyOf: number;
 }
 
-/** As it is written: so many copies in a row, of which each next one has the next number, the next id and the next sequence. */
+/** As written: a run of copies in which number, id and sequence each grow by one. */
 interface CopyRange extends Copy {
   readonly count: number;
 }
 
 /**
- * The message that writes copies down. What a producer sends again in its order is one range, however much it is.
- * @param step the one that forwarded them
- * @param stream the one that dropped them
+ * The message that records copies. What a producer resends in order is one range, however much it is.
+ * @param step the step that forwarded them
+ * @param stream the stream that dropped them
  */
 export function copiesMessage(step: string, stream: string, copies: readonly Copy[]): Outgoing {
   const payload = JSON.stringify({ stream, copies: rangesOf(copies) });
   return { subject: copiesSubject(step), payload, headers: new OutgoingHeaders() };
 }
 
-/** The copies that a message tells of, each; none for one that tells of none. Anybody may publish there. */
+/** Each copy that a message records; none for a malformed message. Anybody may publish there. */
 export function* readCopies(payload: Uint8Array): Generator<Copy> {
   let body: unknown;
   try {
@@ -68,7 +68,7 @@ function follows(one: Copy, other: Copy): boolean {
   );
 }
 
-/** Most copies that one range is believed to tell of: a step writes a few hundred at once. */
+/** Most copies that a range may claim: a step writes a few hundred at once. */
 const mostCopies = 10_000;
 
 function* copiesIn({ count, ...first }: CopyRange): Generator<Copy> {

@@ -5,7 +5,7 @@ import { mostEventsPerBundle } from "./bundle.ts";
 import { replaysHeader } from "./envelope.ts";
 import { deadSubject, isBundleSubject, isRawSubject, partSubject } from "./subjects.ts";
 
-/** Why an event was set aside, as a code; docs/guarantees.md explains each to operators. */
+/** Why an event was set aside, as a code; docs/guarantees.md explains each. */
 export const deadReasons = [
   "invalid_json",
   "invalid_event",
@@ -21,10 +21,10 @@ export type DeadReason = (typeof deadReasons)[number];
 /** A letter's original headers beyond this many bytes are cut. */
 const maxOriginalHeaderBytes = 16 * 1024;
 const maxErrorLength = 1000;
-/** What the line of the header that tells of a cut takes at most. */
+/** Most bytes of the header line that reports a cut. */
 const cutHeaderBytes = 64;
 
-/** What a letter is made of; a delivery has it. */
+/** What a letter is made from; a delivery qualifies. */
 export interface DeadMessage {
   readonly stream: string;
   readonly streamSequence: number;
@@ -33,18 +33,18 @@ export interface DeadMessage {
   readonly subject: string;
   readonly headers: ReceivedHeaders;
   readonly data: Uint8Array;
-  /** Of one event of several, or one that was moved: what its message as a whole does not say. */
+  /** For one event of several, or one that was moved: what its message as a whole does not tell. */
   readonly event?: {
     /** The header `Casino-Accepted`; undefined for what never was in CASINO_RAW. */
     readonly accepted: string | undefined;
-    /** How often it was sent again; undefined = never. */
+    /** How often it was replayed; undefined = never. */
     readonly replays: string | undefined;
-    /** Of a bundle: which line it was, from 1. */
+    /** Of a bundle: its line, from 1. */
     readonly line: number | undefined;
   };
 }
 
-/** The accepted event that a message is; of a bundle that nobody could read, its list of them. */
+/** The accepted number of a message; for an unreadable bundle, its whole list. */
 function acceptedOf(message: DeadMessage): string | undefined {
   if (message.event !== undefined) return message.event.accepted;
   if (!isBundleSubject(message.subject)) return acceptedText(message);
@@ -54,19 +54,19 @@ function acceptedOf(message: DeadMessage): string | undefined {
 
 /** What a letter says beside its message. */
 export interface LetterTerms {
-  /** How often the event was sent again before; undefined = never. */
+  /** How often the event was replayed before; undefined = never. */
   readonly replays?: string | undefined;
   /** Most bytes that the broker takes, headers included. */
   readonly maxBytes?: number;
-  /** Sequences in CASINO_DEAD at which its bytes lie, where they do not fit into the letter itself. */
+  /** Sequences in CASINO_DEAD that hold its bytes, where they do not fit into the letter itself. */
   readonly parts?: readonly number[];
-  /** What its id ends with, where a letter of that id has gone without a trace. */
+  /** Suffix of its id, where a letter of that id has vanished without a trace. */
   readonly again?: string;
 }
 
 /**
- * The dead letter of a message: its original bytes and headers, and what people need to know to act on it. Its id names
- * the event, the step and how often the event was replayed, so setting it aside twice stores it once.
+ * The dead letter of a message: its original bytes and headers, and what people need to act on it. Its id names the
+ * event, the step and how often the event was replayed, so setting it aside twice stores it once.
  * @param because one sentence
  */
 export function deadLetterOf(
@@ -80,8 +80,8 @@ export function deadLetterOf(
   const { stream, streamSequence, deliveries, subject, data } = message;
   const accepted = acceptedOf(message);
   const letter = new OutgoingHeaders()
-    // First of all: nats-server before 2.11 takes the first place of its name for the only one, and a producer's own
-    // headers come after it.
+    // First, because nats-server before 2.11 honours only the first header of that name, and the producer's own
+    // headers follow.
     .add("Nats-Msg-Id", `${letterId(message, step, replays)}${again}`)
     .add("Casino-Dead-Step", step)
     .add("Casino-Dead-Reason", reason)
@@ -100,12 +100,12 @@ export function deadLetterOf(
   return { subject: deadSubject(step, client), payload, headers: letter };
 }
 
-/** Whether a message is no larger than the broker takes. */
+/** Whether a message is small enough for the broker. */
 export function fits({ payload, headers }: Outgoing, maxBytes: number): boolean {
   return Buffer.byteLength(payload) + sizeOf(headers) <= maxBytes;
 }
 
-/** The parts in which the bytes of a message are stored that does not fit into its letter. */
+/** The parts in which the bytes of a message are stored that do not fit into its letter. */
 export function* partsOf(letter: Outgoing, id: string, data: Uint8Array, size: number): Generator<Outgoing> {
   for (let from = 0, part = 1; from < data.length; from += size, part++)
     yield {
@@ -118,8 +118,8 @@ export function* partsOf(letter: Outgoing, id: string, data: Uint8Array, size: n
 const sizeOf = (headers: OutgoingHeaders): number => Buffer.byteLength(headers.text) + endOfHeaders.length;
 
 /**
- * `<when accepted, in ms>:<number>:<step>:<replays>:dead`. The time tells the streams apart that were one after the other
- * called CASINO_RAW, each with a number 1 of its own.
+ * `<when accepted, in ms>:<number>:<step>:<replays>:dead`. The time distinguishes successive streams called
+ * CASINO_RAW, each with a number 1.
  */
 export function letterId(message: DeadMessage, step: string, replays = "0"): string {
   const text = acceptedOf(message) ?? "";
@@ -132,13 +132,16 @@ export function letterId(message: DeadMessage, step: string, replays = "0"): str
   return `${name}:${step}:${replays}:dead`;
 }
 
-/** What a letter needs to be sent again as the event it was: kept before all others. */
+/** What a letter needs to be replayed as the event it was: kept before all other headers. */
 const identity = ["Casino-Source", "Content-Type", "traceparent", "Casino-Rate", "Casino-Rate-At"];
-/** Said of the letter itself, or the broker's. */
+/** Set by the letter itself, or by the broker. */
 const ours = /^(nats-|casino-dead-|casino-accepted$|casino-replays?$)/i;
 const oursFromTheFirstStep = /^casino-rate/i;
 
-/** All others than ours, as far as they fit; and how many did not. At the first step none of ours is the producer's to write. */
+/**
+ * All other headers as far as they fit, and how many did not. At the first step, our header names are not the
+ * producer's to use.
+ */
 function addOriginals(letter: OutgoingHeaders, { subject, headers }: DeadMessage, room: number): void {
   const isRaw = isRawSubject(subject);
   const all = [...headers.entries()].filter(

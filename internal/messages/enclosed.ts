@@ -22,26 +22,26 @@ import {
   stageSubject,
 } from "./subjects.ts";
 
-/** One event as it lies in a message, alone or among others. */
+/** One event as it lies in a message, alone or with others. */
 export interface Enclosed {
   readonly envelope: Envelope;
   /** Its media type; empty = JSON. */
   readonly mediaType: string;
-  /** The event alone; absent where `value` is there. */
+  /** The event's bytes; absent where `value` is set. */
   readonly bytes?: Uint8Array;
-  /** Of a bundle: the event, parsed already. */
+  /** Of a bundle: the parsed event. */
   readonly value?: unknown;
   /** Why a line of a bundle cannot be read. */
   readonly flaw?: string;
-  /** Whether the message is the event, and nothing else. */
+  /** Whether the message is just this event. */
   readonly isWhole: boolean;
-  /** Which line of a bundle it is, from 1. */
+  /** Of a bundle: its line, from 1. */
   readonly line?: number;
-  /** Whether it is an element of a JSON array, which is none when this is no JSON. */
+  /** Whether it is an element of a JSON array, which is invalid when this is no JSON. */
   readonly isElement?: boolean;
 }
 
-/** Of a line that does not say whose it is: no client is called so. */
+/** For a line that does not name its client: no client has this name. */
 export const nobody = "_";
 
 /** `Application/X; charset=y` is `application/x`. */
@@ -52,8 +52,8 @@ export function mediaTypeOf(contentType: string): string {
 }
 
 /**
- * The events that a message of a step's mailbox carries, in their order, none of them decoded yet: at least one.
- * @param replays how often the message was sent again, of a raw one, where the ledger says so
+ * The events that a message of a step's mailbox carries, in order and not decoded yet; at least one.
+ * @param replays how often a raw message was replayed, where the ledger says so
  */
 export function openMessage(
   message: DeadMessage,
@@ -80,7 +80,7 @@ function partsOf(
   mediaType: string,
 ): readonly Enclosed[] {
   const lines = events.length;
-  // An event of an array or of a line is JSON.
+  // Elements of arrays and lines are JSON.
   const ownType = mediaType === protobufType ? mediaType : "";
   const isElement = mediaType !== protobufType && mediaType !== ndjsonType;
   return events.map((bytes, index) => {
@@ -104,15 +104,15 @@ function openBundle({ data }: DeadMessage): readonly Enclosed[] | BadMessage {
   });
 }
 
-/** The event alone as it was sent, or as JSON again where only that was kept. */
+/** The event alone as it was sent, or serialized again where only the parsed event was kept. */
 export function bytesOf({ bytes, value }: Enclosed): Uint8Array {
   return bytes ?? Buffer.from(JSON.stringify(value) ?? "");
 }
 
 /**
- * What a dead letter is made of, for one event of a message. Of a message that is the event it is the message with all its headers; of
- * any other the event's own bytes and what identifies it, on the subject on which it would have come alone.
- * @param stage that the mailbox takes from
+ * What the dead letter of one event is made from. If the message is just that event, it is the message with all its
+ * headers; otherwise the event's own bytes and identity, on the subject on which it would have come alone.
+ * @param stage the stage that the mailbox reads
  */
 export function deadMessageOf(delivery: DeadMessage, enclosed: Enclosed, stage: string): DeadMessage {
   const { envelope, isWhole, line } = enclosed;
@@ -126,7 +126,7 @@ export function deadMessageOf(delivery: DeadMessage, enclosed: Enclosed, stage: 
   return { stream, streamSequence, storedAt, deliveries, subject, headers, data, event };
 }
 
-/** A message as a whole, for a letter of which its events are not known. */
+/** A message as a whole, for the letter of a message whose events are unknown. */
 export function wholeOf(delivery: DeadMessage, stage: string): AddressedMessage {
   const moved = parseApartSubject(delivery.subject);
   if (moved === undefined) return { client: clientOf(delivery.subject), message: delivery };
@@ -135,13 +135,13 @@ export function wholeOf(delivery: DeadMessage, stage: string): AddressedMessage 
   return { client: moved.client, message };
 }
 
-/** What becomes a letter, and whose. */
+/** What becomes a letter, and the client it belongs to. */
 export interface AddressedMessage {
   readonly client: string;
   readonly message: DeadMessage;
 }
 
-/** Each event of a message, for letters of all of them; the message as a whole where it carries none. */
+/** Each event of a message, for letters of all of them; the message as a whole where it has none. */
 export function deadMessagesOf(delivery: DeadMessage, stage: string): readonly AddressedMessage[] {
   const events = enclosedIn(delivery);
   if (events.length === 0) return [wholeOf(delivery, stage)];
@@ -170,7 +170,7 @@ function subjectOf(delivery: DeadMessage, enclosed: Enclosed, stage: string): st
   return type === undefined ? delivery.subject : stageSubject(stage, client, type);
 }
 
-/** Whatever it is worth: nothing that is lost but its place, should it not fit into a subject. */
+/** Any value will do: if it does not fit into a subject, only the letter's place is lost. */
 function typeOf(enclosed: Enclosed): string | undefined {
   try {
     const value: unknown = enclosed.value ?? JSON.parse(Buffer.from(bytesOf(enclosed)).toString());

@@ -8,25 +8,25 @@ import { acceptedHeader, acceptedText } from "./accepted.ts";
 import { eventMessageId } from "./event-key.ts";
 import { clientOf, finalStage, isRawSubject, parseApartSubject, rawStage } from "./subjects.ts";
 
-/** The exchange rate that an amount was converted with: units of the currency per euro as decimal text, and its time. */
+/** The exchange rate that was used: units of the currency per euro as decimal text, and its time. */
 export interface AppliedRate {
   readonly value: string;
   readonly at: string;
 }
 
-/** What travels beside the event, in subject and headers: whose it is, who sent it, its trace, the rate it was priced at. */
+/** What travels beside the event, in subject and headers: its client, source, trace, and the rate it was priced at. */
 export interface Envelope {
   readonly client: string;
   readonly source: string;
   readonly traceparent: string;
   readonly rate?: AppliedRate;
-  /** How often it was sent again from the dead letters; absent = never. */
+  /** How often it was replayed from the dead letters; absent = never. */
   readonly replays?: string;
   /** The header `Casino-Accepted`; absent for what never was in CASINO_RAW. */
   readonly accepted?: string;
 }
 
-/** A message as it lies in a stream, without its payload. */
+/** A message as stored, without its payload. */
 type EnvelopedMessage = Pick<Delivery, "subject" | "headers" | "streamSequence" | "storedAt">;
 
 /** When the event was accepted, in ms since the epoch; NaN for what never was in CASINO_RAW. */
@@ -40,7 +40,10 @@ export interface BadEnvelope {
   readonly because: string;
 }
 
-/** How often a message was sent again from the dead letters; on the message itself, so a letter of it has it too. */
+/**
+ * How often a message was replayed from the dead letters. On the message itself, so that a new letter of it has it
+ * too.
+ */
 export const replaysHeader = "Casino-Replays";
 
 /** The source of an event that names none. */
@@ -50,8 +53,8 @@ export const defaultSource = "nats";
 const traceparentForm = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
- * Reads a message's envelope. A message without a valid traceparent gets a new one: every event can be traced. Of a raw
- * message only what a producer may say counts: rate and replays it cannot know.
+ * Reads a message's envelope. A message without a valid traceparent gets a new one, so that every event can be
+ * traced. In a raw message only headers that producers may set count: not rate, not replays.
  */
 export function readEnvelope(delivery: EnvelopedMessage): Envelope | BadEnvelope {
   const client = parseApartSubject(delivery.subject)?.client ?? clientOf(delivery.subject);
@@ -75,7 +78,7 @@ export function readEnvelope(delivery: EnvelopedMessage): Envelope | BadEnvelope
     source,
     traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
   };
-  // Not by spreading what there is: that takes as long as all the rest.
+  // Spreading the object would take as long as all the rest.
   if (!isRaw) {
     const value = given.get("Casino-Rate");
     const rate = value === "" ? undefined : readRate(value, given.get("Casino-Rate-At"));
@@ -89,12 +92,12 @@ export function readEnvelope(delivery: EnvelopedMessage): Envelope | BadEnvelope
 
 const replaysForm = /^[1-9]\d{0,8}$/;
 
-/** Whether a text can say how often a message was sent again. */
+/** Whether a text is a valid count of replays. */
 export const isReplays = (text: string): boolean => replaysForm.test(text);
 
-/** The rate that the currency step used; what is no rate counts for nothing. */
+/** The rate that the currency step used; a malformed one is ignored. */
 export function readRate(value: string, givenAt: string): AppliedRate | undefined {
-  // Neighbours are mostly of one rate, and reading one takes as long as all the rest of an envelope.
+  // Neighbours mostly share a rate, and parsing one takes as long as the rest of an envelope.
   if (value === lastRate.value && givenAt === lastRate.givenAt) return lastRate.rate;
   const at = isRate(value) ? parseTimestamp(givenAt) : undefined;
   const rate = at === undefined ? undefined : { value, at };
@@ -112,10 +115,10 @@ let lastRate: {
 export const isTraceparent = (text: string): boolean => traceparentForm.test(text);
 
 /**
- * The headers of an event on its way to `stage`. The message id makes publishing it twice harmless. On the way to the log it
- * names the event: there its identity is enforced. Before it is of the number that CASINO_RAW gave the event, which no
- * producer can choose. A raw message has none: a memory at the door would be keyed by what producers write, for all
- * clients together.
+ * The headers of an event on its way to `stage`. The message id makes publishing it twice harmless. On the way to the
+ * log it names the event, because the log enforces identity. Before, it is made of the event's CASINO_RAW number,
+ * which no producer can choose. A raw message has none: producers would choose the keys of a memory that all clients
+ * share.
  */
 export function writeEnvelope(envelope: Envelope, id: number, stage: string): OutgoingHeaders {
   const { client, source, accepted } = envelope;
