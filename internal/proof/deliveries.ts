@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { NatsConnection } from "nats";
 import { StreamMissing } from "../jetstream/api.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
+import type { StoredMessage } from "../jetstream/stored-message.ts";
 import { stateOf } from "../jetstream/stream-state.ts";
 import { type EventKey, eventOf, keyText } from "../messages/event-key.ts";
 import {
@@ -19,6 +20,8 @@ import { waitingIn } from "./waiting.ts";
 
 /** A queue of so many messages is not read message by message, each of which is a request. */
 const mostWaiting = 20_000;
+/** What waits is read on so often at most, for what was tried meanwhile and waits anew. */
+const mostRounds = 20;
 /** Of one destination, events without an end: more are not looked for among what waits. */
 const mostOpen = 50_000;
 /** Senders follow a change of a destination within this time: what was stored meanwhile may have been judged by either. */
@@ -63,14 +66,19 @@ export async function deliveryCheck(options: DeliveryCheckOptions): Promise<Chec
     // What the log dropped before it came to the destination is still to be brought from the archive.
     if (consumer !== undefined) done.set(id, firstSeq > place + 1 ? place : consumer.ackFloor);
   }
-  const waiting = await deliveriesThatWait(nc);
-  if (waiting === undefined)
-    return unchecked("delivered", "Too many deliveries wait in CASINO_RETRY to be read.");
-  const lost = new Names(most);
-  for (const destination of destinations)
-    for (const key of await unfinished(options, destination, done.get(destination.id) ?? 0))
-      if (!waiting.has(`${destination.id} ${keyText(key)}`))
-        lost.add(`${keyText(key)} (to ${destination.id})`);
+  const waiting = new WaitingDeliveries(nc);
+  let lost = new Names(most);
+  for (let round = 0; round < mostRounds; round++) {
+    const found = await waiting.readOn();
+    if (found === "too many")
+      return unchecked("delivered", "Too many deliveries wait in CASINO_RETRY to be read.");
+    if (found === "nothing new" && round > 0) break;
+    lost = new Names(most);
+    for (const destination of destinations)
+      for (const key of await unfinished(options, destination, done.get(destination.id) ?? 0))
+        if (!waiting.has(destination.id, key)) lost.add(`${keyText(key)} (to ${destination.id})`);
+    if (lost.count === 0) break;
+  }
   return none("delivered", lost, {
     good: "Every final event that a destination wants was delivered there, waits, was set aside or was discarded.",
     bad: "Final events were neither delivered to a destination that wants them, nor do they wait for it, nor were they set aside.",
@@ -114,25 +122,49 @@ async function unfinished(
   return rows.map((row) => ({ client, source: row.source, id: Number(row.id) }));
 }
 
-/** `<destination> <event>` of what waits in CASINO_RETRY; undefined when that is too much to be read. */
-async function deliveriesThatWait(nc: NatsConnection): Promise<ReadonlySet<string> | undefined> {
-  const found = new Set<string>();
-  try {
-    const state = await stateOf(nc, retryStream);
-    if (state.messages > mostWaiting) return undefined;
-    if (state.messages === 0) return found;
-    for await (const { subject, headers } of waitingIn(nc, retryStream, retrySubject("*"), state)) {
-      const destination = subject.slice(retrySubject("").length);
-      // `<destination>:<client>:<source>:<id>:…`
-      const key = eventOf(headers.get("Nats-Msg-Id").slice(destination.length + 1));
-      if (key !== undefined && destinationOf(senderName(destination)) !== undefined)
-        found.add(`${destination} ${keyText(key)}`);
-    }
-  } catch (err) {
-    // Nobody has ever delivered anything.
-    if (!(err instanceof StreamMissing)) throw err;
+/**
+ * What waits in CASINO_RETRY, or did at some moment of the reading. What is tried meanwhile, and fails, waits anew further up: so it is
+ * read on until nothing has come.
+ */
+class WaitingDeliveries {
+  readonly #nc: NatsConnection;
+  /** `<destination> <event>` */
+  readonly #found = new Set<string>();
+  #readTo = 0;
+
+  constructor(nc: NatsConnection) {
+    this.#nc = nc;
   }
-  return found;
+
+  has(destination: string, key: EventKey): boolean {
+    return this.#found.has(`${destination} ${keyText(key)}`);
+  }
+
+  /** Reads what has come since the last time. @throws Unavailable */
+  async readOn(): Promise<"too many" | "nothing new" | "more"> {
+    try {
+      const { messages, firstSeq, lastSeq } = await stateOf(this.#nc, retryStream);
+      if (messages > mostWaiting) return "too many";
+      if (lastSeq <= this.#readTo) return "nothing new";
+      const range = { firstSeq: Math.max(firstSeq, this.#readTo + 1), lastSeq };
+      this.#readTo = lastSeq;
+      for await (const message of waitingIn(this.#nc, retryStream, retrySubject("*"), range))
+        this.#add(message);
+      return "more";
+    } catch (err) {
+      // Nobody has ever delivered anything.
+      if (err instanceof StreamMissing) return "nothing new";
+      throw err;
+    }
+  }
+
+  #add({ subject, headers }: StoredMessage): void {
+    const destination = subject.slice(retrySubject("").length);
+    // `<destination>:<client>:<source>:<id>:…`
+    const key = eventOf(headers.get("Nats-Msg-Id").slice(destination.length + 1));
+    if (key !== undefined && destinationOf(senderName(destination)) !== undefined)
+      this.#found.add(`${destination} ${keyText(key)}`);
+  }
 }
 
 async function ask<T>(question: () => Promise<T>): Promise<T> {
