@@ -34,6 +34,8 @@ export interface MailboxOptions {
   readonly capacity?: number;
   /** Requests no more while it holds this many bytes. Bounds this process's memory. */
   readonly capacityBytes?: number;
+  /** Most bytes that one request brings, more than the largest message has. */
+  readonly requestBytes?: number;
 }
 
 const renewalsPerAckWait = 6;
@@ -73,6 +75,7 @@ export class Mailbox {
       batchBytes = Number.POSITIVE_INFINITY,
       capacity = 1024,
       capacityBytes = 32 * 1024 * 1024,
+      requestBytes,
       pause = () => undefined,
     }: MailboxOptions,
   ) {
@@ -87,6 +90,7 @@ export class Mailbox {
       stream: durable.stream,
       consumer: durable.name,
       batch,
+      requestBytes,
       room: () =>
         this.#heldBytes < capacityBytes && pause() === undefined ? this.#capacity - this.#held.size : 0,
       onDelivery: (delivery) => this.#onDelivery(delivery),

@@ -27,6 +27,8 @@ export interface PullerOptions {
   readonly consumer: string;
   /** Most messages per request. */
   readonly batch: number;
+  /** Most bytes per request, above the largest message. Default: 4 MiB. */
+  readonly requestBytes?: number | undefined;
   /** How many more messages the holder has room for right now; asked before each request. */
   readonly room: () => number;
   readonly onDelivery: (delivery: Delivery) => void;
@@ -132,7 +134,11 @@ class Lane {
     this.#hasEnded = false;
     this.#nc.publish(
       this.#subject,
-      JSON.stringify({ batch, max_bytes: maxRequestBytes, expires: nanos(expiresMs) }),
+      JSON.stringify({
+        batch,
+        max_bytes: this.#options.requestBytes ?? maxRequestBytes,
+        expires: nanos(expiresMs),
+      }),
       {
         reply: `${this.#inbox}.${this.#request}`,
       },

@@ -12,6 +12,7 @@ import type { DeliveryRecord } from "../webhooks/deliveries.ts";
 import { type Destination, wants } from "../webhooks/destination.ts";
 import { webhookMessage } from "../webhooks/message.ts";
 import type { RetryPlan } from "../webhooks/retry-plan.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import type { CallLimit } from "./call-limit.ts";
 import { CallQueue } from "./call-queue.ts";
 import { Caller } from "./caller.ts";
@@ -32,6 +33,7 @@ export interface SenderContext {
   readonly record: (records: readonly DeliveryRecord[]) => Promise<void>;
   readonly plan: RetryPlan;
   readonly calls: CallLimit;
+  readonly bytes: ByteBudget;
   readonly meter?: DeliveryMeter | undefined;
   readonly log: Log;
   /** Default: that of all consumers. */
@@ -150,10 +152,10 @@ export class DestinationRun {
   }
 
   async #open(): Promise<void> {
-    const { nc, log, streams, ackWaitMs, destination } = this.#options;
+    const { nc, log, streams, ackWaitMs, destination, bytes } = this.#options;
     if (this.#order !== undefined) await this.#learnOrder(this.#order);
     this.#intake = await Intake.open({
-      ...{ nc, destination, streams, log, ackWaitMs },
+      ...{ nc, destination, streams, log, ackWaitMs, bytes },
       isWanted: (type) => wants(this.#destination, type),
       pause: () => this.#pause(),
       onItem: (item) => this.#queue.add(item),

@@ -6,6 +6,7 @@ import { Mailbox } from "../jetstream/mailbox.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import type { Log } from "../service/log.ts";
 import type { Destination } from "../webhooks/destination.ts";
+import type { ByteBudget, ByteShare } from "./byte-budget.ts";
 import { logDurable, waitingDurable } from "./durables.ts";
 import { type Item, readFinal, readWaiting, typeOf, type Unreadable } from "./item.ts";
 
@@ -13,8 +14,11 @@ import { type Item, readFinal, readWaiting, typeOf, type Unreadable } from "./it
 const pulled = 64;
 const held = 256;
 const heldPerMember = 16;
+/** Of one pull: no event is as large, and those of all destinations may come at once. */
+const pulledBytes = 2 * 1024 * 1024;
 /** Of each of its two mailboxes. */
 const heldBytes = 4 * 1024 * 1024;
+const full = "this process holds as many bytes of events as it may";
 /** A message is handed back for so long at most: then it is looked at again. */
 const longestNakMs = 3_600_000;
 
@@ -26,6 +30,8 @@ export interface IntakeOptions {
   readonly isWanted: (type: string) => boolean;
   /** Takes nothing from the log while it gives a reason; what waits comes all the same. */
   readonly pause: () => string | undefined;
+  /** Of what this process holds. */
+  readonly bytes: ByteBudget;
   readonly onItem: (item: Item) => void;
   /** Some items have come. */
   readonly onBatch: () => void;
@@ -37,11 +43,13 @@ export interface IntakeOptions {
 /** What comes for one destination, from the log and from CASINO_RETRY, once its time has come. */
 export class Intake implements Stoppable {
   readonly #options: IntakeOptions;
+  readonly #share: ByteShare;
   readonly #mailboxes: Mailbox[] = [];
   #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#share = options.bytes.open();
   }
 
   /** Opens both mailboxes. @throws Error when a consumer cannot be created */
@@ -62,10 +70,12 @@ export class Intake implements Stoppable {
     return intake;
   }
 
-  /** Why nothing can be pulled, other than that a pause was asked for; else undefined. */
+  /** Why nothing can be pulled, other than that a pause was asked for, or that enough is held; else undefined. */
   get problem(): string | undefined {
     const pause = this.#options.pause();
-    return this.#mailboxes.map(({ problem }) => problem).find((problem) => problem !== pause);
+    return this.#mailboxes
+      .map(({ problem }) => problem)
+      .find((problem) => problem !== pause && problem !== full);
   }
 
   /** Ends once it is stopped and has passed on all that came. */
@@ -83,17 +93,21 @@ export class Intake implements Stoppable {
 
   close(): void {
     for (const mailbox of this.#mailboxes) mailbox.close();
+    this.#share.close();
   }
 
   async #open(durable: Durable, pause: () => string | undefined): Promise<Mailbox> {
     const { nc, log, streams, ackWaitMs, destination } = this.#options;
+    const share = this.#share;
     const mailbox = await Mailbox.open(nc, {
       durable: ackWaitMs === undefined ? durable : { ...durable, ackWaitMs },
       ...(streams === undefined ? {} : { streams }),
       batch: pulled,
+      requestBytes: pulledBytes,
       capacity: held + heldPerMember * destination.batch,
       capacityBytes: heldBytes,
-      pause,
+      meter: share,
+      pause: () => pause() ?? (share.isFull ? full : undefined),
       log,
     });
     this.#mailboxes.push(mailbox);

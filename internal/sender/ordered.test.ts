@@ -1,16 +1,26 @@
+import { nanos } from "nats";
 import { expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { encodeEvent } from "../casino/encode.ts";
+import { ensureDurable } from "../jetstream/durable.ts";
+import { retryMessage } from "../messages/retry.ts";
+import { retryDurable, retryStream } from "../messages/subjects.ts";
 import { type Received, receiverForTest } from "../webhooks/receiver.fixture.ts";
+import { waitingDurable } from "./durables.ts";
 import {
   addDestination,
   bets,
   hasAll,
   idsOf,
+  jsm,
   makeStreams,
+  nc,
   outcomes,
   publish,
+  publisher,
   range,
   startSender,
+  waiting,
 } from "./sender.fixture.ts";
 
 const playerOf = (call: Received): number => JSON.parse(call.body).data.player_id;
@@ -87,4 +97,37 @@ test("a limit of calls holds over all senders", async () => {
   await waitFor(async () => (await outcomes(id)).delivered === 60);
   // A second's worth at once, and 20 in each second after it.
   expect(performance.now() - began).toBeGreaterThan(1_900);
+});
+
+test("what the broker holds, but would never deliver, comes again, and holds up its player no longer", async () => {
+  await makeStreams();
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url, { ordered: true });
+  const [forgotten] = bets(1, 2, { player_id: 7 });
+  if (forgotten === undefined) throw new Error("no event");
+  await publisher.publish(
+    retryMessage({
+      ...{
+        destination: id,
+        key: { client: "casino", source: "test", id: 1 },
+        payload: encodeEvent(forgotten),
+      },
+      ...{ subject: "casino.event.final.casino.bet", sequence: 1, attempts: 1, due: 0, origin: "log" },
+      ...{ error: undefined, identity: {} },
+    }),
+  );
+  // As a nats-server 2.9 that was killed: the consumer is done with it, the stream has it.
+  await ensureDurable(nc, waitingDurable(id));
+  await jsm.consumers.update(retryStream, retryDurable(id), { max_deliver: 1, ack_wait: nanos(50) });
+  const consumer = await jsm.jetstream().consumers.get(retryStream, retryDurable(id));
+  await waitFor(async () => {
+    await consumer.next({ expires: 1_000 });
+    const { num_pending, num_ack_pending } = await consumer.info();
+    return num_pending + num_ack_pending === 0;
+  });
+  expect(await waiting()).toBe(1);
+  startSender();
+  await publish(bets(2, 5, { player_id: 7 }));
+  await hasAll(receiver.received, range(1, 5));
+  await waitFor(async () => (await waiting()) === 0);
 });

@@ -1,24 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NatsConnection } from "nats";
-import type { Publisher } from "../jetstream/publisher.ts";
-import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import type { Database } from "../postgres/connect.ts";
-import type { Log } from "../service/log.ts";
-import type { Deliverer } from "../webhooks/deliver.ts";
 import { recordDeliveries } from "../webhooks/deliveries.ts";
 import { openRequests } from "../webhooks/delivery-requests.ts";
 import type { Destination } from "../webhooks/destination.ts";
 import type { AllDestinations, Destinations } from "../webhooks/destinations.ts";
-import type { RetryPlan } from "../webhooks/retry-plan.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { CallLimit } from "./call-limit.ts";
 import { CatchUp } from "./catch-up.ts";
 import { DestinationHealth } from "./destination-health.ts";
+import type { SenderContext } from "./destination-run.ts";
 import { Feed } from "./feed.ts";
 import { Leftovers } from "./leftovers.ts";
+import { freeOrphans } from "./orphans.ts";
 import { keptForMs, Places } from "./places.ts";
 import { Requests } from "./requests.ts";
 import { RunSet } from "./run-set.ts";
-import type { DeliveryMeter } from "./settlement.ts";
 
 /** How often it asks Postgres for changes of the destinations. */
 const followEveryMs = 1_000;
@@ -30,23 +26,16 @@ const mostCalls = 512;
 /** A place in Postgres is relied on for a little less than it holds there. */
 const reliedOnMs = keptForMs - 1_500;
 
-export interface SenderOptions {
-  readonly nc: NatsConnection;
+export interface SenderOptions extends Omit<SenderContext, "record" | "calls" | "bytes"> {
   readonly db: Database;
-  readonly publisher: Publisher;
-  readonly streams?: Pick<StreamKeeper, "restore">;
   readonly destinations: Destinations;
-  readonly deliverer: Pick<Deliverer, "deliver">;
-  readonly plan: RetryPlan;
   /** A destination of which nothing but failures came for so long is disabled, in ms. */
   readonly disableAfterMs: number;
   /** The name of this process, no other's. */
   readonly instance: string;
-  readonly meter?: DeliveryMeter;
-  readonly log: Log;
-  /** Default: that of all consumers. */
-  readonly ackWaitMs?: number;
-  /** For tests: how often it looks for changes, and for what was missed. */
+  /** Bounds what all destinations have in hand; default: 64 MiB. */
+  readonly bytes?: ByteBudget;
+  /** For tests: how often it looks for changes, and for what was missed or forgotten. */
   readonly everyMs?: number;
 }
 
@@ -73,6 +62,7 @@ export class Sender {
 
   private constructor(options: SenderOptions) {
     const { nc, db, publisher, log, streams, deliverer, plan, meter, ackWaitMs, instance } = options;
+    const { bytes = new ByteBudget() } = options;
     this.#options = options;
     this.#places = new Places(db, instance);
     const feed = new Feed(nc, publisher);
@@ -81,7 +71,7 @@ export class Sender {
     this.#leftovers = new Leftovers(nc, log);
     this.#health = new DestinationHealth(options);
     this.#runs = new RunSet({
-      ...{ nc, publisher, deliverer, plan, meter, log },
+      ...{ nc, publisher, deliverer, plan, meter, bytes, log },
       ...(streams === undefined ? {} : { streams }),
       ...(ackWaitMs === undefined ? {} : { ackWaitMs }),
       record: (records) => recordDeliveries(db, records),
@@ -100,7 +90,7 @@ export class Sender {
     sender.#loops = Promise.all([
       sender.#again("destinations", everyMs ?? followEveryMs, () => sender.#follow()),
       sender.#again("what was missed", everyMs ?? lookEveryMs, () => sender.#lookAfterAll()),
-      sender.#again("what is left over", sweepEveryMs, () => sender.#sweep()),
+      sender.#again("what is left over", everyMs ?? sweepEveryMs, () => sender.#sweep()),
     ]);
     return sender;
   }
@@ -240,6 +230,8 @@ export class Sender {
     const all = await this.#options.destinations.all(this.#stopping.signal);
     const there = new Set([...all.destinations, ...all.unreadable].map(({ id }) => id));
     for (const id of consumers) if (!there.has(id)) await this.#leftovers.remove(id);
+    for (const id of this.#destinations.keys())
+      if (this.#isKept(id)) await freeOrphans(this.#options.nc, id, this.#options.log);
   }
 }
 
