@@ -16,6 +16,10 @@ export interface Receiver {
   readonly url: string;
   readonly port: number;
   readonly received: readonly Received[];
+  /** Ends it as a crash does: calls under way get no answer, and nobody listens. */
+  readonly crash: () => void;
+  /** Has it listen again where it did. */
+  readonly restart: () => Promise<void>;
 }
 
 /** Somebody else's receiver: a real server, closed after the test. It answers 204 unless the test has it do something else. */
@@ -36,13 +40,20 @@ export async function receiverForTest(
     take(request, response).catch(() => response.destroy());
   };
   const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+  await listen(0);
+  const crash = (): void => {
     server.close();
     server.closeAllConnections();
-  });
+  };
+  onTestFinished(crash);
   const { port } = server.address() as AddressInfo; // it listens on a port
-  return { url: `http${tls === undefined ? "" : "s"}://127.0.0.1:${port}/hook`, port, received };
+  const url = `http${tls === undefined ? "" : "s"}://127.0.0.1:${port}/hook`;
+  return { url, port, received, crash, restart: () => listen(port) };
 }
 
 /** One that may call this machine, unless the test says otherwise; closed after the test. */
