@@ -24,7 +24,7 @@ import { healthComponents, healthSchemas } from "./health-schemas.ts";
 import { addRecordRoutes, type RecordDependencies } from "./records/routes.ts";
 import { addWebhookRoutes, type WebhookDependencies } from "./webhooks/routes.ts";
 
-/** What each group of routes depends on; an argument of one name is the same thing for all of them. */
+/** What the groups of routes depend on; arguments of the same name are the same thing in all of them. */
 type GroupDependencies = EventDependencies &
   DeadLetterDependencies &
   RecordDependencies &
@@ -42,22 +42,22 @@ export interface GatewayDependencies extends GroupDependencies {
   /** Semantic version, for the API's description. */
   readonly version: string;
   readonly log: Log;
-  /** Aborted when the process stops: uploads without end are answered then. */
+  /** Aborted when the process stops: endless uploads are answered then. */
   readonly stopping: AbortSignal;
   readonly limits?: Partial<GatewayLimits>;
-  /** What bodies under way may take. */
+  /** Memory for the bodies of unfinished requests. */
   readonly bodies?: Partial<BodyBudgetOptions>;
 }
 
 /** Times in ms. */
 export interface GatewayLimits extends RouteLimits {
-  /** How long headers may take. */
+  /** How long a request's headers may take. */
   readonly headersWithinMs: number;
   /** How long a connection may be silent, and how long it may wait for its next request. */
   readonly silentMs: number;
-  /** How long what is still coming of a request that was answered already may take. */
+  /** How long the rest of a request may take that was answered early. */
   readonly lingerMs: number;
-  /** How long the event loop may be held up, on average over a second, before requests are answered with 503. */
+  /** Average delay of the event loop over a second beyond which requests are answered with 503. */
   readonly heldUpMs: number;
 }
 
@@ -71,7 +71,7 @@ const defaultLimits: GatewayLimits = {
   heldUpMs: 1_000,
 };
 
-/** What is no reason to take a gateway out of service, but for somebody to look. */
+/** What an operator should look at, but no reason to take a gateway out of service. */
 export function gatewayWarnings({
   buffer,
   counter,
@@ -79,7 +79,7 @@ export function gatewayWarnings({
   return [...buffer.warnings, ...(counter.problem === undefined ? [] : [`${counter.problem}.`])];
 }
 
-/** The HTTP side of the pipeline: everything but listening. Closing it waits for the requests that are under way. */
+/** The HTTP side of the pipeline, without listening. Closing it waits for requests under way. */
 export async function buildGateway(dependencies: GatewayDependencies): Promise<FastifyInstance> {
   const { keys, counter, metrics, checks, log, stopping } = dependencies;
   const limits = { ...defaultLimits, ...dependencies.limits };
@@ -91,17 +91,17 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     routerOptions: { ignoreTrailingSlash: true },
     connectionTimeout: silentMs,
     keepAliveTimeout: silentMs,
-    // A stream of lines has no end; how long its lines may take, and other bodies, is for their readers.
+    // An NDJSON body has no end; its readers limit how long lines, and other bodies, may take.
     requestTimeout: 0,
     http: { headersTimeout: headersWithinMs, connectionsCheckingInterval: Math.min(2_000, headersWithinMs) },
-    // Requests that come during a stop on connections that are open are served like those before.
+    // Requests that arrive on open connections during a stop are served as before.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: frameworkErrors(log),
-    // Handlers hold parameters against these schemas themselves (`readParameters`), and say all that is wrong at once.
+    // Handlers check parameters against these schemas themselves (`readParameters`) and report all problems at once.
     schemaController: {
       compilersFactory: {
-        buildValidator: (() => () => () => true) as never, // the types know only what Ajv builds
+        buildValidator: (() => () => () => true) as never, // the types only know what Ajv builds
         buildSerializer: () => () => JSON.stringify,
       },
     },

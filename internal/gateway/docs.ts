@@ -9,8 +9,8 @@ const protoFile = new URL("../../proto/event.proto", import.meta.url);
 const iconFile = new URL("../../web/icon.svg", import.meta.url);
 
 /**
- * Describes the API: `/openapi.json` (OpenAPI 3.1, made from the schemas of the routes), `/docs` to browse it without any
- * other server, and `/event.proto`. To be registered before the routes it describes.
+ * Describes the API: `/openapi.json` (OpenAPI 3.1, made from the routes' schemas), `/docs` to browse it without any other
+ * server, and `/event.proto`. Register it before the routes it describes.
  */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
@@ -40,12 +40,12 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
         },
       },
     },
-    // Components under their own names.
+    // Keeps the components' own names.
     refResolver: {
       buildLocalReference: (json, _baseUri, _fragment, index) =>
         typeof json.$id === "string" ? json.$id : `def-${index}`,
     },
-    // The plugin takes each body that has a schema for required.
+    // The plugin marks every body with a schema as required.
     transformObject: (document) => {
       if (!("openapiObject" in document)) return document.swaggerObject;
       for (const path of Object.values(document.openapiObject.paths ?? {})) {

@@ -43,7 +43,7 @@ export async function keyFor(db: Database, source: string, client = "casino"): P
   return key;
 }
 
-/** Custom types that do not change: those of the name `note`, whose data must have a text. */
+/** Fixed custom types: those called `note`, whose data must have a text. */
 export const noteTypes: EventTypes = {
   decode: (_client, read) => read(typesOf),
 };
@@ -61,11 +61,11 @@ export interface TestGateway {
   readonly nc: NatsConnection;
   readonly publisher: Publisher;
   readonly stop: AbortController;
-  /** Listens when first asked. */
+  /** Starts listening at the first call. */
   origin(): Promise<string>;
 }
 
-/** A gateway as a test wants it; closed after the test. */
+/** A gateway with a test's options; closed after the test. */
 export async function gatewayForTest(
   server: TestServer,
   db: Database,
@@ -109,7 +109,7 @@ export async function gatewayForTest(
     log: silent,
     stopping: stop.signal,
     ...given,
-    // A machine that is busy with other tests holds this process up: no test waits for that answer.
+    // Other tests may hold this process up: no test waits for the answer under pressure.
     limits: { heldUpMs: 60_000, ...given.limits },
   });
   onTestFinished(async () => {
@@ -136,12 +136,12 @@ export async function gatewayForTest(
   };
 }
 
-/** Empties the raw stream and gives it these limits, or the usual ones. */
+/** Empties the raw stream and sets its limits, by default the usual ones. */
 export async function emptyRaw(
   jsm: JetStreamManager,
   limits: { readonly max_msgs?: number } = {},
 ): Promise<void> {
-  // A server that has just started may be too busy to answer; only that there is no stream is an answer.
+  // A server that has just started may be too busy to answer; "no such stream" is an answer.
   await waitFor(() =>
     jsm.streams.delete("CASINO_RAW").catch((err: unknown) => {
       if (!hasCode(err, streamNotFound)) throw err;
@@ -168,7 +168,7 @@ export interface StoredMessage {
   readonly header: (name: string) => string;
 }
 
-/** The messages that the raw stream holds, in its order. */
+/** The messages in the raw stream, in order. */
 export async function storedMessages(jsm: JetStreamManager): Promise<readonly StoredMessage[]> {
   const { messages } = (await jsm.streams.info("CASINO_RAW")).state;
   const look = { name: "look", ack_policy: AckPolicy.Explicit, max_ack_pending: -1 };
@@ -178,7 +178,7 @@ export async function storedMessages(jsm: JetStreamManager): Promise<readonly St
   for (let read = -1; stored.length < messages; ) {
     if (stored.length === read) throw new Error(`got ${read} of ${messages} messages`);
     read = stored.length;
-    // A message may have some 100 KiB, and the server cuts off who lets too many of them wait.
+    // A message may have some 100 KiB, and the server cuts off clients that leave too many unread.
     const batch = { max_messages: Math.min(200, messages - read), expires: 5_000 };
     for await (const message of await consumer.fetch(batch))
       stored.push({

@@ -6,19 +6,19 @@ export interface Rejected {
   readonly errors: readonly FieldError[];
 }
 
-/** What has become of what a request held. Together they are as many as it held, unless something failed. */
+/** What became of a request's items. The counts add up to all items, unless something failed. */
 export interface Counts {
   /** Stored now. */
   readonly accepted: number;
   /** The first of those that were refused. */
   readonly rejected: readonly Rejected[];
-  /** How many were refused; present when `rejected` does not name all of them. */
+  /** How many were refused; set when `rejected` does not name all of them. */
   readonly rejected_total?: number;
 }
 
 const mostRejected = 1_000;
 
-/** Counts for the answer to a request of any length: it keeps the first refusals, and of the others how many they are. */
+/** Counts for the answer to a request of any length: it names the first refusals and only counts the others. */
 export class AnswerCounts {
   accepted = 0;
   readonly #rejected: Rejected[] = [];
@@ -29,12 +29,12 @@ export class AnswerCounts {
     if (this.#rejected.length < mostRejected) this.#rejected.push({ index, errors });
   }
 
-  /** How many refusals it keeps to name them in the answer. */
+  /** How many refusals the answer names. */
   get named(): number {
     return this.#rejected.length;
   }
 
-  /** By their places in the request. */
+  /** By their position in the request. */
   get counts(): Counts {
     const rejected = this.#rejected.toSorted((a, b) => a.index - b.index);
     return {

@@ -3,10 +3,10 @@ import type { KnownKey } from "../clients/key-lookup.ts";
 import { Problem, unavailable } from "../service/problem.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 
-/** Who sent a request, by the key in it. */
+/** Who sent a request, by its key. */
 export interface KeyHolder {
   readonly keyId: string;
-  /** Undefined: an operator, who may look at every client's dead letters. */
+  /** Undefined: an operator, who may see every client's dead letters. */
   readonly client: string | undefined;
 }
 
@@ -16,17 +16,17 @@ export interface Producer extends KeyHolder {
   readonly source: string;
 }
 
-/** What authentication needs of the keys. */
+/** What authentication needs to look up. */
 export interface Keys {
-  /** @param from the address it came from @throws Unavailable */
+  /** @param from the request's address @throws Unavailable */
   find(key: string, from: string): Promise<KnownKey | undefined>;
-  /** Whose session of the dashboard a token opens. @throws Unavailable */
+  /** The holder of a dashboard session. @throws Unavailable */
   session?(token: string, from: string): Promise<KnownKey | undefined>;
 }
 
 const holders = new WeakMap<FastifyRequest, KeyHolder | Producer>();
 
-/** A hook for routes that need a key: 401 without a known one, 403 for one that is no longer good. */
+/** A hook for routes that need a key: 401 without a known one, 403 for one that is disabled. */
 export function requireKey(keys: Keys): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
     holders.set(request, await admit(keys, request));
@@ -34,8 +34,8 @@ export function requireKey(keys: Keys): (request: FastifyRequest) => Promise<voi
 }
 
 /**
- * Whose key a request has, at this moment: to be asked again from time to time by what goes on for long.
- * @throws Problem 401 without a known key, 403 for one that is no longer good, 503 while that cannot be said
+ * The holder of a request's key right now. Long requests call it again from time to time.
+ * @throws Problem 401 without a known key, 403 for a disabled one, 503 while it cannot be looked up
  */
 export async function admit(keys: Keys, request: FastifyRequest): Promise<KeyHolder | Producer> {
   const [, text] = /^Bearer +([\x21-\x7e]+) *$/i.exec(request.headers.authorization ?? "") ?? [];
@@ -49,7 +49,7 @@ export async function admit(keys: Keys, request: FastifyRequest): Promise<KeyHol
   return holder(await keyIn(keys, text, request.ip));
 }
 
-/** The good key that a text is. @throws Problem as `admit` does */
+/** The holder of this key, if it is good. @throws Problem as `admit` does */
 export async function keyIn(keys: Keys, text: string, from: string): Promise<KnownKey> {
   const key = await sayable(() => keys.find(text, from));
   if (key === undefined)
@@ -61,8 +61,8 @@ export async function keyIn(keys: Keys, text: string, from: string): Promise<Kno
 }
 
 /**
- * Browsers send the cookie along by themselves, also where another page makes them: what changes something needs a header that
- * only our own page can set.
+ * Browsers send the cookie by themselves, even when another site's page makes them: a request that changes something
+ * needs a header that only our own page can set.
  */
 async function admitSession(
   session: NonNullable<Keys["session"]>,
@@ -79,7 +79,7 @@ async function admitSession(
   return holder(key);
 }
 
-/** @throws Problem 403 unless the request comes from the dashboard, which no other origin can pretend */
+/** @throws Problem 403 unless the request comes from the dashboard, which no other origin can fake */
 export function requireOwnPage({ headers }: FastifyRequest): void {
   const site = headers["sec-fetch-site"];
   if (headers["x-croupier"] !== "dashboard" || (site !== undefined && site !== "same-origin"))
@@ -89,11 +89,11 @@ export function requireOwnPage({ headers }: FastifyRequest): void {
     );
 }
 
-/** The name of the cookie that holds a session's token. */
+/** Name of the cookie with the session's token. */
 export const sessionCookie = "croupier_session";
 const cookieForm = new RegExp(`(?:^|; *)${sessionCookie}=([\\w-]+)`);
 
-/** The token in a request's cookie. */
+/** The session token in a request's cookie. */
 export function sessionTokenOf({ headers }: FastifyRequest): string | undefined {
   return cookieForm.exec(headers.cookie ?? "")?.[1];
 }
@@ -112,18 +112,18 @@ export function holderOf(request: FastifyRequest): KeyHolder {
   return holder;
 }
 
-/** The same on any route: undefined before the key was found good, or where none is asked for. */
+/** As `holderOf`, for any route: undefined before the key is checked, or where none is needed. */
 export function knownHolder(request: FastifyRequest): KeyHolder | undefined {
   return holders.get(request);
 }
 
-/** Who shares a limit: the keys of one client together, each operator's alone. */
+/** The owner of a limit: a client with all its keys, or one operator's key. */
 export function ownerOf({ client, keyId }: KeyHolder): string {
   return client ?? `key ${keyId}`;
 }
 
 /**
- * As `holderOf`, for routes that are a client's own.
+ * As `holderOf`, for routes that belong to a client.
  * @param whose what the route is about, for people
  * @throws Problem 403 for an operator
  */

@@ -1,12 +1,12 @@
 import { Problem, unavailable } from "../service/problem.ts";
 
-/** What the bodies under way may take together: those that are being read, and those that were read but not answered. */
+/** Memory for all unfinished requests' bodies: those still being read, and those not answered yet. */
 export interface BodyBudgetOptions {
   readonly bytes: number;
   readonly bytesOfOwner: number;
   readonly bodies: number;
   readonly bodiesOfOwner: number;
-  /** Keys of several clients may come from one address, which is a proxy then. */
+  /** Keys of several clients may share an address, that of a proxy. */
   readonly bodiesOfAddress: number;
 }
 
@@ -19,14 +19,14 @@ const usual: BodyBudgetOptions = {
   bodiesOfAddress: 2_000,
 };
 
-/** What the bodies of one owner, or of one address, take. */
+/** What the bodies of one owner or address take. */
 interface Share {
   bodies: number;
   bytes: number;
 }
 
 /**
- * Bounds what all bodies under way take of the process' memory. One owner has at most half of it, so that his unfinished
+ * Limits the memory that all unfinished bodies take together. An owner gets half of it at most, so that its unfinished
  * bodies keep nobody else from sending.
  */
 export class BodyBudget {
@@ -40,8 +40,8 @@ export class BodyBudget {
   }
 
   /**
-   * Begins a body; to be disposed of when its request is answered.
-   * @throws Problem 429 when the owner, or his address, has too many under way, 503 when all have
+   * Starts a body; dispose of it when its request is answered.
+   * @throws Problem 429 when the owner or its address has too many under way, 503 when there are too many overall
    */
   open(owner: string, address: string): OpenBody {
     const { bodies, bodiesOfOwner, bodiesOfAddress } = this.#options;
@@ -89,11 +89,11 @@ export class BodyBudget {
   }
 }
 
-/** A body under way. */
+/** An unfinished body. */
 export interface OpenBody extends Disposable {
   /**
-   * Says how many bytes of memory it takes now, in all.
-   * @throws Problem 429 when that is too much for the owner, 503 when it is for all; then what it took before counts on
+   * Sets how many bytes of memory it takes now, in total.
+   * @throws Problem 429 when that is too much for the owner, 503 when it is too much overall; then its former size counts
    */
   keep(bytes: number): void;
 }

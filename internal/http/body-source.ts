@@ -3,25 +3,25 @@ import { type Readable, Transform } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { Problem } from "../service/problem.ts";
 
-/** A request's body as its sender wrote it, before it was compressed. */
+/** A request's body, decompressed. */
 export interface BodySource {
-  /** Its error is a Problem where the body itself is to blame; else the sender went away. */
+  /** Its error is a Problem where the body itself is to blame; any other means that the sender went away. */
   readonly stream: Readable;
-  /** What the request says of its length as it is sent; NaN where it says nothing. */
+  /** The announced length as sent; NaN where there is none. */
   readonly contentLength: number;
-  /** What reading it takes beside the bytes that were read, for the budget of bodies. */
+  /** Memory that reading takes beside the bytes read, for the budget of bodies. */
   readonly overheadBytes: number;
-  /** Reads the rest of the request and throws it away, without decompressing it: the connection can be used again. */
+  /** Discards the rest of the request without decompressing it: the connection stays usable. */
   discard(): void;
 }
 
 /** The state of an inflate stream, its window and the chunks it holds (zlib.net, "Technical Details": 44 KiB and buffers). */
 const gunzipBytes = 128 * 1024;
 const mostRatio = 100;
-/** Up to here it may grow by any ratio: small bodies of equal events do. */
+/** Up to this size any ratio is fine: small bodies of similar events compress well. */
 const freeBytes = 2 ** 20;
 
-/** The body of a request. One that is compressed other than by gzip comes as it is: `mediaTypeOf` refuses it. */
+/** The body of a request. A body compressed other than by gzip comes as it is: `mediaTypeOf` refuses it. */
 export function sourceOf(raw: IncomingMessage): BodySource {
   return /^(x-)?gzip$/i.test(raw.headers["content-encoding"] ?? "") ? gunzipped(raw) : plain(raw);
 }
@@ -36,8 +36,8 @@ function plain(raw: IncomingMessage): BodySource {
 }
 
 /**
- * A few bytes may become a thousand times as many, and all of them cost work: it may not become more than `mostRatio` times
- * as large. The request itself is left whole, so that an answer can be sent in the middle of it.
+ * A few bytes may inflate a thousandfold, and all of them cost work, so the ratio is limited to `mostRatio`. The request
+ * itself stays intact, so that an answer can be sent before its end.
  */
 function gunzipped(raw: IncomingMessage): BodySource {
   const gunzip = createGunzip();
@@ -57,7 +57,7 @@ function gunzipped(raw: IncomingMessage): BodySource {
   gunzip.on("error", (cause) =>
     stream.destroy(new Problem(400, "The body is not gzip, though its Content-Encoding says so.", { cause })),
   );
-  // Whoever reads hears of it; there may be nobody any more.
+  // The reader gets the error; there may be no reader any more.
   stream.on("error", () => undefined).on("close", () => void gunzip.destroy());
   return {
     stream,

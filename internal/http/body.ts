@@ -4,31 +4,31 @@ import type { OpenBody } from "./body-budget.ts";
 import type { BodySource } from "./body-source.ts";
 
 export interface BodyLimits {
-  /** Where it counts. */
+  /** The budget that it counts against. */
   readonly counted: OpenBody;
   readonly maxBytes: number;
   /** How long the whole body may take, in ms. */
   readonly withinMs: number;
-  /** Aborted when the process stops: a body that is not there yet is no longer waited for. */
+  /** Aborted when the process stops: an incomplete body is no longer waited for. */
   readonly stopping: AbortSignal;
-  /** What the sender of too large a body is to do. */
+  /** Advice for the sender of a body that is too large. */
   readonly whenTooLarge: string;
 }
 
-/** The client went away, or sent something that is no HTTP, before the end of its body: nobody reads an answer. */
+/** The client went away, or broke the HTTP protocol, before the end of its body: nobody reads an answer. */
 export class BodyCut extends Error {
   override readonly name = "BodyCut";
 }
 
-/** A body that takes too long: whoever sends it may hold a connection, but not for ever. */
+/** A slow sender may hold a connection, but not for ever. */
 export function tooSlow(detail: string): Problem {
   return new Problem(408, detail, { headers: { connection: "close" } });
 }
 
 /**
  * Reads a whole body.
- * @throws Problem 413 when it is larger, 408 when it takes longer, 429 or 503 when there is no room for it, 503 at a stop, 400 when it cannot be decompressed;
- *   BodyCut when it does not come to its end
+ * @throws Problem 413 when it is too large, 408 when it takes too long, 429 or 503 when there is no room for it, 503 at a
+ * stop, 400 when it cannot be decompressed; BodyCut when its end never comes
  */
 export function readBody(
   { stream, contentLength, overheadBytes, discard }: BodySource,

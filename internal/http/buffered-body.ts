@@ -9,9 +9,9 @@ import { mediaTypeOf } from "./media-type.ts";
 import type { RouteContext } from "./route-context.ts";
 
 /**
- * Has the routes of a scope, all behind keys, get their bodies as the bytes they are: whole, counted among all that are
- * under way until the answer is sent.
- * @param whenTooLarge what the sender of too large a body is to do
+ * Gives the routes of a scope, all behind keys, their bodies as whole byte arrays, which count against the budget until
+ * the answer is sent.
+ * @param whenTooLarge advice for the sender of a body that is too large
  */
 export function bufferBodies(
   scope: FastifyInstance,
@@ -39,7 +39,7 @@ export function bufferBodies(
   });
 }
 
-/** The bytes of a request's body, which say that they are JSON; undefined where it has none. @throws Problem 415 */
+/** The bytes of a JSON body; undefined without a body. @throws Problem 415 */
 export function bodyOf(request: FastifyRequest): Uint8Array | undefined {
   const { body } = request;
   if (!(body instanceof Uint8Array) || body.length === 0) return undefined;
@@ -54,7 +54,7 @@ export function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, un
     const value: unknown = JSON.parse(utf8.decode(body));
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new Problem(400, "The body is no JSON object in UTF-8.");
 }

@@ -1,16 +1,16 @@
 import type { Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 
-/** How long requests may go on: what comes after them has to fit into 10 s too. */
+/** How long requests may go on at a stop: closing everything else has to fit into the 10 s too. */
 const requestsWithinMs = 6_000;
 const lookEveryMs = 50;
-/** Requests under way on one connection. Whoever sends more without awaiting answers does not want any. */
+/** Requests under way on one connection. A client that sends more without awaiting answers does not want any. */
 const mostOnConnection = 100;
 
 /**
- * Counts the requests that are under way. A connection with too many ends. At a stop, lets those that are under way end, and
- * then ends every connection: by itself the server would wait for whoever has sent half of a request's headers, or does not
- * read his answer.
+ * Counts the requests under way and closes connections with too many. At a stop it lets requests finish and then closes
+ * every connection: the server itself would wait for clients that have sent half of their headers, or do not read their
+ * answer.
  */
 export function closeConnections(app: FastifyInstance): void {
   const connections = new WeakMap<Socket, { underWay: number }>();
@@ -20,7 +20,7 @@ export function closeConnections(app: FastifyInstance): void {
     if (known !== undefined) return known;
     const connection = { underWay: 0 };
     connections.set(socket, connection);
-    // Answers that wait behind another one on it hear nothing of its end.
+    // Answers queued behind another one on the connection do not learn of its end.
     socket.once("close", () => {
       underWay -= connection.underWay;
       connection.underWay = 0;

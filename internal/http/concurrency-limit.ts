@@ -2,10 +2,10 @@ import { FairQueue } from "../service/fair-queue.ts";
 import { Problem, unavailable } from "../service/problem.ts";
 
 export interface ConcurrencyLimitOptions {
-  /** How many may work at once, of all owners and of each. */
+  /** Requests at work at once, of all owners and of each. */
   readonly all: number;
   readonly ofOwner: number;
-  /** How many of one owner may wait, and for how long, in ms. */
+  /** How many requests of one owner may wait, and how long, in ms. */
   readonly waiting?: number;
   readonly patienceMs?: number;
   /** What they do, for people: "read events". */
@@ -13,8 +13,8 @@ export interface ConcurrencyLimitOptions {
 }
 
 /**
- * Limits how many costly requests are under way at once, of all owners and of each. Those that wait are let in by turns of
- * their owners, so that the requests of one client hold up nobody else's.
+ * Limits how many expensive requests run at once, in total and per owner. Owners take turns, so that one client's
+ * requests hold up nobody else's.
  */
 export class ConcurrencyLimit {
   readonly #options: Required<ConcurrencyLimitOptions>;
@@ -27,8 +27,8 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Does the work, once the limit allows.
-   * @throws Problem 429 when the owner has too many under way, 503 when all have
+   * Does the work once the limit allows.
+   * @throws Problem 429 when the owner has too many requests under way, 503 when there are too many overall
    */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     if (this.#may(owner)) this.#take(owner);
@@ -58,7 +58,7 @@ export class ConcurrencyLimit {
     this.#waiting.shift((next) => this.#may(next))?.();
   }
 
-  /** Resolves once the request counts as under way. */
+  /** Resolves once the request counts as running. */
   async #wait(owner: string): Promise<void> {
     const { waiting, patienceMs } = this.#options;
     if (this.#waiting.sizeOf(owner) >= waiting) throw this.#refusal(owner);

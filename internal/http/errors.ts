@@ -5,9 +5,9 @@ import type { Log } from "../service/log.ts";
 import { Problem, problemBody, sendProblem } from "../service/problem.ts";
 
 /**
- * Answers everything that goes wrong with a problem document: errors of handlers and hooks, paths that no route has, and
- * methods that a path does not have. To be registered before the routes.
- * @param lingerMs how long a connection stays open for the rest of a request that was answered before its end
+ * Answers every error with a problem document: errors of handlers and hooks, unknown paths, and methods that a path does
+ * not have. Register it before the routes.
+ * @param lingerMs how long a connection stays open for the rest of a request that was answered early
  */
 export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): void {
   const routes: { readonly methods: readonly string[]; readonly path: RegExp; readonly isExact: boolean }[] =
@@ -21,13 +21,13 @@ export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): 
     routes.push({ methods: [method].flat(), path, isExact: !/[:*]/.test(url) });
   });
 
-  // One header by hand: @fastify/helmet on every route would cost each event a dozen.
+  // One header by hand: @fastify/helmet would add a dozen to each event's answer.
   app.addHook("onRequest", async (_request, reply) => void reply.header("x-content-type-options", "nosniff"));
   app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
     const matching = routes.filter((route) => route.path.test(path));
-    // A path of its own is not also a number in another's place.
+    // A path with a route of its own must not match as another route's number.
     const own = matching.some(({ isExact }) => isExact)
       ? matching.filter(({ isExact }) => isExact)
       : matching;
@@ -39,8 +39,8 @@ export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): 
     sendProblem(problem, request, reply, log);
   });
 
-  // Who is answered early (too large, no key) may still be sending, and would miss the answer if the connection ended at
-  // once. Node reads on and throws away; this bounds for how long.
+  // A client that is answered early (too large, no key) may still be sending, and would miss the answer if the connection
+  // closed at once. Node discards the rest; this limits for how long.
   app.addHook("onResponse", async ({ raw }) => {
     if (raw.complete || raw.destroyed) return;
     const timer = setTimeout(() => raw.destroy(), lingerMs).unref();
@@ -48,13 +48,13 @@ export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): 
   });
 }
 
-/** What a method is answered that the path does not have. */
+/** The answer to a method that the path does not have. */
 export function wrongMethod(method: string, methods: readonly string[]): Problem {
   const has = methods.join(", ");
   return new Problem(405, `This path has no ${method}, but ${has}.`, { headers: { allow: has } });
 }
 
-/** Fastify's own errors from before any route is found, such as a path that is not percent-encoded. */
+/** Fastify's own errors before routing, such as a path that is not percent-encoded. */
 export function frameworkErrors(log: Log) {
   return (err: Error, request: FastifyRequest, reply: FastifyReply): void =>
     sendProblem(err, request, reply, log);
@@ -66,10 +66,10 @@ const clientErrors: Readonly<Record<string, readonly [status: number, detail: st
   ERR_HTTP_REQUEST_TIMEOUT: [408, "The headers took too long."],
 };
 
-/** A request line that is good but for its method. */
+/** A request line that is valid but for its method. */
 const requestLine = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.[01]\r?\n/;
 
-/** Answers what is no HTTP, or too slow or large to become a request, and ends the connection. */
+/** Answers what is no HTTP, or too slow or large to become a request, and closes the connection. */
 export function answerClientError(err: Error & { code?: string }, socket: Socket): void {
   if (err.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();

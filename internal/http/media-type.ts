@@ -1,10 +1,10 @@
 import type { FastifyRequest } from "fastify";
 import { Problem } from "../service/problem.ts";
 
-/** Compressed like this a body is taken; see `sourceOf`. */
+/** The only compression accepted; see `sourceOf`. */
 const encodings = ["gzip", "x-gzip", "identity"];
 
-/** Which of the media types that a POST takes its body has. @throws Problem 415 when it has another, or is compressed other than by gzip */
+/** Which of a POST's media types the body has. @throws Problem 415 when it has another, or is compressed other than by gzip */
 export function mediaTypeOf<T extends string>({ headers }: FastifyRequest, taken: readonly T[]): T {
   const encoding = headers["content-encoding"]?.toLowerCase();
   if (encoding !== undefined && !encodings.includes(encoding))

@@ -5,30 +5,30 @@ import type { OpenBody } from "./body-budget.ts";
 import type { BodySource } from "./body-source.ts";
 import type { Work } from "./slices.ts";
 
-/** What takes the lines of a body. */
+/** Takes the lines of a body. */
 export interface LineSink {
-  /** Once there is one, no more lines are read. */
+  /** Once it is set, no more lines are read. */
   readonly failure: unknown;
-  /** How many refused lines it keeps to name them in the answer. */
+  /** How many refused lines the answer names. */
   readonly named: number;
-  /** Whether a line may be added at once; if not, await `room` first. */
+  /** Whether a line may be added now; if not, await `room` first. */
   readonly hasRoom: boolean;
   /** Resolves once there is room, or with a `failure`. */
   room(): Promise<void>;
   addLine(index: number, line: Uint8Array): void;
-  /** Notes a line that is longer than the limit. */
+  /** Notes a line that is too long. */
   addTooLarge(index: number): void;
-  /** To be awaited when all lines that have come were added. */
+  /** Await it after adding all lines that have arrived. */
   decided(): Promise<void>;
 }
 
 export interface NdjsonOptions {
   readonly submission: LineSink;
-  /** Where what it keeps counts. */
+  /** The budget that it counts against. */
   readonly counted: OpenBody;
   readonly work: Work;
   readonly maxLineBytes: number;
-  /** How long the next whole line may take, in ms, while we are ready for it; a blank one will do. */
+  /** How long the next complete line may take, in ms, while we are ready for it; a blank one counts. */
   readonly lineWithinMs: number;
   /** How long the next line that is not blank may take, in ms. */
   readonly eventWithinMs: number;
@@ -38,17 +38,17 @@ export interface NdjsonOptions {
   readonly stopping: AbortSignal;
 }
 
-/** What the stream has read ahead of us, and the rest of an upload. */
+/** What the stream has read ahead, and the rest of an upload. */
 const bytesOfUpload = 64 * 1024;
-/** Of a line that is refused and named in the answer. */
+/** Bytes of a refused line that the answer names. */
 const bytesOfRejected = 500;
 const mostBlanks = 1_000;
 const checkKeyEveryMs = 1_000;
 
 /**
- * Submits the lines of a body of any length as they come. Reads on only while there is room, which slows the sender down
- * to the pace of what takes them; keeps no more than the unfinished line. Blank lines keep it open while there is no
- * event to send, for some time.
+ * Submits the lines of a body of any length as they arrive. It reads on only while there is room, which slows the sender
+ * down to the receiver's pace, and keeps nothing but the unfinished line. Blank lines keep the request open for some
+ * time.
  * @returns why the rest of the body was not read, undefined at its end
  */
 export async function submitLines(
@@ -57,7 +57,7 @@ export async function submitLines(
 ): Promise<Problem | undefined> {
   const { submission, counted, maxLineBytes, lineWithinMs, eventWithinMs, checkKey, stopping } = options;
   const splitter = new LineSplitter(maxLineBytes);
-  // The default would end the connection when we stop early, and with it our answer.
+  // By default, stopping early would close the connection before our answer is sent.
   const chunks = stream.iterator({ destroyOnReturn: false });
   const began = performance.now();
   let [lineBy, eventBy, checkKeyAt] = [began + lineWithinMs, began + eventWithinMs, began + checkKeyEveryMs];
@@ -84,17 +84,17 @@ export async function submitLines(
       if (any) eventBy = now + eventWithinMs;
     }
   } catch (err) {
-    // No room for it, a key that is no longer good, or no gzip; what was taken before stays.
+    // No room, a key that is no longer good, or invalid gzip; what was taken before stays.
     if (err instanceof Problem) return err;
     throw err;
   } finally {
     stream.on("error", () => undefined);
-    // It ends after the chunk it may still be waiting for; only then is the rest read and thrown away.
+    // It ends after the chunk it may still be waiting for; then the rest is discarded.
     void chunks.return?.().then(discard, discard);
   }
 }
 
-/** @returns whether there was any line among these */
+/** @returns whether these contain a complete line */
 async function submitAll(lines: Iterable<Line>, { submission, work }: NdjsonOptions): Promise<boolean> {
   let any = false;
   for (const [index, line] of lines) {
@@ -129,7 +129,7 @@ async function nextChunk(
   try {
     return await Promise.race([chunk, promise]);
   } finally {
-    // When it lost the race it may still fail.
+    // A read that lost the race may still fail.
     chunk.catch(() => undefined);
     clearTimeout(late);
     stopping.removeEventListener("abort", stop);

@@ -14,12 +14,12 @@ const sources = {
   frameAncestors: none,
 };
 
-/** Pages for browsers, all routes of this scope: they load nothing from elsewhere, run nothing inline, and no other page may frame them. */
+/** Pages for browsers, all routes of this scope: they load nothing from elsewhere, run nothing inline, and cannot be framed. */
 export async function securePages(scope: FastifyInstance): Promise<void> {
   await scope.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: sources },
     frameguard: { action: "deny" },
-    // Whether this is HTTPS is for the proxy before it to know.
+    // Only the proxy in front knows whether this is HTTPS.
     strictTransportSecurity: false,
   });
 }

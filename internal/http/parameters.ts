@@ -4,7 +4,7 @@ import { Problem } from "../service/problem.ts";
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** What is looked at of the schema of a parameter; the API's description shows the same. */
+/** The parts of a parameter's schema that are used; the API's description shows the same. */
 interface Form {
   readonly type: "integer" | "boolean" | "string";
   readonly minimum?: number;
@@ -12,19 +12,19 @@ interface Form {
   readonly enum?: readonly string[];
   readonly pattern?: string;
   readonly format?: "date-time";
-  /** Up to a semicolon it completes the sentence "<name> must be …" where the rest of the form says less. */
+  /** Up to a semicolon it completes the sentence "<name> must be …", where the rest of the form says less. */
   readonly description?: string;
 }
 
-/** Unknown names that an answer repeats: a body may hold many. */
+/** Unknown names that an answer repeats: a body may have many. */
 const mostNamed = 5;
 
 /**
- * The parameters of a request by the schema that also describes them. Those that are absent stay so, whatever their default
- * is. Where the schema allows no others, names that it does not have are wrong too: a filter that is misspelt would
- * otherwise mean every letter, and a dry run the real thing.
- * @param query all texts, as a query string has them
- * @param body values as JSON has them; they go before those of the query
+ * Reads a request's parameters by the schema that also describes them. Absent ones stay absent, whatever their default.
+ * Where the schema forbids other names, unknown ones are errors: a misspelt filter would otherwise select every letter,
+ * and a misspelt dry run would be real.
+ * @param query all values are texts
+ * @param body values as JSON; they win over the query
  * @throws Problem 400 with everything that is wrong
  */
 export function readParameters<S extends TObject>(schema: S, query: Given, body: Given = {}): Static<S> {
@@ -32,7 +32,7 @@ export function readParameters<S extends TObject>(schema: S, query: Given, body:
   const values: Record<string, unknown> = {};
   const forms = Object.entries<TSchema>(schema.properties);
   for (const [name, property] of forms) {
-    const form = property as unknown as Form; // the gateway's parameters are all of these
+    const form = property as unknown as Form; // true of all the gateway's parameters
     const given = Object.hasOwn(body, name) ? body[name] : query[name];
     if (given === undefined) continue;
     const value = Object.hasOwn(body, name) ? given : fromText(form, given);
@@ -49,7 +49,7 @@ export function readParameters<S extends TObject>(schema: S, query: Given, body:
     }
   }
   if (problems.length > 0) throw new Problem(400, problems.join(" "));
-  return values as Static<S>; // each was held against its property
+  return values as Static<S>; // each value was checked against its property
 }
 
 function fromText({ type, format }: Form, given: unknown): unknown {

@@ -9,7 +9,7 @@ const windowMs = 1_000;
 /** For the `config` of a route behind a key: its requests count against the key's limit. */
 export const perKey = { rateLimit: {} };
 
-/** Limits the requests of each key, all routes with `perKey` together. To be registered before the routes. */
+/** Limits the requests of each key over all routes with `perKey`. Register it before the routes. */
 export async function limitRates(app: FastifyInstance, max: number, counter: RequestCounter): Promise<void> {
   class Store implements FastifyRateLimitStore {
     incr(key: string, callback: Parameters<FastifyRateLimitStore["incr"]>[1]): void {

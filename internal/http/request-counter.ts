@@ -4,9 +4,9 @@ import type { Log } from "../service/log.ts";
 
 /** Counts the requests of each key within a time window. */
 export interface RequestCounter {
-  /** Counts one more. @returns the count of the current window, and how long that still lasts, in ms */
+  /** Counts one more. @returns the count in the current window, and how long the window still lasts, in ms */
   count(key: string, windowMs: number): Promise<Count>;
-  /** Undefined while it counts for all gateways, else a sentence. */
+  /** Undefined while it counts for all gateways together, else a sentence. */
   readonly problem: string | undefined;
   close(): void;
 }
@@ -16,7 +16,7 @@ interface Count {
   readonly ttl: number;
 }
 
-/** Counts in this process only: each gateway allows the whole limit. */
+/** Counts in this process only: each gateway then allows the whole limit. */
 export function localCounter(): RequestCounter {
   const windows = new Map<string, { current: number; readonly endsAt: number }>();
   return {
@@ -25,12 +25,12 @@ export function localCounter(): RequestCounter {
       const now = performance.now();
       let window = windows.get(key);
       if (window === undefined || window.endsAt <= now) {
-        // There are as many as keys in use, which is no number to be afraid of.
+        // As many entries as keys in use: few.
         window = { current: 0, endsAt: now + windowMs };
         windows.set(key, window);
       }
       window.current++;
-      // Whole milliseconds: a sum of fractions may exceed the window by a hair, and Retry-After then be 2.
+      // Whole milliseconds: a sum of fractions may exceed the window by a hair, and Retry-After would be 2.
       return { current: window.current, ttl: Math.round(window.endsAt - now) };
     },
     close: () => windows.clear(),
@@ -42,12 +42,15 @@ local current = redis.call('incr', KEYS[1])
 if current == 1 then redis.call('pexpire', KEYS[1], ARGV[1]) end
 return {current, redis.call('pttl', KEYS[1])}`;
 
-/** A Redis that does not answer within this must not slow requests down. */
+/** A Redis slower than this must not slow requests down. */
 const timeoutMs = 250;
-/** After a failure it is left alone for so long. */
+/** After a failure Redis is left alone for this long. */
 const pauseMs = 1_000;
 
-/** Counts in Redis, for all gateways together; each for itself while Redis is away, full or read-only, which the log says once. */
+/**
+ * Counts in Redis for all gateways together. While Redis is away, full or read-only, each gateway counts for itself and
+ * logs that once.
+ */
 export function redisCounter(url: string, log: Log): RequestCounter {
   const local = localCounter();
   const redis = new Redis(url, {
@@ -60,7 +63,7 @@ export function redisCounter(url: string, log: Log): RequestCounter {
     reconnectOnError: hasBecomeReplica,
   });
   let problem: string | undefined = "Redis is not connected yet";
-  /** Redis answers, but does not count: it is full, or a replica. */
+  /** Redis answers but does not count: it is full, or a replica. */
   let refuses = false;
   let leftAloneUntil = 0;
   const fails = (err: unknown): void => {
@@ -78,7 +81,7 @@ export function redisCounter(url: string, log: Log): RequestCounter {
   };
   // Without a listener ioredis would write each failed attempt to the console.
   redis.on("error", fails);
-  // A connection that is made anew is no sign that it counts again.
+  // A new connection does not mean that Redis counts again.
   redis.on("ready", () => {
     if (!refuses) works();
   });

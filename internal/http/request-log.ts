@@ -5,24 +5,24 @@ import { isTraceparent } from "../messages/envelope.ts";
 import type { Log } from "../service/log.ts";
 import { knownHolder } from "./authentication.ts";
 
-/** Lines a second: more say nothing new, and a flood of bad requests must not become one of the log. */
+/** Lines a second: more tell nothing new, and a flood of bad requests must not flood the log. */
 const mostLines = 20;
 
-/** Asked again and again, and each answer says what is wrong. */
+/** Probes repeat these requests, and each answer says what is wrong. */
 const probes = ["/healthz", "/readyz", "/metrics"];
 
-/** This process's own, so that ids of several gateways differ; a counter tells its requests apart. */
+/** Random, so that ids of several gateways differ; a counter tells this one's requests apart. */
 const run = randomBytes(6).toString("hex");
 let count = 0;
 
-/** The id of one more request. */
+/** The next request's id. */
 export function newRequestId(): string {
   return `${run}-${(++count).toString(36)}`;
 }
 
 /**
- * Every answer carries its request's id, `X-Request-Id`, and each that is an error is a line of the log under that id: who,
- * what, how it ended. Nothing of the body, and of the key its prefix only. Requests that went well are not logged.
+ * Every answer carries its request's id, `X-Request-Id`, and every error is logged under that id: who, what, how it
+ * ended. Never the body, and of the key only its prefix. Successful requests are not logged.
  * @param now in ms
  */
 export function logRequests(app: FastifyInstance, log: Log, now: () => number = Date.now): void {
@@ -51,10 +51,10 @@ function facts(request: FastifyRequest, reply: FastifyReply): Readonly<Record<st
     request_id: request.id,
     status: reply.statusCode,
     method: request.method,
-    // The pattern of the route: the path and the query may hold what is not for a log.
+    // The route's pattern, because path and query may hold what must not be logged.
     route: request.routeOptions.url,
     ms: Math.round(reply.elapsedTime),
-    // What has not the form of a key may be a password that somebody pasted.
+    // Anything that does not look like a key may be a pasted password.
     key: isApiKey(key) ? prefixOf(key) : undefined,
     client: knownHolder(request)?.client,
     trace:

@@ -6,24 +6,24 @@ import type { Slices } from "./slices.ts";
 
 /** Times in ms. */
 export interface RouteLimits {
-  /** How long to wait for the broker before the answer is 503. */
+  /** How long to wait for the broker before answering 503. */
   readonly patienceMs: number;
-  /** How long a body may take; in a stream of lines, the next line. */
+  /** How long a body may take; in NDJSON, the next line. */
   readonly bodyWithinMs: number;
-  /** How long a stream of lines may go without an event, kept open by blank lines. */
+  /** How long an NDJSON body may go without an event, kept open by blank lines. */
   readonly eventWithinMs: number;
 }
 
-/** What the gateway gives each group of its routes, beside what the group itself depends on. */
+/** What every group of routes gets from the gateway. */
 export interface RouteContext {
   readonly keys: Keys;
-  /** Options of a route that needs a key: `holderOf` tells whose it is, and it counts against the key's limit. */
+  /** Options of a route that needs a key: `holderOf` returns its holder, and the request counts against the key's limit. */
   readonly behindKey: RouteShorthandOptions;
-  /** What bodies under way may take, of all groups together. */
+  /** Memory for unfinished bodies, shared by all groups. */
   readonly bodies: BodyBudget;
   readonly slices: Slices;
   readonly limits: RouteLimits;
   readonly log: Log;
-  /** Aborted when the process stops: what would go on for long is answered then. */
+  /** Aborted when the process stops: long requests are answered then. */
   readonly stopping: AbortSignal;
 }

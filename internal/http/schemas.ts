@@ -3,14 +3,14 @@ import { type TSchema, Type } from "typebox";
 
 /** A component of the API's description, by its name. */
 export const ref = (name: string) => Type.Unsafe({ $ref: `${name}#` });
-/** How many are on a page, unless told otherwise. */
+/** Items on a page by default. */
 export const defaultLimit = 100;
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
-/** Where a page ends. */
+/** The next page's cursor. */
 export const nextCursor = Type.Union([Type.String(), Type.Null()], {
   description: "for the next page; null at the end",
 });
-/** A parameter that is an earlier `nextCursor`, where that is a number. */
+/** A parameter that takes an earlier `nextCursor`, where that is a number. */
 export const numberCursor = Type.Optional(
   Type.String({ pattern: "^[1-9][0-9]{0,15}$", description: "a `next_cursor` of an earlier answer" }),
 );
@@ -33,7 +33,7 @@ const problem = {
   detail: Type.String({ description: "what is wrong and what to do" }),
 };
 
-/** What the answers of any route may be made of. */
+/** Components that any route's answers may use. */
 export const commonComponents: Readonly<Record<string, TSchema>> = {
   Rejected: Type.Object({
     index: Type.Integer({ minimum: 0, description: "place in the array, or number of the line, from 0" }),
@@ -47,7 +47,7 @@ export const commonComponents: Readonly<Record<string, TSchema>> = {
   ),
 };
 
-/** Makes schemas known under their names, which `ref` takes. */
+/** Registers schemas under their names, for `ref`. */
 export function addComponents(app: FastifyInstance, components: Readonly<Record<string, TSchema>>): void {
   for (const [name, schema] of Object.entries(components)) app.addSchema({ ...schema, $id: name });
 }
@@ -61,7 +61,7 @@ export const problems = (name: string, description: string) => ({
   content: { "application/problem+json": { schema: ref(name) } },
 });
 
-/** What a route behind a client's key may answer because of the key. */
+/** Answers of a route behind a client's key that are due to the key. */
 export const keyProblems = {
   401: problems("Problem", "no API key, or none that exists"),
   403: problems("Problem", "the API key was revoked, has expired, or is an operator's"),
@@ -69,5 +69,5 @@ export const keyProblems = {
 };
 export const withKey = [{ apiKey: [] }];
 export const optionalBodyMark = "x-optional-body";
-/** For the schema of a route whose body may be left out. */
+/** For the schema of a route with an optional body. */
 export const optionalBody = { [optionalBodyMark]: true };

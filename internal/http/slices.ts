@@ -1,19 +1,19 @@
 import { FairQueue } from "../service/fair-queue.ts";
 
-/** How long one piece of work may have the event loop, in ms. */
+/** How long one piece of work may hold the event loop, in ms. */
 const sliceMs = 4;
 
 /**
- * Lets long work of many requests take turns: in each pass of the event loop one of them goes on for a slice, by turns of
- * their owners, and what is short is done in between. So bodies that cost much more than they cost to send slow down those of
- * their own client, and others by a slice.
+ * Makes long work of many requests take turns: in each turn of the event loop one of them runs for a slice, owners taking
+ * turns, and short work runs in between. So bodies that cost far more to process than to send slow down their own client,
+ * and others by a slice at most.
  */
 export class Slices {
-  /** Whether this pass has its slice already. */
+  /** Whether this turn's slice is taken. */
   #taken = false;
   readonly #waiting = new FairQueue<() => void>();
 
-  /** Long work of one request. */
+  /** One request's long work. */
   of(owner: string): Work {
     return new Work(() => this.#next(owner));
   }
@@ -38,7 +38,7 @@ export class Slices {
   };
 }
 
-/** Asks before each step whether its slice is over, and if so awaits the next one. */
+/** Await it before each step: it waits for the next slice when the current one is used up. */
 export class Work {
   readonly #next: () => Promise<void> | undefined;
   #until = 0;
@@ -51,7 +51,7 @@ export class Work {
     return performance.now() >= this.#until;
   }
 
-  /** Resolves when it may go on. */
+  /** Resolves when the work may go on. */
   async slice(): Promise<void> {
     await this.#next();
     this.#until = performance.now() + sliceMs;

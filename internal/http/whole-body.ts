@@ -7,14 +7,14 @@ import { sourceOf } from "./body-source.ts";
 import type { RouteContext } from "./route-context.ts";
 
 const maxBytes = 2 ** 20;
-/** A body beyond this may take longer to parse than others should wait. */
+/** A body above this may take too long to parse in one go. */
 export const largeBytes = 16 * 1024;
-/** A body that took longer than this is taken only with a key that is still good. */
+/** After a body took longer than this, its key is checked again. */
 const slowMs = 2_000;
 
 /**
- * The whole body of a request whose handler reads it itself, once it knows whose it is.
- * @param whenTooLarge what to do then, as the end of a sentence
+ * The whole body of a request whose handler reads it itself, once it knows the client.
+ * @param whenTooLarge advice for the sender, as the end of a sentence
  * @throws Problem as `readBody` and `admit` do; BodyCut
  */
 export async function readWholeBody(
@@ -42,7 +42,7 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-/** Nobody reads this; it says why in the log. */
+/** Nobody reads this answer; it explains the line in the log. */
 export function cutOff(cause: BodyCut): Problem {
   return new Problem(400, "The body was cut before its end.", { cause });
 }

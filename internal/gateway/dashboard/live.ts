@@ -8,7 +8,7 @@ import { reasonOf } from "../../service/log.ts";
 import { serverSent, type Viewer, Viewers } from "./viewers.ts";
 
 const everyMs = 1_000;
-/** Clients whose figures are asked for in one second; with more of them they take turns. */
+/** Clients whose figures are requested per second; if there are more, they take turns. */
 const clientsAtOnce = 10;
 const clientsEveryMs = 10_000;
 const ratesEveryMs = 5_000;
@@ -36,9 +36,9 @@ interface Audience {
 }
 
 /**
- * What the page shows, put together once a second for everybody who looks: of the operators' frame there is one, of a client's
- * one for that client. JetStream and the materializer are asked only while somebody looks; what services say of themselves
- * is always heard, so that the last 15 minutes are known to whoever comes.
+ * What the page shows, put together once a second for all viewers: one frame for operators, one for each client that
+ * looks. JetStream and the materializer are asked only while somebody looks. Services' status messages are always
+ * received, so that a new viewer sees the last 15 minutes.
  */
 export class Live {
   readonly viewers = new Viewers();
@@ -74,7 +74,7 @@ export class Live {
     this.#heard.unsubscribe();
   }
 
-  /** Sends to a new viewer what everybody else knows already. */
+  /** Sends a new viewer what the others already know. */
   welcome(viewer: Viewer): void {
     const until = thisSecond();
     const series = viewer.client === undefined ? this.#rate : this.#audience(viewer.client).rate;
@@ -99,7 +99,7 @@ export class Live {
     }
   }
 
-  /** Nobody looks: what was asked for would be old when somebody does. */
+  /** Nobody looks: what is known would be outdated when somebody does. */
   #rest(): void {
     this.#queues = undefined;
     this.#figures = undefined;
@@ -146,7 +146,7 @@ export class Live {
     return { age_ms: Date.now() - fetchedAt, currencies: rates.size, missing: [...missing.keys()] };
   }
 
-  /** One round of questions at a time; a slow one delays the next. */
+  /** One round of requests at a time; a slow one delays the next. */
   async #ask(): Promise<void> {
     if (this.#asking) return;
     this.#asking = true;
@@ -197,7 +197,7 @@ export class Live {
     const now = performance.now();
     if (now - this.#clientsAt >= clientsEveryMs) {
       this.#clientsAt = now;
-      // Postgres may be away: those that were known are still worth showing.
+      // While Postgres is away the clients known so far are still worth showing.
       this.#clients = await this.#options.clients().catch(() => this.#clients);
     }
     const { length } = this.#clients;

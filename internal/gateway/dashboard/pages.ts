@@ -7,7 +7,7 @@ import { securePages } from "../../http/pages.ts";
 const web = fileURLToPath(new URL("../../../web/", import.meta.url));
 const packages = new URL("../../../node_modules/", import.meta.url);
 
-/** Modules of packages that the page loads, under the names by which our own modules import them. */
+/** Modules of packages that the page loads, under the names that our own modules import. */
 const vendored = {
   "preact.js": "preact/dist/preact.mjs",
   "hooks.js": "preact/hooks/dist/hooks.mjs",
@@ -16,7 +16,7 @@ const vendored = {
   "uplot.css": "uplot/dist/uPlot.min.css",
 } as const;
 
-/** What the page is made of: `/`, our own files below `/web/` and those of packages below `/web/vendor/`. No build makes them. */
+/** Serves the page: `/`, our own files below `/web/` and those of packages below `/web/vendor/`. There is no build. */
 export async function addPages(app: FastifyInstance): Promise<void> {
   const files = await Promise.all(
     Object.entries(vendored).map(
@@ -28,7 +28,7 @@ export async function addPages(app: FastifyInstance): Promise<void> {
     await pages.register(fastifyStatic, {
       root: web,
       prefix: "/web/",
-      // Asked for again each time, and answered with 304: no release has to bust a cache.
+      // Browsers revalidate each time and get 304: no release has to bust a cache.
       cacheControl: false,
       setHeaders: (reply) => void reply.header("cache-control", "no-cache"),
       schemaHide: true,
@@ -44,7 +44,7 @@ export async function addPages(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** A browser knows no packages, and a map of their names would be a script within the page, which its policy forbids. */
+/** Browsers do not resolve package names, and an import map would be an inline script, which the page's policy forbids. */
 function forBrowsers(source: string): string {
   return source
     .replaceAll(/(\bfrom ?)"preact"/g, '$1"./preact.js"')

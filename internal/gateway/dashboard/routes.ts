@@ -10,7 +10,7 @@ import { Tails } from "./tails.ts";
 
 export interface DashboardDependencies extends LiveOptions {
   readonly sessions: Sessions;
-  /** Where clients, keys and types of event are kept. */
+  /** Where clients, keys and event types are kept. */
   readonly db: Database;
 }
 

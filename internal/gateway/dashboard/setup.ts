@@ -13,8 +13,8 @@ const dayMs = 86_400_000;
 const mostDays = 3_650;
 
 /**
- * Keys and types of event, for the dashboard. A client sees its own; only operators change any. Operators' keys are made on the
- * command line alone, so that who gets hold of a session cannot make himself one that lasts.
+ * Keys and event types, for the dashboard. A client sees its own; only operators change any. Operators' keys are created
+ * on the command line only, so that a stolen session cannot create itself a lasting key.
  */
 export function addSetupRoutes(
   app: FastifyInstance,
@@ -36,7 +36,7 @@ export function addSetupRoutes(
 
   app.post("/dashboard/keys", hidden, async (request, reply) => {
     const by = operator(request);
-    const { client_id, source, days } = Object(request.body) as Readonly<Record<string, unknown>>; // each is checked here
+    const { client_id, source, days } = Object(request.body) as Readonly<Record<string, unknown>>; // each is checked below
     if (typeof client_id !== "string" || !isClient(client_id))
       throw new Problem(400, "client_id must be of the form [a-z0-9-]{1,40}.");
     if (typeof source !== "string" || !isSource(source))
@@ -81,7 +81,7 @@ export function addSetupRoutes(
   app.put("/dashboard/event-types/:type", hidden, async (request) => {
     const by = operator(request);
     const { type } = request.params as { type: string }; // the router's type
-    const { client_id, schema } = Object(request.body) as Readonly<Record<string, unknown>>; // checked here and when it is registered
+    const { client_id, schema } = Object(request.body) as Readonly<Record<string, unknown>>; // checked below and at registration
     if (client_id !== undefined && typeof client_id !== "string")
       throw new Problem(400, "client_id must be a text, or absent for all clients.");
     const outcome = await sayable(() => registerType(db, { type, client: client_id }, schema));
@@ -92,7 +92,7 @@ export function addSetupRoutes(
   app.delete("/dashboard/event-types/:type", hidden, async (request, reply) => {
     const by = operator(request);
     const { type } = request.params as { type: string }; // the router's type
-    const { client_id } = request.query as { client_id?: unknown }; // checked here
+    const { client_id } = request.query as { client_id?: unknown }; // checked below
     const client = typeof client_id === "string" ? client_id : undefined;
     if (!(await sayable(() => removeType(db, { type, client }))))
       throw new Problem(404, "There is no such type.");

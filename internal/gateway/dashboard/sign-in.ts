@@ -14,9 +14,9 @@ import type { Log } from "../../service/log.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
 
-/** Where sessions are kept; each may throw `Unavailable`. */
+/** Where sessions are kept. Each function may throw `Unavailable`. */
 export interface Sessions {
-  /** Undefined when there is no such code any more. */
+  /** Undefined when the code is unknown or used up. */
   readonly redeem: (code: string) => Promise<OpenSession | undefined>;
   readonly open: (key: KnownKey) => Promise<OpenSession>;
   readonly end: (token: string) => Promise<void>;
@@ -29,12 +29,12 @@ export interface SignInOptions {
   readonly log: Log;
 }
 
-/** Each costs a transaction: so many at once, of all and of one address. */
+/** Sign-ins at once, of all and of one address: each costs a transaction. */
 const atOnce = { all: 4, ofOwner: 2, what: "sign in" };
 
 /**
- * Signing in and out. A code, which works once, or an API key becomes a cookie that no script can read and that no other site can
- * make a browser send.
+ * Signing in and out. A code, which works once, or an API key becomes a cookie that no script can read and that no other
+ * site can make a browser send.
  */
 export function addSignIn(
   app: FastifyInstance,
@@ -66,7 +66,7 @@ export function addSignIn(
   });
 
   async function open(request: FastifyRequest): Promise<OpenSession> {
-    const { code, key } = Object(request.body) as { code?: unknown; key?: unknown }; // both are checked here
+    const { code, key } = Object(request.body) as { code?: unknown; key?: unknown }; // both are checked below
     if (typeof code === "string") {
       const opened = await sayable(() => sessions.redeem(code));
       if (opened !== undefined) return opened;
@@ -84,7 +84,7 @@ export function addSignIn(
 const roleOf = (client: string | undefined) =>
   client === undefined ? { role: "operator", client_id: null } : { role: "client", client_id: client };
 
-/** Strict: another site's page cannot make a browser send it, not even by a link. Secure where a proxy says that this is HTTPS. */
+/** Strict: no other site's page can make a browser send it, not even by a link. Secure where a proxy reports HTTPS. */
 function cookie(request: FastifyRequest, token: string, lifeMs: number): string {
   const isSecure = request.headers["x-forwarded-proto"] === "https";
   return `${sessionCookie}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${lifeMs / 1_000}${isSecure ? "; Secure" : ""}`;

@@ -8,11 +8,11 @@ import type { Live } from "./live.ts";
 import type { TailFilter, Tails } from "./tails.ts";
 import { serverSent, type Viewer } from "./viewers.ts";
 
-/** How often it is looked whether the session is still good. */
+/** How often the session is checked again. */
 const admitEveryMs = 10_000;
-/** What may wait for a viewer that reads slowly, in bytes: frames beyond it are left out. */
+/** Bytes that may wait for a slow viewer; it misses frames beyond that. */
 const mostUnread = 256 * 1024;
-/** How long a viewer may not read at all. */
+/** How long a viewer may read nothing at all. */
 const stalledMs = 30_000;
 
 const parameters = Type.Object(
@@ -35,8 +35,8 @@ export interface StreamOptions {
 }
 
 /**
- * The handler of `GET /dashboard/stream`: server-sent events named `history` (once), `frame` (each second) and `tail`, until either
- * side ends it. A client's key sees its own only.
+ * The handler of `GET /dashboard/stream`: server-sent events named `history` (once), `frame` (each second) and `tail`,
+ * until either side closes. A client's key sees only its own.
  */
 export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
@@ -65,10 +65,10 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
     }
     reply.hijack();
     raw.writeHead(200, {
-      ...(reply.getHeaders() as Record<string, string>), // those of the hooks before: request id, nosniff
+      ...(reply.getHeaders() as Record<string, string>), // set by earlier hooks: request id, nosniff
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
-      // A proxy that waits for more would show nothing.
+      // Keeps proxies from buffering.
       "x-accel-buffering": "no",
     });
     const end = (): void => void raw.end();
@@ -95,7 +95,7 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
   };
 }
 
-/** @throws Problem 403 when a client's key asks for the events of another */
+/** @throws Problem 403 when a client's key asks for another client's events */
 function filterFor(
   own: string | undefined,
   { client_id, type }: { readonly client_id?: string; readonly type?: string },

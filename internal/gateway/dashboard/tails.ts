@@ -4,29 +4,29 @@ import { Problem } from "../../service/problem.ts";
 import { serverSent } from "./viewers.ts";
 
 const everyMs = 250;
-/** Events of one filter in each turn: four times as many in a second, at most, leave the broker for it. */
+/** Events of one filter per turn. The broker sends at most four times as many per second. */
 const mostInTurn = 25;
-/** What one event may take, in bytes, to be shown whole. */
+/** Bytes up to which an event is shown whole. */
 const mostBytes = 8 * 1024;
 const mostFilters = 32;
 
-/** Which final events are wanted; undefined: of all. */
+/** Which final events are wanted; undefined = all. */
 export interface TailFilter {
   readonly client: string | undefined;
   readonly type: string | undefined;
 }
 
-/** One subscription, and who wants what comes of it. */
+/** One subscription and its viewers. */
 interface Tap {
   readonly sinks: Set<(event: string) => void>;
-  /** Ends by itself after as many events as a turn may have. */
+  /** Ends by itself after as many events as a turn allows. */
   subscription: Subscription;
   events: object[];
 }
 
 /**
- * Final events as they pass, a sample of at most 100 a second for each filter. The broker is told how many it may send in each turn, so
- * what nobody could read is not sent, however much there is. While nobody looks there is no subscription.
+ * Final events as they pass, at most 100 a second for each filter. Each turn tells the broker how many to send, so that
+ * it sends nothing that nobody could read. Without viewers there is no subscription.
  */
 export class Tails {
   readonly #nc: NatsConnection;
@@ -83,7 +83,7 @@ export class Tails {
   #turn(): void {
     for (const [subject, tap] of this.#taps) {
       if (tap.subscription.getReceived() > 0) {
-        // Both in one write: hardly anything can pass between the two.
+        // Both in one write, so that hardly anything passes between them.
         tap.subscription.unsubscribe();
         tap.subscription = this.#subscribe(subject);
       }
@@ -95,7 +95,7 @@ export class Tails {
   }
 }
 
-/** Parsed, because whoever else may publish there could send anything; undefined for what is no event. */
+/** Parses, because others may publish there too; undefined for anything that is no event. */
 function show(subject: string, source: string | undefined, data: Uint8Array): object | undefined {
   const { client, type } = parseEventSubject(subject) ?? {};
   if (client === undefined) return undefined;

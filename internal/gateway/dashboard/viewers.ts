@@ -2,15 +2,15 @@ import { Problem, unavailable } from "../../service/problem.ts";
 
 /** Who looks at the page at the moment, one for each open connection. */
 export interface Viewer {
-  /** Undefined: an operator, who sees all. */
+  /** Undefined: an operator, who sees everything. */
   readonly client: string | undefined;
-  /** Takes a whole server-sent event; one that reads too slowly is skipped. */
+  /** Takes a whole server-sent event; a slow viewer misses some. */
   readonly send: (event: string) => void;
 }
 
 const most = { all: 200, ofOwner: 20 };
 
-/** Those who look now, in bounded number, so that the frames of a second stay cheap. */
+/** Current viewers, limited in number so that a second's frames stay cheap. */
 export class Viewers {
   readonly #owners = new Map<Viewer, string>();
 

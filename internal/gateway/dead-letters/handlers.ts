@@ -24,13 +24,13 @@ export interface DeadLetterHandlerOptions {
   readonly publish: ReplayOptions["publish"];
   readonly rules: DryRunRules;
   readonly log: Log;
-  /** Aborted when the process stops: replays of many end early. */
+  /** Aborted when the process stops: bulk replays end early. */
   readonly stopping: AbortSignal;
 }
 
-/** How long a request may read, and how long a replay of many goes on before it leaves the rest to the next request. */
+/** How long a request may read, and how long a bulk replay runs before it leaves the rest to the next request. */
 const timeoutMs = 20_000;
-/** Requests that read through the stream at once, each may have to read all of it: of all keys, and of one client. */
+/** Requests that scan the stream at once, of all keys and of one client: each may have to read all of it. */
 const readers = { all: 8, ofOwner: 2, what: "read the dead letters" };
 
 /** The handlers of the routes. */
@@ -99,7 +99,7 @@ export class DeadLetterHandlers {
     const expected = { pass: 0, perhaps_pass: 0, fail: 0, dead_letters: [] as object[] };
     const work = async ({ seq }: LetterHead): Promise<void> => {
       const letter = await store.read(seq);
-      // Somebody else has just dealt with it.
+      // Somebody else has just handled it.
       if (letter === undefined) return;
       if (dryRun) {
         const result = await dryRunReplay(letter, rules);
@@ -121,7 +121,8 @@ export class DeadLetterHandlers {
       (signal) => forEachLetter(store, filter, work, { limit: most, after, signal }),
       () => (dryRun ? expected : done),
     );
-    // Those that cannot be sent stay: begun with the oldest again, enough of them would be all that a request ever sees.
+    // Letters that cannot be replayed stay. Starting with the oldest again, enough of them would be all that a request
+    // ever sees.
     const next = more ? (last ?? after) : undefined;
     return { ...(dryRun ? expected : done), more, next_cursor: next === undefined ? null : String(next) };
   }
@@ -133,7 +134,7 @@ export class DeadLetterHandlers {
     return reply.code(204).send();
   }
 
-  /** The letter that a path names. @throws Problem 400, 404; 403 when it is not for the holder of the key */
+  /** The letter that a path names. @throws Problem 400, 404; 403 when it belongs to another client */
   async #find(request: FastifyRequest): Promise<Letter> {
     const { seq: text = "" } = request.params as { seq?: string }; // the router's type
     if (text === "replay") throw wrongMethod(request.method, ["POST"]); // the router takes it for a number
@@ -153,7 +154,7 @@ export class DeadLetterHandlers {
     return { store, publish, log, by: byOf(request) };
   }
 
-  /** Work that may have to read the whole stream; only so much of it at once. */
+  /** Work that may have to read the whole stream, limited in concurrency. */
   #reading<T>(
     request: FastifyRequest,
     work: (signal: AbortSignal) => Promise<T>,
@@ -181,8 +182,8 @@ async function withProblems<T>(work: () => Promise<T>, sofar: () => object = () 
 }
 
 /**
- * The letters that are meant, of those that the holder of the key may see.
- * @throws Problem 403 when they are another client's
+ * The selected letters, of those that the key's holder may see.
+ * @throws Problem 403 when another client's are asked for
  */
 function filterOf(
   { reason, step, client_id: client }: { reason?: string; step?: string; client_id?: string },

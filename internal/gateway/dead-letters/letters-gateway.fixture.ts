@@ -7,7 +7,7 @@ import { Publisher } from "../../jetstream/publisher.ts";
 import { ensureStreams } from "../../jetstream/topology.ts";
 import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
 
-// A broker, clients with keys and gateways for one test file: each test starts without letters.
+// A broker, clients with keys and gateways for one test file. Each test starts without letters.
 
 export const server = await natsForTest();
 export const { nc, jsm } = await connectForTest(server);
@@ -30,7 +30,7 @@ type Ask = (
   options?: { key?: string; body?: string | Buffer; type?: string },
 ) => Promise<LightMyRequestResponse>;
 
-/** Asks a new gateway, as an operator unless told otherwise. */
+/** Sends a request to a new gateway, by default as an operator. */
 export async function gateway(): Promise<Ask> {
   const { app } = await gatewayForTest(server, db);
   return async (method, url, { key = operator, body, type = "application/json" } = {}) =>

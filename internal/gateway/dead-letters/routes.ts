@@ -30,7 +30,7 @@ export async function addDeadLetterRoutes(
     stopping,
   });
   await app.register(async (scope) => {
-    // A payload is sent on as the bytes it is.
+    // A payload is replayed byte for byte.
     bufferBodies(scope, context, { maxBytes: 2 ** 20, whenTooLarge: "no stream would take such an event" });
     const on = (schema: object) => ({ ...context.behindKey, schema });
     const { list, show, replay, replayMany, discard } = deadLetterSchemas;

@@ -130,7 +130,7 @@ const dryRun = {
     Type.Boolean({ default: false, description: "sends nothing, tells what would pass now" }),
   ),
 };
-/** Letters that a replay of many sends, unless told otherwise; also the most of a dry run. */
+/** Letters of a bulk replay by default; also the maximum of a dry run. */
 export const defaultReplayed = 1_000;
 /** For the routes that take no parameters. */
 export const noParameters = Type.Object({}, { additionalProperties: false });

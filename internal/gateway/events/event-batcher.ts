@@ -6,11 +6,11 @@ import { type RawSender, rawMessages } from "../../messages/raw-message.ts";
 
 export interface EventBatcherOptions {
   readonly buffer: IngestBuffer;
-  /** Whether several events may travel in one message; asked anew each time, as the server may be another one after a reconnect. */
+  /** Whether several events may travel in one message; asked each time, because a reconnect may lead to another server. */
   readonly bundles: () => boolean;
 }
 
-/** Events of one sender that are to travel together, and who is to be told of each. */
+/** Events of one sender that travel together, and the callback of each. */
 interface Batch {
   readonly sender: RawSender;
   readonly events: string[];
@@ -18,15 +18,15 @@ interface Batch {
 }
 
 /**
- * Publishes the events that the door has accepted. Those of one sender that are added within one turn of the event loop, by
- * one request or by many, travel in as few messages as fit, and share a trace unless they bring their own. Nothing waits
- * for longer than that turn.
+ * Publishes the events that the door has accepted. Events of one sender that are added within one turn of the event loop,
+ * by one request or many, travel in as few messages as fit, and share a trace unless they bring their own. Nothing waits
+ * longer than that turn.
  */
 export class EventBatcher {
   readonly #buffer: IngestBuffer;
   readonly #bundles: () => boolean;
   readonly #batches = new Map<string, Batch>();
-  /** How many events are in the batches, and how many characters: about their bytes, for one turn. */
+  /** Events in the batches, and their characters: about their bytes, for one turn. */
   #events = 0;
   #bytes = 0;
   #isScheduled = false;
@@ -41,12 +41,12 @@ export class EventBatcher {
     return this.#buffer.maxMessageBytes;
   }
 
-  /** Whether `add` may be called at once; if not, await `room` first. */
+  /** Whether `add` may be called now; if not, await `room` first. */
   get hasRoom(): boolean {
     return this.#buffer.hasRoomBeside(this.#events, this.#bytes);
   }
 
-  /** As the buffer's. */
+  /** As `IngestBuffer.room`. */
   room(signal: AbortSignal): Promise<boolean> {
     this.#flush();
     return this.#buffer.room(signal);
@@ -68,7 +68,7 @@ export class EventBatcher {
     if (!this.#bundles() || batch.events.length === mostEventsPerMessage) this.#flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
-      // Not a microtask: that would come before the other requests that the same turn brings.
+      // Not a microtask, which would run before the other requests of the same turn.
       setImmediate(() => {
         this.#isScheduled = false;
         this.#flush();
@@ -95,7 +95,7 @@ export class EventBatcher {
       this.#buffer.send(
         message,
         (outcome) => {
-          // The server takes less than it did when we connected, or somebody has given the stream a limit of its own.
+          // The server takes less than when we connected, or somebody has limited the stream.
           if (outcome instanceof PublishError && outcome.isTooLarge && count > 1) this.#publishApart(batch);
           else for (const settle of batch.onSettled) settle(outcome);
         },

@@ -15,7 +15,7 @@ export type FindEvents = (filter: EventFilter, signal: AbortSignal) => Promise<E
 
 const timeoutMs = 10_000;
 
-/** The handler of `GET /events`: the events of the key's client, a few queries of each client at once. */
+/** The handler of `GET /events`: the events of the key's client, with few queries per client at once. */
 export function getEvents(find: FindEvents) {
   const limit = new ConcurrencyLimit({ all: 4, ofOwner: 2, what: "read events" });
   return async (request: FastifyRequest): Promise<EventPage> => {
@@ -32,12 +32,12 @@ export function getEvents(find: FindEvents) {
   };
 }
 
-/** Other names are ignored: monitors and caches add their own. @throws Problem 400 with everything that is wrong */
+/** Ignores other names: monitors and caches add their own. @throws Problem 400 with everything that is wrong */
 function readQuery(client: string, given: Readonly<Record<string, unknown>>): EventFilter {
   const parameters = readParameters(eventSchemas.list.querystring, given);
   const { type, player_id: playerId, from, to, limit = defaultLimit, cursor } = parameters;
   return { client, type, playerId, from: timestamp(from), to: timestamp(to), limit, cursor };
 }
 
-/** In the one form that events have. */
+/** In the form that events use. */
 const timestamp = (text: string | undefined) => (text === undefined ? undefined : parseTimestamp(text));

@@ -3,7 +3,7 @@ import { connectForTest } from "../../../test/harness/broker.ts";
 import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { databaseOfFile, emptyRaw, gatewayForTest, keyFor, storedMessages } from "../gateway.fixture.ts";
 
-// A broker and gateways for one test file: each test starts with an empty stream.
+// A broker and gateways for one test file. Each test starts with an empty stream.
 
 export const server = await natsForTest();
 export const { jsm } = await connectForTest(server);
@@ -31,7 +31,7 @@ export async function poster() {
   };
 }
 
-/** The events that the stream holds, in its order, each with the headers of its message. */
+/** The events in the stream, in order, each with its message's headers. */
 export async function stored() {
   return (await storedMessages(jsm)).flatMap(({ subject, events, header }) =>
     events.map((body) => ({

@@ -27,12 +27,12 @@ export interface PostEventsOptions {
 
 const mostEvents = mostEventsPerMessage;
 const jsonType = "application/json";
-/** What `POST /events` takes. */
+/** The media types of `POST /events`. */
 export const eventTypesTaken = [jsonType, ndjsonType, protobufType] as const;
 
 /**
- * The handler of `POST /events`: answers once the stream holds every event that it could take. The body is read here and
- * not by the framework, because it may be without end.
+ * The handler of `POST /events`: answers once the stream holds every valid event. It reads the body itself, because the
+ * framework cannot read one without end.
  */
 export function postEvents(options: PostEventsOptions, context: RouteContext) {
   const { keys, bodies, slices, stopping } = context;
@@ -72,7 +72,7 @@ export function postEvents(options: PostEventsOptions, context: RouteContext) {
       }
     } catch (err) {
       if (!(err instanceof BodyCut)) throw err;
-      // What was read before the cut is stored all the same.
+      // What was read before the client went away stays stored.
       unread = cutOff(err);
     }
     await submission.answered();

@@ -29,7 +29,7 @@ export async function addEventRoutes(
   app.get("/events", { ...behindKey, schema: eventSchemas.list }, getEvents(findEvents));
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, once it knows whose it is.
+    // The handler reads the body itself, once it knows the client.
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     const batcher = new EventBatcher({ buffer, bundles });
     const post = postEvents({ batcher, types, maxAheadMs }, context);

@@ -37,7 +37,7 @@ const deposit = {
   created_at: "2022-03-03T12:12:00Z",
 };
 const gameStop = { ...gameStart, id: 4, type: "game_stop", created_at: "2022-01-10T12:40:00Z" };
-/** Of a type that is registered for a first try. */
+/** Of a type registered by `croupier samples`. */
 const custom = {
   id: 5,
   type: "transaction_approved",
@@ -45,7 +45,7 @@ const custom = {
   data: { transaction_id: "t-1", player_id: 10, amount: 2_500, currency: "EUR", method: "card" },
 };
 
-/** Each can be sent as it is from the page that shows the description. */
+/** Each can be sent as it is from the documentation page. */
 const jsonExamples = {
   bet: { summary: "a bet of 5.00 USD", value: bet },
   deposit: { summary: "a deposit of 100.00 EUR", value: deposit },

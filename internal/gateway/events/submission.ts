@@ -11,19 +11,19 @@ import type { RawSender } from "../../messages/raw-message.ts";
 import { rawStage, stageStream } from "../../messages/subjects.ts";
 import type { EventBatcher } from "./event-batcher.ts";
 
-/** Why not every event could be taken, through no fault of theirs. */
+/** Why the remaining events could not be taken, through no fault of theirs. */
 export interface Failure {
-  /** The beginning of a sentence. */
+  /** How the sentence begins. */
   readonly because: string;
   readonly cause?: unknown;
 }
 
-/** Reads an event, given the custom types of the moment. */
+/** Reads an event, given the custom types registered now. */
 export type ReadEvent = (types: CustomTypes) => Decoded;
 
 /** The custom types that clients have registered. */
 export interface EventTypes {
-  /** Reads an event with the client's types; takes a moment when they had to be looked up. Rejects with `Unavailable`. */
+  /** Reads an event with the client's types; asynchronous when they have to be loaded. Rejects with `Unavailable`. */
   decode(client: string, read: ReadEvent): Decoded | Promise<Decoded>;
 }
 
@@ -31,7 +31,7 @@ export interface SubmissionOptions {
   readonly batcher: EventBatcher;
   readonly types: EventTypes;
   readonly sender: RawSender;
-  /** How long to wait for the broker, in ms: for room, and at the end for what is still unanswered. */
+  /** How long to wait for the broker, in ms: for room, and at the end for outstanding answers. */
   readonly patienceMs: number;
   /** How far ahead of the clock an event may be dated, in ms. */
   readonly maxAheadMs: number;
@@ -43,7 +43,7 @@ const lastMomentMs = 500;
 export class Submission implements LineSink {
   readonly #options: SubmissionOptions;
   readonly #counted = new AnswerCounts();
-  /** What was read from the first event on that is not decided yet: all of it is taken in its order. */
+  /** Everything read since the first event that is still undecided: all of it is handled in order. */
   #undecided: { readonly index: number; readonly decoded: Decoded | Promise<Decoded> }[] = [];
   #unanswered = 0;
   #failure: Failure | undefined;
@@ -53,7 +53,7 @@ export class Submission implements LineSink {
     this.#options = options;
   }
 
-  /** Once there is one, more events need not be tried. */
+  /** Once it is set, adding more events is pointless. */
   get failure(): Failure | undefined {
     return this.#failure;
   }
@@ -62,17 +62,17 @@ export class Submission implements LineSink {
     return this.#counted.counts;
   }
 
-  /** How many refused events it keeps to name them in the answer. */
+  /** How many refused events the answer names. */
   get named(): number {
     return this.#counted.named;
   }
 
-  /** Whether `add` may be called at once; if not, await `room` first. */
+  /** Whether `add` may be called now; if not, await `room` first. */
   get hasRoom(): boolean {
     return this.#options.batcher.hasRoom;
   }
 
-  /** Resolves once there is room, or with a `failure` when there is none for too long. */
+  /** Resolves once there is room, or with a `failure` when that takes too long. */
   async room(): Promise<void> {
     const { batcher, patienceMs } = this.#options;
     if (!(await batcher.room(AbortSignal.timeout(patienceMs))))
@@ -86,7 +86,7 @@ export class Submission implements LineSink {
       const decoded = types.decode(sender.client, read);
       if (!(decoded instanceof Promise) && this.#undecided.length === 0) this.#take(index, decoded);
       else this.#undecided.push({ index, decoded });
-      // It is heard of later, in its turn.
+      // It is decided later, in order.
       if (decoded instanceof Promise) decoded.catch(() => undefined);
     } catch (err) {
       this.#fail(err);
@@ -97,12 +97,12 @@ export class Submission implements LineSink {
     this.add(index, (types) => decodeRaw(line, types));
   }
 
-  /** Notes an event that is not worth reading. */
+  /** Notes an event that is not even read. */
   addTooLarge(index: number): void {
     this.#rejectTooLarge(index);
   }
 
-  /** Resolves when it is known of every event added so far whether it is valid: to be awaited from time to time. */
+  /** Resolves when every event added so far is known to be valid or not; await it from time to time. */
   async decided(): Promise<void> {
     if (this.#undecided.length === 0) return;
     const undecided = this.#undecided;
@@ -121,7 +121,7 @@ export class Submission implements LineSink {
     if (this.#unanswered === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onAnswered = resolve;
-    // What the broker has answered already is known in a moment; the rest it may not even have.
+    // Answers that have arrived are processed within a moment; the broker may not even have received the rest.
     const patienceMs = this.#failure === undefined ? this.#options.patienceMs : lastMomentMs;
     const timer = setTimeout(() => {
       this.#failure ??= { because: "The broker does not answer" };
@@ -182,7 +182,7 @@ export class Submission implements LineSink {
 function whyRefused(outcome: PublishError): string {
   if (outcome.isStreamFull) return "The queue of events is full";
   if (outcome.isStoreBroken) return `The stream ${stageStream(rawStage)} cannot be written to`;
-  // The one is made anew in seconds, the other finds itself: nothing tells them apart here.
+  // A missing stream is recreated within seconds and a lost leader is replaced: they look the same here.
   if (outcome.isStreamMissing) return `The stream ${stageStream(rawStage)} is missing or has no leader`;
   return "The broker is away";
 }

@@ -5,14 +5,14 @@ import { questionInbox } from "../../jetstream/inbox.ts";
 import { materializedSubject } from "../../messages/subjects.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 
-/** Who may ask for the aggregates over HTTP: anybody, or those who have a key. */
+/** Who may ask for the aggregates over HTTP: everybody, or holders of a key. */
 export type Figures = "public" | "keys";
 
 const timeoutMs = 2_000;
 
 /**
- * The handler of `GET /materialized`: asks a materializer through NATS, whichever answers first.
- * @param figures with `keys` a client's key sees its own figures only; the route has to be behind `requireKey` then
+ * The handler of `GET /materialized`: asks over NATS and takes the first materializer's answer.
+ * @param figures with `keys` a client's key sees only its own figures; put the route behind `requireKey` then
  */
 export function getMaterialized(nc: NatsConnection, figures: Figures) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<Buffer> => {
@@ -28,7 +28,7 @@ export function getMaterialized(nc: NatsConnection, figures: Figures) {
   };
 }
 
-/** The parameters, narrowed down to the client of the key. @throws Problem 403 when they name another */
+/** The parameters, restricted to the key's client. @throws Problem 403 when they name another */
 function ownOnly(query: Readonly<Record<string, unknown>>, request: FastifyRequest) {
   const { client } = holderOf(request);
   if (client === undefined) return query;

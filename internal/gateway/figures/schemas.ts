@@ -64,5 +64,5 @@ const behindKey = {
   },
 };
 
-/** What the description says of the route, for anybody or for those who have a key. */
+/** What the description says of the route, public or with a key. */
 export const figureSchemas = { public: getMaterialized, keys: behindKey };

@@ -10,13 +10,14 @@ import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
 
 /**
- * Takes a player's personal data out of all that is kept, and says what was done. Done again it goes on where it was cut off.
+ * Deletes a player's personal data wherever it is kept, and reports what was done. Repeating it continues where it was
+ * cut off.
  * @param by who asked for it
  * @throws Unavailable
  */
 export type ErasePlayer = (client: string, id: number, by: string, signal: AbortSignal) => Promise<object>;
 
-/** How long a request may take, in ms; what is left then is for the next one. */
+/** How long a request may take, in ms; the next one continues. */
 const timeoutMs = 30_000;
 
 const querystring = Type.Object(
@@ -59,7 +60,7 @@ export const erasureComponents = {
   }),
 };
 
-/** What the description says of the route beside what it says of every kind of records. */
+/** What the description says of the route, beyond what all kinds of records share. */
 export const erasureSchema = <R extends { readonly response: object; readonly summary: string }>(
   remove: R,
 ) => ({
@@ -84,7 +85,7 @@ export class ErasureHandler {
     this.#stopping = stopping;
   }
 
-  /** Whether a request asks for it. @throws Problem 400 */
+  /** Whether a request asks for erasure. @throws Problem 400 */
   isAsked(request: FastifyRequest): boolean {
     const given = request.query as Readonly<Record<string, unknown>>; // the query parser's type
     return readParameters(querystring, given).erase ?? false;

@@ -47,7 +47,7 @@ export class RecordHandlers<T extends ClientRecord> {
       given,
     );
     const found = await this.#ask(client, (store, signal) =>
-      // One more than the page shows, to know whether there is another.
+      // One more than a page, to know whether there is another.
       store.list(client, Number(cursor), limit + 1, signal),
     );
     const shown = found.slice(0, limit);
@@ -177,7 +177,7 @@ export class RecordHandlers<T extends ClientRecord> {
     return readWholeBody(request, counted, this.#context, whenTooLarge);
   }
 
-  /** One statement, in a place of the client's. @throws Problem 429, 503 */
+  /** Runs one statement in one of the client's slots. @throws Problem 429, 503 */
   #ask<R>(client: string, statement: (store: RecordStore<T>, signal: AbortSignal) => Promise<R>): Promise<R> {
     const kind = this.#kind;
     return this.#limit.run(client, async () => {

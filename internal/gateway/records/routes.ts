@@ -14,7 +14,7 @@ export interface RecordDependencies {
   readonly erasePlayer: ErasePlayer;
 }
 
-/** Adds the routes of players and games: a producer's key works on those of its client, and on no others. */
+/** Adds the routes of players and games: a producer's key works only on the records of its client. */
 export async function addRecordRoutes(
   app: FastifyInstance,
   { players, games, erasePlayer }: RecordDependencies,

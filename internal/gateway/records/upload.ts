@@ -5,17 +5,17 @@ import type { ClientRecord, Read } from "../../records/record.ts";
 
 export interface RecordUploadOptions<T> {
   readonly read: (value: unknown) => Read<T>;
-  /** Stores a batch, whole or not at all. */
+  /** Stores a batch, all or nothing. */
   readonly put: (records: readonly T[]) => Promise<unknown>;
-  /** Of one line; for the error of one that is longer. */
+  /** Most bytes of one line; for the error of a longer one. */
   readonly maxLineBytes: number;
 }
 
-/** Records of one statement: enough to make their number cheap, few enough to lock for a moment only. */
+/** Records per statement: enough that round trips do not matter, few enough that locks are short. */
 const batchSize = 500;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The records of one request on their way into the database, a batch at a time: it never holds more than one. */
+/** The records of one request on their way into the database; holds one batch at a time. */
 export class RecordUpload<T extends ClientRecord> implements LineSink {
   readonly #options: RecordUploadOptions<T>;
   readonly #counted = new AnswerCounts();
@@ -26,7 +26,7 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
     this.#options = options;
   }
 
-  /** What a batch could not be stored for. Once there is something, no more are taken. */
+  /** Why a batch could not be stored. Once it is set, no more records are taken. */
   get failure(): unknown {
     return this.#failure;
   }

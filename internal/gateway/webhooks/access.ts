@@ -11,12 +11,12 @@ import type { Webhooks } from "../../webhooks/webhooks.ts";
 /** How long one statement may take, in ms. */
 const timeoutMs = 10_000;
 
-/** What the routes share: the way to the database, for a few statements of each client at once. */
+/** What the routes share: access to the database, with few statements per client at once. */
 export class WebhookAccess {
   readonly #webhooks: Webhooks | undefined;
   readonly #limit = new ConcurrencyLimit({ all: 4, ofOwner: 2, waiting: 64, what: "work on webhooks" });
 
-  /** @param webhooks undefined where there is no key to keep secrets with */
+  /** @param webhooks undefined where there is no key to encrypt secrets with */
   constructor(webhooks: Webhooks | undefined) {
     this.#webhooks = webhooks;
   }
@@ -41,7 +41,7 @@ export class WebhookAccess {
     return this.#webhooks;
   }
 
-  /** One statement, in a place of the key's owner. @throws Problem 409, 429, 503 */
+  /** Runs one statement in one of the owner's slots. @throws Problem 409, 429, 503 */
   ask<T>(
     request: FastifyRequest,
     statement: (webhooks: Webhooks, signal: AbortSignal) => Promise<T>,
@@ -63,7 +63,7 @@ export class WebhookAccess {
   }
 }
 
-/** Whose destinations are meant; undefined: all clients'. @throws Problem 403 when they are another client's */
+/** Whose destinations are asked for; undefined: all clients'. @throws Problem 403 when they belong to another client */
 export function clientOf(
   { client_id: client }: { client_id?: string | undefined },
   { client: own }: KeyHolder,

@@ -8,7 +8,7 @@ export const idPattern = "^[a-z0-9]{16}$";
 export const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
 const orNull = (schema: TSchema, description: string) => Type.Union([schema, Type.Null()], { description });
 const time = (description: string) => Type.String({ format: "date-time", description });
-/** Whose: for operators, who have no client of their own. */
+/** The client it belongs to: for operators, who have none of their own. */
 export const ownClient = Type.Optional(
   Type.String({
     pattern: clientPattern,

@@ -11,7 +11,7 @@ import type { Destination } from "../../webhooks/destination.ts";
 import { clientOf, missing, queryOf, type WebhookAccess } from "./access.ts";
 import { webhookSchemas } from "./schemas.ts";
 
-/** The handlers of the routes that tell what was sent, and ask for more of it. An operator's key works on all of them, a client's on its own. */
+/** The handlers that show deliveries and ask for more. An operator's key works on all of them, a client's key on its own. */
 export class DeliveryHandlers {
   readonly #access: WebhookAccess;
 
@@ -94,5 +94,5 @@ function checkEnabled({ id, enabled }: Destination): void {
   if (!enabled) throw new Problem(409, `Destination ${id} is disabled: enable it first.`);
 }
 
-/** Of a text that its schema has let pass. */
+/** The schema has let the text pass. */
 const dateOf = (text: string): Date => new Date(parseTimestamp(text) ?? "");

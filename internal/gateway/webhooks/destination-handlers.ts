@@ -27,7 +27,7 @@ export class DestinationHandlers {
     const { limit = defaultLimit, cursor: after } = parameters;
     const client = clientOf(parameters, holderOf(request));
     const found = await this.#access.ask(request, ({ destinations }, signal) =>
-      // One more than the page shows, to know whether there is another.
+      // One more than a page, to know whether there is another.
       destinations.list(client, { after, limit: limit + 1 }, signal),
     );
     const shown = found.slice(0, limit);
@@ -120,7 +120,7 @@ export class DestinationHandlers {
       status: result.status ?? null,
       error: result.error ?? null,
       duration_ms: result.durationMs,
-      // What a receiver says is for its own client.
+      // A receiver's answer is shown only to its own client.
       ...(holder.client !== undefined && { answer: result.answer }),
     };
   }

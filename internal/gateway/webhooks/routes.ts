@@ -10,7 +10,7 @@ import { DestinationHandlers } from "./destination-handlers.ts";
 import { webhookSchemas } from "./schemas.ts";
 
 export interface WebhookDependencies {
-  /** Undefined where there is no key to keep secrets with: the routes say so. */
+  /** Undefined where there is no key to encrypt secrets with: the routes then say so. */
   readonly webhooks: Webhooks | undefined;
 }
 
