@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { freePort } from "../internal/local/free-port.ts";
 import { startCommand } from "./harness/command.ts";
+import { runHere } from "./harness/command-here.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const commands = globSync("cmd/*/main.ts", { cwd: root }).sort();
@@ -19,8 +20,8 @@ test("there are commands, most of them services", () => {
 /** What each command says to --help. */
 const helps = new Map<string, string>();
 test.each(commands)("%s --help explains itself and exits 0", async (file) => {
-  const command = startCommand(file, { args: ["--help"] });
-  expect(await command.ended).toEqual({ code: 0, signal: null });
+  const command = await runHere(file, ["--help"]);
+  expect(command.code).toBe(0);
   expect(command.stdout).toMatch(/\S/);
   expect(command.stderr).toBe("");
   helps.set(file, command.stdout);
@@ -28,8 +29,8 @@ test.each(commands)("%s --help explains itself and exits 0", async (file) => {
 
 const others = commands.filter((file) => !services.includes(file));
 test.each(others)("%s with a flag that there is not says so and exits 78", async (file) => {
-  const command = startCommand(file, { args: ["--no-such-flag"] });
-  expect(await command.ended).toEqual({ code: 78, signal: null });
+  const command = await runHere(file, ["--no-such-flag"]);
+  expect(command.code).toBe(78);
   expect(command.stdout).toBe("");
   expect(command.stderr).toMatch(/--no-such-flag|--help/);
 });
@@ -46,8 +47,8 @@ test.each(services)(
     };
     const help = helps.get(file) ?? expect.fail("its help is asked for before");
     const asked = Object.keys(env).filter((name) => help.includes(`  ${name} `));
-    const command = startCommand(file, { args: ["--wrong"], env });
-    expect(await command.ended).toEqual({ code: 78, signal: null });
+    const command = await runHere(file, ["--wrong"], { env });
+    expect(command.code).toBe(78);
     expect(command.stdout).toBe("");
     const lines = command.stderr.split("\n");
     expect(lines.map((line) => line.trim().replace(/^\S+: (?=There)/, ""))).toContain(

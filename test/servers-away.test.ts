@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { freePort } from "../internal/local/free-port.ts";
 import { commands } from "../internal/service/commands.ts";
-import { startCommand } from "./harness/command.ts";
+import { runHere } from "./harness/command-here.ts";
 
 /** Commands that ask a server and end, each with words that make it ask. */
 const asking: Readonly<Record<string, readonly string[]>> = {
@@ -16,15 +16,14 @@ const asking: Readonly<Record<string, readonly string[]>> = {
   tail: [],
 };
 
-/** Runs each with these servers, all at once, and gives what came of it by name. */
+/** Runs each with these servers, and gives what came of it by name. */
 async function run(NATS_URL: string, DATABASE_URL: string) {
-  const ends = Object.entries(asking).map(async ([name, args]) => {
+  const ends = [];
+  for (const [name, args] of Object.entries(asking)) {
     const file = commands.find((one) => one.name === name)?.file ?? expect.fail(`there is no ${name}`);
-    const command = startCommand(file, { args, env: { NATS_URL, DATABASE_URL } });
-    const { code } = await command.ended;
-    return { name, code, stdout: command.stdout, stderr: command.stderr };
-  });
-  return Promise.all(ends);
+    ends.push({ name, ...(await runHere(file, args, { env: { NATS_URL, DATABASE_URL } })) });
+  }
+  return ends;
 }
 
 describe("each command that asks a server", () => {

@@ -1,7 +1,7 @@
-import { execFile } from "node:child_process";
 import { expect, test } from "vitest";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { silent } from "../../test/harness/broker.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { runCommand } from "./run.ts";
@@ -13,20 +13,8 @@ const DATABASE_URL = await databaseForTest({
   },
 });
 
-/** Runs the command as people do. */
-function clients(line: string, env: NodeJS.ProcessEnv = { DATABASE_URL }) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const args = ["cmd/clients/main.ts", ...line.split(" ").filter((word) => word !== "")];
-    const child = execFile(
-      process.execPath,
-      args,
-      { env: { ...process.env, ...env } },
-      (err, stdout, stderr) =>
-        resolve({ code: typeof err?.code === "number" ? err.code : 0, stdout, stderr }),
-    );
-    child.stdin?.end();
-  });
-}
+const clients = (line: string, url = DATABASE_URL) =>
+  runHere("cmd/clients/main.ts", line.split(" ").filter(Boolean), { env: { DATABASE_URL: url } });
 
 test("adds clients, and creates, lists and revokes keys; a key is shown once and kept nowhere", async () => {
   expect(await clients("add lucky --name Lucky")).toMatchObject({ code: 0, stdout: "" });
@@ -74,18 +62,18 @@ test.each([
 });
 
 test("says when Postgres is away or the environment is wrong, without the password", async () => {
-  const away = await clients("list", { DATABASE_URL: "postgres://casino:secret@127.0.0.1:1/casino" });
+  const away = await clients("list", "postgres://casino:secret@127.0.0.1:1/casino");
   expect(away).toMatchObject({ code: 69, stdout: "" });
   expect(away.stderr).toMatch(
     /^clients: Postgres is away: .* \(DATABASE_URL is postgres:\/\/\*\*\*@127\.0\.0\.1:1\)\.\n$/,
   );
-  const wrong = await clients("list", { DATABASE_URL: "mysql://casino:secret@127.0.0.1/casino" });
+  const wrong = await clients("list", "mysql://casino:secret@127.0.0.1/casino");
   expect(wrong).toMatchObject({ code: 78, stdout: "" });
   expect(away.stderr + wrong.stderr).not.toContain("secret");
 });
 
 test("prints what nats.conf needs for a client's producers, without a database", async () => {
-  const { code, stdout, stderr } = await clients("nats acme-2", { DATABASE_URL: "" });
+  const { code, stdout, stderr } = await clients("nats acme-2", "");
   expect(code).toBe(0);
   expect(stdout).toContain('{ service: "casino.event.raw.acme-2", accounts: [CLIENT_ACME_2] }');
   expect(stdout).toContain("user: producer-acme-2\n");
@@ -102,7 +90,7 @@ test("links a sign-in to the gateway of the up that runs here, wherever it liste
 
 test("helps, also without a command", async () => {
   for (const line of ["", "--help"]) {
-    const { code, stdout } = await clients(line, { DATABASE_URL: "" });
+    const { code, stdout } = await clients(line, "");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ {2}keys +create, list and revoke/m);
   }

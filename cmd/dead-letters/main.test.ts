@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { gameStart, setAside } from "../../internal/dead-letters/letters.fixture.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { ensureStreams } from "../../internal/jetstream/topology.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { startCommand } from "../../test/harness/command.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 
@@ -29,21 +30,14 @@ beforeEach(async () => {
 
 const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
 
-/** Runs the command as people do. */
-function deadLetters(
+const deadLetters = (
   line: string,
-  { input = "", env: more = {} }: { input?: string; env?: NodeJS.ProcessEnv } = {},
-) {
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    const args = ["cmd/dead-letters/main.ts", ...line.split(" ").filter((word) => word !== "")];
-    const child = spawn(process.execPath, args, { env: { ...process.env, ...env, ...more } });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
-    child.stdin.end(input);
-    child.once("close", (code) => resolve({ code, stdout, stderr }));
+  { input = "", env: more = {} }: { input?: string; env?: Readonly<Record<string, string>> } = {},
+) =>
+  runHere("cmd/dead-letters/main.ts", line.split(" ").filter(Boolean), {
+    env: { ...env, ...more },
+    stdin: input,
   });
-}
 
 test("lists and shows", async () => {
   await setAside(publisher, { payload: '{"id":1}\n\u001b[2J' });
@@ -62,10 +56,13 @@ test("replays all that match, and records each", async () => {
   const expected = await deadLetters("replay --all --dry-run");
   expect(expected.stdout).toContain("6 would fail again as invalid_json: must be JSON in UTF-8\n");
   expect(expected.stdout).toMatch(/\n5 would pass, 0 perhaps, 2 would fail; nothing was sent\n$/);
-  const done = await deadLetters("replay --all --reason unknown_type --client casino", {
-    env: { LOG_LEVEL: "info" },
+  // A process of its own, as what it logs goes straight to stderr.
+  const done = startCommand("cmd/dead-letters/main.ts", {
+    args: "replay --all --reason unknown_type --client casino".split(" "),
+    env: { ...env, LOG_LEVEL: "info" },
   });
-  expect(done).toMatchObject({ code: 0, stdout: "5 replayed, 0 already replayed, 0 cannot be\n" });
+  expect(await done.ended).toMatchObject({ code: 0 });
+  expect(done.stdout).toBe("5 replayed, 0 already replayed, 0 cannot be\n");
   const lines = done.stderr.trim().split("\n");
   expect(lines.map((line) => JSON.parse(line).msg)).toEqual(Array(5).fill("dead letter replayed"));
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({

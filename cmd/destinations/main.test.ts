@@ -1,6 +1,4 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { Webhook } from "standardwebhooks";
 import { afterAll, expect, test } from "vitest";
 import { addClient } from "../../internal/clients/client-repository.ts";
@@ -10,6 +8,7 @@ import { recordDeliveries } from "../../internal/webhooks/deliveries.ts";
 import { openRequests } from "../../internal/webhooks/delivery-requests.ts";
 import { receiverForTest } from "../../internal/webhooks/receiver.fixture.ts";
 import { silent } from "../../test/harness/broker.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 
 const DATABASE_URL = await databaseForTest();
@@ -19,18 +18,11 @@ await migrate(db);
 await addClient(db, "acme", "Acme");
 const DELIVERY_KEY = randomBytes(32).toString("base64");
 
-/** Runs a command as people do. */
-async function croupier(line: string, more: NodeJS.ProcessEnv = {}) {
+/** Runs a command, given its name and arguments. */
+function croupier(line: string, more = {}) {
   const [name = "", ...args] = line.split(" ");
-  const child = spawn(process.execPath, [`cmd/${name}/main.ts`, ...args], {
-    env: { ...process.env, DATABASE_URL, DELIVERY_KEY, DELIVERY_ALLOW_PRIVATE: "127.0.0.0/8", ...more },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const said = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text) => (said.stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text) => (said.stderr += text));
-  const [code] = await once(child, "close");
-  return { code, ...said };
+  const env = { DATABASE_URL, DELIVERY_KEY, DELIVERY_ALLOW_PRIVATE: "127.0.0.0/8", ...more };
+  return runHere(`cmd/${name}/main.ts`, args, { env });
 }
 
 test("a destination is added, tested, changed, given a new secret, sent more and removed", async () => {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { readCommandLine, UsageError } from "../../internal/service/command-line.ts";
 import { silent } from "../../test/harness/broker.ts";
-import { startCommand } from "../../test/harness/command.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
@@ -24,9 +24,8 @@ async function file(name: string, text: string): Promise<string> {
 }
 
 async function run(...args: string[]) {
-  const command = startCommand("cmd/event-types/main.ts", { args, env: { DATABASE_URL } });
-  const { code } = await command.ended;
-  return { code, out: command.stdout, err: command.stderr };
+  const { code, stdout, stderr } = await runHere("cmd/event-types/main.ts", args, { env: { DATABASE_URL } });
+  return { code, out: stdout, err: stderr };
 }
 
 const readCommand = (args: readonly string[]) => readCommandLine(eventTypesCommand, args);

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstream } from "@nats-io/jetstream";
@@ -11,6 +9,7 @@ import { playerKind } from "../../internal/players/player-kind.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { postgresRecords } from "../../internal/records/postgres-records.ts";
 import { defaultLimits, silent } from "../../test/harness/broker.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
@@ -23,19 +22,8 @@ const store = postgresRecords(db, playerKind);
 const { signal } = new AbortController();
 beforeEach(() => sql`delete from players`.execute(db));
 
-/** Runs the command as people do. */
-async function players(args: readonly string[], stdin = "", env: NodeJS.ProcessEnv = { DATABASE_URL }) {
-  const child = spawn(process.execPath, ["cmd/players/main.ts", ...args], {
-    env: { ...process.env, ...env },
-  });
-  const said = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text) => (said.stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text) => (said.stderr += text));
-  // One that refuses its arguments reads no more.
-  child.stdin.on("error", () => undefined).end(stdin);
-  const [code] = await once(child, "close");
-  return { code, ...said };
-}
+const players = (args: readonly string[], stdin = "", env = {}) =>
+  runHere("cmd/players/main.ts", args, { env: { DATABASE_URL, ...env }, stdin });
 
 test("imports a file, says what is wrong with it, and lists and shows what it stored", async () => {
   const file = join(tempFolder("players"), "players.csv");

@@ -8,7 +8,7 @@ import { connectPostgres, type Database } from "../../internal/postgres/connect.
 import { migrate } from "../../internal/postgres/migrate.ts";
 import { plantSamples } from "../../internal/samples/samples.ts";
 import { silent } from "../../test/harness/broker.ts";
-import { startCommand } from "../../test/harness/command.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { runCommand as backUp } from "../backup/run.ts";
@@ -128,18 +128,15 @@ test("every table is in it", async () => {
 test("the commands write a file that only its owner may read, in the place of an older one, and take it back", async () => {
   const file = join(folder, "again.backup");
   writeFileSync(file, "older", { mode: 0o644 });
-  const command = startCommand("cmd/backup/main.ts", { args: [file], env: { DATABASE_URL: sourceUrl } });
-  expect(await command.ended).toMatchObject({ code: 0 });
+  const command = await runHere("cmd/backup/main.ts", [file], { env: { DATABASE_URL: sourceUrl } });
+  expect(command.code).toBe(0);
   expect(command.stderr).toMatch(/^\d+ rows backed up, 1000 of them events\.\n$/);
 
   expect(statSync(file).mode & 0o777).toBe(0o600);
 
   const { url, db } = await newDatabase();
-  const back = startCommand("cmd/restore/main.ts", { args: [file], env: { DATABASE_URL: url } });
-  expect([await back.ended, back.stderr]).toMatchObject([
-    { code: 0 },
-    expect.stringMatching(/rows restored/),
-  ]);
+  const back = await runHere("cmd/restore/main.ts", [file], { env: { DATABASE_URL: url } });
+  expect(back).toMatchObject({ code: 0, stderr: expect.stringMatching(/rows restored/) });
   expect(await contents(db)).toEqual(saved);
 
   await withDatabase(sourceUrl, (db) =>

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { migrate } from "../../internal/postgres/migrate.ts";
 import { silent } from "../../test/harness/broker.ts";
-import { startCommand } from "../../test/harness/command.ts";
+import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 
 const DATABASE_URL = await databaseForTest({
@@ -13,9 +13,8 @@ const DATABASE_URL = await databaseForTest({
 });
 
 async function samples(...args: readonly string[]) {
-  const command = startCommand("cmd/samples/main.ts", { args, env: { DATABASE_URL } });
-  const { code } = await command.ended;
-  return { code, said: command.stdout + command.stderr };
+  const { code, stdout, stderr } = await runHere("cmd/samples/main.ts", args, { env: { DATABASE_URL } });
+  return { code, said: stdout + stderr };
 }
 
 test("adds what is missing, changes nothing that is there, and leaves a database alone that is in use", async () => {
