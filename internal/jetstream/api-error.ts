@@ -9,6 +9,7 @@ export const consumerNotFound = [10014];
 /** A work queue gives each subject to one consumer only. */
 export const consumerInTheWay = [10100];
 export const noRoom = [10047, 10028];
+const noCluster = [10074];
 
 /** Whether JetStream refused a request for one of these reasons. Also sees through `explain`. */
 export function hasCode(err: unknown, codes: readonly number[]): boolean {
@@ -29,6 +30,8 @@ export function explain(err: unknown, what: string, move?: string): Error {
   const message = err instanceof Error ? err.message : String(err);
   const next = hasCode(err, noRoom)
     ? "lower EVENTS_MAX_BYTES and QUEUE_MAX_BYTES or raise max_file_store of the server"
-    : move;
+    : hasCode(err, noCluster)
+      ? "set NATS_REPLICAS to 1, or join the server to a cluster"
+      : move;
   return new Error(`${what}: ${message}${next === undefined ? "" : `: ${next}`}`, { cause: err });
 }

@@ -222,6 +222,12 @@ describe("around the streams", () => {
     );
   });
 
+  test("more replicas than there are servers name the variable", async () => {
+    await expect(ensureStreams(nc, ["raw"], { ...defaultLimits, NATS_REPLICAS: 3 })).rejects.toThrow(
+      /^stream CASINO_RAW cannot be created: .*: set NATS_REPLICAS to 1, or join the server to a cluster$/,
+    );
+  });
+
   test("a small account, and what the account's user may not see", async () => {
     const config = join(tempFolder("account"), "nats.conf");
     const may = (user: string, deny: string) =>

@@ -1,4 +1,5 @@
 import { accessSync, constants } from "node:fs";
+import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
 // How a text of the environment or of a command line becomes a value. Each throws an Error whose message completes the
@@ -13,6 +14,13 @@ export function integer(min: number, max: number): (value: string) => number {
       throw new Error(`be an integer from ${min} to ${max}`);
     return number;
   };
+}
+
+/** An address or a name to listen on; without a port, and an IPv6 address without brackets. */
+export function host(value: string): string {
+  if (isIP(value) === 0 && !/^[a-z\d](?:[a-z\d._-]{0,252})$/i.test(value))
+    throw new Error("be an IP address or a host name, without brackets and port");
+  return value;
 }
 
 const encodingHint =

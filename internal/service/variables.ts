@@ -3,6 +3,7 @@ import {
   duration,
   durationOrOff,
   durations,
+  host,
   integer,
   keys,
   names,
@@ -70,7 +71,7 @@ export const variables = {
     doc: "port of the service's HTTP (health and routes); 0 = any free one",
     parse: integer(0, 65_535),
   }),
-  HTTP_HOST: define({ doc: "address that HTTP listens on", default: "127.0.0.1", parse: text }),
+  HTTP_HOST: define({ doc: "address that HTTP listens on", default: "127.0.0.1", parse: host }),
   STEPS: define({
     doc: "the steps this enricher runs; unset = all of the pipeline: currency,player,description",
     parse: names,
