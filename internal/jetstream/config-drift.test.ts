@@ -15,8 +15,7 @@ import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { findDrift, serverWarnings } from "./config-drift.ts";
 import { durableConfig, ensureDurable } from "./durable.ts";
-import { durableDrift } from "./durable-drift.ts";
-import { streamDrift } from "./stream-drift.ts";
+import { durableDrift, streamDrift } from "./settings-drift.ts";
 import { ensureStreams, type StreamLimits, streamConfigs } from "./topology.ts";
 
 const { nc, jsm } = await streamsForTest();
@@ -49,17 +48,37 @@ test("there are none in what the services make, nor before they have made it", a
 
 describe("a stream that somebody changed is named, and set right by the next start", () => {
   const changes: readonly (readonly [what: string, stream: string, Partial<StreamConfig>, RegExp])[] = [
-    ["discard old on a queue", "CASINO_RAW", { discard: DiscardPolicy.Old }, /drops its oldest messages/],
-    ["discard new on the log", "CASINO_EVENTS", { discard: DiscardPolicy.New }, /refuses new messages when/],
-    ["an age on a queue", "CASINO_PRICED", { max_age: nanos(600_000) }, /drops what has waited for 600 s/],
+    [
+      "discard old on a queue",
+      "CASINO_RAW",
+      { discard: DiscardPolicy.Old },
+      /has discard "old" where "new" was asked for/,
+    ],
+    [
+      "discard new on the log",
+      "CASINO_EVENTS",
+      { discard: DiscardPolicy.New },
+      /has discard "new" where "old" was asked for/,
+    ],
+    [
+      "an age on a queue",
+      "CASINO_PRICED",
+      { max_age: nanos(600_000) },
+      /has max_age 600 s where none was asked for/,
+    ],
     [
       "another age of the log",
       "CASINO_EVENTS",
       { max_age: nanos(3_600_000) },
-      /for 3600 s instead of 86400 s/,
+      /has max_age 3600 s where 86400 s was asked for/,
     ],
-    ["a limit per subject", "CASINO_RAW", { max_msgs_per_subject: 7 }, /only the last 7 of each subject/],
-    ["no acknowledgements", "CASINO_DEAD", { no_ack: true }, /acknowledges nothing/],
+    [
+      "a limit per subject",
+      "CASINO_RAW",
+      { max_msgs_per_subject: 7 },
+      /has max_msgs_per_subject 7 where none .* drops all but the last/,
+    ],
+    ["no acknowledgements", "CASINO_DEAD", { no_ack: true }, /has no_ack true .* whether it is stored/],
     [
       "a short duplicate window",
       "CASINO_EVENTS",
@@ -93,7 +112,11 @@ describe("a stream that cannot be set right is named", () => {
       storage: StorageType.Memory,
     });
     await start();
-    expect(await drift()).toEqual([expect.stringMatching(/^stream CASINO_RAW is kept in memory/)]);
+    expect(await drift()).toEqual([
+      expect.stringMatching(
+        /^stream CASINO_RAW has storage "memory" .* loses what it holds: .*nats stream rm/,
+      ),
+    ]);
     expect((await jsm.streams.info("CASINO_RAW")).config.discard).toBe("new");
   });
 
@@ -101,7 +124,7 @@ describe("a stream that cannot be set right is named", () => {
     await jsm.streams.add({ name: "CASINO_RAW", subjects: ["casino.event.raw.*"] });
     await ensureStreams(nc, ["raw"], defaultLimits);
     expect(await drift()).toContainEqual(
-      expect.stringMatching(/^stream CASINO_RAW retains by limits instead of workqueue/),
+      expect.stringMatching(/^stream CASINO_RAW has retention "limits" where "workqueue" .*nats stream rm/),
     );
   });
 
@@ -126,18 +149,24 @@ describe("a stream that cannot be set right is named", () => {
     // Made without it, as by a server before 2.11, which leaves it out without a word.
     const newer = { ...raw, name: "CASINO_RAW", allow_msg_ttl: true };
     expect((await findDrift(nc, { streams: [newer], durables: [] })).found).toEqual([
-      expect.stringMatching(/^stream CASINO_RAW has allow_msg_ttl .* where true was asked for: nats-server/),
+      expect.stringMatching(
+        /^stream CASINO_RAW has allow_msg_ttl none where true was asked for: .* upgrade nats-server/,
+      ),
     ]);
   });
 });
 
 describe("a consumer that somebody changed is named, and set right by the next start", () => {
   test.each([
-    ["limited deliveries", { max_deliver: 5 }, /gives up after 5 deliveries/],
-    ["another ack_wait", { ack_wait: nanos(30_000) }, /delivers again after 30 s instead of 5 s/],
-    ["a backoff", { backoff: [nanos(1_000)], max_deliver: 2 }, /has a backoff/],
-    ["a limit of idleness", { inactive_threshold: nanos(60_000) }, /nobody reads it for 60 s/],
-    ["no payloads", { headers_only: true }, /delivers no payloads/],
+    ["limited deliveries", { max_deliver: 5 }, /has max_deliver 5 where none .* strands events/],
+    ["another ack_wait", { ack_wait: nanos(30_000) }, /has ack_wait 30 s where 5 s was asked for/],
+    [
+      "a backoff",
+      { backoff: [nanos(1_000)], max_deliver: 2 },
+      /has backoff .* where none was asked for, so its ack_wait does not count/,
+    ],
+    ["a limit of idleness", { inactive_threshold: nanos(60_000) }, /has inactive_threshold 60 s where none/],
+    ["no payloads", { headers_only: true }, /has headers_only true .* delivers no payloads/],
     ["another limit", { max_ack_pending: 1 }, /has max_ack_pending 1 where 100/],
   ])("%s", async (_what, change, sentence) => {
     await start();
@@ -164,7 +193,9 @@ describe("a consumer that cannot be set right", () => {
     await jsm.consumers.delete("CASINO_EVENTS", "archiver");
     await jsm.consumers.add("CASINO_EVENTS", { ...made, ack_policy: AckPolicy.All });
     expect(await drift()).toEqual([
-      expect.stringMatching(/^consumer archiver of CASINO_EVENTS does not wait for each .*nats consumer rm/),
+      expect.stringMatching(
+        /^consumer archiver of CASINO_EVENTS has ack_policy "all" where "explicit" .*nats consumer rm/,
+      ),
     ]);
     await expect(start()).rejects.toThrow(
       /^consumer archiver of CASINO_EVENTS cannot be created: .*: delete it \(nats consumer rm CASINO_EVENTS archiver\)/,
@@ -176,7 +207,7 @@ describe("a consumer that cannot be set right", () => {
     const ack_policy = AckPolicy.Explicit;
     await jsm.consumers.delete("CASINO_EVENTS", "archiver");
     await jsm.consumers.add("CASINO_EVENTS", { ...made, ack_policy, mem_storage: true });
-    expect(await drift()).toEqual([expect.stringMatching(/keeps what was acknowledged in memory/)]);
+    expect(await drift()).toEqual([expect.stringMatching(/is kept in memory, so a restart/)]);
     await jsm.consumers.delete("CASINO_EVENTS", "archiver");
     await jsm.consumers.add("CASINO_EVENTS", { ...made, ack_policy, deliver_subject: "somewhere" });
     expect(await drift()).toEqual([expect.stringMatching(/pushes to somewhere/)]);
@@ -194,7 +225,7 @@ test("what only newer servers, or only older ones, let happen is named too", asy
   const lazy = { ...found, config: { ...found.config, persist_mode: PersistMode.Async } };
   const [own] = streamConfigs(["raw"], defaultLimits, version);
   expect(own && streamDrift(own, lazy, version)).toEqual([
-    expect.stringMatching(/^stream CASINO_RAW acknowledges messages before they are written/),
+    expect.stringMatching(/^stream CASINO_RAW has persist_mode async, so a crash of the broker loses/),
   ]);
   const [three] = streamConfigs(["raw"], { ...defaultLimits, NATS_REPLICAS: 3 }, version);
   // 2.9 and 2.10 report this outside of a cluster, too.

@@ -3,8 +3,7 @@ import { errors, type NatsConnection } from "nats";
 import { materializedSubject } from "../messages/subjects.ts";
 import type { ConfigDrift } from "../service/config-drift.ts";
 import { type Durable, durableConfig } from "./durable.ts";
-import { durableDrift } from "./durable-drift.ts";
-import { streamDrift } from "./stream-drift.ts";
+import { durableDrift, streamDrift } from "./settings-drift.ts";
 import type { StreamSettings } from "./topology.ts";
 
 /** What the broker should have. */
