@@ -1,8 +1,7 @@
 import type { NatsConnection } from "nats";
 import type { Log } from "../service/log.ts";
 import { StreamMissing } from "./api.ts";
-import { consumerOf } from "./consumer-state.ts";
-import { stateOf } from "./stream-state.ts";
+import { lagOf } from "./consumer-state.ts";
 
 /** Share of the log's bytes. A reader further behind than this is about to lose events. */
 const mostBehind = 1 / 2;
@@ -54,15 +53,12 @@ export class BackPressure {
 
   async #behind(): Promise<string | undefined> {
     const [stream, reader] = [this.#stream, this.#reader];
-    const consumer = await consumerOf(this.#nc, stream, reader).catch((err: unknown) => {
+    const lag = await lagOf(this.#nc, stream, reader).catch((err: unknown) => {
       if (!(err instanceof StreamMissing)) throw err;
     });
-    if (!consumer) return undefined;
-    const { maxBytes, ...state } = await stateOf(this.#nc, stream);
-    const events = consumer.pending + consumer.unacknowledged;
-    if (maxBytes === 0 || state.messages === 0) return undefined;
-    const bytes = Math.round((state.bytes / state.messages) * events);
-    if (bytes <= maxBytes * mostBehind) return undefined;
-    return `final events wait: ${reader} is ${events} events behind, about ${bytes} bytes of the ${maxBytes} that ${stream} keeps. Find out what holds it up or start more of it; if none is to run any more: nats consumer rm ${stream} ${reader}`;
+    if (!lag) return undefined;
+    const { maxBytes } = lag.stream;
+    if (maxBytes === 0 || lag.bytes <= maxBytes * mostBehind) return undefined;
+    return `final events wait: ${reader} is ${lag.messages} events behind, about ${lag.bytes} bytes of the ${maxBytes} that ${stream} keeps. Find out what holds it up or start more of it; if none is to run any more: nats consumer rm ${stream} ${reader}`;
   }
 }

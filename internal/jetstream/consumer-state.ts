@@ -1,5 +1,6 @@
 import type { NatsConnection } from "nats";
 import { askBroker, isObject, RefusedRequest } from "./api.ts";
+import { type StreamState, stateOf } from "./stream-state.ts";
 
 /** A durable consumer at one moment. */
 export interface ConsumerState {
@@ -34,3 +35,21 @@ export async function consumerOf(
 }
 
 const sequence = (place: unknown): number => (isObject(place) ? Number(place.stream_seq) : 0);
+
+/** How far a durable consumer is behind in its stream. */
+export interface Lag {
+  readonly messages: number;
+  /** An estimate: as many messages of average size. */
+  readonly bytes: number;
+  readonly consumer: ConsumerState;
+  readonly stream: StreamState;
+}
+
+/** Reads the lag; undefined when nobody has made the consumer. @throws Unavailable, StreamMissing */
+export async function lagOf(nc: NatsConnection, name: string, reader: string): Promise<Lag | undefined> {
+  const [stream, consumer] = await Promise.all([stateOf(nc, name), consumerOf(nc, name, reader)]);
+  if (consumer === undefined) return undefined;
+  const messages = consumer.pending + consumer.unacknowledged;
+  const bytes = stream.messages === 0 ? 0 : Math.round((stream.bytes / stream.messages) * messages);
+  return { messages, bytes, consumer, stream };
+}

@@ -1,7 +1,8 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
+import { consumerOf } from "./consumer-state.ts";
 import type { Durable } from "./durable.ts";
 import { readStored } from "./stored-message.ts";
+import { stateOf } from "./stream-state.ts";
 
 /**
  * Remembers outside the broker how far all readers of a durable consumer have come. When somebody deletes the
@@ -26,8 +27,7 @@ export class Place {
    */
   async note(): Promise<void> {
     const { stream, name } = this.#durable;
-    const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
-    const settled = (await jsm.consumers.info(stream, name)).ack_floor.stream_seq;
+    const settled = (await consumerOf(this.#nc, stream, name))?.ackFloor ?? 0;
     if (settled === 0) return;
     const message = await readStored(this.#nc, stream, settled);
     // A deleted message identifies nothing, so the place before it is kept.
@@ -41,14 +41,13 @@ export class Place {
    */
   async next(): Promise<{ readonly from: number | undefined; readonly retained: number }> {
     const { stream } = this.#durable;
-    const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
-    const { messages, first_seq, last_seq } = (await jsm.streams.info(stream)).state;
+    const { messages, firstSeq, lastSeq } = await stateOf(this.#nc, stream);
     const noted = this.#noted;
-    if (noted === undefined || noted.settled > last_seq) return { from: undefined, retained: messages };
+    if (noted === undefined || noted.settled > lastSeq) return { from: undefined, retained: messages };
     const message = await readStored(this.#nc, stream, noted.settled);
-    const isSame = message === undefined ? first_seq > noted.settled : message.storedAt === noted.storedAt;
+    const isSame = message === undefined ? firstSeq > noted.settled : message.storedAt === noted.storedAt;
     if (!isSame) return { from: undefined, retained: messages };
     const from = noted.settled + 1;
-    return { from, retained: Math.min(messages, Math.max(0, last_seq - Math.max(from, first_seq) + 1)) };
+    return { from, retained: Math.min(messages, Math.max(0, lastSeq - Math.max(from, firstSeq) + 1)) };
   }
 }

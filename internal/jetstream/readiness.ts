@@ -1,7 +1,8 @@
-import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { millis, type NatsConnection } from "nats";
+import type { NatsConnection } from "nats";
 import type { ReadyCheck } from "../service/health.ts";
+import { lagOf } from "./consumer-state.ts";
 import type { Durable } from "./durable.ts";
+import { readStored } from "./stored-message.ts";
 
 /** Ready while the broker answers. */
 export function brokerAnswers(nc: NatsConnection): ReadyCheck {
@@ -16,34 +17,22 @@ export function brokerAnswers(nc: NatsConnection): ReadyCheck {
  * soon lose events to the stream's limits.
  */
 export function lagWithinRetention(nc: NatsConnection, durable: Durable): ReadyCheck {
+  const { stream: log, name } = durable;
   return async () => {
-    const jsm = await jetstreamManager(nc, { checkAPI: false });
-    const [consumer, { config, state }] = await Promise.all([
-      jsm.consumers.info(durable.stream, durable.name),
-      jsm.streams.info(durable.stream),
-    ]);
-    const behind = consumer.num_pending + consumer.num_ack_pending;
-    if (behind === 0) return undefined;
-    const { stream, name } = durable;
-    const oldest = Math.max(consumer.ack_floor.stream_seq + 1, state.first_seq);
-    const ageMs = await ageOf(jsm, stream, oldest);
-    // The size of the lag itself is unknown: assume messages of average size.
-    const bytes = state.messages === 0 ? 0 : (state.bytes / state.messages) * behind;
-    const maxAgeMs = config.max_age > 0 ? millis(config.max_age) : Number.POSITIVE_INFINITY;
-    const maxBytes = config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY;
-    if (ageMs <= maxAgeMs / 2 && bytes <= maxBytes / 2) return undefined;
-    const [far, most] =
-      ageMs > maxAgeMs / 2
-        ? [`the oldest of them ${seconds(ageMs)} old`, seconds(maxAgeMs)]
-        : [`about ${Math.round(bytes)} bytes`, `${maxBytes} bytes`];
-    return `${name} is ${behind} events behind, ${far}, and ${stream} drops its oldest beyond ${most}: find out what holds it up, start more of it, or raise EVENTS_MAX_AGE and EVENTS_MAX_BYTES`;
+    const lag = await lagOf(nc, log, name);
+    if (lag === undefined) return `consumer ${name} of ${log} is missing`;
+    const { messages, bytes, consumer, stream } = lag;
+    if (messages === 0) return undefined;
+    const oldest = await readStored(nc, log, Math.max(consumer.ackFloor + 1, stream.firstSeq));
+    const ageMs = oldest === undefined ? 0 : Date.now() - oldest.storedAt;
+    const isOld = stream.maxAgeMs > 0 && ageMs > stream.maxAgeMs / 2;
+    const isLarge = stream.maxBytes > 0 && bytes > stream.maxBytes / 2;
+    if (!isOld && !isLarge) return undefined;
+    const [far, most] = isOld
+      ? [`the oldest of them ${seconds(ageMs)} old`, seconds(stream.maxAgeMs)]
+      : [`about ${bytes} bytes`, `${stream.maxBytes} bytes`];
+    return `${name} is ${messages} events behind, ${far}, and ${log} drops its oldest beyond ${most}: find out what holds it up, start more of it, or raise EVENTS_MAX_AGE and EVENTS_MAX_BYTES`;
   };
 }
 
 const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
-
-/** Age in ms of a stored message; 0 when it is gone. */
-async function ageOf(jsm: JetStreamManager, stream: string, seq: number): Promise<number> {
-  const message = await jsm.streams.getMessage(stream, { seq });
-  return message === null ? 0 : Date.now() - message.time.getTime();
-}
