@@ -1,4 +1,4 @@
-import { apartDurable, finalStage, stageStream } from "../messages/subjects.ts";
+import { apartDurable, apartStream, finalStage, stageStream } from "../messages/subjects.ts";
 import type { WorkStatus } from "../telemetry/status.ts";
 import type { Queue, Queues } from "./queues.ts";
 import type { Instance } from "./status-board.ts";
@@ -57,6 +57,7 @@ export interface Picture {
   readonly readers: readonly Part[];
   /** Final events per second. */
   readonly rate: number;
+  /** `max_bytes` is -1 for a stream without a limit. */
   readonly streams: readonly { stream: string; messages: number; bytes: number; max_bytes: number }[];
   /** Dead letters that are there now. */
   readonly letters: number | null;
@@ -91,7 +92,7 @@ export function buildPicture(
     const own = part({ name, service: "enricher", work: name }, doing, [
       queueOf(stageStream(takesFrom), name),
     ]);
-    const apart = queueOf(stageStream("apart"), apartDurable(name));
+    const apart = queueOf(apartStream, apartDurable(name));
     return { ...own, apart: queues === undefined ? null : apart ? apart.waiting + apart.unacked : 0 };
   });
   const log = stageStream(finalStage);
@@ -113,7 +114,10 @@ export function buildPicture(
     steps,
     readers: [...reading, ...sending],
     rate: steps.at(-1)?.rate ?? 0,
-    streams: (queues?.streams ?? []).map(({ maxBytes, ...fill }) => ({ ...fill, max_bytes: maxBytes })),
+    streams: (queues?.streams ?? []).map(({ stream, messages, bytes, maxBytes }) => ({
+      ...{ stream, messages, bytes },
+      max_bytes: maxBytes || -1,
+    })),
     letters: queues === undefined ? null : queues.letters.reduce((sum, { count }) => sum + count, 0),
   };
 }

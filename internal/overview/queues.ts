@@ -1,5 +1,6 @@
 import type { NatsConnection } from "nats";
 import { askBroker, isObject, RefusedRequest, StreamMissing } from "../jetstream/api.ts";
+import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
 import { apartStream, deadStream, finalStage, retryStream, stageStream } from "../messages/subjects.ts";
 
 /** A durable consumer as its stream sees it; all counts are of messages, of which each may carry several events. */
@@ -17,13 +18,7 @@ export interface Queue {
 }
 
 /** How full a stream is. */
-export interface StreamFill {
-  readonly stream: string;
-  readonly messages: number;
-  readonly bytes: number;
-  /** -1: without a limit. */
-  readonly maxBytes: number;
-}
+export type StreamFill = Pick<StreamState, "stream" | "messages" | "bytes" | "maxBytes">;
 
 /** The dead letters of one step and client. */
 export interface LetterCount {
@@ -46,22 +41,16 @@ export interface Queues {
  */
 export async function readQueues(nc: NatsConnection, stages: readonly string[]): Promise<Queues> {
   const mailboxes = [...stages.map(stageStream), apartStream, stageStream(finalStage), retryStream];
-  const [letters, ...perStream] = await Promise.all([
+  const [letters, durables, fills] = await Promise.all([
     readLetters(nc),
-    ...mailboxes.map(async (stream) => ({
-      durables: await readDurables(nc, stream),
-      fill: await readFill(nc, stream),
-    })),
+    Promise.all(mailboxes.map((stream) => readDurables(nc, stream))),
+    Promise.all([...mailboxes, deadStream].map((stream) => readFill(nc, stream))),
   ]);
-  return {
-    durables: perStream.flatMap(({ durables }) => durables),
-    streams: [...perStream.flatMap(({ fill }) => fill ?? []), ...(letters.fill ? [letters.fill] : [])],
-    letters: letters.counts,
-  };
+  return { letters, durables: durables.flat(), streams: fills.flatMap((fill) => fill ?? []) };
 }
 
 async function readDurables(nc: NatsConnection, stream: string): Promise<readonly Queue[]> {
-  const answer = await ask(nc, `CONSUMER.LIST.${stream}`, { offset: 0 });
+  const answer = await ifThere(askBroker(nc, `CONSUMER.LIST.${stream}`, { offset: 0 }));
   const listed = Array.isArray(answer?.consumers) ? answer.consumers.filter(isObject) : [];
   return listed.flatMap((consumer) => {
     const { name, config, ack_floor: floor } = consumer;
@@ -80,39 +69,24 @@ async function readDurables(nc: NatsConnection, stream: string): Promise<readonl
   });
 }
 
-async function readFill(nc: NatsConnection, stream: string): Promise<StreamFill | undefined> {
-  return fillOf(stream, await ask(nc, `STREAM.INFO.${stream}`));
+function readFill(nc: NatsConnection, stream: string): Promise<StreamFill | undefined> {
+  return ifThere(stateOf(nc, stream));
 }
 
-async function readLetters(
-  nc: NatsConnection,
-): Promise<{ readonly fill: StreamFill | undefined; readonly counts: readonly LetterCount[] }> {
-  const answer = await ask(nc, `STREAM.INFO.${deadStream}`, { subjects_filter: "casino.dead.*.*" });
-  const state = isObject(answer?.state) ? answer.state : {};
-  const subjects = isObject(state.subjects) ? state.subjects : {};
-  const counts = Object.entries(subjects).map(([subject, number]) => {
+async function readLetters(nc: NatsConnection): Promise<readonly LetterCount[]> {
+  const request = { subjects_filter: "casino.dead.*.*" };
+  const answer = await ifThere(askBroker(nc, `STREAM.INFO.${deadStream}`, request));
+  const subjects = isObject(answer?.state) && isObject(answer.state.subjects) ? answer.state.subjects : {};
+  return Object.entries(subjects).map(([subject, number]) => {
     const [, , step = "", client = ""] = subject.split(".");
     return { step, client, count: count(number) };
   });
-  return { fill: fillOf(deadStream, answer), counts };
-}
-
-function fillOf(stream: string, answer: Readonly<Record<string, unknown>> | undefined) {
-  if (answer === undefined || !isObject(answer.state) || !isObject(answer.config)) return undefined;
-  const { messages, bytes } = answer.state;
-  const limit = answer.config.max_bytes;
-  return {
-    stream,
-    messages: count(messages),
-    bytes: count(bytes),
-    maxBytes: typeof limit === "number" ? limit : -1,
-  };
 }
 
 /** Undefined when there is no such stream, or nobody may look at it. */
-async function ask(nc: NatsConnection, what: string, request: object = {}) {
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    return await askBroker(nc, what, request);
+    return await answer;
   } catch (err) {
     if (err instanceof StreamMissing || err instanceof RefusedRequest) return undefined;
     throw err;
