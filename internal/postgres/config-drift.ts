@@ -9,7 +9,7 @@ const consequences: Readonly<Record<string, string>> = {
     "a crash of its machine loses the rows that were committed last, which nobody archives again",
 };
 
-/** Settings of Postgres under which a commit is no promise, one sentence each with the next move. */
+/** Settings of Postgres under which a commit guarantees nothing, one sentence each with the next move. */
 export async function postgresDrift(db: Database): Promise<ConfigDrift> {
   const { rows } = await sql<{ name: string }>`
     select name from pg_settings where setting = 'off' and name = any(${Object.keys(consequences)}::text[])

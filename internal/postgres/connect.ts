@@ -10,26 +10,26 @@ import { takeUrlSettings } from "./url-settings.ts";
 
 export type Database = Kysely<Schema>;
 
-/** What holds where neither the caller nor the URL says otherwise. */
+/** Used where neither the caller nor the URL says otherwise. */
 const usual = { max: 4, statementTimeoutMs: 10_000 };
-/** An event can wait longer for a connection, a probe cannot. */
+/** An event can wait longer for a connection than a probe. */
 const connectTimeoutMs = 5_000;
-/** A process that hangs in the middle of a transaction must not hold its locks for ever. */
+/** A process that hangs in a transaction must not hold its locks for ever. */
 const idleInTransactionMs = 60_000;
 
-/** What a caller knows better than the URL, which all services may share. */
+/** Settings that a caller knows better than the URL, which all services may share. */
 export interface PostgresOptions {
   /** Most connections. */
   readonly max?: number;
   /** How long a statement may take, in ms; 0 = without end. */
   readonly statementTimeoutMs?: number;
-  /** How long `destroy` waits for statements under way, in ms; then it cuts them off. Default 500. */
+  /** How long `destroy` waits for running statements, in ms, before it cuts them off. Default 500. */
   readonly farewellMs?: number;
 }
 
 /**
- * A pool of connections. It connects when first used, so a Postgres that is away is met by the query, not here. To be
- * closed by `destroy`, which a Postgres that hangs does not hold up.
+ * A pool of connections. It connects on first use, so a Postgres that is away fails the query, not this call. Close it
+ * with `destroy`, which a hanging Postgres does not hold up.
  *
  * The URL's query may set `max` (connections), `statement_timeout`, `lock_timeout` and
  * `idle_in_transaction_session_timeout` (ms), `application_name`, `options` (as in `-c search_path=casino`) and TLS:
@@ -50,7 +50,7 @@ export function connectPostgres(
     max,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: timeout,
-    // The server may be gone without a word: then the client must give up by itself.
+    // The server may vanish without a word: then the client has to give up by itself.
     query_timeout: timeout === 0 ? 0 : timeout + 2_000,
     idle_in_transaction_session_timeout: idleInTransactionMs,
     keepAlive: true,
@@ -59,13 +59,13 @@ export function connectPostgres(
       sockets.add(socket);
       return socket.once("close", () => sockets.delete(socket));
     },
-    // `pg` reads times in this style only, and takes those that a database writes in another for null.
+    // `pg` parses times only in this style and returns null for others, which a database may have as its default.
     options: `${given.options} -c datestyle=ISO`.trim(),
   });
-  // One that breaks during a query says so twice, by the query's failure and as an event. Unheard, either event would
-  // end the process.
+  // A connection that breaks during a query fails the query and also emits an error event. Unhandled, the event would end
+  // the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
-  // An idle connection that breaks is replaced at the next query.
+  // A broken idle connection is replaced at the next query.
   pool.on("error", (err) => log.warn({ because: reasonOf(err) }, "lost an idle Postgres connection"));
   const careful = carefulPool(pool, sockets, options.farewellMs);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: careful }) });
@@ -78,7 +78,7 @@ const awayClasses = ["08", "53", "57", "58"];
 const awayCodes = [
   // Serialization failure, deadlock.
   ...["40001", "40P01"],
-  // A lock not had within lock_timeout.
+  // A lock not granted within lock_timeout.
   "55P03",
   // A read-only standby.
   "25006",
@@ -87,15 +87,15 @@ const awayCodes = [
 ];
 
 /**
- * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later, else the error
- * itself, which is a bug, bad data or the reason of an abort.
+ * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later, otherwise the
+ * error itself, which is a bug, bad data or an abort.
  */
 export function asUnavailable(err: unknown): unknown {
   return isAway(err) ? new Unavailable(`Postgres is away: ${err.message || err}`, { cause: err }) : err;
 }
 
 function isAway(err: unknown): err is Error {
-  // What the server said.
+  // The server's own error.
   if (err instanceof pg.DatabaseError)
     return awayClasses.includes(err.code?.slice(0, 2) ?? "") || awayCodes.includes(err.code ?? "");
   // It took longer than its caller can wait.

@@ -1,15 +1,15 @@
-/** Text that Postgres takes for the start of rows in the binary form of COPY; then flags and the length of an extension, both 0. */
+/** The signature of Postgres' binary COPY format; then the flags and the length of an extension, both 0. */
 const signature = Buffer.from("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0", "latin1");
 const usualBytes = 64 * 1024;
-/** Most bytes of a character of a string in UTF-8. */
+/** Most bytes of one UTF-16 unit in UTF-8. */
 const perCharacter = 3;
 const twoTo32 = 2 ** 32;
-/** 1 January 2000, from which Postgres counts microseconds, in ms since 1970. */
+/** 1 January 2000, where Postgres starts counting microseconds, in ms since 1970. */
 const epochMs = 946_684_800_000;
 
 /**
- * Rows in the binary form of COPY (Postgres manual, "COPY", binary format): the server takes numbers and times as they are, and
- * reads no text. The caller says the columns in the order of the statement; `undefined` is null.
+ * Rows in the binary format of COPY (Postgres manual, "COPY"): the server takes numbers and times as they are and parses
+ * no text. Add columns in the order of the statement; `undefined` is null.
  */
 export class CopyRows {
   readonly #columns: number;
@@ -22,13 +22,13 @@ export class CopyRows {
     this.#end = signature.copy(this.#bytes);
   }
 
-  /** Begins a row. */
+  /** Starts a row. */
   row(): void {
     this.#room(2);
     this.#end = this.#bytes.writeInt16BE(this.#columns, this.#end);
   }
 
-  /** Also of type `json`. Without U+0000, which no text has. */
+  /** For type `json` too. The text must not contain U+0000. */
   text(value: string | undefined): void {
     if (value === undefined) {
       this.#length(-1);
@@ -76,21 +76,21 @@ export class CopyRows {
       this.#length(-1);
       return;
     }
-    // Neighbours are mostly of one rate.
+    // Neighbours mostly share a rate.
     if (text !== this.#lastNumeric.text) this.#lastNumeric = { text, bytes: numericBytes(text) };
     const { bytes } = this.#lastNumeric;
     this.#length(bytes.length);
     this.#end += bytes.copy(this.#bytes, this.#end);
   }
 
-  /** All of it, ended: to be asked for once. */
+  /** The complete data, ended: call it once. */
   bytes(): Buffer {
     this.#room(2);
     this.#end = this.#bytes.writeInt16BE(-1, this.#end);
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** How many bytes the next value has, -1 for null; with room for it. */
+  /** Writes the length of the next value, -1 for null, and makes room for it. */
   #length(bytes: number): void {
     this.#room(4 + Math.max(0, bytes));
     this.#end = this.#bytes.writeInt32BE(bytes, this.#end);
@@ -104,7 +104,7 @@ export class CopyRows {
   }
 }
 
-/** Digits to the base 10,000, after their number, the power of the first, the sign and the number of decimals. */
+/** Digits to the base 10,000, after their count, the power of the first, the sign and the number of decimals. */
 function numericBytes(text: string): Buffer {
   const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");

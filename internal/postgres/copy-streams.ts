@@ -6,8 +6,8 @@ import type { Database } from "./connect.ts";
 import { DriverQuery, poolOf } from "./pool.ts";
 
 /**
- * Does `work` in one transaction, on a connection of its own. Where that fails the connection is closed, which rolls back
- * also in the middle of a COPY, when no other statement could be sent.
+ * Does `work` in one transaction, on a connection of its own. On a failure it closes the connection, which rolls back
+ * even in the middle of a COPY, when no other statement could be sent.
  * @param begin the statement that begins it, with its isolation
  * @throws what `work` and its queries throw
  */
@@ -16,7 +16,8 @@ export async function inOneTransaction<T>(
   begin: string,
   work: (client: PostgresPoolClient) => Promise<T>,
 ): Promise<T> {
-  // `destroy` closes only a pool that the query builder has used itself; else its connections would keep the process for 10 s.
+  // `destroy` closes only a pool that the query builder has used; otherwise its connections would keep the process alive
+  // for 10 s.
   await sql`select`.execute(db);
   const client = await poolOf(db).connect();
   let isCommitted = false;
@@ -31,21 +32,21 @@ export async function inOneTransaction<T>(
   }
 }
 
-/** A COPY under way. */
+/** A running COPY. */
 export interface Copying<S> {
   readonly stream: S;
-  /** Settles when the stream has ended, as it did. */
+  /** Settles when the stream has ended, with its result. */
   readonly done: Promise<unknown>;
-  /** How many rows it was; known when the next statement has been answered. */
+  /** The number of rows; known when the next statement has been answered. */
   readonly rows: () => number;
 }
 
-/** Begins `copy … to stdout`: the stream gives its bytes, no faster than they are read. */
+/** Starts `copy … to stdout`: the stream gives its bytes no faster than they are read. */
 export function copyOut(client: PostgresPoolClient, statement: string): Copying<Readable> {
   return begun(client, to(statement), "end");
 }
 
-/** Begins `copy … from stdin`: the stream takes its bytes, no faster than the server does. Destroyed it stores none. */
+/** Starts `copy … from stdin`: the stream takes bytes no faster than the server. Destroying it stores nothing. */
 export function copyIn(client: PostgresPoolClient, statement: string): Copying<Writable> {
   return begun(client, from(statement), "finish");
 }
@@ -56,7 +57,7 @@ function begun<S extends ReturnType<typeof to> | ReturnType<typeof from>>(
   last: "end" | "finish",
 ): Copying<S> {
   const done = client.query(stream.text, [new StreamQuery(stream, last)]);
-  // Whoever reads or writes the stream meets its failure there, perhaps before asking here.
+  // The stream's user sees the failure there, perhaps before asking here.
   done.catch(() => undefined);
   return { stream, done, rows: () => stream.rowCount };
 }

@@ -4,8 +4,8 @@ import type { Database } from "./connect.ts";
 import { DriverQuery } from "./pool.ts";
 
 /**
- * Runs `copy … from stdin`: all the rows, or on any failure none.
- * @param statement with the columns and the form of the bytes
+ * Runs `copy … from stdin`: stores all rows, or on any failure none.
+ * @param statement with the columns and the format
  * @throws what a query throws
  */
 export async function copyInto(
@@ -34,13 +34,13 @@ class Copy extends DriverQuery {
   }
 }
 
-/** The part of the driver's connection that sends what a COPY reads. */
+/** The part of the driver's connection that sends COPY data. */
 interface CopyConnection {
   sendCopyFromChunk(bytes: Buffer): void;
   endCopyFrom(): void;
 }
 
-/** The driver's own query refuses to send anything when the server asks for it; all else is the same. */
+/** The driver's own query refuses to send data when the server asks for it; all else is the same. */
 class CopyIn extends pg.Query {
   declare readonly text: string;
   readonly #bytes: Buffer;

@@ -6,11 +6,11 @@ import { asUnavailable, type Database } from "./connect.ts";
 const folder = new URL("../../migrations/", import.meta.url);
 
 /**
- * Applies the migrations that are missing, in the order of their names, all in one transaction. Several processes at once
- * are safe: they take turns by a lock in the database.
- * @param last the name of the last one to apply; default: all of them
+ * Applies the missing migrations, in the order of their names, in one transaction. Several processes may do so at once: a
+ * lock in the database makes them take turns.
+ * @param last the name of the last one to apply; default: all
  * @returns the names applied now
- * @throws the first failure, Unavailable where Postgres is away; none is applied then
+ * @throws the first failure, Unavailable when Postgres is away; then none is applied
  */
 export async function migrate(db: Database, last?: string): Promise<readonly string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: load } });
@@ -19,7 +19,7 @@ export async function migrate(db: Database, last?: string): Promise<readonly str
     : migrator.migrateTo(last));
   if (error !== undefined) {
     const failed = results.find((result: MigrationResult) => result.status === "Error")?.migrationName;
-    // Away or refusing us is no bug, and the same again may work.
+    // A server that is away or refuses us is no bug, and trying again may help.
     const Kind = isUnavailable(asUnavailable(error)) ? Unavailable : Error;
     throw new Kind(
       `${failed === undefined ? "migrating" : `migration ${failed}`} failed: ${error instanceof Error ? error.message : String(error)}`,

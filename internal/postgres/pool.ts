@@ -3,17 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PostgresPool, PostgresPoolClient } from "kysely";
 import pg from "pg";
 
-/** How long saying goodbye may take: at a stop whoever had something to settle has done so, or has given up. */
+/** How long closing may take. At a stop, all work is settled or given up by then. */
 const farewellMs = 500;
 
-/** What the query builder does not know: as the only parameter of a statement it reaches the driver, and runs the statement there. */
+/** Unknown to the query builder: as a statement's only parameter it reaches the driver, which runs the statement itself. */
 export abstract class DriverQuery {
   abstract run(client: pg.PoolClient, text: string): Promise<pg.QueryResult>;
 }
 
 const pools = new WeakMap<object, PostgresPool>();
 
-/** The connections of a database, for what is too frequent for the query builder. */
+/** A database's connections, for queries too frequent for the query builder. */
 export function poolOf(db: object): PostgresPool {
   const pool = pools.get(db);
   if (pool === undefined) throw new Error("this database was not opened by connectPostgres");
@@ -25,11 +25,11 @@ export function rememberPool(db: object, pool: PostgresPool): void {
 }
 
 /**
- * The pool of the driver, but for three things. It runs a `DriverQuery`. A connection on which a failure says that it is of no more use is closed
- * instead of being lent again. And its end, which by itself waits for as long as a server takes to hang up, takes
- * `patienceMs` at most.
+ * The driver's pool, with three differences. It runs a `DriverQuery`. It closes a connection whose failure makes it
+ * useless, instead of lending it again. And closing it takes at most `patienceMs`, not as long as a server takes to hang
+ * up.
  *
- * @param sockets those of the pool's connections
+ * @param sockets the sockets of the pool's connections
  */
 export function carefulPool(
   pool: pg.Pool,
@@ -68,9 +68,9 @@ function lent(client: pg.PoolClient): PostgresPoolClient {
 }
 
 /**
- * Whether a connection should not be used again after this failure: the server has ended it (57P…), it broke, an answer is
- * still under way on it, or it may only read (25006). The last is what a connection to a primary meets that has become a
- * standby, or one that a proxy still holds there: a new one may reach the server that took over.
+ * Whether a connection should not be used again after this failure: the server ended it (57P…), it broke, an answer is
+ * still under way, or it may only read (25006). The last happens when a primary has become a standby, or a proxy still
+ * holds a connection to one: a new connection may reach the server that took over.
  */
 function isOfNoMoreUse(err: unknown): boolean {
   if (!(err instanceof pg.DatabaseError)) return true;
@@ -78,7 +78,7 @@ function isOfNoMoreUse(err: unknown): boolean {
   return code === "25006" || code.startsWith("57P") || code.startsWith("08");
 }
 
-/** What the driver itself failed with, on the way to the server and back. */
+/** An error of the driver itself, on the way to the server or back. */
 const driverFailures = new WeakSet<object>();
 
 function fromDriver(err: unknown): never {
@@ -87,8 +87,8 @@ function fromDriver(err: unknown): never {
 }
 
 /**
- * Whether an error came from the driver, by a socket, a name, TLS or a timeout. The same classes of error thrown anywhere
- * else, around a query, are bugs.
+ * Whether an error comes from the driver: a socket, a name, TLS or a timeout. The same classes of error thrown anywhere
+ * else are bugs.
  */
 export function isDriverFailure(err: unknown): err is Error {
   const isMisuse = err instanceof TypeError || err instanceof RangeError || err instanceof SyntaxError;

@@ -4,17 +4,17 @@ import type { Database } from "./connect.ts";
 import { DriverQuery, poolOf } from "./pool.ts";
 
 /**
- * A statement that each connection parses and plans once, for what is asked for each event: of a look-up of one row that is two
- * thirds of the work, and the query builder with its abortable queries half of the rest.
+ * A statement that each connection parses and plans once, for queries that run for each event: for a look-up of one row,
+ * parsing and planning is two thirds of the work, and the query builder with its abortable queries half of the rest.
  *
- * Behind a pooler that gives each transaction another connection, and knows nothing of prepared statements, it goes on without.
+ * Behind a pooler that changes connections between transactions and does not know prepared statements, it works without.
  *
  * @param statement with `$1`, `$2`, …
  */
 export class PreparedStatement<Row extends pg.QueryResultRow> {
   readonly #db: Database;
   readonly #statement: string;
-  /** One name is one text, also among processes of two versions that share a pooler's connections. */
+  /** One name means one text, also among processes of two versions that share a pooler's connections. */
   readonly #name: string;
   #isNamed = true;
 
@@ -24,7 +24,7 @@ export class PreparedStatement<Row extends pg.QueryResultRow> {
     this.#name = `croupier_${createHash("sha256").update(statement).digest("hex").slice(0, 16)}`;
   }
 
-  /** @throws what a query throws, the signal's reason when aborted: then the query runs to its end, unheard */
+  /** @throws what a query throws, or the signal's reason when aborted; the query then still runs to its end */
   async run(values: readonly unknown[], signal: AbortSignal): Promise<readonly Row[]> {
     signal.throwIfAborted();
     const { promise: aborted, reject } = Promise.withResolvers<never>();
@@ -71,7 +71,7 @@ class Named extends DriverQuery {
   }
 }
 
-// The statement is not there, is there already, or what it answers has changed its type.
+// The statement is not there, is there already, or its result type has changed.
 const aboutName = ["26000", "42P05", "0A000"];
 
 function isAboutName(err: unknown): boolean {

@@ -7,10 +7,10 @@ import { sqlState, uniqueViolation } from "./sql-state.ts";
 
 type Grants = { readonly [T in keyof Schema]?: string };
 
-/** Of `events`, what an erasure changes. */
+/** The columns of `events` that an erasure changes. */
 const erasing = "update (player_email, player_last_signed_in_at, description)";
 
-/** What each service may do in the database, by service; `operator` is for people's commands. The schema's owner may do all. */
+/** What each service may do in the database; `operator` is for people's commands. The schema's owner may do everything. */
 export const grants = {
   enricher: {
     clients: "select",
@@ -23,7 +23,7 @@ export const grants = {
     clients: "select",
     players: "select, insert, update (email, last_signed_in_at), delete",
     games: "select, insert, update (title), delete",
-    // The dashboard makes keys of clients, and types of event.
+    // The dashboard creates clients' keys and event types.
     api_keys: "select, insert, update (revoked_at)",
     sessions: "select, insert, delete",
     event_types: "select, insert",
@@ -74,11 +74,11 @@ export const databaseUsers = Object.keys(grants) as readonly DatabaseUser[]; // 
 const usualPrefix = "casino_";
 
 /**
- * Makes the services' roles where they are missing, gives them exactly their rights in this database, and those that have a
- * password here also the right to log in with it. Any number of processes may do so at once. Everything already so is
- * left alone, other members and rights of the roles too.
+ * Creates the services' roles where they are missing, gives them exactly their rights in this database, and lets those
+ * with a password here log in with it. Any number of processes may do so at once. It leaves alone what is already right,
+ * and all other members and rights of the roles.
  *
- * @returns what the connection's user is not permitted to do about it, one sentence each; all else is done
+ * @returns what the connection's user may not do about it, one sentence each; the rest is done
  */
 export async function ensureRoles(
   db: Database,
@@ -104,7 +104,7 @@ export async function ensureRoles(
   return problems;
 }
 
-/** @returns whether it is there now */
+/** @returns whether it exists now */
 async function ensureRole(db: Database, role: string): Promise<boolean> {
   const found = sql`select from pg_roles where rolname = ${role}`;
   const isThere = async () => (await found.execute(db)).rows.length > 0;
@@ -122,7 +122,7 @@ async function ensureRole(db: Database, role: string): Promise<boolean> {
 
 async function grantAll(db: Database, users: readonly DatabaseUser[], prefix: string): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    // Grants on one table at once from two processes are an error.
+    // Two processes granting on one table at once is an error.
     await sql`select pg_advisory_xact_lock(${lockKey}::bigint)`.execute(trx);
     for (const user of users) {
       const role = sql.id(prefix + user);
@@ -153,7 +153,7 @@ async function ensureLogin(db: Database, role: string, password: string): Promis
   }
 }
 
-/** Two that change the same entry of the catalogue at once do not wait for each other: one fails. */
+/** Two changes of one catalogue entry at once do not wait for each other: one fails. */
 async function again(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

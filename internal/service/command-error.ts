@@ -1,4 +1,4 @@
-/** A command that cannot be done, or not all of it; the message is one sentence. It ends with exit code 1. */
+/** A command could not do its work, or not all of it. The message is one sentence; exit code 1. */
 export class CommandError extends Error {
   override readonly name: string = "CommandError";
 }

@@ -9,7 +9,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { flagsTakenByNpm } from "./npm-flags.ts";
 import { type VariableName, variables } from "./variables.ts";
 
-/** The command line is wrong; a sentence for each problem, for whoever typed it. */
+/** The command line is wrong: one sentence per problem, for the person who typed it. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly problems: readonly string[];
@@ -20,7 +20,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A command line asks for a text alone, `--help` or `--version`. */
+/** The command line asks only for a text: `--help` or `--version`. */
 export class TextAsked {
   readonly text: string;
 
@@ -29,18 +29,18 @@ export class TextAsked {
   }
 }
 
-/** Defaults of variables that differ from one service to the other. */
+/** Defaults of variables that differ between services. */
 type Presets = { readonly [K in VariableName]?: string };
 
-/** What a command line says, while it is read. */
+/** The result of reading a command line, while it is read. */
 export class Reading<T> {
-  /** What is wrong with values: parsing goes on, so that all of it is said at once. */
+  /** Invalid values: reading goes on, so that all problems are reported at once. */
   readonly problems: string[] = [];
   /** What commander would have printed. */
   said = "";
   command: { readonly asked: T } | undefined;
 
-  /** To be called by the action of a command: this is what was asked for. */
+  /** Called by the action of a command: this is what was asked for. */
   ask(command: T): void {
     this.command = { asked: command };
   }
@@ -73,7 +73,7 @@ export class Reading<T> {
   }
 
   /**
-   * A flag whose text becomes a value.
+   * A flag whose text is parsed into a value.
    * @param parse throws an Error whose message completes the sentence "--name must …"
    */
   option<U extends string, V>(
@@ -85,7 +85,7 @@ export class Reading<T> {
     return option.argParser((text: string) => this.#parsed(`--${option.name()}`, text, parse));
   }
 
-  /** As `option`, for a flag that may be given several times, with all of its values. */
+  /** As `option`, for a flag that may be repeated: collects all values. */
   repeatable<U extends string, V>(
     flags: U,
     doc: string,
@@ -106,23 +106,23 @@ export class Reading<T> {
 
   #parsed<V>(name: string, text: string, parse: (text: string) => V): V {
     try {
-      // commander takes whatever follows for the value, the next flag too.
+      // commander takes anything that follows as the value, even the next flag.
       if (name.startsWith("--") && text.startsWith("--")) throw new Error("have a value");
       return parse(text);
     } catch (err) {
       const must = err instanceof Error ? err.message : String(err);
       this.problems.push(`${name} must ${must}, not "${text.slice(0, 100)}".`);
-      return undefined as V; // never seen: with a problem no command is handed on
+      return undefined as V; // never used: with a problem no command is run
     }
   }
 }
 
-/** Adds to a program what it knows. Its actions only `ask`: nothing is done while the command line is read. */
+/** Adds flags and arguments to a program. Its actions only `ask`: reading a command line has no other effect. */
 export type Build<T> = (reading: Reading<T>) => CommandUnknownOpts;
 
 /**
- * What a command line asks for.
- * @throws UsageError with all that is wrong
+ * Reads a command line.
+ * @throws UsageError with all problems
  */
 export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T | TextAsked {
   const problems: string[] = [];
@@ -138,10 +138,10 @@ export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T 
       if (!(err instanceof CommanderError)) throw err;
       if (err.code === "commander.helpDisplayed" || err.code === "commander.version")
         return new TextAsked(reading.said);
-      // A group without a command explains itself.
+      // A group without a subcommand shows its help.
       if (err.code === "commander.help" && problems.length === 0) return new TextAsked(reading.said);
       if (err.code !== "commander.help") problems.push(sentence(err, leafOf(program, rest)));
-      // commander stops at the first unknown flag; there may be more that is wrong.
+      // commander stops at the first unknown flag; there may be more problems.
       const unknown = unknownFlag(err);
       if (unknown !== undefined) {
         rest = rest.filter((arg) => arg !== unknown);
@@ -156,7 +156,7 @@ export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T 
   }
 }
 
-/** As commander has it, and with flags after arguments, as they are typed. */
+/** commander's usage line, with flags after arguments, as people type them. */
 function usageOf(command: CommandUnknownOpts): string {
   const path: string[] = [];
   for (let one: CommandUnknownOpts | null = command; one !== null; one = one.parent) path.unshift(one.name());
@@ -170,7 +170,7 @@ function argumentsOf({ registeredArguments }: CommandUnknownOpts): readonly stri
     .map((argument) => (argument.required ? `<${argument.name()}>` : `[<${argument.name()}>]`));
 }
 
-/** The command that these words lead to. */
+/** The command that these words name. */
 function leafOf(program: CommandUnknownOpts, args: readonly string[]): CommandUnknownOpts {
   let leaf = program;
   for (const arg of args) {
@@ -192,7 +192,7 @@ function unknownFlag({ code, message }: CommanderError): string | undefined {
   return code === "commander.unknownOption" ? /option '(.*?)'(\n|$)/.exec(message)?.[1] : undefined;
 }
 
-/** What commander says, in our words: for people who may not know which command it is about. */
+/** commander's messages in our words, for people who may not know which command they ran. */
 function sentence(err: CommanderError, leaf: CommandUnknownOpts): string {
   const meant = /\(Did you mean (?:one of )?(.*)\?\)/.exec(err.message)?.[1];
   const advice = meant === undefined ? "" : `: did you mean ${meant}?`;

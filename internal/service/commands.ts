@@ -1,4 +1,4 @@
-/** A command of `croupier`, and the file that runs it, from the root of the project. */
+/** A command of `croupier`, and the file that runs it, relative to the project's root. */
 export interface CommandEntry {
   readonly name: string;
   /** One line for the list of commands. */
@@ -12,7 +12,7 @@ const command = (name: string, summary: string): CommandEntry => ({
   file: `cmd/${name}/main.ts`,
 });
 
-/** Every command, in the order in which people meet them. */
+/** Every command, in the order in which users meet them. */
 export const commands: readonly CommandEntry[] = [
   command("up", "everything on this machine, kept running"),
   command("generator", "publishes random events"),

@@ -1,10 +1,10 @@
 import type { Log } from "./log.ts";
 
-/** Settings of a server that differ from what the services need: all seems well until the day it matters. */
+/** Settings of a server that differ from what the services need. They do no harm until the day they matter. */
 export interface ConfigDrift {
-  /** One sentence each with the next move. */
+  /** One sentence each, with the next move. */
   readonly found: readonly string[];
-  /** What the connection is not permitted to look at. */
+  /** What this connection may not look at. */
   readonly unseen: readonly string[];
 }
 
@@ -13,7 +13,7 @@ type Look = () => Promise<ConfigDrift>;
 
 const lookAgainMs = 10 * 60_000;
 
-/** Looks for config drift now and every ten minutes, and says each once in the log for as long as it stays. */
+/** Looks for config drift now and every ten minutes, and logs each finding once while it lasts. */
 export class ConfigDriftWatch {
   readonly #looks: readonly { readonly look: Look; seen: ConfigDrift }[];
   readonly #log: Log;
@@ -35,7 +35,7 @@ export class ConfigDriftWatch {
     clearInterval(this.#timer);
   }
 
-  /** Never rejects: where a server is away there is nothing to see. */
+  /** Never rejects: a server that is away shows nothing. */
   async look(): Promise<void> {
     for (const each of this.#looks) {
       try {

@@ -36,14 +36,14 @@ export function url(protocols: readonly string[]): (value: string) => string {
   };
 }
 
-/** Whether all that is decoded later can be, and none of it looks like the rest of a password that was cut at #, / or ?. */
+/** Whether everything that is decoded later can be, and nothing looks like the rest of a password cut at #, / or ?. */
 function isEncoded({ protocol, username, password, pathname, search, hash }: URL): boolean {
   try {
     for (const part of [username, password, pathname]) decodeURIComponent(part);
   } catch {
     return false;
   }
-  // The query of a rates API may hold an address of its own.
+  // The query of a rates API may contain an address.
   const isCutAtQuestion = search.includes("@") && username + password === "" && !protocol.startsWith("http");
   return hash === "" && !pathname.includes("@") && !isCutAtQuestion;
 }
@@ -57,10 +57,13 @@ export function redisUrl(value: string): string {
 }
 
 const wholeNumbers = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
-/** Those that the driver knows: it takes `prefer`, `require` and `verify-ca` for `verify-full`, and says so each time. */
+/**
+ * The modes that the driver knows. It treats `prefer`, `require` and `verify-ca` as `verify-full`, with a warning each
+ * time.
+ */
 const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
 
-/** A mistake in the query would else show only when the database is first used. */
+/** Otherwise a mistake in the query would only show when the database is first used. */
 export function postgresUrl(value: string): string {
   const { searchParams } = new URL(url(["postgres:", "postgresql:"])(value));
   const max = searchParams.get("max");
@@ -78,7 +81,7 @@ export function postgresUrl(value: string): string {
   return value;
 }
 
-/** Servers are also written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
+/** Servers may be written without a scheme: `127.0.0.1:4222,10.0.0.2:4222`. */
 export function natsUrls(value: string): string {
   for (const server of value.split(",")) {
     const parsed = URL.parse(server.includes("://") ? server.trim() : `nats://${server.trim()}`);
@@ -99,7 +102,7 @@ export function readableFile(path: string): string {
 
 const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
-/** In ms; the server counts in nanoseconds, in 64 bits, and refuses what does not fit. */
+/** In ms; the server counts nanoseconds in 64 bits and refuses what does not fit. */
 const longestDuration = 36_500 * secondsPer.d * 1000;
 
 /** `90s`, `15m`, `24h`, `30d` (a space before the unit is allowed) to milliseconds. */
@@ -112,7 +115,7 @@ export function duration(value: string): number {
   return ms;
 }
 
-/** Durations in their order, comma-separated, also of milliseconds (`250ms`), to milliseconds. */
+/** Comma-separated durations, also in milliseconds (`250ms`), to milliseconds. */
 export function durations(value: string): readonly number[] {
   return value.split(",").map((one) => {
     const ms = Number(/^([1-9]\d{0,8}) ?ms$/.exec(one.trim())?.[1]);
@@ -166,7 +169,7 @@ export function keys(value: string): readonly Uint8Array[] {
   return found;
 }
 
-/** `gateway=secret,enricher=other`; which names there are is for others to know. */
+/** `gateway=secret,enricher=other`; the caller checks the names. */
 export function passwords(value: string): Readonly<Record<string, string>> {
   const pairs = value.split(",").map((pair) => /^\s*([a-z]+)=([!-~]+)\s*$/.exec(pair));
   const found = pairs.map((pair) => [pair?.[1] ?? "", pair?.[2] ?? ""] as const);
@@ -177,7 +180,7 @@ export function passwords(value: string): Readonly<Record<string, string>> {
   return Object.fromEntries(found);
 }
 
-/** Which steps exist is the pipeline's to know; here only the form. */
+/** Checks only the form; the pipeline knows which steps exist. */
 export function names(value: string): readonly string[] {
   const list = value.split(",").map((name) => name.trim());
   if (list.includes("") || new Set(list).size !== list.length)

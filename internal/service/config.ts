@@ -14,7 +14,7 @@ export type Config<N extends VariableName = VariableName> = {
   readonly [K in N]: HasDefault<K> extends true ? Value<K> : Value<K> | undefined;
 };
 
-/** All that is wrong with the environment, one sentence each; a service then exits with 78 (EX_CONFIG). */
+/** All problems of the environment, one sentence each; a service then exits with 78 (EX_CONFIG). */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -26,12 +26,12 @@ export class ConfigError extends Error {
 }
 
 /**
- * Rules that span several variables: given those that are right in themselves, returns what completes the sentence
- * "NAME must …" for those that are wrong together.
+ * Rules over several variables: given those that are valid by themselves, returns the rest of the sentence "NAME must …"
+ * for those that do not fit together.
  */
 export type Check<N extends VariableName> = (config: Partial<Config<N>>) => Partial<Record<N, string>>;
 
-/** Those of the variables that the environment sets to something. */
+/** Those of the variables that the environment sets. */
 export function setVariables<N extends VariableName>(
   names: readonly N[],
   env: NodeJS.ProcessEnv = process.env,
@@ -40,9 +40,9 @@ export function setVariables<N extends VariableName>(
 }
 
 /**
- * Reads and checks the named variables; one that is empty counts as unset.
- * @param defaults texts that stand in for a default that differs per service (HTTP_PORT).
- * @throws ConfigError with every problem at once; passwords and keys are never quoted.
+ * Reads and checks the named variables; an empty one counts as unset.
+ * @param defaults texts for defaults that differ between services (HTTP_PORT)
+ * @throws ConfigError with all problems at once; it never quotes passwords or keys
  */
 export function readConfig<N extends VariableName>(
   names: readonly N[],
@@ -73,7 +73,7 @@ export function readConfig<N extends VariableName>(
   return right as Config<N>; // no problem: none is missing
 }
 
-/** What npm says about the script that it runs us as: which of its commands, which script, and the flags that it took. */
+/** What npm reports about the running script: npm's command, the script's name, and the flags that npm took. */
 export function npmConfig(env: NodeJS.ProcessEnv = process.env): {
   readonly command: string | undefined;
   readonly script: string | undefined;
@@ -83,12 +83,12 @@ export function npmConfig(env: NodeJS.ProcessEnv = process.env): {
   const values = Object.entries(env).flatMap(([name, value]) =>
     name.startsWith("npm_config_") ? [[name.slice("npm_config_".length), value ?? ""] as const] : [],
   );
-  // Older ones say run-script.
+  // Older versions say run-script.
   const command = env.npm_command?.replace("run-script", "run");
   return { command, script: env.npm_lifecycle_event, values: new Map(values) };
 }
 
-/** A sentence for each variable of the environment that is none of ours, and is written nearly like one that is not set. */
+/** A sentence for each variable of the environment that we do not know, but whose name is close to one that is not set. */
 export function misspeltVariables(env: NodeJS.ProcessEnv = process.env): readonly string[] {
   const unset = variableNames.filter((name) => !env[name]);
   return Object.keys(env).flatMap((name) => {

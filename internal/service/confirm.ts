@@ -1,8 +1,7 @@
 import { createInterface } from "node:readline/promises";
 
 /**
- * Asks on stderr and reads the answer from stdin: yes, or anything else. The end of the input, Ctrl-C and `signal` are a
- * no.
+ * Asks on stderr and reads yes or no from stdin. The end of the input, Ctrl-C and `signal` mean no.
  */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });

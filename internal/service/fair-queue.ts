@@ -1,9 +1,9 @@
 /**
- * What waits, of several owners: one entry of each owner is taken in turn, so that whoever has many waiting delays the
- * others by no more than one. An owner's own entries keep their order.
+ * A queue over several owners: they take turns, one entry each, so that an owner with many entries delays the others by
+ * one at most. An owner's own entries keep their order.
  */
 export class FairQueue<T> {
-  /** The owner whose turn is next comes first; none is empty. */
+  /** The owner whose turn is next comes first; no list is empty. */
   readonly #queues = new Map<string, T[]>();
   #size = 0;
 
@@ -23,8 +23,8 @@ export class FairQueue<T> {
   }
 
   /**
-   * Takes the next entry whose owner may have it; undefined when there is none.
-   * @param may whether it is an owner's turn; by default always
+   * Takes the next entry of an owner that may have its turn; undefined when there is none.
+   * @param may whether an owner may have its turn; default: always
    */
   shift(may: (owner: string) => boolean = () => true): T | undefined {
     for (const [owner, queue] of this.#queues) {
@@ -38,7 +38,7 @@ export class FairQueue<T> {
     return undefined;
   }
 
-  /** Takes out one that waits no longer; harmless when it was taken before. */
+  /** Removes an entry that waits no longer; harmless when it was already taken. */
   remove(owner: string, entry: T): void {
     const queue = this.#queues.get(owner);
     const index = queue?.indexOf(entry) ?? -1;

@@ -4,29 +4,29 @@ import type { Log } from "./log.ts";
 import { Problem, sendProblem } from "./problem.ts";
 
 /**
- * What a service depends on for being ready. Resolves to undefined when fine, else to a sentence that says what is not.
- * A throw counts as its message.
+ * A condition for being ready. Resolves to undefined when it holds, else to a sentence that says why not. An error counts
+ * as its message.
  */
 export type ReadyCheck = (signal: AbortSignal) => Promise<string | undefined> | string | undefined;
 
 /** A check that takes longer than this counts as failed: a probe must answer while a dependency hangs. */
 const checkTimeoutMs = 2_000;
 
-/** What is no reason to be taken out of service, but for somebody to look. */
+/** What an operator should look at, but no reason to take a service out of operation. */
 export type Warnings = () => readonly string[];
 
 /** Checks by name. */
 export type ReadyChecks = Readonly<Record<string, ReadyCheck>>;
 
-/** What a look at all checks found. */
+/** The result of all checks. */
 export interface Readout {
   readonly ready: boolean;
-  /** "ok", or a sentence that says what is not. */
+  /** "ok", or a sentence that says why not. */
   readonly checks: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
 }
 
-/** Makes all checks at once; takes two seconds at most, and never rejects. */
+/** Runs all checks at once; takes two seconds at most and never rejects. */
 export async function lookAt(checks: ReadyChecks, warnings: Warnings = () => []): Promise<Readout> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, (await outcome(check)) ?? "ok"] as const),
@@ -39,17 +39,17 @@ export async function lookAt(checks: ReadyChecks, warnings: Warnings = () => [])
 }
 
 /**
- * The HTTP side every service has: `/healthz` answers 200 while the process is alive, `/readyz` 200 when all checks
- * pass, else 503 with what is missing; warnings are shown with it and change nothing. Routes of the service's own may be added to the returned app before it listens.
- * Paths that no route has, and errors, are answered with problem documents.
- * @param log is told of errors that nobody expected
+ * The HTTP side of every service. `/healthz` answers 200 while the process is alive. `/readyz` answers 200 when all
+ * checks pass, else 503 with what is missing; warnings are shown and change nothing. A service may add routes of its own
+ * before listening. Unknown paths and errors are answered with problem documents.
+ * @param log gets unexpected errors
  */
 export function buildHealth(checks: ReadyChecks, log?: Log, warnings: Warnings = () => []): FastifyInstance {
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
-    // From before any route is found, such as a path that is not percent-encoded.
+    // From before routing, such as a path that is not percent-encoded.
     frameworkErrors: (err, request, reply) => sendProblem(err, request, reply, log),
   });
   app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
@@ -61,7 +61,7 @@ export function buildHealth(checks: ReadyChecks, log?: Log, warnings: Warnings =
 }
 
 /**
- * Adds `/healthz` and `/readyz` to an app of another make.
+ * Adds `/healthz` and `/readyz` to another app.
  * @param options of the two routes
  */
 export function addHealthRoutes(
@@ -85,7 +85,7 @@ export function addHealthRoutes(
   });
 }
 
-/** Starts listening on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when that cannot be. */
+/** Listens on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when it cannot. */
 export async function listen(
   app: FastifyInstance,
   { HTTP_HOST: host, HTTP_PORT: port }: Config<"HTTP_HOST" | "HTTP_PORT">,

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
 /**
- * A name for this process among all others, before and after it: `<host>-<pid>-<random>`, of letters, digits, `_` and `-`, so that it
- * is fit for a subject and a key. Another one with each call.
+ * A new name for this process, unique over time and machines: `<host>-<pid>-<random>`, of letters, digits, `_` and `-`,
+ * so that it fits into subjects and keys. Each call returns another.
  */
 export function newInstanceName(): string {
   // A host's name may have 253 letters.

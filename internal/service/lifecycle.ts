@@ -30,13 +30,13 @@ export interface Service<N extends VariableName, F extends Flags> {
   readonly flags?: F;
   /** Default of HTTP_PORT. */
   readonly port?: number;
-  /** With no URL set it uses the `up` that runs in this folder, as the commands do, and says so. */
+  /** Without any URL set it uses the `up` that runs in this folder, as commands do, and says so. */
   readonly usesRunningUp?: true;
-  /** Rules that span several variables. */
+  /** Rules over several variables. */
   readonly check?: Check<N | "LOG_LEVEL">;
   /**
-   * Builds and runs; throws a ConfigError for what only now turns out wrong (exit 78). Resolves to "done" when the
-   * service's work is finished (a command), else it goes on until a signal.
+   * Builds and runs. May throw a ConfigError for a problem that only shows now (exit 78). Resolves to "done" when its
+   * work is finished, as a command's is; otherwise the service runs until a signal.
    */
   readonly start: (run: Run<N, F>) => Promise<"done" | "running">;
 }
@@ -46,24 +46,23 @@ export interface Run<N extends VariableName, F extends Flags> {
   readonly config: Config<N | "LOG_LEVEL">;
   readonly flags: FlagValues<F>;
   readonly log: Log;
-  /** Aborted when the process is asked to stop; goes to every I/O call. */
+  /** Aborted when the process is asked to stop; pass it to every I/O call. */
   readonly stopping: AbortSignal;
-  /** Registers the closing of what was just opened; closers run in reverse order, each awaited. */
+  /** Registers the closing of something just opened. Closers run in reverse order, each awaited. */
   readonly onClose: (what: string, close: () => Promise<unknown> | unknown) => void;
   /** Ends the process with exit code 0 after closing everything, as a signal does. */
   readonly stop: (why: string) => void;
-  /** Ends the process with exit code 1 after closing everything: what it is for cannot be done. */
+  /** Ends the process with exit code 1 after closing everything: it cannot do its work. */
   readonly fail: (why: Error) => void;
-  /** Ends the process with exit code 70 after closing everything: some of its work does not come to an end. */
+  /** Ends the process with exit code 70 after closing everything: some of its work never returns. */
   readonly stuck: (why: Error) => void;
 }
 
 /**
- * Runs a service as this process: parses flags and environment (all problems at once, exit 78), starts it, and on
- * SIGTERM, SIGINT or the end of a supervising parent closes what it opened, newest first (exit 0). A close that takes
- * longer than the deadline, or fails, makes it exit 1: what was in flight comes again from its stream. A start that fails
- * ends it with 69 when a server does not let it in, with 1 when it explains what cannot be done, else, as every bug does,
- * with 70.
+ * Runs a service as this process. Parses flags and environment (all problems at once, exit 78) and starts the service. On
+ * SIGTERM, SIGINT or the end of a supervising parent it closes everything opened, newest first (exit 0). If closing fails
+ * or exceeds the deadline, it exits with 1: what was in flight comes again from its stream. A failed start exits with 69
+ * when a server refuses us, with 1 when it explains what cannot be done, and otherwise, like every bug, with 70.
  */
 export async function runService<N extends VariableName, const F extends Flags = Record<never, never>>(
   service: Service<N, F>,
@@ -71,13 +70,13 @@ export async function runService<N extends VariableName, const F extends Flags =
 ): Promise<void> {
   const up = service.usesRunningUp ? runningUp() : undefined;
   const { config, flags } = configure(service, up?.urls);
-  // While a backlog waits nearly every message outlives a collection or two. V8 concludes that its objects are best made in
-  // the old generation, where each keeps alive what it points at: in one run of seven that cost a third more CPU.
+  // Under a backlog nearly every message survives a collection or two. V8 then allocates its objects in the old
+  // generation, where each keeps alive what it refers to: in one run of seven that cost a third more CPU.
   setFlagsFromString("--no-allocation-site-pretenuring");
   const log = createLog(service.name, config.LOG_LEVEL);
-  // Under a supervisor it is the supervisor's to say, once for all of them.
+  // Under a supervisor, the supervisor says it once for all services.
   if (process.send === undefined) for (const hint of misspeltVariables()) log.warn(hint);
-  // What libraries say there is a line of the log like any other.
+  // Whatever libraries print becomes a line of the log.
   console.error = console.warn = (...said: unknown[]) => log.warn(format(...said));
   if (up !== undefined) log.info(usesUp(up));
   const stop = new AbortController();
@@ -95,7 +94,7 @@ export async function runService<N extends VariableName, const F extends Flags =
       );
       process.exit(code || exitCode.failed);
     }, shutdownDeadlineMs);
-    // A start that is still under way may register more while this runs.
+    // A start that is still under way may register more closers meanwhile.
     for (let closer = open.pop(); closer !== undefined; closer = open.pop()) {
       closing = closer.what;
       try {
@@ -110,21 +109,21 @@ export async function runService<N extends VariableName, const F extends Flags =
   };
 
   const quit = (why: string): void => {
-    // Ctrl-C reaches a service twice under a supervisor, once from the terminal and once passed on: only the first counts.
+    // Under a supervisor Ctrl-C arrives twice, from the terminal and from the supervisor: only the first counts.
     if (stop.signal.aborted) return;
     log.info({ why }, "stopping");
     void end(exitCode.ok);
   };
   process.on("SIGTERM", quit);
   process.on("SIGINT", quit);
-  // Under a supervisor the IPC channel tells that the parent is gone, even by kill -9: no orphans.
+  // The supervisor's IPC channel closes when the parent is gone, even by kill -9: no orphans.
   process.on("disconnect", () => quit("parent gone"));
-  // A bug leaves unknown state behind: die at once and loudly, unacknowledged events come again from their stream.
+  // A bug leaves unknown state: die at once and loudly. Unacknowledged events come again from their stream.
   process.on("uncaughtException", (err) => {
     log.fatal({ err }, "unexpected error, the process ends");
     process.exit(exitCode.software);
   });
-  // It was gone before anybody listened.
+  // The parent was gone before we listened.
   if (process.connected === false) return quit("parent gone");
 
   try {
@@ -146,7 +145,7 @@ export async function runService<N extends VariableName, const F extends Flags =
     });
     if (outcome === "done") await end(exitCode.ok);
   } catch (err) {
-    // A stop cuts the I/O of a start; what the start then says about it is of no interest.
+    // A stop cuts the I/O of a start; the errors that follow do not matter.
     if (stop.signal.aborted) return;
     if (err instanceof ConfigError) {
       complain(service.name, err.problems);
@@ -193,7 +192,7 @@ function configure<N extends VariableName, F extends Flags>(
   return { config, flags };
 }
 
-/** What the language throws, and what is no Error; all else that a start throws explains what cannot be done. */
+/** A bug is an error of the language, or no Error at all; any other error of a start explains itself. */
 function isBug(err: unknown): boolean {
   return (
     !(err instanceof Error) ||
@@ -205,7 +204,7 @@ function complain(name: string, problems: readonly string[]): void {
   process.stderr.write(`${name}: ${listed(problems)}`);
 }
 
-/** The command that is a service: all it has are flags. */
+/** A service as a command: it has only flags. */
 export function serviceCommand<N extends VariableName, F extends Flags>(
   service: Pick<Service<N, F>, "name" | "summary" | "variables" | "flags" | "port">,
 ): Build<FlagValues<F>> {
@@ -223,12 +222,12 @@ export function serviceCommand<N extends VariableName, F extends Flags>(
     );
     for (const [, option] of options) program.addOption(option);
     program.action(() => {
-      // Under the names they have here: commander has its own for those of two words.
+      // commander renames flags of two words; these are the original names.
       const values = options.flatMap(([name, option]) => {
         const value: unknown = program.getOptionValue(option.attributeName());
         return value === undefined ? [] : [[name, value]];
       });
-      reading.ask(Object.fromEntries(values) as FlagValues<F>); // each value comes from its own flag's parse
+      reading.ask(Object.fromEntries(values) as FlagValues<F>); // each value comes from its own flag's parser
     });
     return program;
   };

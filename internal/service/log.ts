@@ -6,8 +6,8 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "s
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * The root log of one process: JSON lines on stderr, so that stdout stays free for the logger's events.
- * URLs may carry passwords: log them only through `withoutPassword`.
+ * The root log of one process: JSON lines on stderr, so that stdout stays free for the logger's events. URLs may contain
+ * passwords: log them only through `withoutPassword`.
  */
 export function createLog(service: string, level: LogLevel): Log {
   return pino(
@@ -18,17 +18,17 @@ export function createLog(service: string, level: LogLevel): Log {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: errorForLog },
     },
-    // Synchronous, because a process that dies must not take its last line with it.
+    // Synchronous, because a dying process must not lose its last line.
     pino.destination({ dest: 2, sync: true }),
   );
 }
 
-/** What an outage says of itself, without a stack, which would only show where we waited: for the field `because`. */
+/** An outage's reason without a stack, which would only show where we waited: for the field `because`. */
 export function reasonOf(err: unknown): string {
   return (err instanceof Error && err.message) || String(err);
 }
 
-/** An error as it is logged. A DOMException, which is what a timeout is, brings 25 constants that would bury its message. */
+/** An error for the log. A DOMException, such as a timeout, has 25 constants that would bury its message. */
 export function errorForLog(err: Error): object {
   const shown = pino.stdSerializers.err(err);
   if (!(err instanceof DOMException)) return shown;
@@ -36,18 +36,17 @@ export function errorForLog(err: Error): object {
   return { type, name, message, stack };
 }
 
-/** Scheme, user and password, host and port; then path and query. An `@` outside its place makes it no URL of this form. */
+/** Scheme, user and password, host and port; then path and query. A text with an `@` elsewhere is no such URL. */
 const urlForm = /^([a-z]+:\/\/)?([^\s,/?#@]+@)?((?:[\w.-]+|\[[\da-f:.]+\])?(?::\d{1,5})?)(?:[/?#][^@]*)?$/i;
 
 /**
- * Where a URL (or each of comma-separated URLs) points to, fit for a log or a banner: without user and password, and
- * without path and query, which may hold a key. "***" where a password with characters that belong percent-encoded
- * leaves it unclear what the address is.
+ * Where a URL (or each of several, comma-separated) points to, fit for a log or a banner: without user, password, path
+ * and query, which may contain a key. "***" where a password with unescaped characters makes the address ambiguous.
  */
 export function withoutPassword(urls: string): string {
   const addresses = (urls.includes("?") ? [urls] : urls.split(",")).map((url, index) => {
     const [, scheme = "", user, address] = urlForm.exec(url.trim()) ?? [];
-    // Without a scheme of its own it is rather the rest of a password with a comma in it.
+    // Without a scheme it is probably the rest of a password that contains a comma.
     if (address === undefined || (index > 0 && user !== undefined && scheme === "")) return undefined;
     return `${scheme}${user === undefined ? "" : "***@"}${address}`;
   });

@@ -1,6 +1,6 @@
 /**
- * The candidate that somebody most likely meant by `word`; undefined when none is near. Near is up to two letters that are
- * missing, too many, other or swapped, and no more than a third of the word.
+ * The candidate that somebody probably meant by `word`; undefined when none is close. Close means up to two letters
+ * missing, added, replaced or swapped, and no more than a third of the word.
  */
 export function nearMiss(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -15,7 +15,7 @@ export function nearMiss(word: string, candidates: Iterable<string>): string | u
   return best;
 }
 
-/** How many letters differ, where two neighbours that are swapped count as one (optimal string alignment). */
+/** The edit distance, where a swap of two neighbours counts as one (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let before: readonly number[] = [];
   let last: readonly number[] = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -2,9 +2,9 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { npmConfig } from "./config.ts";
 
 /**
- * `npm run <script> --flag` gives the flag to npm, which says nothing and runs the script without it: a dry run becomes a
- * real one. npm leaves a trace of those it did not refuse, `npm_config_<flag>` in the script's environment.
- * @returns the sentence to say when npm took a flag of this program for itself; undefined when all is well
+ * With `npm run <script> --flag` npm takes the flag silently and runs the script without it: a dry run becomes a real
+ * one. npm leaves a trace, `npm_config_<flag>` in the script's environment.
+ * @returns a sentence when npm took a flag of this program; otherwise undefined
  */
 export function flagsTakenByNpm(
   program: CommandUnknownOpts,
@@ -12,18 +12,18 @@ export function flagsTakenByNpm(
   npm: ReturnType<typeof npmConfig> = npmConfig(),
 ): string | undefined {
   const name = program.name().replace(/^croupier ?/, "");
-  // What a script starts inherits npm's variables; they are meant for the script alone.
+  // Child processes inherit npm's variables, which are meant only for the script.
   const isScript = npm.command === "run" && npm.script === name;
   const isExec = npm.command === "exec" && npm.script === "npx";
   if (!isScript && !isExec) return undefined;
-  // Several of its commands may have the same flag.
+  // Several commands may have the same flag.
   const options = new Map([...optionsOf(program)].map((option) => [option.long, option])).values();
   const taken = [...options].flatMap(({ long, negate, required }) => {
     // `npx --yes` is for npx.
     if (!long || (isExec && long === "--yes")) return [];
     const value = npm.values.get(long.replace(/^--(no-)?/, "").replaceAll("-", "_"));
     if (value === undefined || args.some((arg) => arg === long || arg.startsWith(`${long}=`))) return [];
-    // npm writes "no" as an empty text, and so it does what is off by its own settings.
+    // npm writes "no" as an empty text, as it does for its own settings that are off.
     if ((value === "") !== negate) return [];
     return [required && value !== "true" ? `${long}=${value}` : required ? `${long} …` : long];
   });

@@ -1,25 +1,25 @@
 import type { Log } from "./log.ts";
 import { isUnavailable } from "./unavailable.ts";
 
-/** How long nothing may be refused before it counts as over: what comes and goes meanwhile is one outage. */
+/** How long nothing may fail before an outage is over: short recoveries belong to the same outage. */
 const quietMs = 1_000;
 
 /** One thing that is away. */
 interface Lasting {
   problem: string;
   readonly since: number;
-  /** Whatever was refused and has to be tried again. */
+  /** Everything that failed and will be tried again. */
   readonly waiting: Set<unknown>;
   /** Runs while nothing waits any more. */
   quiet: NodeJS.Timeout | undefined;
 }
 
 /**
- * What keeps events waiting, by cause (the step itself, or the stream something is published to): said once in the log when
- * it begins and once when all of it is over, shown by readiness meanwhile.
+ * What keeps events waiting, by cause (the step itself, or the stream that something is published to): logged once when
+ * it begins and once when it is over, and shown by readiness meanwhile.
  *
- * It is over when everything that was refused has succeeded, and nothing was refused for a second since. One success among
- * many refusals, as while a leader moves or where a full queue has room for one more, ends nothing.
+ * It is over when everything that failed has succeeded, and nothing has failed for a second since. A single success among
+ * many failures, as while a leader moves or when a full queue has room for one message, does not end it.
  */
 export class Outage {
   readonly #log: Log;
@@ -36,10 +36,11 @@ export class Outage {
   }
 
   /**
-   * An attempt failed; a failure that is no outage of anything is a bug and said louder.
-   * @param who is to try again: `succeeded` must be told of the same one, unless the process stops
-   * @returns for how many attempts this cause lasts, were each made after the usual back-off: pauses grow over the outage, not
-   *   only over the attempts of one event
+   * An attempt failed. A failure that is no outage is a bug and logged as an error.
+   * @param who will try again: call `succeeded` with the same value, unless the process stops
+   * @returns how many attempts, with the usual back-off, fit into the time this cause has lasted: pauses grow with the
+   * outage,
+   * not only with the attempts of one event
    */
   failed(cause: string, who: unknown, err: Error, expected = isUnavailable(err)): number {
     let lasting = this.#lasting.get(cause);
@@ -56,7 +57,7 @@ export class Outage {
     return attemptsWithin(performance.now() - lasting.since);
   }
 
-  /** What had failed is done now, or at least what was away has answered. */
+  /** What had failed has succeeded, or at least what was away has answered. */
   succeeded(cause: string, who: unknown): void {
     const lasting = this.#lasting.get(cause);
     if (lasting === undefined || !lasting.waiting.delete(who) || lasting.waiting.size > 0) return;
@@ -67,7 +68,7 @@ export class Outage {
   }
 }
 
-/** Pauses double from a quarter of a second on: so many of them fit. */
+/** How many pauses, doubling from a quarter of a second, fit into this time. */
 function attemptsWithin(ms: number): number {
   return 1 + Math.floor(Math.log2(1 + ms / 250));
 }

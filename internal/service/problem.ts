@@ -2,21 +2,21 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Log } from "./log.ts";
 
-/** What a problem document may carry beside its standard members, and the headers that go with it. */
+/** What a problem document may contain beside its standard members, and headers that go with it. */
 export interface ProblemDetails {
   readonly members?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
-/** A request that is not answered as it was meant to be; thrown anywhere, answered as a problem document (RFC 9457). */
+/** A request that cannot be answered as asked. Thrown anywhere, answered as a problem document (RFC 9457). */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly status: number;
   readonly members: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param detail one or more sentences for whoever sent the request */
+  /** @param detail one or more sentences for the client */
   constructor(status: number, detail: string, { members = {}, headers = {}, cause }: ProblemDetails = {}) {
     super(detail, { cause });
     this.status = status;
@@ -27,12 +27,12 @@ export class Problem extends Error {
 
 const retryAfterSeconds = 2;
 
-/** Something the service needs is away or full; the same request may do better in a moment. */
+/** Something that the service needs is away or full; the same request may succeed in a moment. */
 export function unavailable(detail: string, details: Omit<ProblemDetails, "headers"> = {}): Problem {
   return new Problem(503, detail, { ...details, headers: { "retry-after": String(retryAfterSeconds) } });
 }
 
-// Fastify's own errors, by code. Their messages are not for whoever sends requests.
+// Fastify's own errors, by code. Their messages are not meant for clients.
 const knownErrors: Readonly<Record<string, readonly [status: number, detail: string]>> = {
   FST_ERR_BAD_URL: [400, "The path is not properly percent-encoded."],
   FST_ERR_MAX_PARAM_LENGTH: [414, "A part of the path is too long."],
@@ -44,7 +44,7 @@ const knownErrors: Readonly<Record<string, readonly [status: number, detail: str
   FST_UNDER_PRESSURE: [503, "The service has more to do than it can: try again in a moment."],
 };
 
-/** Whatever was thrown, as the problem that may be shown: nothing of an unexpected error is. */
+/** Anything thrown, as a problem that may be shown: an unexpected error shows nothing of itself. */
 export function problemOf(err: unknown): Problem {
   if (err instanceof Problem) return err;
   const { code, statusCode } = (typeof err === "object" && err !== null ? err : {}) as {
@@ -69,12 +69,12 @@ export function problemBody({ status, message, members }: Problem): string {
   });
 }
 
-/** Answers with a problem; an unexpected one goes to the log with its cause. */
+/** Answers with a problem and logs an unexpected one with its cause. */
 export function sendProblem(err: unknown, request: FastifyRequest, reply: FastifyReply, log?: Log): void {
   const problem = problemOf(err);
   if (problem.status === 500)
     log?.error({ err, method: request.method, route: request.routeOptions.url }, "a request failed");
-  // As bytes, because Fastify adds a charset to text, which this media type does not have.
+  // As bytes, because Fastify adds a charset to texts, which this media type does not have.
   void reply
     .code(problem.status)
     .headers(problem.headers)

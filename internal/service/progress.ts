@@ -7,7 +7,7 @@ interface Screen {
 const everyMs = 200;
 const clearLine = "\r\x1b[2K";
 
-/** A line on a terminal that says how far a long command is, written over as it goes on. Elsewhere it is silent. */
+/** A status line on a terminal that a long command overwrites as it proceeds. Elsewhere it is silent. */
 export class Progress implements Disposable {
   readonly #screen: Screen;
   #nextAt = 0;
@@ -17,7 +17,7 @@ export class Progress implements Disposable {
     this.#screen = screen;
   }
 
-  /** Shows a text of our own, of one line; some are left out, so that it costs next to nothing. */
+  /** Shows a line of our own text; skips some, so that it costs next to nothing. */
   show(text: () => string): void {
     const now = performance.now();
     if (this.#screen.isTTY !== true || now < this.#nextAt) return;
@@ -26,7 +26,7 @@ export class Progress implements Disposable {
     this.#screen.write(`${clearLine}${text()}`);
   }
 
-  /** Makes room for something else on this line. */
+  /** Clears the line for other output. */
   clear(): void {
     if (this.#isShown) this.#screen.write(clearLine);
     this.#isShown = false;

@@ -9,26 +9,26 @@ import { forTerminal } from "./terminal.ts";
 import { isUnavailable } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
-/** What a command has to work with while it runs. */
+/** What a command can use while it runs. */
 export interface CommandRun<N extends VariableName> {
   readonly config: Config<N>;
-  /** Takes what was asked for, to stdout. Text is made fit for a terminal; bytes are not. */
+  /** Writes results to stdout. Text is made safe for a terminal; bytes are not changed. */
   readonly say: (text: string | Uint8Array) => void;
-  /** Takes what is said about it, to stderr. */
+  /** Writes messages to stderr. */
   readonly remark: (text: string) => void;
-  /** Asks on the terminal before what cannot be undone; the end of the input, and Ctrl-C, are a no. */
+  /** Asks on the terminal before doing something irreversible; the end of the input, and Ctrl-C, mean no. */
   readonly ask: (question: string) => Promise<boolean>;
-  /** As `ask`, for what can be mended: where stdin is no terminal it is not asked, and a yes. */
+  /** As `ask`, for something reversible: without a terminal it does not ask and means yes. */
   readonly askIfSeated: (question: string) => Promise<boolean>;
-  /** Closes what is put here when the command has ended, newest first. */
+  /** Closes what is registered here when the command has ended, newest first. */
   readonly open: AsyncDisposableStack;
-  /** Aborted by SIGINT and SIGTERM: what was begun is ended, no more is begun. */
+  /** Aborted by SIGINT and SIGTERM: finish what has begun, begin nothing more. */
   readonly signal: AbortSignal;
 }
 
-/** A command that is run by a person or a script, does one thing and ends. */
+/** A command that a person or a script runs: it does one thing and ends. */
 export interface CommandProgram<T, N extends VariableName> {
-  /** What follows `croupier` on the command line; nothing for `croupier` itself. */
+  /** The words after `croupier` on the command line; none for `croupier` itself. */
   readonly name: string;
   readonly build: Build<T>;
   readonly variables: readonly N[];
@@ -38,7 +38,7 @@ export interface CommandProgram<T, N extends VariableName> {
 
 /** Runs a command as this process, with this process's command line and environment. */
 export async function runCommand<T, N extends VariableName>(program: CommandProgram<T, N>): Promise<void> {
-  // Whoever read it, `head` for one, has read enough.
+  // The reader, `head` for example, has seen enough.
   process.stdout.on("error", () => process.exit(exitCode.ok));
   const label = program.name || "croupier";
   const remark = (text: string): void => {
@@ -77,7 +77,10 @@ export async function runCommand<T, N extends VariableName>(program: CommandProg
   }
 }
 
-/** Command line and environment, so that all that is wrong with both is said at once. A text asks for no environment. */
+/**
+ * Reads command line and environment together, so that the problems of both are reported at once. A text needs no
+ * environment.
+ */
 function readAll<T, N extends VariableName>(
   { build, variables }: CommandProgram<T, N>,
   defaults: RunningUp["urls"] = {},
@@ -100,7 +103,7 @@ function readAll<T, N extends VariableName>(
   return [command.asked, config];
 }
 
-/** Says how it ended, to people who read one line. */
+/** Reports how it ended, in one line. */
 function ended(err: unknown, servers: Servers, complain: (text: string) => void): number {
   if (err instanceof UsageError || err instanceof ConfigError) {
     complain(listed(err.problems));
@@ -118,13 +121,13 @@ function ended(err: unknown, servers: Servers, complain: (text: string) => void)
   return exitCode.software;
 }
 
-/** Where the servers are that a command works with. */
+/** Where the servers are that a command uses. */
 interface Servers {
   readonly NATS_URL?: string;
   readonly DATABASE_URL?: string;
 }
 
-/** What is away, or not there, is so on one server: which, tells whoever looked at another. */
+/** Adds the server's address to an error, for people who meant another server. */
 function withServer(message: string, servers: Servers): string {
   const name = message.includes("Postgres") ? "DATABASE_URL" : "NATS_URL";
   const url = servers[name];
@@ -133,7 +136,7 @@ function withServer(message: string, servers: Servers): string {
   return `${message.replace(/\.$/, "")} (${name} is ${where}).`;
 }
 
-/** What is wrong with a command line and the environment: one problem on the same line, several each on its own. */
+/** The problems of command line and environment: a single one on the same line, several on a line each. */
 export function listed(problems: readonly string[]): string {
   if (problems.length === 1) return `${problems[0]}\n`;
   return `the command line or the configuration is wrong:\n${problems.map((problem) => `  ${problem}\n`).join("")}`;

@@ -4,17 +4,17 @@ import { identityOf } from "../local/process-identity.ts";
 import { setVariables } from "./config.ts";
 import type { VariableName } from "./variables.ts";
 
-/** Where the servers of an `up` are that runs, for the commands of people who sit beside it. */
+/** Where the servers of a running `up` are, for commands that people run beside it. */
 export interface RunningUp {
   readonly pid: number;
   /** The folder of its data. */
   readonly data: string;
   readonly urls: { readonly [K in UrlName]?: string };
-  /** The port of its gateway on this machine; undefined where it runs none. */
+  /** The port of its gateway; undefined where it runs none. */
   readonly gatewayPort?: number;
 }
 
-// Beside the URLs what commands need to work on what lies there.
+// What commands need beside the URLs.
 const urlNames = [
   "NATS_URL",
   "DATABASE_URL",
@@ -24,12 +24,12 @@ const urlNames = [
   "DELIVERY_ALLOW_PRIVATE",
 ] as const;
 type UrlName = (typeof urlNames)[number];
-/** Whoever sets one of these has said where to go. */
+/** Setting one of these says where to go. */
 const saysWhere: readonly VariableName[] = ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "REDIS_URL"];
 
 const fileOf = (data: string): string => join(data, "running.json");
 
-/** Leaves word for commands, readable by this user alone: the URLs have passwords. @returns what takes it back */
+/** Writes the addresses for commands, readable only by this user, because URLs contain passwords. @returns removes them */
 export function announceUp(
   data: string,
   urls: Readonly<Record<string, string>>,
@@ -45,8 +45,8 @@ export function announceUp(
 }
 
 /**
- * The `up` whose data lies in this folder, while it runs and the environment does not say where to go. Undefined also
- * where its file cannot be read.
+ * The running `up` whose data lies in this folder, unless the environment says where to go. Also undefined when its file
+ * cannot be read.
  */
 export function runningUp(
   data = resolve(".data"),
@@ -56,7 +56,7 @@ export function runningUp(
   try {
     const said: unknown = JSON.parse(readFileSync(fileOf(data), "utf8"));
     if (!isObject(said) || !isObject(said.urls) || typeof said.pid !== "number") return undefined;
-    // Left behind by one that was killed.
+    // Left behind by an `up` that was killed.
     if (identityOf(said.pid) !== said.identity) return undefined;
     const { urls, gatewayPort } = said;
     const known = urlNames.flatMap((name) => (typeof urls[name] === "string" ? [[name, urls[name]]] : []));

@@ -2,23 +2,23 @@ import { onOneLine } from "./terminal.ts";
 
 /** How a table looks. */
 export interface TableStyle {
-  /** The headings; left out, there are none. */
+  /** The headings; omitted = none. */
   readonly head?: readonly string[];
   /** Put before each line. */
   readonly indent?: string;
-  /** Columns whose cells stand to the right, as numbers do; by their places, from 0. */
+  /** Right-aligned columns, for numbers; by position, from 0. */
   readonly right?: (column: number) => boolean;
   /** Between two columns. */
   readonly gap?: string;
 }
 
-/** Lines of cells under each other, each cell on one line and fit for a terminal, for as many rows as there are. */
+/** Formats rows as aligned lines, each cell on one line and safe for a terminal. Any number of rows. */
 export function table(
   rows: readonly (readonly string[])[],
   { head, indent = "", right = () => false, gap = "  " }: TableStyle = {},
 ): string {
   const lines = [...(head === undefined ? [] : [head]), ...rows].map((row) => row.map(onOneLine));
-  // Not Math.max over a spread: there may be 10,000 lines.
+  // Math.max over a spread would fail with 10,000 rows.
   const widths: number[] = [];
   for (const line of lines)
     for (const [column, cell] of line.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);

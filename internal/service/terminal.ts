@@ -1,9 +1,9 @@
-// Control characters (C0, DEL, C1) can steer a terminal; format characters can turn a line's order around or hide text.
+// Control characters (C0, DEL, C1) can steer a terminal; format characters can reverse a line or hide text.
 const steering = /[\p{Cc}\p{Cf}]/gu;
 
 /**
- * Text in which something came from outside, fit for a terminal: what could steer it becomes an escape (`\u001b`).
- * @param kept such characters that stay
+ * Makes a text with foreign parts safe for a terminal: characters that could steer it become escapes (`\u001b`).
+ * @param kept characters that stay
  */
 export function forTerminal(text: string, kept = "\n\t"): string {
   return text.replace(steering, (char) =>

@@ -1,6 +1,6 @@
 /**
- * Something outside is away: Postgres, the rates API, NATS. Never the event's fault, so events wait for it however
- * long it lasts and none is set aside. Adapters throw it; the actor loop asks `isUnavailable`.
+ * Something outside is away: Postgres, the rates API, NATS. It is never the event's fault, so events wait however long it
+ * lasts and none is set aside. Adapters throw it; the actor loop asks `isUnavailable`.
  */
 export class Unavailable extends Error {
   override readonly name = "Unavailable";

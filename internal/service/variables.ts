@@ -19,14 +19,14 @@ import {
 } from "./config-values.ts";
 import { logLevels, withoutPassword } from "./log.ts";
 
-/** One environment variable: what it is for, its default as text, and how its text becomes a value. */
+/** One environment variable: its purpose, its default as text, and how its text is parsed. */
 export interface Variable<T> {
   readonly doc: string;
-  /** The text used when the variable is unset or empty; without one the variable is required or optional. */
+  /** The text used when the variable is unset or empty; without it the variable is required or optional. */
   readonly default?: string;
   /** Throws an Error whose message completes the sentence "NAME must …". */
   readonly parse: (text: string) => T;
-  /** How a text that is wrong is shown, where it may hold a secret. */
+  /** How to show an invalid text that may contain a secret. */
   readonly show?: (text: string) => string;
 }
 
@@ -35,7 +35,7 @@ function define<V extends Variable<unknown>>(variable: V): V {
   return variable;
 }
 
-/** Every environment variable that Croupier reads, once. */
+/** Every environment variable that Croupier reads. */
 export const variables = {
   NATS_URL: define({
     doc: "NATS servers, comma-separated; user:password@ or token@ in the URL",
