@@ -12,6 +12,7 @@ import { eventTypesCommand } from "../cmd/event-types/command.ts";
 import { recordsCommand } from "../cmd/players/command.ts";
 import { playersCommand } from "../cmd/players/erase-command.ts";
 import { proveCommand } from "../cmd/prove/command.ts";
+import { receiverFlags } from "../cmd/receiver/flags.ts";
 import { restoreCommand } from "../cmd/restore/command.ts";
 import { samplesCommand } from "../cmd/samples/command.ts";
 import { tailCommand } from "../cmd/tail/command.ts";
@@ -113,6 +114,7 @@ describe("docs/commands.md", () => {
     const builds: Readonly<Record<string, Build<never>>> = {
       up: upCommand(services),
       generator: serviceCommand({ name: "generator", summary: ".", variables: [], flags: generatorFlags }),
+      receiver: serviceCommand({ name: "receiver", summary: ".", variables: [], flags: receiverFlags }),
       samples: samplesCommand,
       backup: backupCommand,
       restore: restoreCommand,

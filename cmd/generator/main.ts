@@ -16,15 +16,21 @@ import type { Log } from "../../internal/service/log.ts";
 /** How long the answers for what was published may take once it is to stop. */
 const farewellMs = 2_000;
 
+interface Wanted {
+  readonly type?: string;
+  readonly client?: string;
+  readonly currencies?: readonly string[];
+}
+
 /** What to make. Only types that are not built in are looked up, so the others need no Postgres. */
 async function eventsOf(
-  type: string | undefined,
-  client: string,
+  { type, client = "casino", currencies }: Wanted,
   databaseUrl: string,
   log: Log,
 ): Promise<MakeEvents> {
-  if (type === undefined) return randomEvents;
-  if (isCasinoType(type)) return (random, now) => randomEvents(random, now, type);
+  if (type === undefined || isCasinoType(type))
+    return (random, now) =>
+      randomEvents(random, now, { ...(type && { type }), ...(currencies && { currencies }) });
   await using db = connectPostgres(databaseUrl, "generator", log, { max: 1 });
   return await customEvents(db, client, type);
 }
@@ -36,7 +42,7 @@ await runService({
   flags: generatorFlags,
   usesRunningUp: true,
   async start({ config, flags, log, stopping, onClose }) {
-    const events = await eventsOf(flags.type, flags.client ?? "casino", config.DATABASE_URL, log);
+    const events = await eventsOf(flags, config.DATABASE_URL, log);
     const nc = await connectNats("generator", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
     const pointedAt = setVariables(["NATS_URL"]).length > 0;

@@ -6,6 +6,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 /** What a command line asks for. */
 export interface SamplesCommand {
   readonly ifUntouched: boolean;
+  readonly demo: boolean;
 }
 
 /** The command `samples`. */
@@ -16,16 +17,17 @@ export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknown
       "Adds clients, players, games and types of event for a first try. What is there already stays as it is.",
       ["DATABASE_URL"],
     )
-    .option("--if-untouched", "only where there is no player, no event and no client but casino yet");
-  program.action(({ ifUntouched = false }) => reading.ask({ ifUntouched }));
+    .option("--if-untouched", "only where there is no player, no event and no client but casino yet")
+    .option("--demo", "also the games of the casinos that `up --demo` shows");
+  program.action(({ ifUntouched = false, demo = false }) => reading.ask({ ifUntouched, demo }));
   return program;
 }
 
 /** Does it. @returns what to remark about it @throws Unavailable */
-export async function runCommand({ ifUntouched }: SamplesCommand, db: Database): Promise<string> {
+export async function runCommand({ ifUntouched, demo }: SamplesCommand, db: Database): Promise<string> {
   try {
     if (ifUntouched && !(await isUntouched(db))) return "";
-    const { clients, players, games, event_types } = await plantSamples(db);
+    const { clients, players, games, event_types } = await plantSamples(db, demo);
     if (clients + players + games + event_types === 0) return "All samples are there already.\n";
     return `Added samples: ${clients} clients, ${players} players, ${games} games, ${event_types} types of event.\n`;
   } catch (err) {

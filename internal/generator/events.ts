@@ -1,6 +1,6 @@
 import { casinoTypes } from "../casino/event.ts";
 
-const currencies = ["EUR", "USD", "GBP", "NZD", "BTC"] as const;
+const usualCurrencies: readonly string[] = ["EUR", "USD", "GBP", "NZD", "BTC"];
 const winShare = 0.05;
 
 /** Largest random amount, in the smallest unit: up to 1000.00 of a currency, up to 0.05 BTC. */
@@ -18,12 +18,15 @@ export type MakeEvents = (random: () => number, now: () => Date) => Generator<Re
  * Each has the keys of its type; zero amounts and lost bets leave theirs out, as producers do.
  * @param random numbers in [0, 1); a seeded one makes the same events again, but for `now`
  * @param now gives `created_at`
- * @param type only events of this type
+ * @param only events of this type, and amounts in these currencies
  */
 export function* randomEvents(
   random: () => number,
   now: () => Date,
-  type?: (typeof casinoTypes)[number],
+  {
+    type,
+    currencies = usualCurrencies,
+  }: { readonly type?: (typeof casinoTypes)[number]; readonly currencies?: readonly string[] } = {},
 ): Generator<Record<string, unknown>, never> {
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
   const pick = <T>(list: readonly [T, ...T[]]): T => list[between(0, list.length - 1)] ?? list[0];
@@ -33,7 +36,7 @@ export function* randomEvents(
     if (kind !== "deposit") event.game_id = between(100, 109);
     event.type = kind;
     if (kind === "bet" || kind === "deposit") {
-      const currency = pick(currencies);
+      const currency = currencies[between(0, currencies.length - 1)] ?? "EUR";
       const amount = between(0, maxAmount(currency));
       if (amount > 0) event.amount = amount;
       event.currency = currency;

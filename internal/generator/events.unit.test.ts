@@ -7,7 +7,9 @@ import { seededRandom } from "./random.ts";
 const now = () => new Date("2022-01-10T12:34:56.789Z");
 
 function take(count: number, seed: number, type?: CasinoType): Record<string, unknown>[] {
-  return randomEvents(seededRandom(seed), now, type).take(count).toArray();
+  return randomEvents(seededRandom(seed), now, type && { type })
+    .take(count)
+    .toArray();
 }
 
 const keys: Readonly<Record<CasinoType, readonly string[]>> = {
@@ -20,6 +22,11 @@ const keys: Readonly<Record<CasinoType, readonly string[]>> = {
 test("the same seed gives the same events, another seed others", () => {
   expect(take(1_000, 7)).toEqual(take(1_000, 7));
   expect(take(1_000, 7)).not.toEqual(take(1_000, 8));
+});
+
+test("amounts are in the currencies asked for", () => {
+  const own = randomEvents(seededRandom(4), now, { type: "bet", currencies: ["SEK", "BTC"] }).take(200);
+  expect(new Set(own.map(({ currency }) => currency))).toEqual(new Set(["SEK", "BTC"]));
 });
 
 test("ids count from 1", () => {
@@ -57,7 +64,7 @@ test("about one bet in twenty is won; the others do not say so", () => {
 });
 
 describe("at the ends of the random numbers", () => {
-  const one = (random: number, type: CasinoType) => randomEvents(() => random, now, type).next().value;
+  const one = (random: number, type: CasinoType) => randomEvents(() => random, now, { type }).next().value;
 
   test("an amount of zero is left out", () => {
     expect(one(0, "deposit")).toEqual({

@@ -1,4 +1,5 @@
 import { casinoTypes, isClient, isEventType } from "../casino/event.ts";
+import { minorUnits } from "../casino/money.ts";
 import { mostEventsPerMessage } from "../messages/accepted.ts";
 
 function integer(min: number, max: number): (text: string) => number {
@@ -52,6 +53,16 @@ export const generatorFlags = {
       if (!isEventType(text))
         throw new Error(`be one of ${casinoTypes.join(", ")} or registered, of the form [a-z0-9_-]{1,40}`);
       return text;
+    },
+  },
+  currencies: {
+    value: "A,B",
+    doc: "currencies of bets and deposits; default EUR,USD,GBP,NZD,BTC",
+    parse: (text: string): readonly string[] => {
+      const codes = text.split(",");
+      if (codes.some((code) => minorUnits(code) === undefined))
+        throw new Error("be comma-separated codes of ISO 4217 in upper case, or BTC");
+      return codes;
     },
   },
 } as const;

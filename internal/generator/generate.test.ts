@@ -63,7 +63,7 @@ beforeEach(async () => {
   await ensureStreams(nc, ["raw"], defaultLimits);
 });
 
-const bets: MakeEvents = (random, now) => randomEvents(random, now, "bet");
+const bets: MakeEvents = (random, now) => randomEvents(random, now, { type: "bet" });
 
 /** One run in this process. */
 function run(options: Partial<GenerateOptions>): Promise<void> {

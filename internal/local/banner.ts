@@ -20,6 +20,8 @@ export interface BannerFacts {
   /** Services that do not answer yet, with what they lack. */
   readonly unready: ReadonlyMap<string, string>;
   readonly data: string;
+  /** What there is to see of the casinos of `--demo`; none without. */
+  readonly demo: readonly string[];
   /** Without credentials its NATS lets people only look. */
   readonly strict: boolean;
 }
@@ -42,6 +44,7 @@ export function banner(facts: BannerFacts): string {
     `  nats${server} req casino.materialized ''`,
     ...exported(facts),
     "",
+    ...facts.demo,
     `  NATS      ${describe(nats)}`,
     `  Postgres  ${describe(postgres)}`,
     `  Redis     ${describe(redis)}`,

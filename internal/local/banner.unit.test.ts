@@ -22,6 +22,7 @@ function facts(natsPort: number | undefined, postgresPort: number | undefined, s
     ports: new Map(),
     unready: new Map(),
     data: "/data",
+    demo: [],
     strict,
   };
 }

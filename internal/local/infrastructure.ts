@@ -113,7 +113,7 @@ async function ownPostgres(keeper: Keeper): Promise<Endpoint> {
   const users = new Map(
     [...passwords].flatMap(([user, password]) => {
       const own = Object.assign(new URL(url), { username: `casino_${user}`, password }).href;
-      const services = user === "operator" ? ["clients", "samples"] : [user];
+      const services = user === "operator" ? ["clients", "samples", "receiver"] : [user];
       return services.map((service) => [service, own] as const);
     }),
   );
@@ -153,7 +153,7 @@ async function own<S extends RunningServer>(
 }
 
 /** Those that are told where the database is. Others get no URL, least of all its owner's, which is for `migrate`. */
-const usesDatabase = ["migrate", "samples", "clients", ...databaseUsers];
+const usesDatabase = ["migrate", "samples", "clients", "receiver", ...databaseUsers];
 
 /** The URLs as a service's environment. */
 export function environmentOf(

@@ -8,6 +8,8 @@ export interface Producer {
   readonly type: string | undefined;
   /** Undefined: random gaps. */
   readonly rate: number | undefined;
+  /** Of its bets and deposits; default: the generator's own. */
+  readonly currencies?: readonly string[];
 }
 
 /** Reads `client[:type[:rate]]`. @throws Error whose message completes "--producer must …" */
@@ -23,13 +25,14 @@ export function parseProducer(text: string): Producer {
 
 /** The generators that these producers are. */
 export function producerServices(producers: readonly Producer[]): readonly ServiceSpec[] {
-  return producers.map(({ client, type, rate }, index) => ({
+  return producers.map(({ client, type, rate, currencies }, index) => ({
     name: `producer-${index + 1}-${client}`,
     command: "generator",
     args: [
       ...["--client", client],
       ...(type === undefined ? [] : ["--type", type]),
       ...(rate === undefined ? [] : ["--rate", String(rate)]),
+      ...(currencies === undefined ? [] : ["--currencies", currencies.join()]),
     ],
     stage: 3,
     http: "none",

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 const source = "up";
 
 /**
- * Has a fresh API key made for client `casino`, good for a day, in place of those that earlier runs made. The command does
+ * Has a fresh API key made for a client, good for a day, in place of those that earlier runs made. The command does
  * it, and not this process: only services know the database.
  * @param script of the command `clients`
  */
@@ -13,14 +13,15 @@ export async function createSampleKey(
   script: string,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  client = "casino",
 ): Promise<string> {
   const options = { env: { ...process.env, ...env }, signal };
   const clients = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)(process.execPath, [script, ...args], options)).stdout;
-  const keys = JSON.parse(await clients("keys", "list", "casino", "--json")) as readonly ListedKey[]; // our own command
+  const keys = JSON.parse(await clients("keys", "list", client, "--json")) as readonly ListedKey[]; // our own command
   for (const key of keys)
     if (key.source === source && key.revoked_at === null) await clients("keys", "revoke", key.prefix);
-  return (await clients("keys", "create", "casino", source, "--expiry", "24h")).trim();
+  return (await clients("keys", "create", client, source, "--expiry", "24h")).trim();
 }
 
 /** Has a code made that signs a browser in to the dashboard as an operator, once. */

@@ -38,6 +38,7 @@ async function stackOf(
   overrides: Record<string, string> = {},
   port?: number,
   producers: readonly Producer[] = [],
+  demo = false,
 ) {
   const folder = tempFolder("stack");
   const scripts: Record<string, string> = {
@@ -45,7 +46,7 @@ async function stackOf(
     samples: 'console.error("samples " + process.argv[2])',
     ...overrides,
   };
-  for (const name of ["migrate", "samples", ...services.map((service) => service.name)]) {
+  for (const name of ["migrate", "samples", "receiver", ...services.map((service) => service.name)]) {
     mkdirSync(join(folder, name));
     writeFileSync(join(folder, name, "main.ts"), scripts[name] ?? fakeService);
   }
@@ -65,7 +66,8 @@ async function stackOf(
     fresh: false,
     strict: false,
     verbose: false,
-    samples: true,
+    samples: !demo,
+    demo,
     without: new Set<string>(),
   };
   const stack = new Stack({
@@ -133,6 +135,20 @@ test("producers run beside the generator", async () => {
   expect(said.messages).toMatch(/generator runs \d+ --client acme\n/);
   await stack.stop();
   for (const pid of runs("generator")) expect(identityOf(pid)).toBeUndefined();
+});
+
+test("a demo has two more casinos with producers and a receiver, and says what there is to see", async () => {
+  const { stack, said, runs } = await stackOf({}, undefined, [], true);
+  await stack.start();
+  await waitFor(() => runs("generator").length === 3);
+  expect(said.messages).toContain("samples --demo\n");
+  expect(said.messages).toMatch(/receiver runs \d+ --clients acme-casino,lucky-spin\n/);
+  expect(said.messages).toMatch(
+    /generator runs \d+ --client acme-casino --rate 5 --currencies USD,CAD,MXN\n/,
+  );
+  expect(said.messages).toMatch(/generator runs \d+ --client lucky-spin --rate 5 --currencies GBP,SEK,BTC\n/);
+  expect(said.messages).toMatch(/materialized\?client_id=lucky-spin'\n/);
+  expect(said.messages).toMatch(/ curl 127\.0\.0\.1:\d+\/ .*verified\n/);
 });
 
 test("a service that never gets ready does not keep the others from running", async () => {

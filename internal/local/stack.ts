@@ -4,6 +4,7 @@ import { announceUp } from "../service/running-up.ts";
 import { type BannerFacts, banner, keepBanner } from "./banner.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
 import { deliveryEnvironment } from "./delivery-key.ts";
+import { demoClients, demoLines, demoServices } from "./demo.ts";
 import { freePort, portRefused, whyNotFree } from "./free-port.ts";
 import {
   environmentOf,
@@ -66,6 +67,7 @@ export class Stack {
     const chosen = [
       ...services.filter(({ name }) => !options.without.has(name) && !(name === "rates" && given.RATES_URL)),
       ...producerServices(options.producers),
+      ...(options.demo ? demoServices : []),
     ];
     const runs = (service: string) => chosen.some(({ name }) => name === service);
     if (runs("enricher") && !runs("rates") && !given.RATES_URL) {
@@ -93,7 +95,7 @@ export class Stack {
     signal.throwIfAborted();
 
     await this.#migrate({ ...environmentOf(infrastructure, "migrate"), ...passwordsOf(infrastructure) });
-    if (options.samples) await this.#plantSamples(environmentOf(infrastructure, "samples"));
+    if (options.samples || options.demo) await this.#plantSamples(environmentOf(infrastructure, "samples"));
     const ports = await this.#ports(chosen, front);
     const rates = ratesEndpoint(given, ports.get("rates"));
     const delivery = deliveryEnvironment(given, folder.path);
@@ -115,6 +117,7 @@ export class Stack {
     const keys = environmentOf(infrastructure, "clients");
     const key = asksForKeys ? await this.#made("API key", createSampleKey, keys) : undefined;
     const code = asksForKeys ? await this.#made("link to the dashboard", createSignInCode, keys) : undefined;
+    const demo = options.demo ? await this.#demoLines(keys, ports.get("receiver")) : [];
     const urls = {
       ...environmentOf(infrastructure, "clients"),
       NATS_URL: environmentOf(infrastructure, "operator").NATS_URL ?? "",
@@ -122,7 +125,7 @@ export class Stack {
       ...delivery,
     };
     this.#takeBack = announceUp(folder.path, urls, asksForKeys ? options.port : undefined);
-    this.#announce({ infrastructure, rates, front: front?.name, key, code, ports, unready });
+    this.#announce({ infrastructure, rates, front: front?.name, key, code, ports, unready, demo });
     const { NATS_URL = "" } = environmentOf(infrastructure, "operator");
     const hasEvents = chosen.some(({ writesEvents }) => writesEvents === true);
     const nats = { NATS_URL, NATS_CREDS: given.NATS_CREDS };
@@ -172,9 +175,10 @@ export class Stack {
 
   /** Everything else is of use without them. */
   async #plantSamples(env: Readonly<Record<string, string>>): Promise<void> {
-    const { commands, messages } = this.#settings;
+    const { commands, messages, options } = this.#settings;
     const script = resolve(commands, "samples/main.ts");
-    const code = await runScript([script, "--if-untouched"], env, messages, this.#stopping.signal);
+    const how = options.demo ? "--demo" : "--if-untouched";
+    const code = await runScript([script, how], env, messages, this.#stopping.signal);
     if (code !== 0) this.#output.say(`no samples could be added (exit code ${code}): see above`);
   }
 
@@ -190,7 +194,7 @@ export class Stack {
   /** Undefined when it could not be made: everything else is of use without it. */
   async #made(
     what: string,
-    make: typeof createSampleKey,
+    make: (script: string, env: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<string>,
     env: Readonly<Record<string, string>>,
   ): Promise<string | undefined> {
     try {
@@ -201,6 +205,18 @@ export class Stack {
       this.#output.say(`no ${what} could be made: ${error instanceof Error ? error.message : error}`);
       return undefined;
     }
+  }
+
+  async #demoLines(
+    env: Readonly<Record<string, string>>,
+    receiver: number | undefined,
+  ): Promise<readonly string[]> {
+    const keys = new Map<string, string>();
+    for (const client of demoClients) {
+      const key = await this.#made(`API key of ${client}`, (...how) => createSampleKey(...how, client), env);
+      if (key !== undefined) keys.set(client, key);
+    }
+    return demoLines(keys, { port: this.#settings.options.port, receiver });
   }
 
   #announce(facts: Omit<BannerFacts, "port" | "data" | "strict" | "figuresWantKey">): void {

@@ -17,6 +17,8 @@ export interface UpOptions {
   readonly strict: boolean;
   /** On a terminal too it shows all that the services say. */
   readonly verbose: boolean;
+  /** Two more casinos, with games, producers and webhooks of their own. */
+  readonly demo: boolean;
   /** Adds the samples to a database that nobody has used yet. */
   readonly samples: boolean;
   /** Names of services that are not to run. */
@@ -53,6 +55,10 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
         "--verbose",
         "on a terminal, show all that the services log; else warnings and a line of figures",
       )
+      .option(
+        "--demo",
+        "add two more casinos, with games, currencies, producers, keys and webhooks of their own",
+      )
       .option("--no-samples", "add no sample clients, players and types of event to a new database");
     for (const { name } of services) program.option(`--no-${name}`, `leave out ${name}`);
     program
@@ -66,6 +72,7 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
           fresh = false,
           strict = false,
           verbose = false,
+          demo = false,
           samples,
           ...flags
         }) => {
@@ -82,6 +89,7 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
             fresh,
             strict,
             verbose,
+            demo,
             samples,
             without,
           });

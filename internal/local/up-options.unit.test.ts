@@ -14,6 +14,7 @@ test("the defaults", () => {
     fresh: false,
     strict: false,
     verbose: false,
+    demo: false,
     samples: true,
     without: new Set(),
   });
@@ -28,6 +29,7 @@ test("every flag", () => {
     "/d",
     "--fresh",
     "--strict",
+    "--demo",
     "--no-samples",
     "--no-logger",
     "--no-rates",
@@ -44,6 +46,7 @@ test("every flag", () => {
     fresh: true,
     strict: true,
     verbose: false,
+    demo: true,
     samples: false,
     without: new Set(["rates", "logger"]),
   });

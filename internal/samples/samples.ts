@@ -39,6 +39,18 @@ const games = [
   [109, "ChilliPop"],
 ] as const;
 
+/** Of those casinos that `up --demo` shows: titles of their own for the same numbers. */
+const demoGames = {
+  "acme-casino": [
+    ...["Anvil Drop", "Canyon Run", "Rocket Skates", "Giant Magnet", "Desert Gold"],
+    ...["Dynamite Reels", "Trapdoor", "Earthquake Pills", "Jet Bike", "Invisible Paint"],
+  ],
+  "lucky-spin": [
+    ...["Lucky Sevens", "Clover Field", "Golden Horseshoe", "Wishing Well", "Rainbow's End"],
+    ...["Ladybird", "Magpie", "Four Leaves", "Silver Coin", "Shooting Star"],
+  ],
+} as const;
+
 const types = {
   transaction_approved: {
     $schema: draft,
@@ -78,6 +90,11 @@ const types = {
   },
 } as const;
 
+const ownGames = games.map(([id, title]) => ["casino", id, title] as const);
+const gamesOfDemo = Object.entries(demoGames).flatMap(([client, titles]) =>
+  titles.map((title, index) => [client, 100 + index, title] as const),
+);
+
 /** How many rows were added. */
 export interface Planted {
   readonly clients: number;
@@ -97,8 +114,10 @@ export async function isUntouched(db: Database): Promise<boolean> {
 /**
  * Adds clients, players, games and types of event for a first try. What is there already stays as it is, so it may be done
  * again, and by several at once.
+ * @param withDemo also the games of two more casinos
  */
-export async function plantSamples(db: Database): Promise<Planted> {
+export async function plantSamples(db: Database, withDemo = false): Promise<Planted> {
+  const rows = withDemo ? [...ownGames, ...gamesOfDemo] : ownGames;
   return db.transaction().execute(async (trx) => {
     const added = async (statements: readonly RawBuilder<unknown>[]): Promise<number> => {
       let count = 0n;
@@ -124,9 +143,9 @@ export async function plantSamples(db: Database): Promise<Planted> {
         ),
       ),
       games: await added(
-        games.map(
-          ([id, title]) => sql`
-            insert into games (client_id, id, title) values ('casino', ${id}, ${title}) on conflict do nothing`,
+        rows.map(
+          ([client, id, title]) => sql`
+            insert into games (client_id, id, title) values (${client}, ${id}, ${title}) on conflict do nothing`,
         ),
       ),
       event_types: await added(

@@ -22,6 +22,7 @@ export const commands: readonly CommandEntry[] = [
   command("logger", "final events as JSON lines on stdout"),
   command("archiver", "final events into Postgres, each once"),
   command("sender", "final events to clients' destinations, by signed webhooks"),
+  command("receiver", "receives webhooks on this machine and verifies them, for a first try"),
   command("migrate", "brings the database to the schema of this version"),
   command("samples", "clients, players, games and types of event for a first try"),
   command("backup", "writes all that Postgres holds into a file"),

@@ -1,0 +1,40 @@
+import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { buildHealth, listen } from "../../internal/service/health.ts";
+import { runService } from "../../internal/service/lifecycle.ts";
+import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
+import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { SampleReceiver } from "../../internal/webhooks/sample-receiver.ts";
+import { openWebhooks } from "../../internal/webhooks/webhooks.ts";
+import { receiverFlags } from "./flags.ts";
+import { addRoutes } from "./routes.ts";
+
+await runService({
+  name: "receiver",
+  summary:
+    "receives clients' webhooks on this machine and verifies them, for a first try; it sets their destinations up itself.",
+  variables: [
+    ...(["DATABASE_URL", "DELIVERY_KEY", "DELIVERY_ALLOW_PRIVATE", "DELIVERY_PROXY"] as const),
+    ...(["HTTP_PORT", "HTTP_HOST"] as const),
+  ],
+  flags: receiverFlags,
+  port: 3006,
+  usesRunningUp: true,
+  check: ({ DELIVERY_KEY }) =>
+    DELIVERY_KEY === undefined ? { DELIVERY_KEY: "be set, the same as for senders and gateways" } : {},
+  async start({ config, flags, log, onClose }) {
+    const { clients = ["casino"] } = flags;
+    const db = connectPostgres(config.DATABASE_URL, "receiver", log, { max: 1 });
+    onClose("Postgres", () => db.destroy());
+    const webhooks = openWebhooks(db, config);
+    onClose("calls", () => webhooks?.deliverer.close());
+    const receiver = new SampleReceiver();
+    const app = buildHealth({}, log);
+    addRoutes(app, receiver);
+    serveMetrics(app, serviceMetrics({ service: "receiver", checks: {}, works: [], log }));
+    onClose("HTTP", () => app.close());
+    const http = await listen(app, config);
+    if (webhooks !== undefined) await receiver.subscribe(webhooks.destinations, clients, http);
+    log.info({ http, clients }, "ready: the clients' events come here");
+    return "running";
+  },
+});

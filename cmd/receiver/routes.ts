@@ -1,0 +1,25 @@
+import type { FastifyInstance } from "fastify";
+import { Problem } from "../../internal/service/problem.ts";
+import type { SampleReceiver } from "../../internal/webhooks/sample-receiver.ts";
+
+/** Above the largest call: a MiB of events, and what a batch says of each. */
+const bodyLimit = 4 * 1024 * 1024;
+
+/** What it says of itself, and where webhooks come. */
+export function addRoutes(app: FastifyInstance, receiver: SampleReceiver): void {
+  // A signature is of the text, so it is left as it came.
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.get("/", () => receiver.received);
+  app.post<{ Params: { client: string }; Body: string }>(
+    "/hooks/:client",
+    { bodyLimit },
+    async ({ params, body, headers }, reply) => {
+      const texts = Object.entries(headers).map(([name, value]) => [name, String(value)]);
+      if (!receiver.take(params.client, body, Object.fromEntries(texts)))
+        throw new Problem(401, "The signature is not that of this client's destination.");
+      return reply.code(204).send();
+    },
+  );
+}

@@ -1,0 +1,91 @@
+import { Webhook, WebhookVerificationError } from "standardwebhooks";
+import type { DestinationSettings } from "./destination.ts";
+import type { Destinations } from "./destinations.ts";
+
+/** What has come for one client. */
+export interface ReceivedOf {
+  /** Calls whose signature is good, and those whose is not. */
+  readonly verified: number;
+  readonly refused: number;
+  /** Events of the good ones; a batch has several. */
+  readonly events: number;
+  /** The body of the last good one. */
+  readonly last: unknown;
+}
+
+const nothing: ReceivedOf = { verified: 0, refused: 0, events: 0, last: null };
+
+/** What a destination here has beside its URL. */
+const settings: Omit<DestinationSettings, "url"> = {
+  types: null,
+  headers: {},
+  rateLimit: null,
+  ordered: false,
+  batch: 1,
+  enabled: true,
+};
+
+/**
+ * What receives webhooks of some clients on this machine, for a first try: it verifies each call as a client's own receiver
+ * would, with the library of Standard Webhooks, and counts.
+ */
+export class SampleReceiver {
+  readonly #verifiers = new Map<string, Webhook>();
+  readonly #received = new Map<string, ReceivedOf>();
+
+  /**
+   * Has the events of these clients sent here, from now on; the destination of an earlier run is brought here, with all that waits
+   * for it.
+   * @param url where it listens, such as `http://127.0.0.1:4000`; each client has a path of its own below `/hooks/`
+   * @throws Unavailable, DestinationRefused for a client that there is not
+   */
+  async subscribe(destinations: Destinations, clients: readonly string[], url: string): Promise<void> {
+    for (const client of clients) {
+      const path = `/hooks/${client}`;
+      const own = { ...settings, url: new URL(path, url).href };
+      const known = (await destinations.list(client)).find((one) => new URL(one.url).pathname === path);
+      const destination =
+        (known && (await destinations.update(known.id, undefined, own))) ??
+        (await destinations.create(client, own));
+      const [secret] = destination.secrets;
+      if (secret !== undefined) this.#verifiers.set(client, new Webhook(secret));
+    }
+  }
+
+  /** What has come, by client. */
+  get received(): Readonly<Record<string, ReceivedOf>> {
+    return Object.fromEntries([...this.#verifiers.keys()].map((client) => [client, this.#of(client)]));
+  }
+
+  /** Takes a call. @returns whether it is one of ours: else it is to be answered with a 401 */
+  take(client: string, body: string, headers: Readonly<Record<string, string>>): boolean {
+    const before = this.#of(client);
+    const message = this.#verify(client, body, headers);
+    if (message === undefined) {
+      this.#received.set(client, { ...before, refused: before.refused + 1 });
+      return false;
+    }
+    const events = before.events + eventsOf(message);
+    this.#received.set(client, { ...before, verified: before.verified + 1, events, last: message });
+    return true;
+  }
+
+  #of(client: string): ReceivedOf {
+    return this.#received.get(client) ?? nothing;
+  }
+
+  /** @returns the body, undefined when it is none of ours */
+  #verify(client: string, body: string, headers: Readonly<Record<string, string>>): unknown {
+    try {
+      return this.#verifiers.get(client)?.verify(body, headers);
+    } catch (err) {
+      if (err instanceof WebhookVerificationError) return undefined;
+      throw err;
+    }
+  }
+}
+
+function eventsOf(message: unknown): number {
+  const hasData = typeof message === "object" && message !== null && "data" in message;
+  return hasData && Array.isArray(message.data) ? message.data.length : 1;
+}
