@@ -51,11 +51,11 @@ export interface ArchiverOptions {
 }
 
 /**
- * Keeps every final event as a row, once: inserts a batch, and acknowledges it after the commit. What comes again finds
+ * Stores every final event as a row, once: inserts a batch and acknowledges it after the commit. A repeated event finds
  * its row there. Any number of archivers share one durable consumer.
  *
- * While Postgres is away it holds what it has and takes no more. A row that Postgres refuses for its values is set
- * aside alone, the rest of its batch goes in.
+ * While Postgres is away it keeps what it holds and takes no more. A row whose values Postgres refuses is set aside
+ * alone; the rest of its batch goes in.
  */
 export class Archiver {
   readonly #table: EventsTable;
@@ -106,7 +106,7 @@ export class Archiver {
     await this.#shutdown.settle(this.#mailbox, this.#loop);
   }
 
-  /** Reads a batch and makes its statements while the one before is inserted. */
+  /** Prepares a batch while the one before is inserted. */
   async #archive(): Promise<void> {
     let storing = Promise.resolve();
     for await (const batch of batches(this.#mailbox, { size: batchSize, lingerMs })) {
@@ -117,7 +117,7 @@ export class Archiver {
     await storing;
   }
 
-  /** The rows of a batch; what cannot be one is set aside on the way. */
+  /** The rows of a batch; sets aside what cannot become a row. */
   #read(batch: readonly Delivery[]): readonly DeliveredRow[] {
     const rows: DeliveredRow[] = [];
     for (const delivery of batch) {
@@ -145,7 +145,7 @@ export class Archiver {
         this.#meter?.inserted(rows.length, added, performance.now() - began);
         this.#outage.succeeded("insert", rows);
         this.#log.debug({ rows: rows.length, added }, "archived");
-        // Once the next insert is on its way, not before it.
+        // Only once the next insert is on its way.
         setImmediate(() => {
           for (const { delivery } of rows) this.#mailbox.ack(delivery);
         });
@@ -163,7 +163,7 @@ export class Archiver {
     for (const { delivery } of rows) this.#mailbox.nak(delivery);
   }
 
-  /** Some of the rows are refused: halves them until each of those is alone. */
+  /** Some rows are refused: halves them until each of those is alone. */
   async #storeApart(rows: readonly DeliveredRow[], refusal: Refusal): Promise<void> {
     const [row, ...others] = rows;
     if (row !== undefined && others.length === 0) {
@@ -183,13 +183,13 @@ export class Archiver {
   }
 }
 
-/** Rows that go in by one statement. */
+/** Rows of one statement. */
 interface Part {
   readonly rows: readonly DeliveredRow[];
   readonly insert: Insert;
 }
 
-/** The rows in runs of at most `maxInsertBytes`, each of one row at least. */
+/** Splits the rows into runs of at most `maxInsertBytes`, with at least one row each. */
 function* partsOf(rows: readonly DeliveredRow[]): Generator<readonly DeliveredRow[]> {
   let part: DeliveredRow[] = [];
   let bytes = 0;

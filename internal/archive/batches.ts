@@ -2,13 +2,13 @@ import type { Delivery } from "../jetstream/delivery.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 
 export interface BatchLimits {
-  /** A batch is complete with this many deliveries; it may hold up to one batch of the mailbox more. */
+  /** A batch is complete with this many deliveries; it may exceed that by one batch of the mailbox. */
   readonly size: number;
   /** A batch is complete this long after its first delivery. */
   readonly lingerMs: number;
 }
 
-/** The mailbox's deliveries in batches by size and time, until the mailbox is stopped. Whoever iterates settles them. */
+/** The mailbox's deliveries in batches by size and time, until the mailbox is stopped. The caller settles them. */
 export async function* batches(
   mailbox: Pick<Mailbox, "take">,
   { size, lingerMs }: BatchLimits,

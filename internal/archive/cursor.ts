@@ -1,6 +1,6 @@
 import { isSource } from "../casino/event.ts";
 
-/** A place in the order of a client's events: by `created_at` descending, then source, then id. */
+/** A position in a client's events: by `created_at` descending, then source, then id. */
 export interface Position {
   /** `created_at` in ms since the epoch. */
   readonly createdAt: number;
@@ -8,7 +8,7 @@ export interface Position {
   readonly id: number;
 }
 
-/** A cursor that no page has given out. The message is one sentence, fit for whoever sent it. */
+/** A cursor that no page has returned. The message is one sentence for the client. */
 export class CursorError extends Error {
   override readonly name = "CursorError";
 
@@ -21,12 +21,12 @@ const earliest = Date.parse("0000-01-01T00:00:00.000Z");
 const latest = Date.parse("9999-12-31T23:59:59.999Z");
 const form = /^(-?\d{1,15})\.(\d{1,16})\.(.{1,64})$/;
 
-/** A position as text that fits into a URL. It holds nothing secret: whoever alters it only asks for another place. */
+/** A position as text for a URL. It contains no secret: a changed one only selects another position. */
 export function writeCursor({ createdAt, source, id }: Position): string {
   return Buffer.from(`${createdAt}.${id}.${source}`).toString("base64url");
 }
 
-/** @throws CursorError for whatever `writeCursor` does not write */
+/** @throws CursorError for anything that `writeCursor` does not write */
 export function readCursor(cursor: string): Position {
   const [, time, number, source = ""] = form.exec(Buffer.from(cursor, "base64url").toString()) ?? [];
   const position = { createdAt: Number(time), source, id: Number(number) };
@@ -36,7 +36,7 @@ export function readCursor(cursor: string): Position {
     position.id >= 1 &&
     Number.isSafeInteger(position.id) &&
     isSource(source);
-  // Buffer skips what is not base64url, and numbers have more than one form: only one text stands for a position.
+  // Buffer skips what is not base64url, and numbers have several forms: only one text per position is accepted.
   if (!possible || writeCursor(position) !== cursor) throw new CursorError();
   return position;
 }

@@ -3,14 +3,15 @@ import { sql } from "kysely";
 import { casinoTypes } from "../casino/event.ts";
 import type { Database } from "../postgres/connect.ts";
 
-// A player's personal data out of the rows that the archive has; those that come later the database keeps out by itself
+// Deletes a player's personal data from existing rows. The database itself keeps them out of later rows
 // (migrations/0011_erasures.ts).
 
 const lookAgainMs = 20;
 
 /**
- * Resolves when no insert is under way any more that began before `erasures` had what it has now, as `create index concurrently`
- * waits: every later one sees it. @param signal aborts it, as an insert may wait for a lock of somebody else
+ * Resolves when every insert has ended that began before the current state of `erasures`, as `create index concurrently`
+ * waits: every later one sees it.
+ * @param signal aborts it, because an insert may wait for somebody else's lock
  */
 export async function untilInsertsOfBefore(db: Database, signal: AbortSignal): Promise<void> {
   const writers = sql`
@@ -45,17 +46,18 @@ interface Batch {
   readonly id: string | null;
 }
 
-/** How much of a player there was. */
+/** How much there was of a player. */
 export interface ErasedRows {
-  /** Events that had any of the player's data. */
+  /** Events with any of the player's data. */
   readonly events: number;
   /** Deliveries of the player's events with a receiver's answer, which may repeat what was sent. */
   readonly answers: number;
 }
 
 /**
- * Takes the player's data out of all rows there are, and the recorded answers to deliveries of the player's events, a batch at a time;
- * done again it goes on where it was. Once `erasures` has the player, and `untilInsertsOfBefore` has resolved, no event can come that has them.
+ * Deletes the player's data from all existing rows, and the recorded answers to deliveries of the player's events, in
+ * batches; a second run continues the first. Once `erasures` has the player and `untilInsertsOfBefore` has resolved, no
+ * event can bring them back.
  */
 export async function eraseFromArchive(
   db: Database,
@@ -106,7 +108,7 @@ export async function eraseFromArchive(
   return erased;
 }
 
-/** The e-mails that the archive has of a player: also those of before the last change. */
+/** The player's e-mails in the archive, earlier ones included. */
 export async function archivedEmails(
   db: Database,
   client: string,

@@ -3,7 +3,7 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { archivedEvent, columns, type Row } from "./find-events.ts";
 import { millisecondsOf } from "./instant.ts";
 
-/** A final event out of the archive, as its message in CASINO_EVENTS was. */
+/** A final event from the archive, as its message in CASINO_EVENTS was. */
 export interface FinalText {
   readonly client: string;
   readonly source: string;
@@ -12,7 +12,7 @@ export interface FinalText {
   readonly playerId: number | undefined;
   /** The event as JSON. */
   readonly text: string;
-  /** Its place in CASINO_EVENTS; undefined where that was not kept. */
+  /** Its sequence in CASINO_EVENTS; undefined where that was not stored. */
   readonly sequence: number | undefined;
   /** When CASINO_EVENTS stored it, in ms since the epoch. */
   readonly storedAt: number;
@@ -26,15 +26,15 @@ export interface StoringPosition {
   readonly id: number;
 }
 
-/** A part of the log: the sequences between these two, without them. */
+/** A part of the log: the sequences between these two, exclusive. */
 export interface Between {
   readonly after: number;
   readonly before: number;
 }
 
 /**
- * A client's events by their places in CASINO_EVENTS, a page of them.
- * @param condition on rows of `events`, besides
+ * A page of a client's events, by their sequences in CASINO_EVENTS.
+ * @param condition an additional condition on rows of `events`
  * @throws Unavailable
  */
 export function finalsBySequence(
@@ -54,7 +54,7 @@ export function finalsBySequence(
 }
 
 /**
- * Events in the order in which CASINO_EVENTS stored them, a page of them.
+ * A page of events in the order in which CASINO_EVENTS stored them.
  * @param after where the page before ended; undefined: from the beginning
  * @throws Unavailable
  */
@@ -72,7 +72,7 @@ export function finalsByStoring(
   return read(db, sql`${condition} and ${beyond} order by stored_at, source, id limit ${limit}`, signal);
 }
 
-/** One event; undefined when the archive has it not. @throws Unavailable */
+/** One event; undefined when it is not in the archive. @throws Unavailable */
 export async function finalOf(
   db: Database,
   { client, source, id }: Pick<FinalText, "client" | "source" | "id">,

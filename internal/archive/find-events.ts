@@ -20,7 +20,7 @@ export interface EventFilter {
   readonly cursor?: string | undefined;
 }
 
-/** A final event as it was archived, its keys in the order in which events are written; then whose it is. */
+/** A final event as archived, its keys in the usual order; then its client and source. */
 export interface ArchivedEvent {
   readonly id: number;
   readonly player_id?: number;
@@ -47,10 +47,10 @@ export interface EventPage {
 /**
  * One page of a client's events, by `created_at` descending, then source and id ascending.
  *
- * Each page starts where the one before ended, whatever was inserted since: who follows the cursors sees every event
- * that was there at the start once, and none twice.
- * @param signal aborts it; by its timeout as by Postgres' own it is `Unavailable`
- * @throws CursorError for a malformed cursor, Unavailable when Postgres is away, or holds the answer back
+ * Each page starts where the one before ended, whatever was inserted since: following the cursors shows every event that
+ * existed at the start once, and none twice.
+ * @param signal aborts it; a timeout, the signal's or Postgres' own, is `Unavailable`
+ * @throws CursorError for a malformed cursor, Unavailable when Postgres is away or too slow
  */
 export async function findEvents(
   db: Database,
@@ -78,7 +78,7 @@ function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
-/** The query behind `findEvents`: asks for one row more than the page shows, to know whether there is another. */
+/** The query behind `findEvents`: reads one row more than a page, to know whether there is another. */
 export function eventsQuery({
   client,
   type,
@@ -109,8 +109,8 @@ export function eventsQuery({
     order by created_at desc, source, id
     limit ${limit + 1}`;
   if (type !== undefined) return ordered(sql`(${pagesOf(sql`${type}`)})`);
-  // Each index has the type before the time, so a page of all types is put together from a page of each: some times the
-  // rows, and one index less to be kept than another order takes. Only casino types have players.
+  // The indexes have the type before the time, so a page over all types is merged from a page of each. That reads a few
+  // times the rows, and saves an index. Only casino types have players.
   const types =
     playerId === undefined
       ? sql`(select name from event_types)`
@@ -132,7 +132,7 @@ export const columns = sql`
   description, created_at, ${millisecondsOf("created_at")} as created_at_ms,
   ${millisecondsOf("player_last_signed_in_at")} as player_last_signed_in_at_ms`;
 
-/** As `pg` hands it over: bigint as text. */
+/** As `pg` returns it: bigint as text. */
 export interface Row {
   readonly client_id: string;
   readonly source: string;

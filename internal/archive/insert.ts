@@ -6,7 +6,7 @@ import { CopyRows } from "../postgres/copy-rows.ts";
 import { sqlState, uniqueViolation } from "../postgres/sql-state.ts";
 import type { EventRow, Refusal } from "./row.ts";
 
-/** The columns of the table, each with how it is written. */
+/** The table's columns, each with how it is written. */
 const columns: readonly (readonly [name: string, write: (rows: CopyRows, row: EventRow) => void])[] = [
   ["client_id", (rows, { client }) => rows.text(client)],
   ["source", (rows, { source }) => rows.text(source)],
@@ -38,16 +38,16 @@ function milliseconds(timestamp: string | null | undefined): number | undefined 
 
 const statement = `copy events (${columns.map(([name]) => name).join(", ")}) from stdin (format binary)`;
 
-/** Rows on their way into the table, ready to be sent. */
+/** Rows ready to be sent. */
 export interface Insert {
   /** In the order of the key, each key once. */
   readonly rows: readonly EventRow[];
   readonly bytes: Buffer;
 }
 
-/** Prepares rows: to be done while the batch before is on its way. Of rows of one client, source and id the first counts. */
+/** Prepares rows while the batch before is on its way. Of rows with the same client, source and id the first counts. */
 export function insertOf(rows: readonly EventRow[]): Insert {
-  // In one order, so that two archivers with the same keys wait for each other instead of locking each other out.
+  // Always in the same order, so that two archivers with the same keys wait for each other instead of deadlocking.
   const sorted = [...rows].sort(byKey);
   const distinct = sorted.filter((row, index) => {
     const before = sorted[index - 1];
@@ -66,21 +66,21 @@ function bytesOf(rows: readonly EventRow[]): Buffer {
 }
 
 /**
- * Adds rows to the table of events, all or none but those that it has already, by client, source and id.
+ * Adds rows to the table of events, all or nothing, except those that exist already by client, source and id.
  *
- * By COPY, which costs Postgres half of what `insert … on conflict do nothing` does: it writes a page of rows at a time, and
- * asks for none before it is there. What comes again is rare; then it takes one question more.
+ * COPY costs Postgres half of what `insert … on conflict do nothing` does: it writes a page of rows at a time and looks
+ * none up first. Repeated events are rare; they cost one more query.
  */
 export class EventsTable {
   readonly #db: Database;
-  /** The last rows were there already, so the next ones may be. */
+  /** The last rows existed already, so the next ones may too. */
   #expectsCopies = false;
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** @returns how many rows were added @throws what Postgres says; then none was */
+  /** @returns how many rows were added @throws Postgres' error; then none was */
   async add({ rows, bytes }: Insert, signal: AbortSignal): Promise<number> {
     if (!this.#expectsCopies && (await this.#copy(bytes, signal))) return rows.length;
     for (;;) {
@@ -92,7 +92,7 @@ export class EventsTable {
     }
   }
 
-  /** @returns false when at least one row is there already: then none was added */
+  /** @returns false when at least one row exists already: then none was added */
   async #copy(bytes: Buffer, signal: AbortSignal): Promise<boolean> {
     try {
       await copyInto(this.#db, statement, bytes, signal);
@@ -125,10 +125,10 @@ function byKey(a: EventRow, b: EventRow): number {
   return a.event.id - b.event.id;
 }
 
-// SQLSTATE classes of what only the values can be blamed for: data exceptions, constraints, sizes of an index's entry.
+// SQLSTATE classes that only the values can cause: data exceptions, constraints, sizes of an index entry.
 const valueClasses = ["22", "23", "54"];
 
-/** Why Postgres does not take what it was given; undefined when the values are not to blame. */
+/** Why Postgres refuses these values; undefined when they are not to blame. */
 export function refusalOf(err: unknown): Refusal | undefined {
   const state = sqlState(err);
   if (!(err instanceof Error) || state === undefined || !valueClasses.includes(state.slice(0, 2)))

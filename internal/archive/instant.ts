@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from "kysely";
 
 /**
- * Instants go to Postgres and come back as whole milliseconds since 1970: exact over the years 0000 to 9999, where a
- * double of seconds is not, and a text would have to call the year 0000 "1 BC".
+ * Instants go to Postgres and back as whole milliseconds since 1970: exact over the years 0000 to 9999, where seconds in
+ * a double are not, and a text would have to call the year 0000 "1 BC".
  */
 
 /** A timestamptz of an expression of type bigint. */

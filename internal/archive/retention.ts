@@ -6,7 +6,7 @@ import type { Log } from "../service/log.ts";
 
 /** Rows of one delete: it holds their locks, and the connection, for some ten milliseconds. */
 const batchSize = 1_000;
-/** An arbitrary number, the same in every archiver: whoever holds its lock deletes. */
+/** An arbitrary number, the same in every archiver: the holder of its lock deletes. */
 const lockKey = 4_862_090_311;
 const longestGapMs = 60_000;
 const shortestGapMs = 1_000;
@@ -20,8 +20,8 @@ export interface RetentionOptions {
 }
 
 /**
- * Deletes what has been kept for long enough, again and again until the signal, in batches with pauses in which others
- * have the database for as long as the batch had it. Never rejects: what cannot be deleted now is deleted later.
+ * Deletes expired events again and again until the signal, in batches, with pauses as long as the batches so that others
+ * get the database. Never rejects: what cannot be deleted now is deleted later.
  */
 export async function keepFor(db: Database, { retentionMs, log, signal }: RetentionOptions): Promise<void> {
   const gapMs = Math.min(longestGapMs, Math.max(shortestGapMs, retentionMs / 10));
@@ -43,9 +43,9 @@ export async function keepFor(db: Database, { retentionMs, log, signal }: Retent
 }
 
 /**
- * Deletes at most `limit` events whose time in the archive is over, the oldest first. By the time at which the stream
- * stored them, and the clock of Postgres: `created_at` is the producer's word, and may be any year.
- * @returns how many; undefined when another archiver is at it
+ * Deletes at most `limit` expired events, oldest first. They expire by the time at which the stream stored them and by
+ * Postgres' clock: `created_at` is the producer's claim and may be any year.
+ * @returns how many; undefined when another archiver is deleting
  */
 export function deleteOlderThan(
   db: Database,
@@ -56,7 +56,7 @@ export function deleteOlderThan(
   return db.transaction().execute((transaction) => deleteBatch(transaction, retentionMs, limit, signal));
 }
 
-/** The batch itself. Its lock lasts until the end of the transaction, however that ends. */
+/** One batch. Its lock lasts until the end of the transaction, however that ends. */
 export async function deleteBatch(
   transaction: Transaction<Schema>,
   retentionMs: number,

@@ -4,7 +4,7 @@ import type { Delivery } from "../jetstream/delivery.ts";
 import type { DeadReason } from "../messages/dead-letter.ts";
 import { type AppliedRate, readEnvelope } from "../messages/envelope.ts";
 
-/** What the table keeps of a final event. */
+/** What the table stores of a final event. */
 export interface EventRow {
   readonly client: string;
   readonly source: string;
@@ -13,7 +13,7 @@ export interface EventRow {
   readonly rate?: AppliedRate;
   /** When CASINO_EVENTS stored it, in ms since the epoch. */
   readonly storedAt: number;
-  /** Its place in CASINO_EVENTS; absent where nobody knows it. */
+  /** Its sequence in CASINO_EVENTS; absent where unknown. */
   readonly sequence?: number;
 }
 
@@ -22,7 +22,7 @@ export interface DeliveredRow extends EventRow {
   readonly delivery: Delivery;
 }
 
-/** Why a message is no final event, or why Postgres does not take it: for its dead letter. */
+/** Why a message is no final event, or why Postgres refuses it: for its dead letter. */
 export interface Refusal {
   readonly reason: DeadReason;
   readonly because: string;
@@ -48,8 +48,8 @@ export function readRow(delivery: Delivery): DeliveredRow | Refusal {
   return { ...row, rate: envelope.rate };
 }
 
-// The pipeline has checked the data, perhaps against a schema that has changed since. Whether the type is registered,
-// the table's own check knows.
+// The pipeline has checked the data, perhaps against a schema that has changed since. The table's own check knows whether
+// the type is registered.
 const anyCustomType: CustomTypes = () => () => [];
 
 function unfinished(key: string): Refusal {

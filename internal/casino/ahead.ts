@@ -3,9 +3,9 @@ import type { Decoded } from "./reader.ts";
 import { refuse } from "./reader.ts";
 
 /**
- * An event as it was read, unless it is dated too far after the moment it was accepted: it would head every list for years.
+ * Refuses an event dated too far after its acceptance: it would head every list for years.
  * @param acceptedAt in ms since the epoch
- * @param maxAheadMs Infinity takes any date
+ * @param maxAheadMs Infinity accepts any date
  */
 export function notAhead(decoded: Decoded, acceptedAt: number, maxAheadMs: number): Decoded {
   if (!decoded.ok || !(Date.parse(decoded.event.created_at) > acceptedAt + maxAheadMs)) return decoded;

@@ -6,12 +6,12 @@ import { enrichedReaders, type Readers, rawReaders } from "./readers.ts";
 export type { FieldError } from "./field-error.ts";
 export { type DataCheck, type Decoded, type Refusal, withDataErrors } from "./reader.ts";
 
-/** The check of a custom type's `data`, undefined when no such type is registered. */
+/** Checks a custom type's `data`; undefined when the type is not registered. */
 export type CustomTypes = (type: string) => DataCheck | undefined;
 
 /**
- * Reads an event as producers send it. What has no meaning for the event's type is dropped unseen, also the keys that
- * the steps add; a bet or deposit without `amount` has 0, a bet without `has_won` did not win.
+ * Decodes an event as producers send it. Keys without a meaning for its type are dropped unseen, and so are keys that the
+ * steps add. A bet or deposit without `amount` gets 0, a bet without `has_won` has not won.
  *
  * @param customTypes without it every type but the casino types is `unknown_type`
  * @returns never throws, unless `customTypes` does
@@ -20,14 +20,14 @@ export function decodeRaw(payload: Uint8Array, customTypes: CustomTypes = noCust
   return decode(payload, rawReaders, customTypes);
 }
 
-/** As `decodeRaw`, for a value that was parsed already: `invalid_json` is then for the parser to say. */
+/** As `decodeRaw`, for a parsed value: never `invalid_json`. */
 export function decodeRawValue(value: unknown, customTypes: CustomTypes = noCustomTypes): Decoded {
   return decodeValue(value, rawReaders, customTypes);
 }
 
 /**
- * Reads an event that at least one step has handled: nothing is filled in, and `amount_eur`, `player` and
- * `description` are kept.
+ * Decodes an event that at least one step has handled: nothing is filled in, and `amount_eur`, `player` and `description`
+ * are kept.
  *
  * @param customTypes without it every type but the casino types is `unknown_type`
  * @returns never throws, unless `customTypes` does
@@ -36,7 +36,7 @@ export function decodeEnriched(payload: Uint8Array, customTypes: CustomTypes = n
   return decode(payload, enrichedReaders, customTypes);
 }
 
-/** As `decodeEnriched`, for a value that was parsed already. */
+/** As `decodeEnriched`, for a parsed value. */
 export function decodeEnrichedValue(value: unknown, customTypes: CustomTypes = noCustomTypes): Decoded {
   return decodeValue(value, enrichedReaders, customTypes);
 }
@@ -55,10 +55,10 @@ function decode(payload: Uint8Array, readers: Readers, customTypes: CustomTypes)
   return decodeValue(value, readers, customTypes);
 }
 
-/** @throws TypeError for what is no UTF-8 */
+/** @throws TypeError for anything but UTF-8 */
 function textOf({ buffer, byteOffset, length }: Uint8Array): string {
   const text = Buffer.from(buffer, byteOffset, length).toString();
-  // Only the strict decoder tells what is no UTF-8 from a U+FFFD that was sent, but it takes three times as long.
+  // Only the strict decoder distinguishes invalid UTF-8 from a U+FFFD that was sent, but it takes three times as long.
   return text.includes("\uFFFD") || text.startsWith("\uFEFF")
     ? utf8.decode(new Uint8Array(buffer, byteOffset, length))
     : text;

@@ -18,8 +18,8 @@ const MONTHS = [
 ];
 
 /**
- * An event as an English sentence, with what is known of it: the player's address when there is a player, the worth
- * in euros when the currency is another one and `amount_eur` is there. The time is UTC, its seconds cut off.
+ * An event as an English sentence, with what is known of it: the player's address when there is a player, the amount in
+ * euros when the currency is another one and `amount_eur` is there. The time is UTC without seconds.
  *
  * @param event decoded, so with `created_at` in the form that `parseTimestamp` gives
  * @param titleOf the titles of its client's games; asked only for an event of a game

@@ -6,13 +6,13 @@ import { isSessionToken, postgresSessions } from "./sessions.ts";
 
 /** Times in ms. */
 export interface ApiKeyCacheTimes {
-  /** How long a key that was found is taken for granted: this soon a revoked one is refused. */
+  /** How long a found key counts as good without another look-up: a revoked one is refused this soon. */
   readonly knownMs: number;
-  /** How long it goes on to be good while it cannot be looked up again: so long a revoked one may live at most. */
+  /** How long it stays good while look-ups fail: the longest life of a revoked key. */
   readonly staleMs: number;
-  /** How long one that was not found is taken for made up: this soon a new one is accepted. */
+  /** How long an unknown key counts as invalid: a new one is accepted this soon. */
   readonly unknownMs: number;
-  /** While Postgres is away, how often it is asked again for a key. */
+  /** How often Postgres is asked again for a key while it is away. */
   readonly retryMs: number;
   /** How long any request waits for Postgres. */
   readonly patienceMs: number;
@@ -26,7 +26,7 @@ export const usualTimes: ApiKeyCacheTimes = {
   patienceMs: 1_000,
 };
 
-/** Keys kept in memory, and as many that were not found; whoever tries out keys must not fill it. */
+/** Keys in memory, and as many unknown ones: guessing keys must not fill the memory. */
 const mostKeys = 10_000;
 
 /** Times on the clock of `performance.now()`. */
@@ -38,14 +38,14 @@ interface Entry {
 }
 
 /**
- * The keys in use, each looked up again when what is known of it is some seconds old. Keys that were known go on working
- * for a minute while Postgres is away, without waiting for it. Unknown keys are looked up apart, so that a flood of them
- * holds up no known one, and pushes none out of memory.
+ * The keys in use, each looked up again after some seconds. While Postgres is away, known keys go on working for a minute
+ * without waiting. Unknown keys are looked up separately, so that a flood of them neither delays known ones nor pushes
+ * them out of memory.
  */
 export class ApiKeyCache {
   readonly #times: ApiKeyCacheTimes;
   readonly #known = new Map<string, Entry>();
-  /** Until when those that were not found count as made up. */
+  /** Until when unknown keys count as invalid. */
   readonly #madeUp = new Map<string, number>();
   readonly #loading = new Map<string, Promise<KnownKey | undefined>>();
   readonly #again: KeyLookup;
@@ -53,7 +53,7 @@ export class ApiKeyCache {
   readonly #canBe: (text: string) => boolean;
   #away = false;
 
-  /** @param canBe whether a text has the form of a key at all */
+  /** @param canBe whether a text has the form of a key */
   constructor(
     find: FindKeys,
     times: Partial<ApiKeyCacheTimes> = {},
@@ -67,8 +67,8 @@ export class ApiKeyCache {
   }
 
   /**
-   * What is known of a key, undefined when there is none like it; expired and revoked ones are found too.
-   * @param from where the key came from: those who ask for many unknown ones wait in a queue of their own
+   * What is known of a key; undefined when it does not exist. Expired and revoked ones are returned too.
+   * @param from the key's origin: whoever asks for many unknown ones waits in a queue of its own
    * @throws Unavailable when it cannot be looked up, and was not within the last minute
    */
   async find(text: string, from = ""): Promise<KnownKey | undefined> {
@@ -129,7 +129,7 @@ export class ApiKeyCache {
   }
 }
 
-/** The keys of this database, and the sessions that were opened with them. */
+/** The keys of this database, and the sessions opened with them. */
 export function keysIn(db: Database) {
   const keys = new ApiKeyCache(postgresKeys(db));
   const sessions = new ApiKeyCache(postgresSessions(db), {}, isSessionToken);

@@ -3,7 +3,7 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { hashOf, newApiKey, prefixOf } from "./api-key.ts";
 
-/** Whom a key is good for: one client's producer of that name, or an operator. */
+/** What a key allows: sending as one client's producer of that name, or being an operator. */
 export type KeyScope = { readonly client: string; readonly source: string } | "operator";
 
 /** A client as lists show it. */
@@ -11,7 +11,7 @@ export interface ClientRow {
   readonly id: string;
   readonly name: string;
   readonly createdAt: Date;
-  /** Since when its keys are refused and its events become dead letters. */
+  /** Since when it is disabled: its keys are refused and its events become dead letters. */
   readonly disabledAt: Date | null;
 }
 
@@ -26,7 +26,7 @@ export interface KeyRow {
   readonly revokedAt: Date | null;
 }
 
-/** Adds a client. @returns false when there is one of this id already; it stays as it is. */
+/** Adds a client. @returns false, without changing anything, when the id exists */
 export async function addClient(db: Database, id: string, name: string): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto("clients")
@@ -41,7 +41,7 @@ export async function hasClient(db: Database, id: string): Promise<boolean> {
   return (await clientState(db, id)) !== undefined;
 }
 
-/** Whether events of a client are taken: it is registered, and not disabled. @throws Unavailable */
+/** Whether a client's events are accepted: it is registered and not disabled. @throws Unavailable */
 export async function takesEventsOf(db: Database, id: string): Promise<boolean> {
   return (await clientState(db, id))?.disabled_at === null;
 }
@@ -54,7 +54,7 @@ async function clientState(db: Database, id: string): Promise<{ disabled_at: Dat
   }
 }
 
-/** Disables a client, or enables it again; one that is so already stays as it is. @returns false when there is none */
+/** Disables or enables a client; harmless to repeat. @returns false when it does not exist */
 export async function setDisabled(db: Database, id: string, isDisabled: boolean): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable("clients")
@@ -64,7 +64,7 @@ export async function setDisabled(db: Database, id: string, isDisabled: boolean)
   return numUpdatedRows === 1n;
 }
 
-/** What a client has beside its events. */
+/** What belongs to a client beside its events. */
 export interface Belongings {
   readonly keys: number;
   readonly players: number;
@@ -72,7 +72,7 @@ export interface Belongings {
   readonly schemas: number;
 }
 
-/** What would be deleted with a client. */
+/** What deleting a client would delete. */
 export async function belongingsOf(db: Database, id: string): Promise<Belongings> {
   const { rows } = await sql<Readonly<Record<keyof Belongings, string>>>`
     select (select count(*) from api_keys where client_id = ${id}) as keys,
@@ -84,8 +84,8 @@ export async function belongingsOf(db: Database, id: string): Promise<Belongings
 }
 
 /**
- * Deletes a client with its keys, players, games, schemas and destinations. One that has events stays as it is, whole.
- * @returns "unknown" when there is none; "in use" when something else, its events above all, still refers to it
+ * Deletes a client with its keys, players, games, schemas and destinations. A client that has events stays unchanged.
+ * @returns "unknown" when it does not exist; "in use" when something else, above all its events, refers to it
  */
 export async function removeClient(db: Database, id: string): Promise<"removed" | "unknown" | "in use"> {
   try {
@@ -116,7 +116,7 @@ export async function listClients(db: Database): Promise<readonly ClientRow[]> {
     .execute();
 }
 
-/** Creates a key. @returns the key itself, which is kept nowhere; undefined when there is no such client */
+/** Creates a key. @returns the key itself, which is stored nowhere; undefined when the client does not exist */
 export async function createKey(
   db: Database,
   scope: KeyScope,
@@ -139,7 +139,7 @@ export async function createKey(
   }
 }
 
-/** All keys, or those of one client, the oldest first. */
+/** All keys, or those of one client, oldest first. */
 export async function listKeys(db: Database, client?: string): Promise<readonly KeyRow[]> {
   return db
     .selectFrom("api_keys")
@@ -158,8 +158,8 @@ export async function listKeys(db: Database, client?: string): Promise<readonly 
 }
 
 /**
- * Revokes the key of this prefix, for good; a key revoked before stays revoked since then.
- * @returns how many keys have the prefix: nothing is done unless it is one
+ * Revokes the key with this prefix for good; a revoked key keeps its earlier date.
+ * @returns how many keys have the prefix: unless it is one, nothing is done
  */
 export async function revokeKey(db: Database, prefix: string): Promise<number> {
   return db.transaction().execute(async (trx) => {

@@ -4,7 +4,7 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { FairQueue } from "../service/fair-queue.ts";
 import { isUnavailable, Unavailable } from "../service/unavailable.ts";
 
-/** A key as it is known to those who check it. */
+/** A key as stored, for checking. */
 export interface KnownKey {
   readonly id: string;
   /** Null: an operator's key, good for every client. */
@@ -17,7 +17,7 @@ export interface KnownKey {
   readonly disabledAt: Date | null;
 }
 
-/** Looks many keys up at once: those that there are, by `nameOf` their hash. Throws `Unavailable` while that cannot be said. */
+/** Looks many keys up at once. Returns the existing ones by `nameOf` their hash. Throws `Unavailable` while it cannot. */
 export type FindKeys = (
   hashes: readonly Buffer[],
   signal: AbortSignal,
@@ -60,7 +60,7 @@ export interface KeyLookupOptions {
   readonly patienceMs: number;
   /** Most keys in one query. */
   readonly mostAtOnce?: number;
-  /** Most that may wait, of one owner and of all; those beyond are refused. */
+  /** Most waiting look-ups, of one owner and of all; more are refused. */
   readonly mostOfOwner?: number;
   readonly mostWaiting?: number;
 }
@@ -72,8 +72,8 @@ interface Question {
 }
 
 /**
- * Looks keys up one query at a time: what is asked for meanwhile waits, and the next query takes all of it. So a flood of
- * made-up keys costs Postgres one connection, and delays a look-up by a query or two; owners take turns.
+ * Runs one look-up query at a time: requests that arrive meanwhile wait, and the next query takes all of them. So a flood
+ * of invented keys costs Postgres one connection and delays a look-up by a query or two; owners take turns.
  */
 export class KeyLookup {
   readonly #find: FindKeys;
@@ -87,7 +87,7 @@ export class KeyLookup {
   }
 
   /**
-   * The key of this hash, undefined when there is none.
+   * The key with this hash; undefined when it does not exist.
    * @param owner who asks, such as an address
    * @throws Unavailable when Postgres is away, or too many wait
    */
@@ -109,7 +109,7 @@ export class KeyLookup {
         for (const { hash, resolve } of questions) resolve(keys.get(nameOf(hash)));
       } catch (err) {
         for (const { reject } of questions) reject(err);
-        // Who waits behind these would wait in vain: nobody waits for longer than one query.
+        // Nobody waits longer than one query, so those behind would wait in vain.
         if (isUnavailable(err)) for (const { reject } of this.#take(this.#waiting.size)) reject(err);
       }
     this.#running = false;
@@ -128,7 +128,7 @@ export class KeyLookup {
   async #query(hashes: readonly Buffer[]): Promise<ReadonlyMap<string, KnownKey>> {
     const { patienceMs } = this.#options;
     const done = new AbortController();
-    // The query may not notice the signal while it waits for a connection.
+    // A query that waits for a connection may not notice the signal.
     const timeout = sleep(patienceMs, undefined, { signal: done.signal }).then(() => {
       throw new Unavailable(`Postgres gave no answer within ${patienceMs / 1000} s`);
     });

@@ -1,4 +1,4 @@
-/** What nats.conf needs for the producers of one client, in its two places, and what the server's environment needs. */
+/** What nats.conf needs for one client's producers, in its two places, and what the server's environment needs. */
 export interface NatsAccount {
   /** One of the exports of account CASINO. */
   readonly exported: string;
@@ -9,9 +9,9 @@ export interface NatsAccount {
 }
 
 /**
- * The account of a client's producers. Its one user may publish the client's raw events and hear the PubAcks, on the usual
- * inboxes or on those of a prefix of its own; a reply subject of its reaches nothing outside the account.
- * @param client of the form [a-z0-9-]{1,40}, so that names of accounts and variables that are made of it are unique
+ * The account of a client's producers. Its only user may publish the client's raw events and receive the PubAcks, on the
+ * usual inboxes or under a prefix of its own. Its reply subjects reach nothing outside the account.
+ * @param client of the form [a-z0-9-]{1,40}, so that account and variable names made from it are unique
  */
 export function natsAccount(client: string): NatsAccount {
   const name = client.toUpperCase().replaceAll("-", "_");
@@ -38,7 +38,7 @@ export function natsAccount(client: string): NatsAccount {
   };
 }
 
-/** The same for people who paste it: each part under a comment that says where it goes. */
+/** The same for people to paste: each part under a comment that says where it goes. */
 export function pasteable({ exported, account }: NatsAccount): string {
   return `# nats.conf, one more line among the exports of account CASINO:
 ${exported}

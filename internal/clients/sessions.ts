@@ -7,18 +7,18 @@ import { hashOf } from "./api-key.ts";
 import type { KeyScope } from "./client-repository.ts";
 import { type FindKeys, type KnownKey, nameOf } from "./key-lookup.ts";
 
-/** How long a code waits to be exchanged, and how long a session lasts, in ms. */
+/** How long a code is valid, and how long a session lasts, in ms. */
 export const codeLifeMs = 10 * 60_000;
 export const sessionLifeMs = 12 * 3_600_000;
-/** Sessions that one key may have; a further one ends the oldest. */
+/** Most sessions of one key; another one ends the oldest. */
 const mostOfKey = 20;
 
-// 192 random bits; the prefix tells people what it is.
+// 192 random bits; people recognize it by the prefix.
 const codeForm = /^cc_[0-9a-f]{48}$/;
 const tokenForm = /^cs_[0-9a-f]{48}$/;
 const random = (prefix: string): string => `${prefix}_${randomBytes(24).toString("hex")}`;
 
-/** Whether a text can be a session's token at all: what cannot is not worth a query. */
+/** Whether a text has the form of a session's token; otherwise it is not worth a query. */
 export const isSessionToken = (text: string): boolean => tokenForm.test(text);
 
 /** The sessions in this database; each function may throw `Unavailable`. */
@@ -29,14 +29,14 @@ export const sessionsIn = (db: Database) => ({
   lifeMs: sessionLifeMs,
 });
 
-/** A session that was opened just now. The token is kept nowhere else. */
+/** A session just opened. The token is stored nowhere else. */
 export interface OpenSession {
   readonly token: string;
   /** Null: an operator's. */
   readonly client: string | null;
 }
 
-/** Makes a code that opens one session within ten minutes. @returns undefined when the client that it names is none */
+/** Creates a code that opens one session within ten minutes. @returns undefined when the client does not exist */
 export async function createCode(db: Database, scope: KeyScope): Promise<string | undefined> {
   const code = random("cc");
   const owner =
@@ -56,8 +56,8 @@ export async function createCode(db: Database, scope: KeyScope): Promise<string 
 }
 
 /**
- * Exchanges a code for a session, once, whichever of several gateways is asked.
- * @returns undefined when there is no such code any more
+ * Exchanges a code for a session. It works once, over all gateways.
+ * @returns undefined when the code does not exist or was used
  * @throws Unavailable
  */
 export async function redeemCode(db: Database, code: string): Promise<OpenSession | undefined> {
@@ -78,12 +78,12 @@ export async function redeemCode(db: Database, code: string): Promise<OpenSessio
   }
 }
 
-/** Opens a session for the holder of a key; it ends with the key. @throws Unavailable */
+/** Opens a session for a key's holder; it ends with the key. @throws Unavailable */
 export async function openSession(db: Database, key: KnownKey): Promise<OpenSession> {
   try {
     return await db.transaction().execute(async (trx) => {
       const opened = await insert(trx, { key_id: key.id, client_id: key.client, source: key.source });
-      // The oldest beyond the bound, and whatever has ended.
+      // The oldest beyond the limit, and all expired ones.
       await sql`
         delete from sessions where expires_at <= now() or hash in (
           select hash from sessions where key_id = ${key.id}::bigint and kind = 'session'
@@ -104,7 +104,10 @@ export async function endSession(db: Database, token: string): Promise<void> {
   }
 }
 
-/** Looks sessions up as `postgresKeys` does keys: each as a key of its holder, good no longer than the key behind it. */
+/**
+ * Looks sessions up as `postgresKeys` does keys. A session counts as a key of its holder, valid no longer than the real
+ * key.
+ */
 export function postgresSessions(db: Database): FindKeys {
   return async (hashes, signal) => {
     try {

@@ -8,25 +8,25 @@ const concurrency = 16;
 export interface BulkOptions {
   /** Most letters. */
   readonly limit?: number;
-  /** Only letters of higher numbers. */
+  /** Only letters with higher numbers. */
   readonly after?: number | undefined;
-  /** Aborted: no further letters are begun. */
+  /** When aborted, no more letters are started. */
   readonly signal?: AbortSignal;
 }
 
 /** How far it came. */
 export interface BulkEnd {
   readonly begun: number;
-  /** Whether letters that match were left over. */
+  /** Whether matching letters were left over. */
   readonly more: boolean;
-  /** The number of the last letter that was begun; undefined where there was none. */
+  /** The number of the last letter started; undefined where there was none. */
   readonly last: number | undefined;
 }
 
 /**
- * Does something to each letter that matches, the oldest first, some at a time. Only letters that were there at the
- * start: one that comes back meanwhile is not taken again.
- * @throws what `work` throws first, once what was begun has ended
+ * Handles each matching letter, oldest first, several at a time. Only letters that exist at the start: one that comes
+ * back meanwhile is not taken again.
+ * @throws the first error of `work`, once what was started has ended
  */
 export async function forEachLetter(
   store: LetterStore,

@@ -12,11 +12,11 @@ import { protobufEvents } from "../protobuf/decode.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import { placeOf, replayOf, Unreplayable } from "./replay.ts";
 
-/** What would become of a letter that is sent again now. */
+/** What would become of a letter if it were replayed now. */
 export type DryRunResult =
   | { readonly would: "pass" }
   | { readonly would: "fail"; readonly reason?: DeadReason; readonly because: string }
-  /** Only trying it would tell. */
+  /** Only a real replay would tell. */
   | { readonly would: "perhaps pass"; readonly because: string };
 
 interface CurrentRates {
@@ -24,18 +24,18 @@ interface CurrentRates {
   readonly missing: ReadonlyMap<string, unknown>;
 }
 
-/** The rules of now, as far as they lie outside of a letter. */
+/** The current rules, as far as they lie outside of a letter. */
 export interface DryRunRules {
   readonly types: EventTypes;
   /** How far after its acceptance an event may be dated; Infinity takes any date. */
   readonly maxAheadMs: number;
   /** Whether a client is registered. @throws Unavailable */
   readonly knowsClient: (client: string) => Promise<boolean>;
-  /** Units per euro as the pipeline knows them now, and the currencies it waits for; undefined when it has none at hand. */
+  /** The rates that the pipeline would use now, in units per euro, and the currencies it waits for; undefined when unknown. */
   readonly currentRates: () => Promise<CurrentRates | undefined>;
 }
 
-/** Looks at a letter, or at an edited payload for it, with the rules of now. Sends nothing. */
+/** Checks a letter, or an edited payload for it, against the current rules. Sends nothing. */
 export async function dryRunReplay(
   letter: Letter,
   rules: DryRunRules,
@@ -60,12 +60,12 @@ export async function dryRunReplay(
       other: protobufEvents,
       maxAheadMs: rules.maxAheadMs,
     });
-    // Sent again it is accepted anew.
+    // A replayed event is accepted anew.
     const accepted = acceptedForm({ number: 1, at: Date.now() });
     const envelope = { client, source: sourceOf(letter), traceparent: "", accepted };
     const decoded = await decode({ envelope, mediaType, bytes, isWhole: true });
     if (!decoded.ok) return fail(decoded.reason, sentenceOf(decoded));
-    // Of an edited payload this checks that it is still the same event; what it is not is said above.
+    // Only checks that an edited payload is still the same event; other problems are reported above.
     replayOf(letter, "", edited);
     if (!(await rules.knowsClient(client)))
       return fail("unknown_client", `The client "${client}" is not registered, or is disabled.`);
@@ -102,7 +102,7 @@ async function onPrice(
     : undefined;
 }
 
-/** Reasons that lie in a step or a receiver, which nothing in the letter shows. */
+/** Reasons that lie in a step or a receiver, which the letter does not show. */
 const notInTheLetter: readonly string[] = ["max_deliveries", "delivery_failed", "too_large"];
 
 function onHistory({ reason, error }: Letter, event: CasinoEvent, stage: string): DryRunResult {

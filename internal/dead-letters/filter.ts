@@ -1,14 +1,14 @@
 import { deadReasons } from "../messages/dead-letter.ts";
 import type { LetterHead } from "../messages/letter.ts";
 
-/** Which letters are meant: those to which everything given applies. */
+/** Selects letters: all given conditions must hold. */
 export interface LetterFilter {
   readonly reason?: string | undefined;
   readonly step?: string | undefined;
   readonly client?: string | undefined;
 }
 
-// Tokens of a subject. Whoever publishes there names the client, so it need not be a client's name.
+// Tokens of a subject. Anybody who publishes there names the client, so it need not be a valid name.
 export const TOKEN_PATTERN = "^[^\\s.*>\\p{C}]{1,100}$";
 const token = new RegExp(TOKEN_PATTERN, "u");
 
@@ -24,7 +24,7 @@ export const filterForms = {
 
 /** The part of a filter that the broker can apply. */
 export function subjectOf({ step = "*", client = "*" }: LetterFilter): string {
-  // Only without either of them also what is no letter but lies there.
+  // Without either, also messages there that are no letters.
   return step === "*" && client === "*" ? "casino.dead.>" : `casino.dead.${step}.${client}`;
 }
 
@@ -36,7 +36,7 @@ export function matches(head: LetterHead, { reason, step, client }: LetterFilter
   );
 }
 
-/** A letter's number; undefined for a text that is none. */
+/** Parses a letter's number; undefined when it is none. */
 export function readSeq(text: string): number | undefined {
   return /^\d{1,16}$/.test(text) && Number(text) >= 1 && Number.isSafeInteger(Number(text))
     ? Number(text)

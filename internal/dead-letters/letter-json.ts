@@ -1,7 +1,7 @@
 import { errorsOf, type Letter, type LetterHead, sourceOf } from "../messages/letter.ts";
 import type { LetterGroup } from "./survey.ts";
 
-// Letters as JSON: the same over HTTP and on the command line.
+// Letters as JSON, the same over HTTP and on the command line.
 
 /** A letter as lists show it. */
 export function headBody({ client, failedOn, ...head }: LetterHead) {
@@ -36,7 +36,7 @@ function headersOf({ headers }: Letter): Readonly<Record<string, string>> {
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined for bytes that are no UTF-8. */
+/** Undefined for bytes that are not UTF-8. */
 export function utf8(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);

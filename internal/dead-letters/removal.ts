@@ -16,9 +16,9 @@ export interface RemovalOptions {
 }
 
 /**
- * Removes a letter for good. The ledger holds it before: cut off in between, the letter is still there.
- * @returns false when it was gone already
- * @throws Unavailable when the letter may still be there
+ * Removes a letter for good. The ledger is written first: if it is interrupted, the letter still exists.
+ * @returns false when it was already gone
+ * @throws Unavailable when the letter may still exist
  */
 export async function discard(head: LetterHead, options: RemovalOptions): Promise<boolean> {
   const { store, log, by } = options;
@@ -29,13 +29,13 @@ export async function discard(head: LetterHead, options: RemovalOptions): Promis
   return removed;
 }
 
-/** What the ledger says of a letter. */
+/** The ledger's record of a letter. */
 export function recordOf(kind: LetterRecord["kind"], head: LetterHead, by: string): LetterRecord {
   const { seq: letter, id, client, step, message, accepted } = head;
   return { kind, letter, id, client, step, message, accepted, by };
 }
 
-/** Writes into the ledger what becomes of a letter. @throws Unavailable */
+/** Records in the ledger what becomes of a letter. @throws Unavailable */
 export async function writeDown(record: LetterRecord, { publish }: RemovalOptions): Promise<void> {
   try {
     await publish(ledgerMessage(record));

@@ -19,35 +19,35 @@ import { protobufEventId, protobufType } from "../protobuf/decode.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type RemovalOptions, recordOf, writeDown } from "./removal.ts";
 
-/** A letter that cannot be sent again, or not like that; the message is one sentence. */
+/** A letter that cannot be replayed, or not with this payload; the message is one sentence. */
 export class Unreplayable extends Error {
   override readonly name = "Unreplayable";
 }
 
-/** What became of a letter that was to be sent again. */
+/** The result of a replay. */
 export interface Replayed {
   readonly seq: number;
-  /** "already replayed": somebody had sent it before but the letter was still there; nothing was sent now. */
+  /** "already replayed": somebody had replayed the letter, which still existed; nothing was sent now. */
   readonly outcome: "replayed" | "already replayed";
   /** Where it was sent. */
   readonly subject: string;
-  /** How often it was sent again, this time included. */
+  /** How often it was replayed, including this time. */
   readonly replays: number;
 }
 
 export type ReplayOptions = RemovalOptions;
 
 /**
- * Sends a letter to where it failed, and then removes it. The ledger holds before what is about to be sent, and afterwards
- * where it lies. Cut off in between, the letter is still there and can be sent again: what the ledger says was stored is not sent
- * twice, and of the rest the event's own id sees to it that it is final once.
+ * Sends a letter to where it failed and then removes it. The ledger records before what will be sent, and afterwards
+ * where it lies. If it is interrupted, the letter still exists and can be replayed: what the ledger reports as stored is
+ * not sent twice, and otherwise the event's own id makes it final only once.
  *
- * @param edited instead of the original payload
- * @throws Unreplayable when it can never be sent like that; Unavailable when the letter may still be there
+ * @param edited replaces the original payload
+ * @throws Unreplayable when it can never be sent like this; Unavailable when the letter may still exist
  */
 export async function replay(letter: Letter, options: ReplayOptions, edited?: Uint8Array): Promise<Replayed> {
   const { store, log, by } = options;
-  // Before anything is written down: it throws where the letter cannot be sent.
+  // Before anything is recorded: it throws when the letter cannot be sent.
   const { subject } = replayOf(letter, newToken(), edited);
   const begun = await begin(letter, options);
   const { seq, client, step, reason } = letter;
@@ -57,7 +57,7 @@ export async function replay(letter: Letter, options: ReplayOptions, edited?: Ui
   let storedAs = begun.storedAs;
   if (!isDone) {
     const ack = await send(letter, replayOf(letter, begun.token ?? "", edited), options);
-    // Of a letter to a later stage the id has the ledger's token: a duplicate can be nothing but this very replay.
+    // To a later stage, the id contains the ledger's token: a duplicate can only be this very replay.
     outcome = ack.duplicate ? "already replayed" : "replayed";
     storedAs = `${ack.stream}:${ack.seq}`;
   }
@@ -78,8 +78,8 @@ export async function replay(letter: Letter, options: ReplayOptions, edited?: Ui
 }
 
 /**
- * What the ledger says of this replay: an earlier attempt's record, or a new one with a token of its own. Of several at
- * once one writes it, and the others find it.
+ * The ledger's record of this replay: an earlier attempt's, or a new one with a token of its own. Of several processes
+ * one writes it and the others find it.
  */
 async function begin(letter: Letter, options: ReplayOptions): Promise<LetterRecord> {
   const { store, publish, by } = options;
@@ -116,10 +116,11 @@ async function send({ seq }: Letter, message: Outgoing, { publish }: ReplayOptio
 }
 
 /**
- * The message that a letter becomes, one of a sender a delivery to its destination. Else client, source and trace as they were. To the first stage it goes without an id, as
- * every raw message, and with what lets the first step ask the ledger how often it was replayed. Past it, it needs an id,
- * because the original one would be answered "duplicate" and store nothing: one that nobody can guess.
- * @param token what the ledger says of this replay
+ * The message that a letter becomes; a sender's letter becomes a delivery to its destination. Client, source and trace
+ * stay as they were. To the first stage it goes without an id, as every raw message, and with what lets the first step
+ * ask the ledger how often it was replayed. To a later stage it needs an id that nobody can guess, because the original
+ * one would be answered "duplicate" and store nothing.
+ * @param token the ledger's record of this replay
  * @throws Unreplayable
  */
 export function replayOf(letter: Letter, token: string, edited?: Uint8Array): Outgoing {
@@ -134,18 +135,21 @@ export function replayOf(letter: Letter, token: string, edited?: Uint8Array): Ou
   const isRaw = failedOn.stage === rawStage;
   const headers = new OutgoingHeaders();
   if (!isRaw) headers.add("Nats-Msg-Id", messageIdOf(letter, failedOn, originalId, token));
-  // Before the others, of which a next letter may have to cut some.
+  // Before the others, some of which the next letter may have to cut.
   headers.add(replaysHeader, String(letter.replays + 1));
   if (isRaw) headers.add(replayHeader, claimText(letter.seq, token));
   for (const [name, value] of letter.headers.entries()) {
-    // What is the broker's, the letter's or said above; and an edited payload is JSON, whatever the original was.
+    // Headers of the broker and the letter, or set above. An edited payload is JSON, whatever the original was.
     if (ownHeaders.test(name) || (isRaw && firstStepsHeaders.test(name))) continue;
     if (edited === undefined || name.toLowerCase() !== "content-type") headers.add(name, value);
   }
   return { subject: letter.failedOn, payload: withoutMark(edited) ?? letter.payload, headers };
 }
 
-/** A delivery that failed goes to its destination, with a fresh plan, and not into the log: other readers have had the event. */
+/**
+ * A failed delivery goes to its destination, with a fresh retry plan, and not into the log: other readers have had the
+ * event.
+ */
 function deliveryOf(
   letter: Letter,
   destination: string,
@@ -170,20 +174,20 @@ function deliveryOf(
   });
 }
 
-/** Of the event in CASINO_EVENTS, where the letter says it. */
+/** The event's sequence in CASINO_EVENTS, where the letter has it. */
 function placeInLog({ message }: Letter): number | undefined {
   const [stream, seq] = message.split(":");
   return stream === stageStream(finalStage) && isId(Number(seq)) ? Number(seq) : undefined;
 }
 
-/** Without the byte order mark that some editors put before a text; JSON has none. */
+/** JSON has no byte order mark, but some editors write one. */
 function withoutMark(edited: Uint8Array | undefined): Uint8Array | undefined {
   const hasMark = edited !== undefined && edited[0] === 0xef && edited[1] === 0xbb && edited[2] === 0xbf;
   return hasMark ? edited.subarray(3) : edited;
 }
 
 const ownHeaders = /^(nats-|casino-dead-|casino-replays?$)/i;
-/** What the first step adds by itself, and believes nobody. */
+/** Headers that the first step sets itself and accepts from nobody. */
 const firstStepsHeaders = /^casino-(accepted$|rate)/i;
 
 /** Where a letter failed. @throws Unreplayable when that is no place of the pipeline, or another client's */
@@ -198,7 +202,7 @@ export function placeOf(letter: Letter): EventSubject {
   return place;
 }
 
-/** An edit mends an event; another event's id or type would make another event of it. */
+/** An edit mends an event; another id or type would make it another event. */
 function checkEdit({ stage, type }: EventSubject, originalId: unknown, edited: Uint8Array): void {
   if (isId(originalId) && eventField(edited, "id") !== originalId)
     throw new Unreplayable(`The payload must keep the event's id, ${originalId}.`);
@@ -210,7 +214,7 @@ function checkEdit({ stage, type }: EventSubject, originalId: unknown, edited: U
 
 function messageIdOf(letter: Letter, { client, stage }: EventSubject, id: unknown, token: string): string {
   const key = isId(id) ? eventKey(client, sourceOf(letter), id) : undefined;
-  // Without an event in it nothing tells it apart but the letter itself.
+  // Without an event in it, only the letter itself identifies it.
   return key === undefined
     ? `${client}:${stage}:replay:${letter.seq}:${token}`
     : replayMessageId(key, stage, letter.seq, token);
@@ -224,7 +228,7 @@ function isProtobuf({ headers }: Letter): boolean {
   return mediaType.trim().toLowerCase() === protobufType;
 }
 
-/** Leaves a byte order mark out, as the steps do when they read. */
+/** Skips a byte order mark, as the steps do when they read. */
 const utf8 = new TextDecoder();
 
 function eventField(payload: Uint8Array, name: string): unknown {

@@ -15,10 +15,10 @@ export class LetterStore {
     this.#nc = nc;
   }
 
-  /** All that is there now; what comes later is outside of it. */
+  /** All letters that exist now; later ones lie outside of it. */
   async range(): Promise<Range> {
     const { firstSeq, lastSeq } = await stateOf(this.#nc, deadStream);
-    // An empty stream has its first sequence after its last, or, where nothing was ever in it, at 0.
+    // An empty stream has its first sequence after its last, or 0 if it never held anything.
     return { from: Math.max(1, firstSeq), before: lastSeq + 1 };
   }
 
@@ -35,9 +35,9 @@ export class LetterStore {
   }
 
   /**
-   * Removes a letter, and the parts of it that lie elsewhere.
+   * Removes a letter, and its parts that lie elsewhere.
    * @param overwrite also overwrites its bytes on the server's disk
-   * @returns false when it was gone already
+   * @returns false when it was already gone
    */
   async remove({ seq, parts }: Pick<LetterHead, "seq" | "parts">, overwrite = false): Promise<boolean> {
     const removed = await deleteStored(this.#nc, deadStream, seq, overwrite);
@@ -45,13 +45,13 @@ export class LetterStore {
     return removed;
   }
 
-  /** What the ledger says last of this very letter, and the sequence of the last record of its number. */
+  /** The ledger's last record of this very letter, and the sequence of the last record of its number. */
   async lastRecord({ seq, id, storedAt }: LetterHead): Promise<LastRecord> {
     const last = await lastRecordOf(this.#nc, seq);
     return last.record?.id === id && last.storedAt >= storedAt ? last : { ...last, record: undefined };
   }
 
-  /** The heads of the letters in a range, in order. The broker sends no payloads, and no more than was asked for. */
+  /** The heads of the letters in a range, in order. The broker sends no payloads, and no more than requested. */
   async *scan(filter: LetterFilter, range: Range): AsyncGenerator<LetterHead> {
     const options = { ...range, filter: subjectOf(filter), headersOnly: true };
     for await (const { headers, subject, streamSequence: seq, storedAt } of scan(

@@ -25,11 +25,11 @@ export interface LetterPage {
   readonly before: number | undefined;
 }
 
-/** Whoever publishes names clients, so their number has no bound; beyond this many groups they count as "(others)". */
+/** Anybody who publishes names clients, so their number is unbounded; beyond this many groups they count as "(others)". */
 const mostGroups = 1_000;
 const others = { reason: "(others)", step: "", client: "" };
 
-/** Counts all letters that match and keeps the newest of them: one pass over the stream's headers. */
+/** Counts all matching letters and keeps the newest: one pass over the stream's headers. */
 export async function survey(
   store: LetterStore,
   filter: LetterFilter,
@@ -57,10 +57,10 @@ export async function survey(
   return { total, groups: sorted, newest: newest.letters() };
 }
 
-/** Where a page's search starts looking, in sequences; each step back is twice as long as the one before. */
+/** Where the search for a page starts, in sequences; each step back is twice as long as the last. */
 const firstSpan = 1_000;
 
-/** One page of the letters that match, the newest first. It reads little more of the stream than the page takes. */
+/** One page of matching letters, newest first. It reads little more of the stream than the page needs. */
 export async function newestLetters(
   store: LetterStore,
   filter: LetterFilter,
@@ -73,7 +73,7 @@ export async function newestLetters(
   const range = await store.range();
   const letters: LetterHead[] = [];
   let end = Math.min(range.before, before ?? range.before);
-  // One more than the page takes tells whether there is another page.
+  // One more than a page, to know whether there is another.
   for (let span = firstSpan; end > range.from && letters.length <= limit; span *= 2) {
     const from = Math.max(range.from, end - span);
     const part = new Newest(limit + 1 - letters.length);
@@ -88,7 +88,7 @@ export async function newestLetters(
   return { letters: page, before: letters.length > limit ? page.at(-1)?.seq : undefined };
 }
 
-/** The last so many of what is added. */
+/** Keeps the last few items added. */
 class Newest {
   readonly #limit: number;
   #heads: LetterHead[] = [];

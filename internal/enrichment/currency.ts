@@ -9,17 +9,17 @@ export interface RateSnapshot {
   readonly rates: ReadonlyMap<string, string>;
   /** When the API was asked, in ms since the epoch. */
   readonly fetchedAt: number;
-  /** Currencies that answers had and now lack, and since when, in ms since the epoch: their events wait. */
+  /** Currencies that earlier answers had and the latest lack, and since when, in ms since the epoch: their events wait. */
   readonly missing: ReadonlyMap<string, number>;
 }
 
-/** What this step needs of the world. */
+/** What this step needs from outside. */
 export interface Rates {
-  /** The newest snapshot, never older than 60 s. Rejects when none can be had within so many ms. */
+  /** The newest snapshot, never older than 60 s. Rejects when there is none within this many ms. */
   current(signal: AbortSignal, withinMs: number): Promise<RateSnapshot>;
 }
 
-/** How long a batch waits for rates before its events that need one are put off: the others of the batch wait with them. */
+/** How long a batch waits for rates before it puts off the events that need one: the others wait with them. */
 const patienceMs = 3_000;
 
 /** Adds `amount_eur` to bets and deposits. While rates are away only the events that need one wait. */
@@ -36,7 +36,7 @@ export function currency(rates: Rates): Step {
   };
 }
 
-/** Whether it takes a rate to price the event; false also where no rate could help. */
+/** Whether pricing the event takes a rate; false also where no rate could help. */
 function needsRate({ event }: ClientEvent): boolean {
   return isMoney(event) && marketCurrencies.has(event.currency);
 }

@@ -11,13 +11,16 @@ import { bytesOf } from "../messages/enclosed.ts";
 import { acceptedAt } from "../messages/envelope.ts";
 import { rawStage } from "../messages/subjects.ts";
 
-/** What reading raw events needs of the world. */
+/** What reading raw events needs from outside. */
 export interface EventTypes {
-  /** Reads with the types that a client can send; a promise where it takes a look-up, rejecting with `Unavailable`. */
+  /**
+   * Reads with the types that the client may send. Returns a promise where it takes a look-up; it rejects with
+   * `Unavailable`.
+   */
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded>;
 }
 
-/** Another form than JSON that producers may send, by its media type. */
+/** Another format than JSON that producers may send, by its media type. */
 export interface RawForm {
   readonly mediaType: string;
   readonly decode: (payload: Uint8Array, types: CustomTypes) => Decoded;
@@ -25,13 +28,13 @@ export interface RawForm {
 
 export interface DecoderOptions {
   readonly types: EventTypes;
-  /** Raw events may be in this form too, if they say so. */
+  /** Raw events may also have this format, if they say so. */
   readonly other?: RawForm;
   /** How far after its acceptance a raw event may be dated; Infinity takes any date. */
   readonly maxAheadMs: number;
 }
 
-/** How the step that takes from this stage reads what it gets. */
+/** How the step that reads this stage decodes its events. */
 export function decoder(takesFrom: string, { types, other, maxAheadMs }: DecoderOptions): Decode {
   if (takesFrom !== rawStage)
     return ({ bytes, value }) =>
@@ -45,5 +48,5 @@ export function decoder(takesFrom: string, { types, other, maxAheadMs }: Decoder
   };
 }
 
-/** The first step has checked the data; its type may have been changed or removed since. */
+/** The first step has checked the data; its type may have changed or gone since. */
 const anyType: CustomTypes = () => () => [];

@@ -3,9 +3,9 @@ import { describe } from "../casino/description.ts";
 import { isMoney } from "../casino/event.ts";
 import { minorUnits } from "../casino/money.ts";
 
-/** What this step needs of the world. */
+/** What this step needs from outside. */
 export interface Games {
-  /** The client's title of a game as it is known now; undefined for one without. @throws Unavailable while none can be known */
+  /** The client's current title of a game; undefined for one without. @throws Unavailable while none is known */
   titleOf(client: string, game: number): string | undefined;
 }
 
@@ -16,7 +16,7 @@ export function description(games: Games): Step {
     forwardsTo: "final",
     async enrich(batch) {
       return batch.map(({ client, event }) =>
-        // Only where somebody published past the currency step: an amount cannot be written without its decimals.
+        // Only where somebody published past the currency step: an amount cannot be written without knowing its decimals.
         isMoney(event) && minorUnits(event.currency) === undefined
           ? deadLetter("unsupported_currency", `/currency ${event.currency} is not in use (ISO 4217)`)
           : forward({ ...event, description: describe(event, (game) => games.titleOf(client, game)) }),

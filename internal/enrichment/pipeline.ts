@@ -4,21 +4,21 @@ import { currency, type Rates } from "./currency.ts";
 import { description, type Games } from "./description.ts";
 import { type Players, player } from "./player.ts";
 
-/** What the steps need of the world. */
+/** What the steps need from outside. */
 export interface Dependencies {
   readonly rates: Rates;
   readonly players: Players;
   readonly games: Games;
 }
 
-/** The pipeline: each step takes what the one before it forwards; the first takes raw events, the last makes final ones. */
+/** The pipeline: each step takes what the one before it forwards. The first reads raw events, the last makes final ones. */
 export const pipeline = (d: Dependencies): readonly Step[] => [
   currency(d.rates),
   player(d.players),
   description(d.games),
 ];
 
-/** A step and the stage it takes its events from. */
+/** A step and the stage that it reads. */
 export interface Station {
   readonly step: Step;
   readonly takesFrom: string;
@@ -29,7 +29,7 @@ export function stations(steps: readonly Step[]): readonly Station[] {
   return steps.map((step, index) => ({ step, takesFrom: steps[index - 1]?.forwardsTo ?? rawStage }));
 }
 
-/** The steps by name, in order, and the stage each takes its events from. */
+/** The steps by name, in order, and the stage that each reads. */
 export const layout: readonly { readonly name: string; readonly takesFrom: string }[] = stations(
   pipeline({
     rates: { current: () => Promise.reject(new Error("only named, never run")) },
@@ -38,5 +38,5 @@ export const layout: readonly { readonly name: string; readonly takesFrom: strin
   }),
 ).map(({ step, takesFrom }) => ({ name: step.name, takesFrom }));
 
-/** The names that STEPS may list. */
+/** The valid names in STEPS. */
 export const stepNames: readonly string[] = layout.map(({ name }) => name);

@@ -1,7 +1,7 @@
 import { deadLetter, forward, type Step } from "../actor/step.ts";
 import { type CasinoEvent, isCustom, type Player } from "../casino/event.ts";
 
-/** Whom to look up; without a player only the client is checked. */
+/** What to look up; without a player only the client is checked. */
 export interface PlayerKey {
   readonly client: string;
   readonly id: number | undefined;
@@ -9,20 +9,20 @@ export interface PlayerKey {
 
 /** The answer to one key. */
 export interface PlayerLookUp {
-  /** It is registered, and not disabled. */
+  /** The client is registered and not disabled. */
   readonly clientKnown: boolean;
   readonly player: Player | undefined;
 }
 
-/** What this step needs of the world. */
+/** What this step needs from outside. */
 export interface Players {
-  /** The state of the database now, one answer per key in the same order. @throws Unavailable */
+  /** The current state of the database: one answer per key, in the same order. @throws Unavailable */
   find(keys: readonly PlayerKey[], signal: AbortSignal): Promise<readonly PlayerLookUp[]>;
 }
 
 /**
- * Adds the player's e-mail and last sign-in, looked up anew for every batch and never cached: one query for it.
- * A player that is not in the database is left out of the event; a client that is not makes a dead letter.
+ * Adds the player's e-mail and last sign-in, with one query per batch and no cache. An unknown player is left out of the
+ * event; an unknown client makes a dead letter.
  */
 export function player(players: Players): Step {
   return {

@@ -9,18 +9,18 @@ export interface ErasureOptions extends LetterErasureOptions {
   readonly db: Database;
 }
 
-/** What an erasure did, and where the person still is. */
+/** What an erasure did, and where the person's data remain. */
 export interface Erasure extends ErasureRecord {
-  /** Of this time alone, by place. */
+  /** Of this run alone, by place. */
   readonly done: Counts;
   readonly remains: readonly Remains[];
 }
 
 /**
- * Takes a player's e-mail and last sign-in out of all that is kept: the player, the dead letters, the archive, the
- * recorded answers to deliveries, and those that wait to be tried again. The record of it holds
- * none of it. What lies in the log, and on the way to it, stays until it goes by itself, and comes into the archive
- * without the player. Done again it finds what was made since, and goes on where it was cut off.
+ * Deletes a player's e-mail and last sign-in wherever they are kept: the player, the dead letters, the archive, the
+ * recorded answers to deliveries, and deliveries that wait for another attempt. Its record contains neither. Events in
+ * the log, and on the way to it, stay until they expire, and enter the archive without the player. A second run finds
+ * what was added since, and continues an interrupted one.
  *
  * @throws Unavailable, and the signal's reason
  */
@@ -29,12 +29,12 @@ export async function erasePlayer(client: string, player: number, options: Erasu
   const erasures = new Erasures(db);
   const emails = await erasures.emails(client, player, signal);
   const person: Person = { client, player, emails };
-  // First what can name the person in free text: cut off later, nobody knows the e-mails any more.
+  // Free text that may name the person comes first: after an interruption nobody knows the e-mails any more.
   const letters = await eraseLetters(person, 1, options);
   const wasThere = await erasures.begin(client, player, by, signal);
   const rows = await erasures.fromArchive(client, player, signal);
   const retries = await eraseRetries(person, options);
-  // Of events that were on their way meanwhile.
+  // Events that were on their way meanwhile.
   const late = await eraseLetters(person, letters.next, options);
   const done = {
     players: wasThere ? 1 : 0,

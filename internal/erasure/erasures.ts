@@ -10,19 +10,22 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 /** How much was erased, by place. */
 export type Counts = Readonly<Record<string, number>>;
 
-/** That a player's personal data were erased; without any of them. */
+/** Records that a player's personal data were erased, without any of the data. */
 export interface ErasureRecord {
   readonly client_id: string;
   readonly player_id: number;
-  /** When it was asked for the last time, as an ISO date-time. */
+  /** When it was last requested, as an ISO date-time. */
   readonly erased_at: string;
   /** Who asked for it. */
   readonly requested_by: string;
-  /** Over all times that it was asked for. */
+  /** Over all runs. */
   readonly counts: Counts;
 }
 
-/** What is personal of a player in Postgres, and the records of what was erased. Everything here throws `Unavailable` while it is away. */
+/**
+ * A player's personal data in Postgres, and the records of erasures. Everything here throws `Unavailable` while Postgres
+ * is away.
+ */
 export class Erasures {
   readonly #db: Database;
 
@@ -30,7 +33,7 @@ export class Erasures {
     this.#db = db;
   }
 
-  /** The e-mails that Postgres has of the player, those of earlier days too. */
+  /** The player's e-mails in Postgres, earlier ones included. */
   emails(client: string, player: number, signal: AbortSignal): Promise<readonly string[]> {
     return asking(signal, async () => {
       const { rows } = await sql<{ email: string }>`
@@ -43,9 +46,9 @@ export class Erasures {
   }
 
   /**
-   * Removes the player, and writes down that there is one whose data had to go, in one transaction. Once it has resolved no event gets the data
-   * any more, and none brings them into the archive.
-   * @returns whether the player was there
+   * Removes the player and records the erasure, in one transaction. From then on no event gets the data, and none brings
+   * them into the archive.
+   * @returns whether the player existed
    */
   begin(client: string, player: number, by: string, signal: AbortSignal): Promise<boolean> {
     return asking(signal, async () => {
@@ -63,12 +66,12 @@ export class Erasures {
     });
   }
 
-  /** Takes the data out of the archive, and out of the answers to deliveries. After `begin`. */
+  /** Removes the data from the archive and from the answers to deliveries. Call it after `begin`. */
   fromArchive(client: string, player: number, signal: AbortSignal): Promise<ErasedRows> {
     return asking(signal, () => eraseFromArchive(this.#db, client, player, signal));
   }
 
-  /** Adds to what was erased, and says what the record now is. After `begin`. */
+  /** Adds to the counts of what was erased, and returns the record. Call it after `begin`. */
   end(client: string, player: number, counts: Counts, signal: AbortSignal): Promise<ErasureRecord> {
     return asking(signal, async () => {
       const { rows } = await sql<{ counts: Counts }>`
@@ -90,7 +93,7 @@ export class Erasures {
     });
   }
 
-  /** The next records by player, as many as the limit. @param after a player's number, 0 to begin */
+  /** The next records by player, up to the limit. @param after a player's number, 0 to begin */
   list(client: string, after: number, limit: number, signal: AbortSignal): Promise<readonly ErasureRecord[]> {
     return asking(signal, () => this.#list(client, after, limit, signal));
   }
@@ -118,7 +121,7 @@ interface Row {
   readonly counts: Counts;
 }
 
-/** @throws Unavailable, also when the signal's time is over; the reason of another abort */
+/** @throws Unavailable, also when the signal's time is over; the reason of any other abort */
 async function asking<R>(signal: AbortSignal, ask: () => Promise<R>): Promise<R> {
   try {
     return await ask();

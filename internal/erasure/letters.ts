@@ -23,23 +23,23 @@ export interface LetterErasureOptions {
 }
 
 export interface ErasedLetters {
-  /** Letters that are there anew without the person. */
+  /** Letters rewritten without the person. */
   readonly rewritten: number;
-  /** Letters that are gone. */
+  /** Letters removed. */
   readonly removed: number;
 }
 
 /** The client of messages that carry events of several. */
 const nobody = "_";
-/** What the id of a letter ends with that was written anew. */
+/** Suffix of a rewritten letter's id. */
 const anew = ":erased";
 
 /**
- * Takes a person out of the dead letters: what names the person is written anew without it and removed, or only removed where
- * nobody can read it. The ledger has it before a letter goes. Cut off in between, the same again goes on, and a letter that was
- * written anew already is not written twice.
+ * Removes a person from the dead letters: letters that name the person are rewritten without it and removed, or only
+ * removed where they cannot be read. The ledger is written before a letter goes. After an interruption a second run
+ * continues, and rewrites no letter twice.
  * @param from the first sequence to look at
- * @returns what was done, and from where on letters were not looked at
+ * @returns what was done, and the sequence from which letters were not looked at
  * @throws Unavailable, and the signal's reason
  */
 export async function eraseLetters(
@@ -78,7 +78,7 @@ export async function eraseLetters(
   return { ...counts, next: range.before };
 }
 
-/** A letter that names the person, and what it would be without. */
+/** A letter that names the person, and its payload without it. */
 interface Change {
   readonly letter: Letter;
   /** Undefined where it cannot be kept. */
@@ -87,7 +87,7 @@ interface Change {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** @returns undefined for a letter in which nothing is of the person */
+/** @returns undefined for a letter without the person */
 function without(person: Person, letter: Letter): Change | undefined {
   const { payload, client, headers } = letter;
   const isTheirs = client === person.client;
@@ -107,7 +107,7 @@ function without(person: Person, letter: Letter): Change | undefined {
 interface Replacing extends LetterErasureOptions {
   readonly person: Person;
   readonly store: LetterStore;
-  /** Letters that were written anew, by their ids, with their sequences. */
+  /** Rewritten letters: their sequences by id. */
   readonly writtenAnew: ReadonlyMap<string, number>;
 }
 
@@ -124,7 +124,7 @@ async function replace({ letter, payload }: Change, options: Replacing): Promise
   return outcome;
 }
 
-/** @returns the sequence of the letter that was written anew, now or before @throws Unavailable */
+/** @returns the sequence of the rewritten letter, from now or before @throws Unavailable */
 async function stored(
   message: Outgoing,
   letter: Letter,
@@ -142,12 +142,12 @@ async function stored(
 
 const idAnew = ({ id, seq }: Letter): string => `${id || `${deadStream}:${seq}`}${anew}`;
 
-/** What only the broker may say, and where the bytes lay before. */
+/** Headers that only the broker may set, and where the bytes lay before. */
 const left = /^(nats-.*|casino-dead-(parts|size))$/i;
 
 /** The letter with another payload, and a header that says so. */
 function letterAnew(letter: Letter, payload: Uint8Array, person: Person): Outgoing {
-  // First of all: nats-server before 2.11 takes the first place of its name for the only one.
+  // First, because nats-server before 2.11 honours only the first header of that name.
   const headers = new OutgoingHeaders().add("Nats-Msg-Id", idAnew(letter));
   for (const [name, value] of letter.headers.entries())
     if (!left.test(name) && !names(person, name)) headers.add(name, withoutEmails(person, value));

@@ -1,42 +1,42 @@
 import { isObject } from "../jetstream/api.ts";
 
-/** Whose data have to go: a player of a client, and the e-mails that were found of that player. */
+/** Whose data to erase: a player of a client, and the e-mails found for that player. */
 export interface Person {
   readonly client: string;
   readonly player: number;
   readonly emails: readonly string[];
 }
 
-/** What text of no event says in place of an e-mail. */
+/** Replaces an e-mail in text. */
 const erasedText = "[erased]";
 
-/** Where e-mails stand in a text, in whatever case; undefined where none are known. */
+/** Matches the e-mails in a text, in any case; undefined where none are known. */
 function emailsOf({ emails }: Person): RegExp | undefined {
   if (emails.length === 0) return undefined;
-  // The longest first: one may be the end of another.
+  // Longest first: one may be the end of another.
   const forms = [...emails]
     .sort((a, b) => b.length - a.length)
     .map((email) => email.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
   return new RegExp(forms.join("|"), "giu");
 }
 
-/** Whether a text has one of the person's e-mails. */
+/** Whether a text contains one of the person's e-mails. */
 export function names(person: Person, text: string): boolean {
   return emailsOf(person)?.test(text) ?? false;
 }
 
-/** The text with every e-mail of the person in it replaced. */
+/** The text with every e-mail of the person replaced. */
 export function withoutEmails(person: Person, text: string): string {
   const emails = emailsOf(person);
   return emails === undefined ? text : text.replace(emails, erasedText);
 }
 
 /**
- * A message's payload without the person: one event or many, as plain JSON, as an array or as lines, also those of a bundle.
- * Events of the player lose `player`, and the e-mail out of their sentence and whatever else they hold; so do events that
- * name no player. Those of other players and other clients stay as they are.
- * @param client whose message it is; a line of a bundle says it itself
- * @returns the same text where there is nothing of the person in it; undefined where it names the person and cannot be read
+ * A message's payload without the person: one event or many, as JSON, an array, lines or a bundle. The player's events
+ * lose `player`, and the e-mail is replaced in their description and everything else; so it is in events that name no
+ * player. Other players' and clients' events stay unchanged.
+ * @param client the message's client; lines of a bundle have their own
+ * @returns the same text where the person does not occur; undefined where it names the person and cannot be parsed
  */
 export function withoutPerson(text: string, client: string, person: Person): string | undefined {
   const whole = parsed(text);
@@ -60,7 +60,7 @@ function parsed(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-/** The text itself where nothing changes, with every space that its producer wrote. */
+/** The text itself where nothing changes, with its producer's formatting. */
 function rewritten(text: string, value: unknown, client: string, person: Person): string {
   const state = { changed: false };
   const without = stripped(value, client, person, state);
@@ -87,7 +87,7 @@ function stripped(value: unknown, client: string, person: Person, state: { chang
   return masked(event, emailsOf({ ...person, emails: [...person.emails, ...email] }), state);
 }
 
-/** The value with every e-mail in it replaced, wherever it stands. */
+/** The value with every e-mail in it replaced, wherever it occurs. */
 function masked(value: unknown, emails: RegExp | undefined, state: { changed: boolean }): unknown {
   if (emails === undefined) return value;
   if (typeof value === "string") {

@@ -3,19 +3,19 @@ import { layout } from "../enrichment/pipeline.ts";
 import { askBroker, isObject } from "../jetstream/api.ts";
 import { apartStream, finalStage, stageStream } from "../messages/subjects.ts";
 
-/** A stream in which events of before the erasure still name the person. */
+/** A stream that still holds earlier events with the person's data. */
 export interface Remains {
   readonly stream: string;
-  /** All of them, whoever's they are. */
+  /** All its messages, whoever they concern. */
   readonly messages: number;
   /**
-   * Until when, as an ISO date-time, what it holds now. Null: until the steps have had it, and for the time of the log from then on; of
-   * the log, where that has no limit of time.
+   * Until when it holds its present messages, as an ISO date-time. Null: until the steps have handled them, and then as
+   * long as the log keeps them; for the log, when it has no limit of time.
    */
   readonly until: string | null;
 }
 
-/** What the steps behind the look-up have not had yet, and the log; without the queues that are empty. @throws Unavailable */
+/** The queues behind the look-up that are not empty, and the log. @throws Unavailable */
 export async function remaining(nc: NatsConnection): Promise<readonly Remains[]> {
   const stages = layout.map(({ takesFrom }) => takesFrom);
   const named = stages.slice(layout.findIndex(({ name }) => name === "player") + 1);

@@ -10,12 +10,12 @@ import { Unavailable } from "../service/unavailable.ts";
 import type { LetterErasureOptions } from "./letters.ts";
 import { type Person, withoutPerson } from "./person.ts";
 
-/** Messages read at once. On a work queue nobody but its own readers may have a consumer, so each is asked for by its number. */
+/** Messages read at once. A work queue admits no second consumer, so each is read by its number. */
 const atOnce = 64;
 
 /**
- * Takes a person out of the deliveries that wait for their next attempt: each is written anew without, with its due time and its count of
- * attempts, and then removed. Cut off in between, it is delivered twice, which receivers know by its id.
+ * Removes a person from the deliveries that wait for another attempt: each is rewritten with its due time and attempts,
+ * and then removed. If interrupted in between, it is delivered twice, which receivers recognize by its id.
  * @returns how many
  * @throws Unavailable, and the signal's reason
  */
@@ -35,7 +35,7 @@ export async function eraseRetries(person: Person, options: LetterErasureOptions
       if (seqs.length === atOnce) await read(seqs.splice(0));
     }
   } catch (err) {
-    // Where no sender has ever run there are none.
+    // No sender has ever run.
     if (!(err instanceof StreamMissing)) throw err;
   }
   await read(seqs);

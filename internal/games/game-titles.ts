@@ -9,18 +9,18 @@ interface Catalogue {
   readonly titles: ReadonlyMap<number, string>;
 }
 
-/** Whose titles those have who named none. */
+/** The client whose titles apply to clients that have named no game. */
 const defaultClient = "casino";
 
-/** How long between two looks: a changed title is used this soon. */
+/** How long between two polls: a changed title is used this soon. */
 const pollMs = 1_000;
 /** How long one statement may take. */
 const statementMs = 10_000;
 
 /**
- * Keeps the titles of all clients' games in memory. While Postgres is away the last ones go on. It polls, as the registry of
- * event types does and for the same reasons; a poll reads one number for each client, and the titles of those whose number
- * has changed.
+ * Keeps the titles of all clients' games in memory; while Postgres is away the last ones stay in use. It polls, like the
+ * registry of event types and for the same reasons: a poll reads one number per client, and the titles of those whose
+ * number has changed.
  */
 export class GameTitles {
   readonly #db: Database;
@@ -37,7 +37,7 @@ export class GameTitles {
     this.#log = log;
   }
 
-  /** Starts to load at once and goes on until closed; returns without waiting, so that Postgres may come later. */
+  /** Starts to load at once and goes on until closed. Does not wait, so Postgres may start later. */
   static start(db: Database, log: Log): GameTitles {
     const titles = new GameTitles(db, log);
     titles.#poll();
@@ -45,8 +45,8 @@ export class GameTitles {
   }
 
   /**
-   * A game's title as it is known now; undefined for one without. A client that has named no game has the titles of the
-   * default client. @throws Unavailable until all were read once
+   * A game's current title; undefined for one without. A client that has named no game gets the default client's titles.
+   * @throws Unavailable until all titles were read once
    */
   titleOf(client: string, game: number): string | undefined {
     const { problem } = this;
@@ -62,7 +62,7 @@ export class GameTitles {
     return `the titles of games are not loaded yet${this.#failure === undefined ? "" : `: ${this.#failure.message}`}`;
   }
 
-  /** Ends the polling; resolves when nothing is asked of the database any more. */
+  /** Stops polling; resolves when no query is running. */
   async close(): Promise<void> {
     this.#stopping.abort(new Unavailable("the titles were closed"));
     clearTimeout(this.#timer);
@@ -99,7 +99,7 @@ export class GameTitles {
       const query = this.#db.selectFrom("game_versions").select(["client_id", "version"]);
       for (const { client_id: client, version } of await query.execute(this.#bounds())) {
         if (this.#catalogues.get(client)?.version === version) continue;
-        // They may be newer than the version: then the next look reads them once more.
+        // They may be newer than the version; then the next poll reads them again.
         const { rows } = await sql<{ id: string; title: string }>`
           select id, title from games where client_id = ${client}`.execute(this.#db, this.#bounds());
         const titles = new Map(rows.map(({ id, title }) => [Number(id), title]));

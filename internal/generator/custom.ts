@@ -7,12 +7,12 @@ import { ConfigError } from "../service/config.ts";
 import type { MakeEvents } from "./events.ts";
 
 /**
- * Random events of a type that is registered for this client or for all, by its schema as it is now.
- * @throws ConfigError when there is no such type, or no data can be made up for its schema; Unavailable
+ * Random events of a type registered for this client or for all, by its current schema.
+ * @throws ConfigError when the type does not exist, or no data can be generated for its schema; Unavailable
  */
 export async function customEvents(db: Database, client: string, type: string): Promise<MakeEvents> {
   const types = (await listTypes(db)).filter((one) => one.client === undefined || one.client === client);
-  // A client's own comes after the one for all.
+  // A client's own type comes after the one for all.
   const found = types.findLast((one) => one.type === type);
   if (found === undefined) {
     const names = [...new Set([...casinoTypes, ...types.map((one) => one.type)])].join(", ");
@@ -29,14 +29,14 @@ export async function customEvents(db: Database, client: string, type: string): 
 
 const mostAttempts = 100;
 
-/** Makes up data that satisfies a schema: the same from the same random numbers. */
+/** Generates data that satisfies a schema: the same from the same random numbers. */
 function randomData(type: string, schema: unknown): (random: () => number) => unknown {
   const check = compileDataCheck(schema);
   return (random) => {
     let because = "";
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
       const seed = Math.floor(random() * 2 ** 32) + attempt;
-      // A schema that compiles is an object, which is all that this type says.
+      // A schema that compiles is an object, which is all this type says.
       const data = generateSync(schema as JsonSchema, { seed, useExamplesValue: true });
       const [error] = check(data);
       if (error === undefined) return data;

@@ -13,16 +13,16 @@ export interface RawStreamOptions {
   readonly config: StreamLimits & Config<"NATS_URL">;
   readonly log: Log;
   /**
-   * Whether somebody said which server this is. Streams are made on such a one only; on one that is merely where a NATS
-   * usually is they are looked for.
+   * Whether somebody named this server. Streams are created only on such a server, never on one found at the default
+   * address.
    */
   readonly pointedAt: boolean;
 }
 
 /**
- * Sees to it that raw events have a stream.
- * @returns who makes it again when it is deleted; undefined where that is for others to do
- * @throws Unavailable where there is none, and none is to be made
+ * Makes sure that raw events have a stream.
+ * @returns who recreates it when it is deleted; undefined where others do
+ * @throws Unavailable when it is missing and must not be created
  */
 export async function keepRawStream(options: RawStreamOptions): Promise<StreamKeeper | undefined> {
   const { nc, config, log, pointedAt } = options;
@@ -35,7 +35,7 @@ export async function keepRawStream(options: RawStreamOptions): Promise<StreamKe
         `There is no stream ${stageStream(rawStage)} at ${withoutPassword(config.NATS_URL)}, which NATS_URL did not name: start Croupier there, or set NATS_URL to have it made.`,
         { cause: err },
       );
-    // A producers' account has no JetStream: the services make the streams in theirs.
+    // A producers' account has no JetStream: the services create the streams in theirs.
     const isWithout = err instanceof Error && (err.name === "JetStreamNotEnabled" || isWithoutJetStream(err));
     if (!isWithout) throw err;
   }

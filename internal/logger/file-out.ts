@@ -9,8 +9,8 @@ import { Unavailable } from "../service/unavailable.ts";
 type WriteFile = (fd: number, data: Uint8Array, offset: number) => Promise<{ readonly bytesWritten: number }>;
 
 /**
- * Writes to a file and waits while its disk is full, however long: what was begun is then gone on with at the very byte, so that
- * no line is torn. Node's own stdout gives up at the first such error and is of no use afterwards.
+ * Writes to a file and waits while its disk is full, however long. It then continues at the exact byte, so that no line
+ * is torn. Node's own stdout gives up at the first such error and stays broken.
  */
 export class FileOut extends Writable {
   readonly #fd: number;
@@ -18,7 +18,7 @@ export class FileOut extends Writable {
   readonly #outage: Outage;
   readonly #closing = new AbortController();
 
-  /** @param writeFile the system's call; default: that of Node */
+  /** @param writeFile default: Node's write */
   constructor(fd: number, log: Log, writeFile: WriteFile = promisify(write)) {
     super();
     this.#fd = fd;
@@ -64,7 +64,7 @@ export function stdoutOf(log: Log): Writable & { readonly problem?: string | und
   return isFile ? new FileOut(process.stdout.fd, log) : process.stdout;
 }
 
-/** No room on the disk, or none left of the user's quota. */
+/** No room on the disk, or the user's quota is used up. */
 function isFull(err: unknown): err is Error & { readonly code: string } {
   return err instanceof Error && "code" in err && (err.code === "ENOSPC" || err.code === "EDQUOT");
 }

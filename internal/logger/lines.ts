@@ -15,22 +15,21 @@ export const loggerDurable: Durable = {
 const newline = Buffer.from("\n");
 
 /**
- * Writes each event of the mailbox as one line, as it is stored, and acknowledges it once the system has taken the
- * line; a slow reader of `out` is waited for. A killed process leaves at most the lines of its last batch to be written
- * again.
- * @returns "stopped" when the mailbox was stopped, "reader gone" when `out` was closed: the events of the lines it did
- *   not take are still held, so that closing the mailbox hands them back
- * @throws Error in one sentence when `out` cannot be written for another reason; held likewise
+ * Writes each event of the mailbox as one line, exactly as stored, and acknowledges it once the system has taken the
+ * line. It waits for a slow reader. After a kill, at most the lines of the last batch are written again.
+ * @returns "stopped" when the mailbox was stopped, "reader gone" when `out` was closed: events of unwritten lines are
+ * still held, so that closing the mailbox hands them back
+ * @throws Error in one sentence when `out` fails for another reason; unwritten events are held too
  */
 export async function logLines(mailbox: Mailbox, out: Writable): Promise<"stopped" | "reader gone"> {
-  // A closed pipe (`| head`) also reports here; unheard it would end the process.
+  // A closed pipe (`| head`) also reports here; unhandled it would end the process.
   out.on("error", () => undefined);
   for (let batch = await mailbox.take(); batch !== undefined; batch = await mailbox.take()) {
     const lines = Buffer.concat(batch.flatMap((delivery) => [delivery.data, newline]));
-    // Called back only when all of it is written: no batch is taken before.
+    // Called back only when everything is written, so no batch is taken before.
     const failure = await new Promise<Error | null | undefined>((resolve) => out.write(lines, resolve));
     if (failure) {
-      // Handed back now, they would come again at once, to this very mailbox.
+      // Handed back now they would come again at once, to this very mailbox.
       if (isReaderGone(out, failure)) return "reader gone";
       const cause = out.errored ?? failure;
       throw new Error(`stdout cannot be written: ${cause.message}`, { cause });
@@ -40,7 +39,10 @@ export async function logLines(mailbox: Mailbox, out: Writable): Promise<"stoppe
   return "stopped";
 }
 
-/** A write to what was closed before only says that it was: then the first error tells, or nobody waits for lines any more. */
+/**
+ * A write to a closed stream only says that it is closed. The first error tells why; without one nobody wants lines any
+ * more.
+ */
 function isReaderGone(out: Writable, failure: Error): boolean {
   const first = out.errored ?? failure;
   return "code" in first && (first.code === "EPIPE" || first.code === "ERR_STREAM_DESTROYED");

@@ -5,21 +5,21 @@ const chunkSize = 2 ** 15;
 const mostLines = 1_000;
 
 export interface NumberLimits {
-  /** Chunks with gaps in them, which dead letters leave: 4 KiB each. */
+  /** Most chunks with gaps, which dead letters leave: 4 KiB each. */
   readonly chunks: number;
-  /** Chunks without gaps, which take no bits. */
+  /** Most chunks without gaps, which take no bits. */
   readonly full: number;
-  /** Messages of several events of which not all have come: up to 200 bytes each. */
+  /** Most incomplete messages of several events: up to 200 bytes each. */
   readonly partial: number;
 }
 
 const defaultLimits: NumberLimits = { chunks: 2 ** 14, full: 2 ** 18, partial: 2 ** 16 };
 
 /**
- * Accepted numbers of which an event was folded, however long ago: one bit for each raw message, and none where all of 32,768
- * neighbours have come. A message of several events has bits of its own until the last of them has come.
+ * Remembers the accepted numbers of folded events, of any age: one bit for each raw message, and none where all of 32,768
+ * neighbours have arrived. A message of several events has bits of its own until the last of them arrives.
  *
- * Bounded: beyond some 80 MiB, which are 500 million numbers with gaps among them, the oldest are forgotten.
+ * Bounded: beyond some 80 MiB, which is 500 million numbers with gaps among them, the oldest are forgotten.
  */
 export class AcceptedNumbers {
   readonly #limits: NumberLimits;
@@ -60,7 +60,7 @@ export class AcceptedNumbers {
     this.#addMessage(number);
   }
 
-  /** Forgets all: the numbers begin anew. */
+  /** Forgets everything: the numbers start anew. */
   clear(): void {
     this.#chunks = new Map();
     this.#full = new Set();

@@ -1,35 +1,35 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { mix } from "./hash.ts";
 
-/** So many generations make up the span: each event is remembered for the span and up to a twelfth more. */
+/** Number of generations in the span: each event is remembered for the span and up to a twelfth more. */
 const generations = 12;
-/** Tags of generations go round; 0 marks a free slot. */
+/** Generation tags wrap around; 0 marks a free slot. */
 const tags = 255;
 const partitions = 256;
-/** Partitions cleared of what has expired with each new generation: all of them well before a tag comes round again. */
+/** Partitions that each new generation clears of expired entries: all of them well before a tag is reused. */
 const sweptAtOnce = 8;
 const smallestSlots = 64;
 const fullest = 0.75;
-/** Each table is made a little larger or smaller than its neighbour, so that they are not all full at the same time. */
+/** Each table differs a little in size from its neighbour, so that they do not all fill up at once. */
 const afterRebuild = (partition: number): number => 0.5 + (0.15 * partition) / partitions;
-/** Sources whose keys are kept at hand; more only cost time. */
+/** Sources whose keys are cached; more only cost time. */
 const mostSources = 2 ** 16;
 
 export interface FingerprintOptions {
   /** How long an event is remembered, by the stream's clock, in ms. */
   readonly spanMs: number;
-  /** Most events remembered. What more come in a span push out the oldest. */
+  /** Most events remembered. Beyond that, new events within a span push out the oldest. */
   readonly most?: number;
 }
 
 /**
- * Which events (client, source, id) came within a span of time: 64 bits of a keyed hash for each, 11 to 16 bytes. Two different
- * events are taken for one with a probability of one in 2^64 for each pair: once in some years of 35,000 events a second. The key
- * is drawn by each process, so that no producer can choose ids that collide with another's.
+ * Which events (client, source, id) arrived within a span of time: 64 bits of a keyed hash each, in 11 to 16 bytes. Two
+ * different events collide with a probability of 2^-64 per pair: once in some years of 35,000 events a second. Each
+ * process draws its own key, so that no producer can choose ids that collide with another's.
  *
- * Time is counted by the events' own stored times, so that a rebuild remembers the same; a gap counts as a generation at most and a
- * step back as nothing, so that a clock that was wrong makes nothing forgotten. In 256 tables that grow and shrink one by
- * one: rebuilding one large table would stop everything else for a second.
+ * Time is measured by the events' stored times, so that a rebuild remembers the same. A gap counts as one generation at
+ * most and a step back as nothing, so that a wrong clock makes nothing forgotten. It uses 256 tables that grow and shrink
+ * one by one: rebuilding a single large one would stop everything else for a second.
  */
 export class Fingerprints {
   readonly #spanMs: number;
@@ -45,7 +45,7 @@ export class Fingerprints {
   readonly #began = new Float64Array(tags + 1);
   #live = 0;
   #generation = 0;
-  /** How many generations before the current one are remembered; fewer than usual where the most is reached. */
+  /** How many generations before the current one are remembered; fewer than usual once the maximum is reached. */
   #kept = 0;
   #elapsed = 0;
   #last: number | undefined;
@@ -63,7 +63,7 @@ export class Fingerprints {
     return this.#live;
   }
 
-  /** What the tables take. */
+  /** Bytes of the tables. */
   get bytes(): number {
     return this.#tables.reduce((sum, table) => sum + table.byteLength, 0);
   }
@@ -75,12 +75,12 @@ export class Fingerprints {
     return `more than ${this.#most} events came within ${this.#spanMs / 1_000} s: those sent twice more than ${seconds} s apart are counted twice`;
   }
 
-  /** Stored time of the earliest event that is remembered for certain; Infinity before the first. */
+  /** From this stored time on every event is remembered; Infinity before the first. */
   get horizon(): number {
     return this.#last === undefined ? Number.POSITIVE_INFINITY : (this.#began[this.#tag(this.#kept)] ?? 0);
   }
 
-  /** Remembers an event; false when it is remembered already. @param storedAt when the stream stored it, ms since 1970 */
+  /** Remembers an event; false when it is already remembered. @param storedAt when the stream stored it, ms since 1970 */
   add(client: string, source: string, id: number, storedAt: number): boolean {
     this.#advance(storedAt);
     const key = this.#keyOf(client, source);
@@ -92,7 +92,7 @@ export class Fingerprints {
   }
 
   #insert(partition: number, first: number, second: number): boolean {
-    const table = this.#tables[partition] as Uint32Array; // there are as many as partitions
+    const table = this.#tables[partition] as Uint32Array; // there are as many tables as partitions
     const slots = table.length / 2;
     let free = -1;
     let slot = Math.floor((first * slots) / 2 ** 32);
@@ -122,7 +122,7 @@ export class Fingerprints {
     return true;
   }
 
-  /** The tag of the generation so many before the current one. */
+  /** The tag of the generation this many before the current one. */
   #tag(before: number): number {
     return 1 + ((((this.#generation - before) % tags) + tags) % tags);
   }
@@ -158,7 +158,7 @@ export class Fingerprints {
     this.#kept--;
   }
 
-  /** Into a table that fits what is live. */
+  /** Moves the live entries into a table that fits them. */
   #rebuild(partition: number): void {
     const old = this.#tables[partition] as Uint32Array; // as above
     let live = 0;

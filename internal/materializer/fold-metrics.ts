@@ -6,8 +6,8 @@ import type { Replay } from "./replay.ts";
 const mostClients = 100;
 
 /**
- * What a materializer knows of the final events. Each folds all of them: take the maximum of several, not the sum.
- * @param figures with `keys` this port shows nobody the figures of clients, and so these do not
+ * Metrics of final events. Each materializer folds all of them: take the maximum of several, not the sum.
+ * @param figures with `keys` this port shows nobody a client's figures, so these metrics do not either
  */
 export function addFold(metrics: Metrics, fold: Fold, replay: Replay, figures: "public" | "keys"): void {
   metrics.gauge("croupier_fold_pending_events", "Final events that wait to be folded.", () => [

@@ -19,7 +19,7 @@ export interface Rank {
 
 /** What is known of an event besides itself. */
 export interface Circumstances {
-  /** Under which number it was accepted, where its message says so. */
+  /** Its accepted number, where its message has it. */
   readonly accepted?: Accepted | undefined;
   /** When it was folded, by the same clock as the `now` of questions, in ms since 1970. */
   readonly receivedAt?: number;
@@ -95,9 +95,9 @@ class ClientFold {
 }
 
 /**
- * The aggregates of all final events and of each client's, in memory only. The order in which different events
- * come does not matter to any figure. Not shared between threads; every call completes before the next.
- * Memory: about 50 bytes per player, 76 KB per client, and what `Fingerprints` and `AcceptedNumbers` document.
+ * The aggregates of all final events and of each client's, in memory only. The order of different events does not affect
+ * any figure. Not shared between threads; every call completes before the next. Memory: about 50 bytes per player, 76 KB
+ * per client, and what `Fingerprints` and `AcceptedNumbers` document.
  */
 export class Fold {
   readonly #folded: FoldedEvents;
@@ -115,7 +115,7 @@ export class Fold {
     return this.#folded;
   }
 
-  /** Begins from nothing. */
+  /** Starts from nothing. */
   reset(): void {
     this.#folded.reset();
     this.#all = new Rhythm();
@@ -123,7 +123,7 @@ export class Fold {
     this.#last = undefined;
   }
 
-  /** Folds one event; false when the same client, source and id was folded before, which then changes nothing. */
+  /** Folds an event; false, and no change, when the same client, source and id was folded before. */
   apply(event: FinalEvent, { accepted, receivedAt }: Circumstances = {}): boolean {
     this.#last = { storedAt: event.storedAt, receivedAt };
     if (!this.#folded.add(event, accepted)) return false;
@@ -137,7 +137,7 @@ export class Fold {
     return true;
   }
 
-  /** Of all events, or of one client's; undefined for a client of whom no event has come. */
+  /** Figures of all events or of one client's; undefined for a client without events. */
   rhythm(clientId?: string): Rhythm | undefined {
     return clientId === undefined ? this.#all : this.#clients.get(clientId)?.rhythm;
   }
@@ -156,8 +156,8 @@ export class Fold {
   }
 
   /**
-   * What the stream's clock shows at `now`, in ms since 1970. Where it runs ahead of this machine's, an event just stored is
-   * recent all the same. Only the last event counts: a clock that was wrong and was set right is right again with the next one.
+   * The stream's clock at `now`, in ms since 1970. If it runs ahead of this machine's, a just stored event still counts
+   * as recent. Only the last event counts: once a wrong clock is corrected, the next event corrects this too.
    */
   clock(now: number): number {
     if (this.#last === undefined) return now;

@@ -11,8 +11,8 @@ const timeoutMs = 2_000;
 export type Figures = Readonly<Record<string, unknown>> & { readonly events_total: number };
 
 /**
- * Asks a materializer, whichever answers first.
- * @param client only this one's figures
+ * Asks over NATS and takes the first materializer's answer.
+ * @param client only this client's figures
  * @returns undefined when none answers in time
  */
 export async function readFigures(nc: NatsConnection, client?: string): Promise<Figures | undefined> {
@@ -27,7 +27,7 @@ export async function readFigures(nc: NatsConnection, client?: string): Promise<
     if (!isObject(figures) || typeof figures.events_total !== "number") return undefined;
     return { ...figures, events_total: figures.events_total };
   } catch {
-    // Nobody listens, or the connection is away: the page says that there are no figures.
+    // Nobody listens, or the connection is away: there are no figures then.
     return undefined;
   }
 }

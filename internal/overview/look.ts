@@ -15,7 +15,7 @@ export interface Look {
   readonly figures: Figures | undefined;
 }
 
-/** Asks JetStream and the materializer, and takes of the services what they last said. */
+/** Asks JetStream and the materializer, and uses the services' latest status messages. */
 export async function lookAt(
   nc: NatsConnection,
   layout: readonly Layout[],

@@ -4,8 +4,8 @@ import type { Queue, Queues } from "./queues.ts";
 import type { Instance } from "./status-board.ts";
 
 /**
- * How a part of the pipeline is: `down` when no instance of it speaks, `silent` when one has fallen silent, `unready` when one
- * says that it lacks something.
+ * The state of a part of the pipeline: `down` when no instance reports, `silent` when one has stopped reporting,
+ * `unready` when one reports a problem.
  */
 export type Health = "up" | "unready" | "silent" | "down";
 

@@ -20,9 +20,9 @@ interface Row {
 }
 
 /**
- * Looks players up in Postgres, all keys in one query, nothing kept from one call to the next. One query sees one state of
- * the database, so a key that comes several times is asked for once.
- * `find` gives one answer per key in the same order; a last sign-in that no RFC 3339 time can say counts as none.
+ * Looks players up in Postgres, all keys in one query, without a cache. A query sees one state of the database, so
+ * repeated keys are asked for once. `find` returns one answer per key in the same order; a last sign-in outside RFC 3339
+ * counts as none.
  * @throws Unavailable when Postgres is away, the signal's reason when aborted
  */
 export function postgresPlayers(db: Database): {
@@ -55,7 +55,7 @@ export function postgresPlayers(db: Database): {
   };
 }
 
-/** The different ones among the keys, and for each key its place among those. */
+/** The distinct keys, and for each key its position among them. */
 function withoutCopies(keys: readonly Key[]): { distinct: readonly Key[]; places: readonly number[] } {
   const distinct: Key[] = [];
   const placeOf = new Map<string, number>();
