@@ -90,7 +90,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   service: ["local"],
   // Actors and mailboxes know only the narrow interface of what counts them; cmd/ puts the two together.
   telemetry: ["jetstream", "messages", "service"],
-  webhooks: ["casino", "postgres"],
+  webhooks: ["casino", "postgres", "service"],
 };
 
 /** A folder of internal/; each group of the gateway's routes is one of its own. */

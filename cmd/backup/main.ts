@@ -8,6 +8,7 @@ await runCommand({
   name: "backup",
   build: backupCommand,
   variables: ["DATABASE_URL"],
+  asOwner: true,
   async run(command, { config, open, ...rest }) {
     const log = createLog("backup", "warn");
     // A large table takes its time.

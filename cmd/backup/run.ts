@@ -3,6 +3,7 @@ import { backupFailure } from "../../internal/backup/failure.ts";
 import { type BackupProgress, writeBackup } from "../../internal/backup/write-backup.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
 import manifest from "../../package.json" with { type: "json" };
 import type { BackupCommand } from "./command.ts";
@@ -31,8 +32,9 @@ export async function runCommand({ file }: BackupCommand, { db, remark, signal }
   try {
     const rows = file === "-" ? await toStdout(db, how) : await toFile(file, db, how);
     progress.clear();
+    const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
     remark(
-      `${Object.values(rows).reduce((sum, count) => sum + count, 0)} rows backed up, ${rows.events} of them events.\n`,
+      `${counted(all, "row")} backed up, ${rows.events?.toLocaleString("en-US") ?? 0} of them events.\n`,
     );
   } catch (err) {
     progress.clear();

@@ -57,19 +57,22 @@ describe("the command line", () => {
 
   const form = "[a-z0-9-]{1,40}";
   test.each([
-    ["delete casino", ['There is no command "delete".']],
+    ["delete casino", ['There is no command "delete": "croupier clients --help" lists them.']],
     ["lsit", ['There is no command "lsit": did you mean list?']],
-    ["keys show", ['There is no command "show".']],
+    ["keys show", ['There is no command "show": "croupier clients keys --help" lists them.']],
     ["keys revok cr_1", ['There is no command "revok": did you mean revoke?']],
     ["add", ["<client> is missing: it is croupier clients add <client> [flags]."]],
     ["add a b", ['"b" is not expected: it is croupier clients add <client> [flags].']],
     ["add Casino", [`<client> must be of the form ${form}, not "Casino".`]],
     [
       "list --name x",
-      ["There is no flag --name.", '"x" is not expected: it is croupier clients list [flags].'],
+      [
+        'There is no flag --name: "croupier clients list --help" lists them.',
+        '"x" is not expected: it is croupier clients list [flags].',
+      ],
     ],
     ["list --jsno", ["There is no flag --jsno: did you mean --json?"]],
-    ["--jsno=1 list", ["There is no flag --jsno."]],
+    ["--jsno=1 list", ["There is no flag --jsno: did you mean --json?"]],
     ["keys create casino", ["It is: croupier clients keys create <client> <source>, or --operator alone."]],
     ["keys create casino a:b", ['<source> must be of the form [A-Za-z0-9._-]{1,64}, not "a:b".']],
     [
@@ -89,8 +92,7 @@ describe("the command line", () => {
       "add Casino --nmae x --force more",
       [
         "There is no flag --nmae: did you mean --name?",
-        "There is no flag --force.",
-        '"x" is not expected: it is croupier clients add <client> [flags].',
+        'There is no flag --force: "croupier clients add --help" lists them.',
         '"more" is not expected: it is croupier clients add <client> [flags].',
         `<client> must be of the form ${form}, not "Casino".`,
       ],

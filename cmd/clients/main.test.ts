@@ -55,7 +55,7 @@ test.each([
   [
     "keys create casino",
     78,
-    'clients: It is: croupier clients keys create <client> <source>, or --operator alone.\n"croupier clients --help" explains it.\n',
+    "clients: It is: croupier clients keys create <client> <source>, or --operator alone.\n",
   ],
 ])("%s fails with a sentence", async (line, code, stderr) => {
   expect(await clients(line)).toEqual({ code, stdout: "", stderr });

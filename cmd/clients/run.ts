@@ -15,6 +15,7 @@ import { natsAccount, pasteable } from "../../internal/clients/nats-account.ts";
 import { createCode } from "../../internal/clients/sessions.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
@@ -93,7 +94,7 @@ export async function runCommand(
       const { client } = command;
       if (!(await hasClient(db, client))) throw noClient(client);
       const { keys, players, games, schemas } = await belongingsOf(db, client);
-      const question = `Delete client ${client} for good, with ${keys} keys, ${players} players, ${games} games and ${schemas} schemas?`;
+      const question = `Delete client ${client} for good, with ${counted(keys, "key")}, ${counted(players, "player")}, ${counted(games, "game")} and ${counted(schemas, "schema")}?`;
       if (!command.yes && !(await ask(question))) throw new CommandError(`${client} was not removed.`);
       const end = await removeClient(db, client);
       if (end === "unknown") throw noClient(client);

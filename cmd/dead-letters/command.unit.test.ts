@@ -32,7 +32,7 @@ describe("the command line", () => {
 
   const number = '<seq> must be an integer from 1 on, as "dead-letters list" shows it, not';
   test.each([
-    ["remove 1", ['There is no command "remove".']],
+    ["remove 1", ['There is no command "remove": "croupier dead-letters --help" lists them.']],
     ["reply 1", ['There is no command "reply": did you mean replay?']],
     ["show", ["<seq> is missing: it is croupier dead-letters show <seq> [flags]."]],
     ["show twelve", [`${number} "twelve".`]],
@@ -45,9 +45,9 @@ describe("the command line", () => {
     ["replay 1 --all", ["replay takes <seq> or --all, not both."]],
     ["replay 1 --client casino", ["--client goes with --all only."]],
     ["replay --all --payload a.json", ["--payload goes with <seq> only."]],
-    ["replay 1 --yes", ["There is no flag --yes."]],
+    ["replay 1 --yes", ['There is no flag --yes: "croupier dead-letters replay --help" lists them.']],
     ["replay 1 --dryrun", ["There is no flag --dryrun: did you mean --dry-run?"]],
-    ["list --raw", ["There is no flag --raw."]],
+    ["list --raw", ['There is no flag --raw: "croupier dead-letters list --help" lists them.']],
     ["list --limit 0", ['--limit must be an integer from 1 to 10000, not "0".']],
     ["list --client a.b", ['--client must be the name of a client, such as casino, not "a.b".']],
     ["list --step >", ['--step must be the name of a step, such as currency, not ">".']],

@@ -23,7 +23,8 @@ await runCommand({
       store: new LetterStore(nc),
       publish: (message) => publisher.publish(message),
       rules: open.use(openDryRunRules(nc, config.DATABASE_URL, config.EVENT_MAX_AHEAD, quiet)),
-      log: createLog("dead-letters", config.LOG_LEVEL),
+      // A person is told what was done already.
+      log: createLog("dead-letters", process.stderr.isTTY ? "warn" : config.LOG_LEVEL),
       say,
       confirm: ask,
       signal,

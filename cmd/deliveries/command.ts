@@ -48,7 +48,9 @@ export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandU
     )
     .addOption(reading.option("--outcome <outcome>", outcomes.join(", "), oneOf(outcomes)))
     .addOption(reading.option("--event <id>", "of events with this id", integer(1, Number.MAX_SAFE_INTEGER)))
-    .addOption(reading.option("--since <time>", "not before this time, RFC 3339", timeOf))
+    .addOption(
+      reading.option("--since <time>", "not before this time, RFC 3339, or how long ago, such as 1h", timeOf),
+    )
     .addOption(reading.option("--limit <n>", "most lines (default 20)", integer(1, 1_000)))
     .option("--json", "as JSON, for scripts")
     .action(({ client, destination, outcome, event, since, limit = 20, json = false }) =>

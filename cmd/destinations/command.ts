@@ -149,10 +149,14 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     .addArgument(id())
     .addOption(
       reading
-        .option("--since <time>", "when the pipeline had finished the event, RFC 3339", timeOf)
+        .option(
+          "--since <time>",
+          "when the pipeline had finished the event, RFC 3339, or how long ago, such as 1h",
+          timeOf,
+        )
         .makeOptionMandatory(),
     )
-    .addOption(reading.option("--until <time>", "exclusive (default now)", timeOf))
+    .addOption(reading.option("--until <time>", "exclusive, in the same form (default now)", timeOf))
     .addOption(reading.option("--type <type>", "only events of this type", type))
     .option("--only-undelivered", "not what was delivered there, as far back as deliveries are kept")
     .option("--dry-run", "send nothing, only count")

@@ -1,5 +1,6 @@
 import { CommandError } from "../../internal/service/command-error.ts";
 import { UsageError } from "../../internal/service/command-line.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 import { countReplayed, requestReplay } from "../../internal/webhooks/delivery-requests.ts";
 import type { Destination } from "../../internal/webhooks/destination.ts";
@@ -96,17 +97,17 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       const { from, to = new Date(), type, onlyUndelivered } = command;
       const filter = { from, to, types: type === undefined ? null : [type], onlyUndelivered };
       const events = await countReplayed(db, destination, filter, signal);
-      if (command.dryRun) return say(`${events} events would be sent.\n`);
+      if (command.dryRun) return say(`${counted(events, "event")} would be sent.\n`);
       if (!destination.enabled)
         throw new CommandError(
           `${destination.id} is disabled: "destinations enable ${destination.id}" first.`,
         );
       await requestReplay(db, destination, filter);
-      return remark(`Asked the sender for ${events} events.\n`);
+      return remark(`Asked the sender for ${counted(events, "event")}.\n`);
     }
     case "reseal":
       return remark(
-        `Encrypted anew what is kept of ${await resealDestinations(db, box, signal)} destinations.\n`,
+        `Encrypted anew what is kept of ${counted(await resealDestinations(db, box, signal), "destination")}.\n`,
       );
   }
 }

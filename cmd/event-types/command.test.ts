@@ -52,12 +52,15 @@ test.each([
 });
 
 test.each([
-  [["xyzzy"], ['There is no command "xyzzy".']],
+  [["xyzzy"], ['There is no command "xyzzy": "croupier event-types --help" lists them.']],
   [["shwo"], ['There is no command "shwo": did you mean show?']],
   [["regster"], ['There is no command "regster": did you mean register?']],
   [
     ["list", "--type", "t"],
-    ["There is no flag --type.", expect.stringMatching(/^"t" is not expected/)],
+    [
+      'There is no flag --type: "croupier event-types list --help" lists them.',
+      expect.stringMatching(/^"t" is not expected/),
+    ],
   ],
   [["register"], [expect.stringMatching(/^--type <t> is missing: it is croupier event-types register/)]],
   [
@@ -71,8 +74,8 @@ test.each([
   [
     ["remove", "--type", "t", "--schema", "f", "--force"],
     [
-      "There is no flag --schema.",
-      "There is no flag --force.",
+      'There is no flag --schema: "croupier event-types remove --help" lists them.',
+      'There is no flag --force: "croupier event-types remove --help" lists them.',
       expect.stringMatching(/^"f" is not expected/),
     ],
   ],

@@ -138,7 +138,8 @@ async function list(db: Database, json: boolean): Promise<string> {
     return `${JSON.stringify(listed)}\n`;
   }
   if (types.length === 0) return "No custom types are registered.\n";
-  return table(types.map((one) => [one.type, one.updatedAt.toISOString(), whose(one)]));
+  const rows = types.map((one) => [one.type, one.client ?? "(all)", one.updatedAt.toISOString()]);
+  return table(rows, { head: ["type", "client", "changed"] });
 }
 
 async function readJson(what: string, file: string): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isCasinoType } from "../../internal/casino/event.ts";
+import { checkClient } from "../../internal/generator/client-check.ts";
 import { customEvents } from "../../internal/generator/custom.ts";
 import { type MakeEvents, randomEvents } from "../../internal/generator/events.ts";
 import { generatorFlags } from "../../internal/generator/flags.ts";
@@ -8,10 +9,11 @@ import { keepRawStream } from "../../internal/generator/raw-stream.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { streamVariables } from "../../internal/jetstream/topology.ts";
-import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { connectPostgres, type Database } from "../../internal/postgres/connect.ts";
 import { setVariables } from "../../internal/service/config.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
 import type { Log } from "../../internal/service/log.ts";
+import { isUnavailable } from "../../internal/service/unavailable.ts";
 
 /** How long the answers for what was published may take once it is to stop. */
 const farewellMs = 2_000;
@@ -22,16 +24,26 @@ interface Wanted {
   readonly currencies?: readonly string[];
 }
 
-/** What to make. Only types that are not built in are looked up, so the others need no Postgres. */
+/** Looks up the client that was named, if somebody said which database knows it. @throws ConfigError */
+async function look(client: string | undefined, isPointedAt: boolean, db: Database, log: Log): Promise<void> {
+  if (client === undefined || !isPointedAt) return;
+  try {
+    await checkClient(db, client);
+  } catch (err) {
+    // Casino events need no Postgres.
+    if (!isUnavailable(err)) throw err;
+    log.warn({ because: err.message }, `cannot check whether the client ${client} exists`);
+  }
+}
+
+/** What to make. Looks up types that are not built in. @throws ConfigError, Unavailable */
 async function eventsOf(
   { type, client = "casino", currencies }: Wanted,
-  databaseUrl: string,
-  log: Log,
+  db: Database,
 ): Promise<MakeEvents> {
   if (type === undefined || isCasinoType(type))
     return (random, now) =>
       randomEvents(random, now, { ...(type && { type }), ...(currencies && { currencies }) });
-  await using db = connectPostgres(databaseUrl, "generator", log, { max: 1 });
   return await customEvents(db, client, type);
 }
 
@@ -41,8 +53,11 @@ await runService({
   variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", ...streamVariables],
   flags: generatorFlags,
   usesRunningUp: true,
-  async start({ config, flags, log, stopping, onClose }) {
-    const events = await eventsOf(flags, config.DATABASE_URL, log);
+  async start({ config, flags, log, stopping, onClose, besideUp }) {
+    const db = connectPostgres(config.DATABASE_URL, "generator", log, { max: 1 });
+    await look(flags.client, besideUp || setVariables(["DATABASE_URL"]).length > 0, db, log);
+    const events = await eventsOf(flags, db);
+    await db.destroy();
     const nc = await connectNats("generator", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
     const pointedAt = setVariables(["NATS_URL"]).length > 0;

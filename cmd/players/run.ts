@@ -6,6 +6,7 @@ import { type ImportCounts, importRecords } from "../../internal/records/import.
 import { postgresRecords } from "../../internal/records/postgres-records.ts";
 import type { ClientRecord, RecordKind, RecordStore } from "../../internal/records/record.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
 import { table } from "../../internal/service/table.ts";
 import type { RecordsCommand } from "./command.ts";
@@ -61,8 +62,8 @@ async function importFile<T extends ClientRecord>(
   let counts: ImportCounts = { added: 0, replaced: 0, refused: 0 };
   const said = ({ added, replaced, refused }: ImportCounts): string =>
     dryRun
-      ? `${added} ${kind.many} can be stored, ${refused} refused; nothing was stored`
-      : `${added} ${kind.many} added, ${replaced} replaced, ${refused} refused`;
+      ? `${counted(added, kind.one, kind.many)} can be stored, ${refused} refused; nothing was stored`
+      : `${counted(added, kind.one, kind.many)} added, ${replaced} replaced, ${refused} refused`;
   try {
     counts = await importRecords(addAbortSignal(signal, opened(file)), {
       kind,

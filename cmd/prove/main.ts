@@ -4,6 +4,7 @@ import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { prove } from "../../internal/proof/prove.ts";
 import { exitCode } from "../../internal/service/exit-code.ts";
 import { createLog } from "../../internal/service/log.ts";
+import { Progress } from "../../internal/service/progress.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { Unavailable } from "../../internal/service/unavailable.ts";
 import { proveCommand } from "./command.ts";
@@ -22,8 +23,10 @@ await runCommand({
       open.defer(() => disconnect(nc));
       const quiet = createLog("prove", "silent");
       const db = open.use(connectPostgres(config.DATABASE_URL, "prove", quiet, { statementTimeoutMs }));
+      using progress = new Progress();
       const proof = await prove({
         nc,
+        waiting: (what) => progress.show(() => `waiting for ${what.join(", ") || "all to be at rest"}`),
         db,
         archiveRetentionMs: config.ARCHIVE_RETENTION,
         deliveryRetentionMs: config.DELIVERY_RETENTION,
@@ -32,6 +35,7 @@ await runCommand({
         names: command.names,
         signal,
       });
+      progress.clear();
       say(command.json ? `${JSON.stringify(proof)}\n` : printProof(proof));
       const isEnough = command.strict ? proof.holds && proof.unchecked.length === 0 : proof.holds;
       process.exitCode = isEnough ? exitCode.ok : exitCode.failed;

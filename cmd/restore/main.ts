@@ -8,6 +8,7 @@ await runCommand({
   name: "restore",
   build: restoreCommand,
   variables: ["DATABASE_URL"],
+  asOwner: true,
   async run(command, { config, open, ...rest }) {
     const log = createLog("restore", "warn");
     // A large table takes its time.

@@ -98,7 +98,7 @@ beforeAll(async () => {
 
 test("what is restored is what was backed up, table by table, and goes on numbering after it", async () => {
   const { db } = await newDatabase();
-  expect(await restoring(db, whole)).toMatch(/^\d+ rows restored, 1000 of them events, as of 20.*Z\.\n$/);
+  expect(await restoring(db, whole)).toMatch(/^[\d,]+ rows restored, 1,000 of them events, as of 20.*Z\.\n$/);
   expect(await contents(db)).toEqual(saved);
   expect(saved.events).toHaveLength(1000);
 
@@ -130,7 +130,7 @@ test("the commands write a file that only its owner may read, in the place of an
   writeFileSync(file, "older", { mode: 0o644 });
   const command = await runHere("cmd/backup/main.ts", [file], { env: { DATABASE_URL: sourceUrl } });
   expect(command.code).toBe(0);
-  expect(command.stderr).toMatch(/^\d+ rows backed up, 1000 of them events\.\n$/);
+  expect(command.stderr).toMatch(/^[\d,]+ rows backed up, 1,000 of them events\.\n$/);
 
   expect(statSync(file).mode & 0o777).toBe(0o600);
 

@@ -4,6 +4,7 @@ import { backupFailure } from "../../internal/backup/failure.ts";
 import { lookAtTarget, readHeader, restoreBackup } from "../../internal/backup/restore-backup.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
 import type { RestoreCommand } from "./command.ts";
 
@@ -33,8 +34,9 @@ export async function runCommand(command: RestoreCommand, run: RestoreRun): Prom
       progress: ({ table, bytes }) => progress.show(() => `${table}, ${(bytes / 1e6).toFixed(1)} MB`),
     });
     progress.clear();
+    const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
     run.remark(
-      `${Object.values(rows).reduce((sum, count) => sum + count, 0)} rows restored, ${rows.events} of them events, as of ${head.at}.\n`,
+      `${counted(all, "row")} restored, ${rows.events?.toLocaleString("en-US") ?? 0} of them events, as of ${head.at}.\n`,
     );
   } catch (err) {
     progress.clear();

@@ -2,6 +2,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { asUnavailable, type Database } from "../../internal/postgres/connect.ts";
 import { isUntouched, plantSamples } from "../../internal/samples/samples.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
+import { counted } from "../../internal/service/counted.ts";
 
 /** What a command line asks for. */
 export interface SamplesCommand {
@@ -28,8 +29,13 @@ export async function runCommand({ ifUntouched, demo }: SamplesCommand, db: Data
   try {
     if (ifUntouched && !(await isUntouched(db))) return "";
     const { clients, players, games, event_types } = await plantSamples(db, demo);
-    if (clients + players + games + event_types === 0) return "All samples are there already.\n";
-    return `Added samples: ${clients} clients, ${players} players, ${games} games, ${event_types} types of event.\n`;
+    const added = [
+      ...(clients > 0 ? [counted(clients, "client")] : []),
+      ...(players > 0 ? [counted(players, "player")] : []),
+      ...(games > 0 ? [counted(games, "game")] : []),
+      ...(event_types > 0 ? [counted(event_types, "type of event", "types of event")] : []),
+    ];
+    return added.length === 0 ? "All samples are there already.\n" : `Added samples: ${added.join(", ")}.\n`;
   } catch (err) {
     throw asUnavailable(err);
   }

@@ -1,6 +1,7 @@
 import type { Figures } from "../../internal/overview/figures.ts";
 import type { Look } from "../../internal/overview/look.ts";
 import type { Part } from "../../internal/overview/picture.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 
 const states = { up: "running", unready: "not ready", silent: "SILENT", down: "NOT RUNNING" } as const;
@@ -12,9 +13,9 @@ export function viewLines({ at, picture, broker, figures }: Look): string {
   const facts = [
     `croupier ${at.toISOString().slice(11, 19)} UTC`,
     `${decimal(rate)} events/s`,
-    `${figures === undefined ? "?" : figures.events_total} events`,
-    `${streams.length === 0 ? "?" : waiting} messages waiting`,
-    `${letters ?? "?"} dead letters`,
+    figures === undefined ? "? events" : counted(figures.events_total, "event"),
+    `${streams.length === 0 ? "? messages" : counted(waiting, "message")} waiting`,
+    letters === null ? "? dead letters" : counted(letters, "dead letter"),
   ];
   const parts = [...sources, ...steps, ...readers];
   const head = [

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { layout } from "../../internal/enrichment/pipeline.ts";
+import { checkProducers } from "../../internal/generator/client-check.ts";
 import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
 import { services } from "../../internal/local/services.ts";
@@ -8,10 +9,12 @@ import { StatusLine } from "../../internal/local/status-line.ts";
 import { stopOnSignal } from "../../internal/local/stop-signals.ts";
 import { upCommand } from "../../internal/local/up-options.ts";
 import { apartStage, finalStage } from "../../internal/messages/subjects.ts";
+import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { tryServers } from "../../internal/preflight/try-servers.ts";
 import { readCommandLine, TextAsked, UsageError } from "../../internal/service/command-line.ts";
 import { ConfigError, misspeltVariables, readConfig, setVariables } from "../../internal/service/config.ts";
 import { exitCode } from "../../internal/service/exit-code.ts";
+import { createLog } from "../../internal/service/log.ts";
 import { listed } from "../../internal/service/run-command.ts";
 import { variableNames } from "../../internal/service/variables.ts";
 
@@ -58,7 +61,6 @@ if (options instanceof TextAsked) {
   const given = read(() => readConfig(setVariables(inherited)), problems);
   if (options === undefined || given === undefined) {
     process.stderr.write(`up: ${listed(problems)}`);
-    if (options === undefined) process.stderr.write(`"croupier up --help" explains it.\n`);
     process.exitCode = exitCode.config;
   } else {
     for (const hint of misspeltVariables()) process.stderr.write(`up: ${hint}\n`);
@@ -67,7 +69,12 @@ if (options instanceof TextAsked) {
       const fitted = await tryServers(given, streamNeeds(given), { say, signal });
       return Object.fromEntries(Object.entries(fitted).map(([name, bytes]) => [name, String(bytes)]));
     };
-    const stack = new Stack({ options, given, services, commands, events, messages, tryGiven, bottom });
+    const tryProducers = async (url: string) => {
+      await using db = connectPostgres(url, "up", createLog("up", "silent"), { max: 1 });
+      await checkProducers(db, options.producers);
+    };
+    const settings = { options, given, services, commands, events, messages, tryGiven, tryProducers, bottom };
+    const stack = new Stack(settings);
     // Whatever a start that was cut short has left open must not keep this process.
     process.exit(await stopOnSignal(stack, messages));
   }

@@ -8,6 +8,7 @@ import { compileDataCheck } from "../registry/data-check.ts";
 import { registerType } from "../registry/event-types.ts";
 import { ConfigError } from "../service/config.ts";
 import { Unavailable } from "../service/unavailable.ts";
+import { checkProducers } from "./client-check.ts";
 import { customEvents } from "./custom.ts";
 import { seededRandom } from "./random.ts";
 
@@ -122,8 +123,24 @@ describe("npm run generator -- --type", async () => {
     const command = run("--type", "jackpot", "--client", "acme-casino");
     expect(await command.ended).toEqual({ code: 78, signal: null });
     expect(command.stderr).toMatch(
-      /^generator: --type must be registered for client acme-casino, which has game_start, game_stop, bet, deposit, .*monitor-app.*transaction_approved, not "jackpot": npm run event-types\.$/m,
+      /^generator: There is no type jackpot for client acme-casino: it has game_start, game_stop, bet, deposit, .*monitor-app.*transaction_approved\.$/m,
     );
+  });
+
+  test("refuses a client or a type that there is not, with what was meant, all at once", async () => {
+    const asked = [
+      { client: "acme-csino", type: undefined },
+      { client: "nobody", type: "bet" },
+      { client: "acme-casino", type: "monitor-ap" },
+      { client: "lucky-spin", type: "monitor-app" },
+    ];
+    await expect(checkProducers(db, asked)).rejects.toMatchObject({
+      problems: [
+        "There is no client acme-csino: did you mean acme-casino?",
+        'There is no client nobody: "croupier clients list" shows them.',
+        "There is no type monitor-ap for client acme-casino: did you mean monitor-app?",
+      ],
+    });
   });
 
   test("needs no database for the casino's own types", async () => {

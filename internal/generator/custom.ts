@@ -4,6 +4,7 @@ import type { Database } from "../postgres/connect.ts";
 import { compileDataCheck } from "../registry/data-check.ts";
 import { listTypes } from "../registry/event-types.ts";
 import { ConfigError } from "../service/config.ts";
+import { nearMiss } from "../service/near-miss.ts";
 import type { MakeEvents } from "./events.ts";
 
 /**
@@ -15,10 +16,10 @@ export async function customEvents(db: Database, client: string, type: string): 
   // A client's own type comes after the one for all.
   const found = types.findLast((one) => one.type === type);
   if (found === undefined) {
-    const names = [...new Set([...casinoTypes, ...types.map((one) => one.type)])].join(", ");
-    throw new ConfigError([
-      `--type must be registered for client ${client}, which has ${names}, not "${type}": npm run event-types.`,
-    ]);
+    const names = [...new Set([...casinoTypes, ...types.map((one) => one.type)])];
+    const meant = nearMiss(type, names);
+    const next = meant === undefined ? `it has ${names.join(", ")}.` : `did you mean ${meant}?`;
+    throw new ConfigError([`There is no type ${type} for client ${client}: ${next}`]);
   }
   const data = randomData(type, found.schema);
   data(() => 0.5);

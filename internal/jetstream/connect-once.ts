@@ -9,7 +9,7 @@ const patienceMs = 5_000;
 
 /**
  * As `connectNats`, for commands: gives up after 5 s with a sentence of its own.
- * @throws Unavailable when NATS is away or refuses the credentials, `signal`'s reason when aborted
+ * @throws Unavailable when NATS is away, Refused when it refuses the credentials, `signal`'s reason when aborted
  */
 export async function connectOnce(
   service: string,

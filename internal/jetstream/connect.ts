@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsConnection } from "nats";
 import type { Config } from "../service/config.ts";
 import { type Log, reasonOf, withoutPassword } from "../service/log.ts";
-import { Unavailable } from "../service/unavailable.ts";
+import { Refused } from "../service/unavailable.ts";
 import { privateInbox } from "./inbox.ts";
 import { WireWriter } from "./wire-writer.ts";
 
@@ -13,7 +13,7 @@ const retryMs = 500;
 /**
  * Connects to NATS and stays connected: waits for a server that is away, at the start and later, however long, and
  * logs it. Inboxes get the service's own prefix, `_INBOX_<service>`, so that permissions can keep services apart.
- * @throws Unavailable, in one sentence, when the server refuses the credentials or they belong to another service;
+ * @throws Refused, in one sentence, when the server refuses the credentials or they belong to another service;
  * `signal`'s reason when aborted
  */
 export async function connectNats(
@@ -38,12 +38,13 @@ export async function connectNats(
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
-      const nc = await connect(options);
+      const nc = await connectUnless(signal, options);
       await checkUser(nc, service, config);
       void logStatus(nc, log);
       return nc;
     } catch (err) {
-      if (err instanceof Unavailable) throw err;
+      signal.throwIfAborted();
+      if (err instanceof Refused) throw err;
       if (isAuthError(err))
         throw refusal("refuses the credentials: check NATS_URL and NATS_CREDS", config, err);
       if (attempt % 20 === 1)
@@ -83,8 +84,31 @@ async function checkUser(
   }
 }
 
-function refusal(what: string, { NATS_URL }: Config<"NATS_URL">, cause: unknown): Unavailable {
-  return new Unavailable(`NATS at ${withoutPassword(NATS_URL)} ${what}`, { cause });
+/**
+ * Connects, unless it is aborted: what takes a connection and says nothing, as another kind of server does, is waited for
+ * no longer than the caller wants. @throws `signal`'s reason
+ */
+async function connectUnless(signal: AbortSignal, options: ConnectionOptions): Promise<NatsConnection> {
+  const connecting = connect(options);
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([connecting, aborted.promise]);
+  } catch (err) {
+    // One that comes about all the same is nobody's.
+    void connecting.then(
+      (nc) => nc.close(),
+      () => undefined,
+    );
+    throw err;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function refusal(what: string, { NATS_URL }: Config<"NATS_URL">, cause: unknown): Refused {
+  return new Refused(`NATS at ${withoutPassword(NATS_URL)} ${what}`, { cause });
 }
 
 function isAuthError(err: unknown): boolean {

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
-import { DataFolderError, takeDataFolder } from "./data-folder.ts";
+import { takeDataFolder } from "./data-folder.ts";
 import { identityOf } from "./process-identity.ts";
+import { StackError } from "./stack-error.ts";
 
 test("one up at a time", async () => {
   const dir = tempFolder("data");
@@ -27,14 +28,14 @@ test("the lock of a killed up does not count, nor that of another process with i
 test("a folder with somebody else's files is refused and left as it is", async () => {
   const dir = tempFolder("data");
   writeFileSync(join(dir, "thesis.tex"), "");
-  await expect(takeDataFolder(dir)).rejects.toThrow(DataFolderError);
+  await expect(takeDataFolder(dir)).rejects.toThrow(StackError);
   expect(readdirSync(dir)).toEqual(["thesis.tex"]);
 });
 
 test("a path that cannot be a folder is said in one sentence", async () => {
   const dir = join(tempFolder("data"), "file");
   writeFileSync(dir, "");
-  await expect(takeDataFolder(join(dir, "below"))).rejects.toThrow(DataFolderError);
+  await expect(takeDataFolder(join(dir, "below"))).rejects.toThrow(StackError);
 });
 
 test("a folder made in vain is gone again, one that was there or holds something stays", async () => {

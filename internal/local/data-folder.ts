@@ -5,14 +5,10 @@ import { bannerFile } from "./banner.ts";
 import { PidFiles } from "./pid-files.ts";
 import { knownElsewhere } from "./postgres-place.ts";
 import { identityOf } from "./process-identity.ts";
+import { StackError } from "./stack-error.ts";
 
 const marker = "croupier-data";
 const ours = ["nats", "postgres", "redis", "processes", "logs", bannerFile];
-
-/** The folder cannot be used; the message is one sentence that says why and what to do. */
-export class DataFolderError extends Error {
-  override readonly name = "DataFolderError";
-}
 
 /** What `up` keeps between its runs: the data of its servers, and which processes it has started. One `up` at a time. */
 export interface DataFolder {
@@ -27,7 +23,7 @@ export interface DataFolder {
 }
 
 /**
- * Takes the folder for this process, making it when missing. Throws `DataFolderError` when it holds somebody else's files
+ * Takes the folder for this process, making it when missing. @throws StackError when it holds somebody else's files
  * or another living `up` has it; the lock of one that was killed is recognised as such.
  */
 export async function takeDataFolder(dir: string): Promise<DataFolder> {
@@ -37,21 +33,21 @@ export async function takeDataFolder(dir: string): Promise<DataFolder> {
     isNew = mkdirSync(path, { recursive: true }) !== undefined;
     if (!existsSync(join(path, marker))) {
       if (readdirSync(path).length > 0) {
-        throw new DataFolderError(
+        throw new StackError(
           `${path} holds files that are not Croupier's: choose another folder with --data`,
         );
       }
       writeFileSync(join(path, marker), "The data of `npm run up`. `npm run up -- --fresh` starts anew.\n");
     }
   } catch (error) {
-    if (error instanceof DataFolderError) throw error;
+    if (error instanceof StackError) throw error;
     const taken = existsSync(path) && !statSync(path).isDirectory();
     const why = taken
       ? "it is a file, choose a folder"
       : error instanceof Error
         ? error.message
         : String(error);
-    throw new DataFolderError(`${path} cannot be used for --data: ${why}`, { cause: error });
+    throw new StackError(`${path} cannot be used for --data: ${why}`);
   }
 
   const lock = join(path, "lock");
@@ -85,7 +81,7 @@ async function takeLock(lock: string, path: string): Promise<void> {
       const [pid, ...identity] = holderOf(lock).split(" ");
       if (identityOf(Number(pid)) === identity.join(" ")) {
         const message = `another up (process ${pid}) uses ${path}: stop it, or choose another folder with --data`;
-        throw new DataFolderError(message);
+        throw new StackError(message);
       }
       rmSync(lock, { force: true });
       continue;

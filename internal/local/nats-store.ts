@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { resolve } from "node:path";
-import { exitCode } from "../service/exit-code.ts";
 import { StackError } from "./stack-error.ts";
 
 const script = resolve(import.meta.dirname, "../../nats/move-streams.sh");
@@ -15,7 +14,7 @@ export function moveStreams(storeDir: string, say: (message: string) => void): P
   return new Promise((done, reject) => {
     execFile("sh", [script, storeDir], (error, _stdout, stderr) => {
       const lines = stderr.split("\n").filter((line) => line !== "");
-      if (error !== null) reject(new StackError(lines.join("\n") || error.message, exitCode.config));
+      if (error !== null) reject(new StackError(lines.join("\n") || error.message));
       else {
         for (const line of lines) say(line);
         done();

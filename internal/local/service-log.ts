@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { logEntry, logText } from "../service/log-text.ts";
 import { forTerminal } from "../service/terminal.ts";
 import type { LineSink } from "./outlet.ts";
 
@@ -71,20 +72,8 @@ export class ServiceLog implements LineSink {
  * @returns undefined for one that is only information
  */
 export function lineForPeople(line: string): string | undefined {
-  let entry: unknown;
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    // A crash speaks in its own words.
-    return line.trim() === "" ? undefined : `${forTerminal(line)}\n`;
-  }
-  if (typeof entry !== "object" || entry === null || !("level" in entry)) return `${forTerminal(line)}\n`;
-  if (!loud.has(entry.level)) return undefined;
-  const field = (name: string): string => {
-    const value: unknown = (entry as Readonly<Record<string, unknown>>)[name]; // an object, by the line above
-    return typeof value === "string" || typeof value === "number" ? String(value) : "";
-  };
-  const why = field("because");
-  const text = `${field("time").slice(11, 19)} ${field("service")} ${String(entry.level).toUpperCase()}: ${field("msg")}${why === "" ? "" : ` (${why})`}`;
-  return `${forTerminal(text, "")}\n`;
+  const entry = logEntry(line);
+  // A crash speaks in its own words.
+  if (entry === undefined) return line.trim() === "" ? undefined : `${forTerminal(line)}\n`;
+  return loud.has(entry.level) ? `${logText(entry)}\n` : undefined;
 }

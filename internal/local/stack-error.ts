@@ -6,7 +6,7 @@ export class StackError extends Error {
   /** With which `up` ends: `config` where starting it once more would change nothing. */
   readonly exitCode: number;
 
-  constructor(message: string, code: number = exitCode.failed) {
+  constructor(message: string, code: number = exitCode.config) {
     super(message);
     this.exitCode = code;
   }

@@ -99,10 +99,7 @@ export class StackProcesses {
       refused,
     ]);
     if (lacking === "refused")
-      throw new StackError(
-        `${spec.name} ended because its configuration is wrong: see above`,
-        exitCode.config,
-      );
+      throw new StackError(`${spec.name} ended because its configuration is wrong: see above`);
     return lacking;
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
+import { counted } from "../service/counted.ts";
 import { readiness } from "./readiness.ts";
 
 /** How things are at one moment. */
@@ -78,10 +79,10 @@ export function statusText({ events, queues, unready }: Moment, where: string): 
   return [
     ...(events === undefined
       ? []
-      : [`${number(events.total)} events`, `${number(Math.round(events.perSecond * 10) / 10)}/s`]),
+      : [counted(events.total, "event"), `${number(Math.round(events.perSecond * 10) / 10)}/s`]),
     ...(queues === undefined
       ? ["NATS does not answer"]
-      : [`${number(queues.waiting)} waiting`, `${number(queues.dead)} dead letters`]),
+      : [`${number(queues.waiting)} waiting`, counted(queues.dead, "dead letter")]),
     unready.length === 0 ? "ready" : `not ready: ${unready.join(", ")}`,
     where,
   ].join(" · ");

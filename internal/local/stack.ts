@@ -35,6 +35,8 @@ export interface StackSettings extends OutputSettings {
     say: (sentence: string) => void,
     signal: AbortSignal,
   ) => Promise<Readonly<Record<string, string>>>;
+  /** Looks whether the producers that were asked for can be, once the database is there. @throws ConfigError */
+  readonly tryProducers?: (databaseUrl: string) => Promise<void>;
   /** How long a stage is waited for until it is ready, in ms; default a minute. */
   readonly readyWithin?: number;
 }
@@ -96,6 +98,7 @@ export class Stack {
 
     await this.#migrate({ ...environmentOf(infrastructure, "migrate"), ...passwordsOf(infrastructure) });
     if (options.samples || options.demo) await this.#plantSamples(environmentOf(infrastructure, "samples"));
+    await this.#settings.tryProducers?.(environmentOf(infrastructure, "clients").DATABASE_URL ?? "");
     const ports = await this.#ports(chosen, front);
     const rates = ratesEndpoint(given, ports.get("rates"));
     const delivery = deliveryEnvironment(given, folder.path);
@@ -118,13 +121,18 @@ export class Stack {
     const key = asksForKeys ? await this.#made("API key", createSampleKey, keys) : undefined;
     const code = asksForKeys ? await this.#made("link to the dashboard", createSignInCode, keys) : undefined;
     const demo = options.demo ? await this.#demoLines(keys, ports.get("receiver")) : [];
+    const { DATABASE_URL: ownerUrl } = environmentOf(infrastructure, "migrate");
     const urls = {
       ...environmentOf(infrastructure, "clients"),
       NATS_URL: environmentOf(infrastructure, "operator").NATS_URL ?? "",
       RATES_URL: rates.url ?? "",
       ...delivery,
     };
-    this.#takeBack = announceUp(folder.path, urls, asksForKeys ? options.port : undefined);
+    this.#takeBack = announceUp(folder.path, {
+      urls,
+      ...(ownerUrl !== undefined && { ownerUrl }),
+      ...(asksForKeys && { gatewayPort: options.port }),
+    });
     this.#announce({ infrastructure, rates, front: front?.name, key, code, ports, unready, demo });
     const { NATS_URL = "" } = environmentOf(infrastructure, "operator");
     const hasEvents = chosen.some(({ writesEvents }) => writesEvents === true);

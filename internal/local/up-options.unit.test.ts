@@ -67,8 +67,8 @@ test("--help", () => {
 });
 
 test.each([
-  [["--nope"], "There is no flag --nope."],
-  [["--no-nope"], "There is no flag --no-nope."],
+  [["--nope"], 'There is no flag --nope: "croupier up --help" lists them.'],
+  [["--no-nope"], 'There is no flag --no-nope: "croupier up --help" lists them.'],
   [["--no-loger"], "There is no flag --no-loger: did you mean --no-logger?"],
   [["--frehs"], "There is no flag --frehs: did you mean --fresh?"],
   [["word"], '"word" is not expected: it is croupier up [flags].'],

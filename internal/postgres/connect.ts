@@ -3,7 +3,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import type { ReadyCheck } from "../service/health.ts";
 import { type Log, reasonOf } from "../service/log.ts";
-import { Unavailable } from "../service/unavailable.ts";
+import { Refused, Unavailable } from "../service/unavailable.ts";
 import { carefulPool, isDriverFailure, rememberPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
 import { takeUrlSettings } from "./url-settings.ts";
@@ -82,15 +82,19 @@ const awayCodes = [
   "55P03",
   // A read-only standby.
   "25006",
-  // Not migrated or not set up yet: table, column, database, permission, password, role.
-  ...["42P01", "42703", "3D000", "42501", "28P01", "28000"],
+  // Not migrated or not set up yet: table, column, permission.
+  ...["42P01", "42703", "42501"],
 ];
+/** It does not let us in: password, role, database. */
+const refusals = ["28P01", "28000", "3D000"];
 
 /**
- * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later, otherwise the
- * error itself, which is a bug, bad data or an abort.
+ * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later (`Refused` when the
+ * server does not let us in), otherwise the error itself, which is a bug, bad data or an abort.
  */
 export function asUnavailable(err: unknown): unknown {
+  if (err instanceof pg.DatabaseError && refusals.includes(err.code ?? ""))
+    return new Refused(`Postgres refuses us: ${err.message}: check DATABASE_URL`, { cause: err });
   return isAway(err) ? new Unavailable(`Postgres is away: ${err.message || err}`, { cause: err }) : err;
 }
 

@@ -37,7 +37,7 @@ export const grants = {
   },
   // It deletes what is older than ARCHIVE_RETENTION.
   archiver: { events: "select, insert, delete" },
-  generator: { event_type_schemas: "select" },
+  generator: { clients: "select", event_type_schemas: "select" },
   // It deletes deliveries older than DELIVERY_RETENTION.
   sender: {
     clients: "select",

@@ -1,10 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLog } from "../service/log.ts";
-
-/** A server does not let us in, or cannot do what we need, and trying again would not help; one sentence. */
-export class Refused extends Error {
-  override readonly name = "Refused";
-}
+import { Refused } from "../service/unavailable.ts";
 
 /** How whoever starts something is told, and can stop it. */
 export interface Watcher {

@@ -4,8 +4,8 @@ import { connectNats, disconnect } from "../jetstream/connect.ts";
 import { type StreamLimits, streamConfigs } from "../jetstream/topology.ts";
 import type { Config } from "../service/config.ts";
 import { withoutPassword } from "../service/log.ts";
-import { isUnavailable } from "../service/unavailable.ts";
-import { Refused, silent, untilThere, type Watcher } from "./attempt.ts";
+import { isUnavailable, Refused } from "../service/unavailable.ts";
+import { silent, untilThere, type Watcher } from "./attempt.ts";
 
 /** The limits that are made to fit where nobody has set them. */
 export type Fitted = Partial<Pick<StreamLimits, "EVENTS_MAX_BYTES" | "QUEUE_MAX_BYTES">>;
@@ -19,8 +19,8 @@ export interface NatsNeeds {
   readonly stages: readonly string[];
 }
 
-/** One attempt to connect takes this long at most, in ms. */
-const attemptMs = 3_000;
+/** One attempt to connect takes this long at most, in ms: somebody sits before it. */
+const attemptMs = 2_000;
 /** Buckets and what else an account holds need some room too. */
 const share = 0.95;
 /** Below this a queue is full at once. */
@@ -50,8 +50,8 @@ async function connectOnce(
   try {
     return await connectNats("up", config, silent, AbortSignal.any([signal, patience]));
   } catch (err) {
-    if (isUnavailable(err)) throw new Refused(err.message, { cause: err });
-    if (patience.aborted) throw new Error("nothing answers there", { cause: err });
+    if (!isUnavailable(err) && patience.aborted)
+      throw new Error("no NATS answers there within 2 s: is it another kind of server?", { cause: err });
     throw err;
   }
 }

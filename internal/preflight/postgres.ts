@@ -2,7 +2,8 @@ import { sql } from "kysely";
 import { connectPostgres } from "../postgres/connect.ts";
 import { sqlState } from "../postgres/sql-state.ts";
 import { withoutPassword } from "../service/log.ts";
-import { Refused, silent, untilThere, type Watcher } from "./attempt.ts";
+import { Refused } from "../service/unavailable.ts";
+import { silent, untilThere, type Watcher } from "./attempt.ts";
 
 /** Wrong password, no such role or database, no right to connect (Postgres manual, appendix A). */
 const refusals = ["28P01", "28000", "3D000", "42501"];

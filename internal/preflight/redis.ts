@@ -1,6 +1,7 @@
 import { Redis } from "ioredis";
 import { withoutPassword } from "../service/log.ts";
-import { Refused, type Watcher } from "./attempt.ts";
+import { Refused } from "../service/unavailable.ts";
+import type { Watcher } from "./attempt.ts";
 
 const refusal = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/;
 

@@ -1,6 +1,7 @@
 import { ratesApi } from "../rates/api.ts";
 import { type Config, ConfigError } from "../service/config.ts";
-import { Refused, type Watcher } from "./attempt.ts";
+import { Refused } from "../service/unavailable.ts";
+import type { Watcher } from "./attempt.ts";
 import { type Fitted, type NatsNeeds, tryNats } from "./nats.ts";
 import { tryPostgres } from "./postgres.ts";
 import { tryRedis } from "./redis.ts";

@@ -51,6 +51,8 @@ export interface ProveOptions {
   readonly names?: number;
   /** How long `/materialized` may differ from Postgres before it counts. Default 5 s. */
   readonly patienceMs?: number;
+  /** Is told, while it waits, what for. */
+  readonly waiting?: (what: readonly string[]) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -64,7 +66,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const { nc, db, names: most = 10, waitMs, sinceMs, archiveRetentionMs, signal } = options;
   const began = performance.now();
   const now = Date.now();
-  const notQuiet = waitMs === undefined ? undefined : await waitForQuiet(nc, waitMs, signal);
+  const notQuiet = waitMs === undefined ? undefined : await waitForQuiet(nc, waitMs, signal, options.waiting);
 
   // What there is to be accounted for, and by when each stream has forgotten.
   const raw = await stateOf(nc, stageStream(rawStage));

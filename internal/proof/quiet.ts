@@ -13,6 +13,8 @@ export interface Movement {
   /** What events wait for, one phrase each; none when all is settled. */
   readonly waiting: readonly string[];
   readonly mark: string;
+  /** Messages that CASINO_RAW has ever taken. */
+  readonly accepted: number;
   /** How far the archiver is in CASINO_EVENTS; undefined when there never was one. */
   readonly archiver: Backlog | undefined;
 }
@@ -46,6 +48,7 @@ export async function movementOf(nc: NatsConnection): Promise<Movement> {
       ...(behind > 0 ? [`${messagesText(behind)} for the archiver`] : []),
     ],
     mark: [...queues, events].map(({ lastSeq }) => lastSeq).join(),
+    accepted: queues[0]?.lastSeq ?? 0,
     archiver: backlog,
   };
 }
@@ -54,19 +57,32 @@ const messagesText = (count: number): string => `${count} ${count === 1 ? "messa
 
 /**
  * Waits until nothing moves.
+ * @param tell is told again and again what is waited for
  * @returns what still waits after `waitMs`, none when all is quiet @throws Unavailable, StreamMissing
  */
 export async function waitForQuiet(
   nc: NatsConnection,
   waitMs: number,
   signal?: AbortSignal,
+  tell: (waiting: readonly string[]) => void = () => undefined,
 ): Promise<readonly string[]> {
   const deadline = performance.now() + waitMs;
   let last: string | undefined;
+  let first: number | undefined;
   for (;;) {
-    const { waiting, mark } = await movementOf(nc);
+    const { waiting, mark, accepted } = await movementOf(nc);
     if (waiting.length === 0 && mark === last) return [];
-    if (performance.now() >= deadline) return waiting.length > 0 ? waiting : ["events keep coming"];
+    first ??= accepted;
+    const came = accepted - first;
+    const all =
+      came > 0
+        ? [
+            ...waiting,
+            `${messagesText(came)} that came since: it ends when their producers, such as a generator, pause`,
+          ]
+        : waiting;
+    if (performance.now() >= deadline) return all.length > 0 ? all : ["events on the move"];
+    tell(all);
     last = mark;
     await sleep(pollMs, undefined, signal === undefined ? {} : { signal });
   }

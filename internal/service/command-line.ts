@@ -6,6 +6,7 @@ import {
   Option,
 } from "@commander-js/extra-typings";
 import manifest from "../../package.json" with { type: "json" };
+import { nearMiss } from "./near-miss.ts";
 import { flagsTakenByNpm } from "./npm-flags.ts";
 import { type VariableName, variables } from "./variables.ts";
 
@@ -143,8 +144,8 @@ export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T 
       if (err.code !== "commander.help") problems.push(sentence(err, leafOf(program, rest)));
       // commander stops at the first unknown flag; there may be more problems.
       const unknown = unknownFlag(err);
-      if (unknown !== undefined) {
-        rest = rest.filter((arg) => arg !== unknown);
+      if (unknown !== undefined && rest.includes(unknown)) {
+        rest = withoutFlag(rest, unknown, leafOf(program, rest));
         continue;
       }
     }
@@ -158,10 +159,13 @@ export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T 
 
 /** commander's usage line, with flags after arguments, as people type them. */
 function usageOf(command: CommandUnknownOpts): string {
-  const path: string[] = [];
-  for (let one: CommandUnknownOpts | null = command; one !== null; one = one.parent) path.unshift(one.name());
   const group = command.commands.length > 0 ? ["<command>"] : [];
-  return [...path, ...group, ...argumentsOf(command), "[flags]"].join(" ");
+  return [pathOf(command), ...group, ...argumentsOf(command), "[flags]"].join(" ");
+}
+
+/** The words that lead to a command, from `croupier` on. */
+function pathOf(command: CommandUnknownOpts): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 function argumentsOf({ registeredArguments }: CommandUnknownOpts): readonly string[] {
@@ -192,12 +196,32 @@ function unknownFlag({ code, message }: CommanderError): string | undefined {
   return code === "commander.unknownOption" ? /option '(.*?)'(\n|$)/.exec(message)?.[1] : undefined;
 }
 
+/** The flag that an unknown one was meant to be. */
+function meantFlag(
+  unknown: string,
+  { options }: CommandUnknownOpts,
+): CommandUnknownOpts["options"][number] | undefined {
+  const long = nearMiss(
+    unknown.replace(/=.*/s, ""),
+    options.flatMap((option) => option.long ?? []),
+  );
+  return options.find((option) => option.long === long);
+}
+
+/** The rest of the command line without an unknown flag, and without its value if the flag that was meant takes one. */
+function withoutFlag(args: readonly string[], unknown: string, leaf: CommandUnknownOpts): readonly string[] {
+  const at = args.indexOf(unknown);
+  const hasValue = meantFlag(unknown, leaf)?.required === true && !unknown.includes("=");
+  return args.toSpliced(at, hasValue && args[at + 1]?.startsWith("-") === false ? 2 : 1);
+}
+
 /** commander's messages in our words, for people who may not know which command they ran. */
 function sentence(err: CommanderError, leaf: CommandUnknownOpts): string {
-  const meant = /\(Did you mean (?:one of )?(.*)\?\)/.exec(err.message)?.[1];
-  const advice = meant === undefined ? "" : `: did you mean ${meant}?`;
+  const suggested = /\(Did you mean (?:one of )?(.*)\?\)/.exec(err.message)?.[1];
   const named = /'(.*?)'/s.exec(err.message)?.[1]?.slice(0, 100) ?? "";
-  const end = advice === "" ? "." : advice;
+  const meant = suggested ?? meantFlag(named, leaf)?.long;
+  const help = `"${pathOf(leaf)} --help" lists them.`;
+  const end = meant === undefined ? `: ${help}` : `: did you mean ${meant}?`;
   switch (err.code) {
     case "commander.unknownOption":
       return `There is no flag ${named.replace(/=.*/s, "")}${end}`;

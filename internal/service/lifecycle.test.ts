@@ -33,9 +33,8 @@ describe("configuration", () => {
     expect(command.stdout).toBe("");
     expect(command.stderr).toBe(`fixture: the command line or the configuration is wrong:
   There is no flag --cuont: did you mean --count?
-  There is no flag --no-such.
-  There is no flag -x.
-  "7" is not expected: it is croupier fixture [flags].
+  There is no flag --no-such: "croupier fixture --help" lists them.
+  There is no flag -x: "croupier fixture --help" lists them.
   "extra" is not expected: it is croupier fixture [flags].
   "y" is not expected: it is croupier fixture [flags].
   --count must be a number, not "x".
@@ -44,7 +43,6 @@ describe("configuration", () => {
   HTTP_PORT must be an integer from 0 to 65535, not "none".
   LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud".
   RATES_URL must be right.
-"croupier fixture --help" explains it.
 `);
   });
 

@@ -6,7 +6,7 @@ import { exitCode } from "./exit-code.ts";
 import { createLog, type Log } from "./log.ts";
 import { listed } from "./run-command.ts";
 import { type RunningUp, runningUp, usesUp } from "./running-up.ts";
-import { isUnavailable } from "./unavailable.ts";
+import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
 /** One command-line flag of a service. */
@@ -46,6 +46,8 @@ export interface Run<N extends VariableName, F extends Flags> {
   readonly config: Config<N | "LOG_LEVEL">;
   readonly flags: FlagValues<F>;
   readonly log: Log;
+  /** Whether its servers are those of the `up` that runs in this folder. */
+  readonly besideUp: boolean;
   /** Aborted when the process is asked to stop; pass it to every I/O call. */
   readonly stopping: AbortSignal;
   /** Registers the closing of something just opened. Closers run in reverse order, each awaited. */
@@ -61,8 +63,9 @@ export interface Run<N extends VariableName, F extends Flags> {
 /**
  * Runs a service as this process. Parses flags and environment (all problems at once, exit 78) and starts the service. On
  * SIGTERM, SIGINT or the end of a supervising parent it closes everything opened, newest first (exit 0). If closing fails
- * or exceeds the deadline, it exits with 1: what was in flight comes again from its stream. A failed start exits with 69
- * when a server refuses us, with 1 when it explains what cannot be done, and otherwise, like every bug, with 70.
+ * or exceeds the deadline, it exits with 1: what was in flight comes again from its stream. A failed start exits with 78
+ * when a server refuses us, with 69 when one is away, with 1 when it explains what cannot be done, and otherwise, like
+ * every bug, with 70.
  */
 export async function runService<N extends VariableName, const F extends Flags = Record<never, never>>(
   service: Service<N, F>,
@@ -131,6 +134,7 @@ export async function runService<N extends VariableName, const F extends Flags =
       config,
       flags,
       log,
+      besideUp: up !== undefined,
       stopping: stop.signal,
       onClose: (what, close) => open.push({ what, close }),
       stop: quit,
@@ -153,7 +157,7 @@ export async function runService<N extends VariableName, const F extends Flags =
     }
     if (isUnavailable(err)) {
       log.fatal(err.message);
-      return await end(exitCode.unavailable);
+      return await end(err instanceof Refused ? exitCode.config : exitCode.unavailable);
     }
     log.fatal({ err }, err instanceof Error ? err.message : String(err));
     await end(isBug(err) ? exitCode.software : exitCode.failed);
@@ -186,7 +190,6 @@ function configure<N extends VariableName, F extends Flags>(
   }
   if (flags === undefined || config === undefined) {
     complain(service.name, problems);
-    if (flags === undefined) process.stderr.write(`"croupier ${service.name} --help" explains it.\n`);
     process.exit(exitCode.config);
   }
   return { config, flags };

@@ -1,4 +1,5 @@
 import pino from "pino";
+import { logEntry, wholeLogText } from "./log-text.ts";
 
 export type Log = pino.Logger;
 
@@ -6,10 +7,12 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "s
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * The root log of one process: JSON lines on stderr, so that stdout stays free for the logger's events. URLs may contain
- * passwords: log them only through `withoutPassword`.
+ * The root log of one process, on stderr, so that stdout stays free for the logger's events: JSON lines, or readable text
+ * on a terminal. URLs may contain passwords: log them only through `withoutPassword`.
  */
 export function createLog(service: string, level: LogLevel): Log {
+  // Synchronous, because a dying process must not lose its last line.
+  const stderr = pino.destination({ dest: 2, sync: true });
   return pino(
     {
       level,
@@ -18,9 +21,13 @@ export function createLog(service: string, level: LogLevel): Log {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: errorForLog },
     },
-    // Synchronous, because a dying process must not lose its last line.
-    pino.destination({ dest: 2, sync: true }),
+    process.stderr.isTTY ? { write: (line: string) => stderr.write(readable(line)) } : stderr,
   );
+}
+
+function readable(line: string): string {
+  const entry = logEntry(line);
+  return entry === undefined ? line : wholeLogText(entry);
 }
 
 /** An outage's reason without a stack, which would only show where we waited: for the field `because`. */

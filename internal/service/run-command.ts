@@ -6,7 +6,7 @@ import { exitCode } from "./exit-code.ts";
 import { withoutPassword } from "./log.ts";
 import { type RunningUp, runningUp, usesUp } from "./running-up.ts";
 import { forTerminal } from "./terminal.ts";
-import { isUnavailable } from "./unavailable.ts";
+import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
 /** What a command can use while it runs. */
@@ -32,7 +32,9 @@ export interface CommandProgram<T, N extends VariableName> {
   readonly name: string;
   readonly build: Build<T>;
   readonly variables: readonly N[];
-  /** @throws CommandError (exit code 1), Unavailable (69), UsageError or ConfigError (78); anything else is a bug (70) */
+  /** Beside a running `up` it works on the database as its owner, and not with an operator's rights. */
+  readonly asOwner?: true;
+  /** @throws CommandError (exit code 1), Unavailable (69), UsageError, ConfigError or Refused (78); anything else is a bug (70) */
   readonly run: (command: T, run: CommandRun<N>) => Promise<void>;
 }
 
@@ -49,7 +51,8 @@ export async function runCommand<T, N extends VariableName>(program: CommandProg
   let servers: Servers = {};
   try {
     const up = program.variables.length > 0 ? runningUp() : undefined;
-    const [command, config] = readAll(program, up?.urls);
+    const owner = program.asOwner && up?.ownerUrl ? { DATABASE_URL: up.ownerUrl } : {};
+    const [command, config] = readAll(program, { ...up?.urls, ...owner });
     if (command instanceof TextAsked) {
       process.stdout.write(command.text);
       return;
@@ -70,8 +73,6 @@ export async function runCommand<T, N extends VariableName>(program: CommandProg
     });
   } catch (err) {
     process.exitCode = ended(err, servers, (text) => remark(`${label}: ${text}`));
-    if (err instanceof UsageError)
-      remark(`"${["croupier", program.name, "--help"].filter(Boolean).join(" ")}" explains it.\n`);
   } finally {
     await open.disposeAsync();
   }
@@ -111,7 +112,7 @@ function ended(err: unknown, servers: Servers, complain: (text: string) => void)
   }
   if (isUnavailable(err)) {
     complain(`${withServer(err.message, servers)}\n`);
-    return exitCode.unavailable;
+    return err instanceof Refused ? exitCode.config : exitCode.unavailable;
   }
   if (err instanceof CommandError) {
     complain(`${err.message}\n`);

@@ -14,18 +14,19 @@ const urls = {
 test("an up that runs is found until it takes its word back, and only this user can read it", () => {
   const data = tempFolder("running");
   expect(runningUp(data, {})).toBeUndefined();
-  const takeBack = announceUp(data, { ...urls, REDIS_URL: "", OTHER: "x" });
+  const takeBack = announceUp(data, { urls: { ...urls, REDIS_URL: "", OTHER: "x" } });
   expect(runningUp(data, {})).toEqual({ pid: process.pid, data, urls });
   expect(statSync(join(data, "running.json")).mode & 0o777).toBe(0o600);
-  announceUp(data, urls, 3100);
-  expect(runningUp(data, {})).toEqual({ pid: process.pid, data, urls, gatewayPort: 3100 });
+  const more = { ownerUrl: "postgres://owner@127.0.0.1:1/casino", gatewayPort: 3100 };
+  announceUp(data, { urls, ...more });
+  expect(runningUp(data, {})).toEqual({ pid: process.pid, data, urls, ...more });
   takeBack();
   expect(runningUp(data, {})).toBeUndefined();
 });
 
 test.each(["NATS_URL", "NATS_CREDS", "DATABASE_URL", "REDIS_URL"])("%s in the environment wins", (name) => {
   const data = tempFolder("running");
-  announceUp(data, urls);
+  announceUp(data, { urls });
   expect(runningUp(data, { [name]: "somewhere" })).toBeUndefined();
   expect(runningUp(data, { [name]: "" })).toBeDefined();
 });
@@ -48,7 +49,7 @@ test("a command uses it, says so on stderr, and names the server that is away wi
   const port = await freePort();
   const data = join(cwd, ".data");
   mkdirSync(data);
-  announceUp(data, { ...urls, NATS_URL: `nats://operator:secret@127.0.0.1:${port}` });
+  announceUp(data, { urls: { ...urls, NATS_URL: `nats://operator:secret@127.0.0.1:${port}` } });
   const command = startCommand("cmd/dead-letters/main.ts", { args: ["list"], cwd });
   expect(await command.ended).toEqual({ code: 69, signal: null });
   expect(command.stderr).toBe(

@@ -10,6 +10,8 @@ export interface RunningUp {
   /** The folder of its data. */
   readonly data: string;
   readonly urls: { readonly [K in UrlName]?: string };
+  /** Its database's URL as the owner: a backup needs rights that the operator in `urls` lacks. */
+  readonly ownerUrl?: string;
   /** The port of its gateway; undefined where it runs none. */
   readonly gatewayPort?: number;
 }
@@ -29,17 +31,18 @@ const saysWhere: readonly VariableName[] = ["NATS_URL", "NATS_CREDS", "DATABASE_
 
 const fileOf = (data: string): string => join(data, "running.json");
 
+/** What an `up` announces. */
+export interface Announced extends Pick<RunningUp, "gatewayPort" | "ownerUrl"> {
+  readonly urls: Readonly<Record<string, string>>;
+}
+
 /** Writes the addresses for commands, readable only by this user, because URLs contain passwords. @returns removes them */
-export function announceUp(
-  data: string,
-  urls: Readonly<Record<string, string>>,
-  gatewayPort?: number,
-): () => void {
+export function announceUp(data: string, { urls, ...more }: Announced): () => void {
   const { pid } = process;
   const known = Object.fromEntries(urlNames.flatMap((name) => (urls[name] ? [[name, urls[name]]] : [])));
   const file = fileOf(data);
   rmSync(file, { force: true });
-  const said = { pid, identity: identityOf(pid), urls: known, gatewayPort };
+  const said = { pid, identity: identityOf(pid), urls: known, ...more };
   writeFileSync(file, `${JSON.stringify(said)}\n`, { mode: 0o600 });
   return () => rmSync(file, { force: true });
 }
@@ -58,13 +61,14 @@ export function runningUp(
     if (!isObject(said) || !isObject(said.urls) || typeof said.pid !== "number") return undefined;
     // Left behind by an `up` that was killed.
     if (identityOf(said.pid) !== said.identity) return undefined;
-    const { urls, gatewayPort } = said;
+    const { urls, gatewayPort, ownerUrl } = said;
     const known = urlNames.flatMap((name) => (typeof urls[name] === "string" ? [[name, urls[name]]] : []));
     return {
       pid: said.pid,
       data,
       urls: Object.fromEntries(known),
       ...(typeof gatewayPort === "number" && { gatewayPort }),
+      ...(typeof ownerUrl === "string" && { ownerUrl }),
     };
   } catch {
     return undefined;

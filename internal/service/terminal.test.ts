@@ -36,11 +36,9 @@ test("no command writes what came from outside past it", () => {
   const past = writes.filter((write) => !/forTerminal\(/.test(write));
   // What a command was called with is its caller's own, and its help is ours.
   expect(past.toSorted()).toEqual([
-    'cmd/up/main.ts: `"croupier up --help" explains it.\\n`);',
     "cmd/up/main.ts: `up: {hint}\\n`);",
     "cmd/up/main.ts: `up: {listed(problems)}`);",
     "cmd/up/main.ts: options.text);",
-    'internal/service/lifecycle.ts: `"croupier {service.name} --help" explains it.\\n`);',
     "internal/service/lifecycle.ts: `{name}: {listed(problems)}`);",
     "internal/service/lifecycle.ts: flags.text);",
     "internal/service/run-command.ts: command.text);",

@@ -1,8 +1,16 @@
 import { parseTimestamp } from "../casino/timestamp.ts";
+import { duration } from "../service/config-values.ts";
 
-/** A time on the command line. @throws Error whose message completes the sentence "--name must …" */
+/**
+ * A time on the command line, or how long ago it was, such as 1h.
+ * @throws Error whose message completes the sentence "--name must …"
+ */
 export function timeOf(text: string): Date {
   const time = parseTimestamp(text);
-  if (time === undefined) throw new Error("be an RFC 3339 time such as 2026-01-10T12:34:56Z");
-  return new Date(time);
+  if (time !== undefined) return new Date(time);
+  try {
+    return new Date(Date.now() - duration(text));
+  } catch (cause) {
+    throw new Error("be a time such as 2026-01-10T12:34:56Z, or how long ago, such as 1h or 7d", { cause });
+  }
 }

@@ -1,0 +1,48 @@
+import { forTerminal, onOneLine } from "./terminal.ts";
+
+/** What a line says of itself, or whom it is from. */
+const known = new Set(["level", "time", "service", "pid", "msg", "because", "err"]);
+/** Levels at which an error that nobody expected shows where it happened. */
+const bad: ReadonlySet<unknown> = new Set(["error", "fatal"]);
+
+type Entry = Readonly<Record<string, unknown>>;
+
+/** A line of a log as it was written; undefined for what is none, such as the words of a crash. */
+export function logEntry(line: string): Entry | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === "object" && entry !== null && "level" in entry ? { ...entry } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An entry as people read it, on one line: when, who, how bad unless it is only information, what, and why. */
+export function logText(entry: Entry): string {
+  const [time, service, msg, because] = ["time", "service", "msg", "because"].map((name) =>
+    textOf(entry[name]),
+  );
+  const level = entry.level === "info" ? "" : ` ${String(entry.level).toUpperCase()}`;
+  return onOneLine(
+    `${time?.slice(11, 19)} ${service}${level}: ${msg}${because === "" ? "" : ` (${because})`}`,
+  );
+}
+
+/** As `logText`, with all else that an entry has: its other fields, and the stack of a bug on lines of its own. */
+export function wholeLogText(entry: Entry): string {
+  const fields = Object.entries(entry)
+    .filter(([name]) => !known.has(name))
+    .map(([name, value]) => `${name}=${textOf(value)}`);
+  const err = (entry.err ?? {}) as Entry; // only shown
+  const message = textOf(err.message);
+  const text = logText(entry);
+  const why = message === "" || text.includes(onOneLine(message)) ? [] : [`(${message})`];
+  const line = onOneLine([text, ...why, ...fields].join(" "));
+  const stack = bad.has(entry.level) ? textOf(err.stack) : "";
+  return stack === "" ? `${line}\n` : `${line}\n${forTerminal(stack)}\n`;
+}
+
+function textOf(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
