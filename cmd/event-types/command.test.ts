@@ -95,9 +95,10 @@ test("registers, lists and removes", async () => {
     err: "",
   });
   const { out } = await run("list");
-  expect(out.replaceAll(/\S+Z/g, "(time)")).toBe(`level_up              (time)  client lucky-spin
-monitor-app           (time)  all clients
-transaction_approved  (time)  all clients
+  expect(out.replaceAll(/\S+Z/g, "(time)")).toBe(`type                  client      changed
+level_up              lucky-spin  (time)
+monitor-app           (all)       (time)
+transaction_approved  (all)       (time)
 `);
   const removed = await run("remove", "--type", "level_up", "--client", "lucky-spin");
   expect(removed).toEqual({ code: 0, out: "level_up is removed for client lucky-spin.\n", err: "" });

@@ -13,7 +13,7 @@ export function topCommand(reading: Reading<TopCommand>): CommandUnknownOpts {
   const program = reading
     .program(
       "top",
-      "Shows the pipeline as it runs: on a terminal the same picture again every second, into a pipe a block a second.",
+      "Shows the pipeline as it runs: on a terminal the same picture again every second, into a pipe a block a second. Redelivered and set aside count from when the instances started; the first line has the dead letters that are there.",
       ["NATS_URL", "NATS_CREDS"],
     )
     .option("--once", "show it once and end")

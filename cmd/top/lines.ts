@@ -26,7 +26,7 @@ export function viewLines({ at, picture, broker, figures }: Look): string {
     "unacked",
     "in flight",
     "redelivered",
-    "dead",
+    "set aside",
     "p99 ms",
     "instances",
   ];
