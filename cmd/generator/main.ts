@@ -37,10 +37,7 @@ async function look(client: string | undefined, isPointedAt: boolean, db: Databa
 }
 
 /** What to make. Looks up types that are not built in. @throws ConfigError, Unavailable */
-async function eventsOf(
-  { type, client = "casino", currencies }: Wanted,
-  db: Database,
-): Promise<MakeEvents> {
+async function eventsOf({ type, client = "casino", currencies }: Wanted, db: Database): Promise<MakeEvents> {
   if (type === undefined || isCasinoType(type))
     return (random, now) =>
       randomEvents(random, now, { ...(type && { type }), ...(currencies && { currencies }) });
