@@ -1,4 +1,5 @@
-// Where rates APIs say of when their rates are: exchangerate.host and its kin, frankfurter, open.er-api.com, currencyapi.
+// Where rates APIs state the date of their rates: exchangerate.host and similar, frankfurter, open.er-api.com,
+// currencyapi.
 const names = [
   "date",
   "timestamp",
@@ -10,11 +11,11 @@ const names = [
 ];
 
 /**
- * Of when the rates of an answer are by its own words: the oldest of the dates it carries, in epoch ms. Several differ
- * where one is that of the answer. Dates are texts as `Date` reads them, or seconds or milliseconds since the epoch.
+ * The date of an answer's rates as the answer states it: the oldest date in it, in epoch ms. Several differ where one is
+ * the answer's own. Dates are texts that `Date` parses, or seconds or milliseconds since the epoch.
  *
- * @param answer what `readJson` has read: numbers are texts in it
- * @returns undefined when it carries no date that can be read
+ * @param answer as returned by `readJson`, with numbers as texts
+ * @returns undefined when it has no readable date
  */
 export function oldestDate(answer: object): number | undefined {
   const meta = "meta" in answer && typeof answer.meta === "object" ? answer.meta : undefined;
@@ -26,11 +27,11 @@ export function oldestDate(answer: object): number | undefined {
   return dates.length === 0 ? undefined : Math.min(...dates);
 }
 
-/** From here on a number counts milliseconds: as seconds it would lie in the year 5138. */
+/** From here on a number means milliseconds: as seconds it would lie in the year 5138. */
 const leastMilliseconds = 1e11;
 
 function readDate(text: string): number {
-  // By itself, Date would take "1" for the year 2001.
+  // Date would read "1" as the year 2001.
   if (!/^\d+(?:\.\d+)?$/.test(text)) return Date.parse(text);
   const count = Number(text);
   return new Date(count < leastMilliseconds ? count * 1000 : count).getTime();

@@ -4,35 +4,35 @@ import { oldestDate } from "./answer-date.ts";
 /** Units of each currency per 1 EUR, as the decimal text its source wrote: "1.0684", "1e-5". Always holds USD. */
 export type RateTable = ReadonlyMap<string, string>;
 
-/** No usable rates now; the message names what is wrong and never carries the access key. Events wait, none is at fault. */
+/** There are no usable rates now. The message says what is wrong and never contains the access key. Events wait. */
 export class RatesError extends Error {
   override readonly name = "RatesError";
 }
 
-/** What a rates API said, as far as it can be used. */
+/** The usable part of a rates API's answer. */
 export interface Answer {
   readonly rates: RateTable;
-  /** Currencies for which it has something that is no rate: nothing is known of them, as if they were absent. */
+  /** Currencies whose rate is unusable: treated as absent. */
   readonly leftOut: readonly string[];
-  /** Of when the rates are by its own words, in epoch ms; undefined where it does not say. */
+  /** The date of the rates as the answer states it, in epoch ms; undefined where it does not. */
   readonly asOf?: number;
 }
 
 /**
- * The rates in an answer of a rates API. Understands `{base, rates}`, `{base_code, rates}`, `{source, quotes}` with keys
- * such as "EURUSD", and `{data: {currency, rates}}`; rates are numbers or decimal strings and keep every digit.
+ * Parses the answer of a rates API. Understands `{base, rates}`, `{base_code, rates}`, `{source, quotes}` with keys such
+ * as "EURUSD", and `{data: {currency, rates}}`; rates are numbers or decimal strings and keep every digit.
  *
- * One bad rate must not stop all: what is no decimal number (null, a word) is left out, and so is anything that cannot be
- * used for a currency that is not supported. But a number that is zero, negative or not finite for a supported currency
- * casts doubt on the whole answer.
+ * One bad rate must not stop everything: a value that is no decimal number (null, a word) is left out, and so is anything
+ * unusable for a currency that is not supported. But a number that is zero, negative or not finite for a supported
+ * currency casts doubt on the whole answer.
  *
- * Throws `RatesError` for that, when it has none of these shapes, when its base is not EUR, and when USD is missing.
+ * Throws `RatesError` for that, for an unknown shape, when the base is not EUR, and when USD is missing.
  */
 export function parseAnswer(text: string): Answer {
   return readAnswer(readJson(text));
 }
 
-/** JSON with every number as the text it was written in: 1.0684000000000000001 is not cut to a double. */
+/** Parses JSON and keeps every number as its text: 1.0684000000000000001 is not cut to a double. */
 export function readJson(text: string): unknown {
   // TypeScript's library does not declare the third argument yet.
   const keepDigits = (_key: string, value: unknown, context?: { readonly source?: string }) =>
@@ -44,7 +44,7 @@ export function readJson(text: string): unknown {
   }
 }
 
-/** As `parseAnswer`, of what `readJson` has read: numbers are texts in it. */
+/** As `parseAnswer`, for the result of `readJson`, with numbers as texts. */
 export function readAnswer(answer: unknown): Answer {
   if (!isRecord(answer)) throw new RatesError("the answer is not a JSON object");
   refuseFailure(answer);
@@ -107,7 +107,7 @@ function quotedCurrency(pair: string, base: unknown): string {
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-/** @returns undefined for what is left out */
+/** @returns undefined for a rate that is left out */
 function readRate(currency: string, value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;
   if (isRate(value)) return value;

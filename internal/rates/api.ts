@@ -1,16 +1,16 @@
 import { type Answer, parseAnswer, RatesError } from "./answer.ts";
 
-/** Asks the rates API once. Rejects with `RatesError` when it gives no usable rates, with the signal's reason on abort. */
+/** Asks the rates API once. Rejects with `RatesError` when it returns no usable rates, with the signal's reason on abort. */
 export type FetchRates = (signal: AbortSignal) => Promise<Answer>;
 
 export interface RatesApiOptions {
-  /** http or https, with whatever query asks it for EUR. A user and password in it are sent as basic authentication. */
+  /** http or https, with any query that asks for EUR. A user and password in it are sent as basic authentication. */
   readonly url: string;
   /** Appended to the query as `access_key`. */
   readonly accessKey?: string | undefined;
-  /** Bound in ms on one request with all its redirects and its whole body; 5 s by default. */
+  /** Limit in ms on one request with all its redirects and its whole body; default 5 s. */
   readonly timeout?: number;
-  /** Bound on the body, after decompression; 1 MiB by default. */
+  /** Limit on the body, after decompression; default 1 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -20,7 +20,7 @@ const mostRedirects = 3;
 
 /**
  * A client of the rates API at `url`. Its errors name the host and nothing else of the address: providers put keys into
- * the query and the path alike. Calls are independent and may overlap. Throws `RatesError` when the URL cannot be used.
+ * queries and paths. Calls are independent and may overlap. Throws `RatesError` when the URL cannot be used.
  */
 export function ratesApi(options: RatesApiOptions): FetchRates {
   const { accessKey, timeout = defaultTimeout, maxBytes = defaultMaxBytes } = options;
@@ -35,7 +35,7 @@ export function ratesApi(options: RatesApiOptions): FetchRates {
       signal.throwIfAborted();
       const problem = deadline.aborted ? `no complete answer within ${timeout / 1000} s` : explain(error);
       const message = `the rates API at ${url.host} failed: ${problem}`;
-      // Without the cause, whose texts may carry the address and the key in it.
+      // Without the cause, whose texts may contain the address and the key.
       throw new RatesError(accessKey ? message.replaceAll(accessKey, "***") : message);
     }
   };
@@ -59,7 +59,7 @@ function prepare(text: string, accessKey: string | undefined) {
 async function request(start: URL, headers: Headers, signal: AbortSignal): Promise<Response> {
   let url = start;
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    // By hand, because fetch would follow to anybody, with the key in the query of the redirect.
+    // By hand, because fetch would follow a redirect to anywhere, with the key in its query.
     const response = await fetch(url, { headers, signal, redirect: "manual" });
     if (response.ok) return response;
     await response.body?.cancel();
@@ -70,7 +70,7 @@ async function request(start: URL, headers: Headers, signal: AbortSignal): Promi
   throw new RatesError(`more than ${mostRedirects} redirects`);
 }
 
-/** Within the same server only: over http, anybody on the way can rewrite the rates and read the key. */
+/** Within the same server only: over http, anybody on the way could rewrite the rates and read the key. */
 function redirected(from: URL, location: string): URL {
   const to = URL.parse(location, from);
   if (to?.origin === from.origin && !to.username && !to.password) return to;

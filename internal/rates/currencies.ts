@@ -6,17 +6,17 @@ import type { Log } from "../service/log.ts";
 import type { RateTable } from "./answer.ts";
 import { outage } from "./outage.ts";
 
-/** For how long, in ms, events wait for a currency that the answers lack. */
+/** For how long, in ms, events wait for a currency that the answers no longer have. */
 export const missingPatience = 24 * 3600 * 1000;
 
-/** The currencies that answers have had, and which of them the latest ones lack: those since when, in epoch ms. */
+/** The currencies that answers have had, and since when, in epoch ms, the latest answers lack some of them. */
 export interface Currencies {
   readonly present: ReadonlySet<string>;
   readonly missing: ReadonlyMap<string, number>;
 }
 
 /**
- * What is known after one more answer. A currency that is missing for longer than a day is forgotten, as if no answer had
+ * What is known after one more answer. A currency that is missing for more than a day is forgotten, as if no answer had
  * ever had it.
  *
  * @param at when the API was asked, in epoch ms
@@ -25,17 +25,17 @@ export function afterAnswer({ present, missing }: Currencies, rates: RateTable, 
   const has = (code: string) => rates.has(code);
   const absent = [
     ...[...present].map((code) => [code, at] as const),
-    // By a clock that was ahead it would be waited for longer.
+    // With a clock that was ahead, events would wait longer.
     ...[...missing].map(([code, since]) => [code, Math.min(since, at)] as const),
   ].filter(([code, since]) => !has(code) && at - since < missingPatience);
   return { present: new Set([...marketCurrencies].filter(has).sort()), missing: new Map(absent.sort()) };
 }
 
-/** Remembers what answers have had, for all processes and across their restarts. */
+/** Remembers what answers have had, for all processes and across restarts. */
 export interface CurrencyMemory {
   /**
-   * Takes note of an answer. Never rejects: where nothing can be known of earlier answers, all that this one lacks counts
-   * as missing since now, because an outage of the memory is no event's fault.
+   * Records an answer. Never rejects: while earlier answers are unknown, everything that this one lacks counts as missing
+   * from now on, so that events wait.
    *
    * @param at when the API was asked, in epoch ms
    * @returns what the answer lacks and earlier ones had, and since when
@@ -46,7 +46,7 @@ export interface CurrencyMemory {
 export interface KvCurrenciesOptions {
   readonly log: Log;
   readonly replicas: number;
-  /** Bound in ms on each request to the bucket; 2 s by default. */
+  /** Limit in ms on each request to the bucket; default 2 s. */
   readonly timeout?: number;
 }
 
@@ -54,10 +54,10 @@ const bucketName = "casino_currencies";
 const key = "EUR";
 const maxBytes = 1024 * 1024;
 const wrongLastSequence = 10071;
-/** Somebody else who writes at the same time is met once or twice. */
+/** Another writer at the same time is met once or twice. */
 const mostAttempts = 5;
 
-/** The memory in the NATS KV bucket `casino_currencies`, made when missing; written only when something has changed. */
+/** The memory in the NATS KV bucket `casino_currencies`, created when missing and written only when something changes. */
 export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): CurrencyMemory {
   const { log, replicas, timeout = 2_000 } = options;
   const js = jetstream(nc, { timeout });
@@ -106,7 +106,7 @@ function encodeCurrencies({ present, missing }: Currencies): string {
   return JSON.stringify({ present: [...present], missing: Object.fromEntries(missing) });
 }
 
-/** What cannot be read is nothing: anybody may write to a bucket. */
+/** Anything unreadable counts as nothing: anybody may write to a bucket. */
 function decodeCurrencies(text: string): Currencies {
   let value: { readonly present?: unknown; readonly missing?: unknown };
   try {

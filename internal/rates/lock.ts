@@ -4,18 +4,18 @@ import { hasBecomeReplica, isReply } from "../redis/connect.ts";
 import type { Log } from "../service/log.ts";
 import { outage } from "./outage.ts";
 
-/** Lets one process at a time ask the rates API. It saves calls; nothing becomes wrong when two hold it. */
+/** Lets one process at a time ask the rates API. It saves calls; two holders do no harm. */
 export interface RatesLock {
   /**
-   * A lease for whoever gets the lock, undefined while another holds it. Does not wait for the holder and never rejects:
-   * where the lock itself is out of reach, everybody gets a lease.
+   * Returns a lease to whoever gets the lock, undefined while another holds it. Does not wait for the holder and never
+   * rejects: while the lock itself is out of reach, everybody gets a lease.
    */
   acquire(): Promise<Lease | undefined>;
   close(): Promise<void>;
 }
 
 export interface Lease {
-  /** Gives the lock back unless it has passed to another by now. Never rejects: a lock left behind expires. */
+  /** Releases the lock unless it has passed to another. Never rejects: a lock left behind expires. */
   release(): Promise<void>;
 }
 
@@ -24,9 +24,9 @@ export interface RedisLockOptions {
   readonly url: string;
   readonly log: Log;
   readonly key?: string;
-  /** After how many ms the lock of a dead holder passes on; must exceed the time a holder needs. 10 s by default. */
+  /** After how many ms the lock of a dead holder expires; must exceed the time a holder needs. Default 10 s. */
   readonly ttl?: number;
-  /** Bound in ms on connecting and on each command; 1 s by default. */
+  /** Limit in ms on connecting and on each command; default 1 s. */
   readonly timeout?: number;
 }
 
@@ -39,8 +39,8 @@ export const noLock: RatesLock = {
 };
 
 /**
- * The lock in Redis. Connects by itself, also again, without ever failing: while Redis is away every `acquire` is
- * granted, and the log says so once per outage. Calls may overlap.
+ * The lock in Redis. Connects and reconnects by itself without ever failing: while Redis is away every `acquire`
+ * succeeds, and the log says so once per outage. Calls may overlap.
  */
 export function redisLock(options: RedisLockOptions): RatesLock {
   const { key = "casino:rates:lock", ttl = 10_000, timeout = 1_000 } = options;
@@ -52,7 +52,7 @@ export function redisLock(options: RedisLockOptions): RatesLock {
   const redis = new Redis(options.url, {
     connectTimeout: timeout,
     commandTimeout: timeout,
-    // A lock asked for before an outage must not be taken after it, when nobody is left to hold it.
+    // A lock requested before an outage must not be taken after it, when nobody is left to hold it.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -61,12 +61,12 @@ export function redisLock(options: RedisLockOptions): RatesLock {
   });
   // Without a listener ioredis would write each failed attempt to the console.
   redis.on("error", (error) => away.began(error));
-  /** Redis answers, but gives no lock: it is full, or a replica. A new connection is no sign that it does again. */
+  /** Redis answers but gives no lock: it is full, or a replica. A new connection does not mean that it works again. */
   let refuses = false;
   redis.on("ready", () => {
     if (!refuses) away.over();
   });
-  // A process that starts while all others run should not ask on its own only because its connection is still opening.
+  // A process that starts should not ask the API only because its connection is still opening.
   const attempted = new Promise<void>((resolve) => {
     redis.once("ready", resolve);
     redis.once("close", resolve);
@@ -90,7 +90,7 @@ export function redisLock(options: RedisLockOptions): RatesLock {
       } catch (error) {
         refuses = isReply(error);
         away.began(error);
-        // Its token still counts: Redis may have set the lock and only the answer was lost.
+        // Its token still counts: Redis may have set the lock although the answer was lost.
         return lease(token);
       }
     },

@@ -1,12 +1,12 @@
 import type { Log } from "../service/log.ts";
 
-/** Tells the log that something went away and once that it is back, however many calls fail in between. */
+/** Logs that something went away, and once that it is back, however many calls fail in between. */
 export interface Outage {
   began(error: unknown): void;
   over(): void;
 }
 
-/** @param mostReasons how many different reasons are logged while it lasts; each of them once */
+/** @param mostReasons how many different reasons are logged meanwhile, each once */
 export function outage(log: Log, what: string, consequence: string, mostReasons = 1): Outage {
   const said = new Set<string>();
   return {
@@ -14,7 +14,7 @@ export function outage(log: Log, what: string, consequence: string, mostReasons 
       const reason = reasonOf(error);
       if (said.has(reason) || said.size === mostReasons) return;
       said.add(reason);
-      // The text alone: clients hang the failed command on their errors, and with it passwords.
+      // Only the text: clients attach the failed command to their errors, and with it passwords.
       log.warn({ reason }, `${what} failed: ${consequence}`);
     },
     over() {

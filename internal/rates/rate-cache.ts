@@ -5,11 +5,11 @@ import { openBucket } from "../jetstream/bucket.ts";
 import type { Log } from "../service/log.ts";
 import { decodeSnapshot, encodeSnapshot, type RateSnapshot, snapshotMaxAge } from "./rate-snapshot.ts";
 
-/** Where the processes hand each other the newest snapshot. Says nothing of age: that is judged by `fetchedAt`. */
+/** Where processes share the newest snapshot. It ignores age, which `fetchedAt` tells. */
 export interface RateCache {
-  /** The snapshot kept there; undefined when there is none or it cannot be read. Rejects when the store is out of reach. */
+  /** The cached snapshot; undefined when there is none or it is unreadable. Rejects when the store is out of reach. */
   get(): Promise<RateSnapshot | undefined>;
-  /** Replaces what is kept. Rejects when the store is out of reach. */
+  /** Replaces the cached snapshot. Rejects when the store is out of reach. */
   put(snapshot: RateSnapshot): Promise<void>;
   /**
    * The first snapshot that is `wanted`, the one kept now included; undefined once the signal fires. Rejects when the store
@@ -21,7 +21,7 @@ export interface RateCache {
 export interface KvRateCacheOptions {
   readonly log: Log;
   readonly replicas: number;
-  /** Bound in ms on each request to the bucket; 2 s by default. */
+  /** Limit in ms on each request to the bucket; default 2 s. */
   readonly timeout?: number;
 }
 
@@ -30,9 +30,8 @@ const key = "EUR";
 const maxBytes = 8 * 1024 * 1024;
 
 /**
- * The cache in the NATS KV bucket `casino_rates`, which is made when missing and brought to `replicas` when it has
- * another number; any number of processes may do so at once. `ready` does it ahead of the first use and rejects when it
- * cannot be done.
+ * The cache in the NATS KV bucket `casino_rates`, created when missing and updated to `replicas`. Any number of processes
+ * may do so at once. `ready` does it before the first use and rejects when it cannot.
  */
 export function kvRateCache(
   nc: NatsConnection,
@@ -42,7 +41,7 @@ export function kvRateCache(
   const js = jetstream(nc, { timeout });
   let opening: Promise<KV> | undefined;
 
-  /** Forgets the bucket when work on it failed, so that one deleted meanwhile is made anew. */
+  /** Forgets the bucket after a failure, so that a deleted one is recreated. */
   const withBucket = async <T>(work: (kv: KV) => Promise<T>): Promise<T> => {
     opening ??= openBucket(js, bucketName, {
       description: "one answer of the rates API, for a minute",

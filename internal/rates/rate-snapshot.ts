@@ -1,28 +1,28 @@
 import { type Answer, RatesError, readAnswer, readJson } from "./answer.ts";
 
-/** One whole answer of the rates API, and when it was asked: `fetchedAt` is the start of the request in epoch ms. */
+/** One whole answer of the rates API. `fetchedAt` is the start of its request in epoch ms. */
 export interface RateSnapshot extends Answer {
   readonly fetchedAt: number;
-  /** Since when, in epoch ms, answers lack a currency that they had: for a day its events wait. */
+  /** Currencies that answers had and now lack, and since when, in epoch ms: their events wait for a day. */
   readonly missing: ReadonlyMap<string, number>;
 }
 
-/** How old a snapshot may be used, in ms. */
+/** Up to which age a snapshot may be used, in ms. */
 export const snapshotMaxAge = 60_000;
 
-// What the clocks of two well-kept machines may differ by.
+// How far the clocks of two well-kept machines may differ.
 const clockTolerance = 5_000;
 
 /**
- * Whether a snapshot may be used at `now` (epoch ms). One from the future is not: by a clock that is ahead, or was when it
- * wrote, it would look young for longer than `snapshotMaxAge`.
+ * Whether a snapshot may be used at `now` (epoch ms). One from the future may not: with a clock that is or was ahead, it
+ * would look fresh for longer than `snapshotMaxAge`.
  */
 export function isFresh(snapshot: RateSnapshot, now: number): boolean {
   const age = now - snapshot.fetchedAt;
   return age < snapshotMaxAge && age >= -clockTolerance;
 }
 
-/** The snapshot as the text that processes hand to each other. */
+/** A snapshot as text, for other processes. */
 export function encodeSnapshot({ rates, leftOut, asOf, fetchedAt, missing }: RateSnapshot): string {
   return JSON.stringify({
     fetched_at: new Date(fetchedAt).toISOString(),
@@ -34,7 +34,7 @@ export function encodeSnapshot({ rates, leftOut, asOf, fetchedAt, missing }: Rat
   });
 }
 
-/** The reverse. Throws `RatesError` for what `encodeSnapshot` would not have written: anybody may write to a bucket. */
+/** The reverse. Throws `RatesError` for anything that `encodeSnapshot` does not write: anybody may write to a bucket. */
 export function decodeSnapshot(text: string): RateSnapshot {
   const json = readJson(text);
   const answer = readAnswer(json);

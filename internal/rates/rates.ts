@@ -11,18 +11,18 @@ import { RateWarnings } from "./warnings.ts";
 
 export interface Rates {
   /**
-   * The newest snapshot, never older than 60 s by its `fetchedAt`. Rejects when none can be had now, with `RatesError`,
-   * with the signal's reason, or with a `TimeoutError` after `withinMs`; the caller retries with a back-off. Concurrent
-   * calls share one flight, which a single caller does not end.
+   * The newest snapshot, never older than 60 s by its `fetchedAt`. Rejects when there is none, with `RatesError`, with
+   * the signal's reason, or with a `TimeoutError` after `withinMs`; the caller retries with a back-off. Concurrent calls
+   * share one attempt, which a single caller does not end.
    */
   current(signal: AbortSignal, withinMs?: number): Promise<RateSnapshot>;
-  /** Why the last attempt to get rates failed; undefined when it succeeded or none was needed yet. Asks nobody. */
+  /** Why the last attempt failed; undefined when it succeeded or none was made yet. Makes no request. */
   problem(): string | undefined;
-  /** When the newest snapshot was asked for, epoch ms; undefined before the first. It grows old while nobody needs a rate. */
+  /** When the newest snapshot was requested, epoch ms; undefined before the first. It ages while nobody needs a rate. */
   fetchedAt(): number | undefined;
-  /** What is odd about the newest rates, though they are used, one sentence each. Asks nobody. */
+  /** What looks wrong about the newest rates, which are used all the same, one sentence each. Makes no request. */
   warnings(): readonly string[];
-  /** Ends a flight under way and gives its lock back; later calls reject. Leaves cache and lock open. */
+  /** Ends a running attempt and releases its lock; later calls reject. Leaves cache and lock open. */
   close(): Promise<void>;
 }
 
@@ -34,21 +34,20 @@ export interface RatesOptions {
   readonly log: Log;
   /** Epoch ms. */
   readonly now?: () => number;
-  /** How often, in ms, one who waits for the lock's holder tries to get the lock; 500 ms by default. */
+  /** How often, in ms, a process that waits for the lock's holder tries to get the lock; default 500 ms. */
   readonly retryLockEvery?: number;
-  /** How long, in ms, to wait for the lock's holder; 6 s by default, more than the holder's request may take. */
+  /** How long, in ms, to wait for the lock's holder; default 6 s, more than the holder's request may take. */
   readonly patience?: number;
-  /** For how many ms after a failure the same failure is the answer; 1 s by default. */
+  /** For how many ms after a failure it is repeated as the answer; default 1 s. */
   readonly failureMemory?: number;
 }
 
-/** An API that is away may fail in other ways before it is back; a reason may also hold a number that is always another. */
+/** An API that is away may fail in several ways; a reason may also contain a number that always differs. */
 const mostReasons = 10;
 
 /**
- * The rates of one process, which asks the API about once per 60 s together with all others that share its cache and
- * its lock. Without the lock it may ask at the same time as others, without the cache on its own; it fails only with the
- * API.
+ * The rates of one process. All processes that share its cache and its lock together ask the API about once per 60 s.
+ * Without the lock several may ask at once, without the cache each asks for itself; only without the API does it fail.
  */
 export function createRates(options: RatesOptions): Rates {
   const { cache, currencies, fetchRates, lock, log, now = Date.now } = options;
@@ -64,7 +63,7 @@ export function createRates(options: RatesOptions): Rates {
   const usable = (snapshot: RateSnapshot | undefined): snapshot is RateSnapshot =>
     snapshot !== undefined && isFresh(snapshot, now());
 
-  /** What the cache says, or "away". */
+  /** What the cache has, or "away". */
   const recall = async (): Promise<RateSnapshot | undefined | "away"> => {
     try {
       const snapshot = await cache.get();
@@ -82,14 +81,14 @@ export function createRates(options: RatesOptions): Rates {
     const missing = await currencies.note(answer.rates, fetchedAt);
     const snapshot: RateSnapshot = { ...answer, missing, fetchedAt };
     if (!usable(snapshot)) throw new RatesError(`the rates API took longer than ${snapshotMaxAge / 1000} s`);
-    // Also where reading it has just failed: one lost request must not make everybody ask.
+    // Even when reading it has just failed: one lost request must not make everybody ask.
     await cache.put(snapshot).then(cacheAway.over, cacheAway.began);
     return snapshot;
   };
 
   const askUnder = async (lease: Lease): Promise<RateSnapshot> => {
     try {
-      // Between the last look at the cache and the lock its former holder may have put a snapshot there.
+      // Between the last look at the cache and the lock, its former holder may have stored a snapshot.
       const known = await recall();
       return known === undefined || known === "away" ? await ask() : known;
     } finally {
@@ -123,7 +122,7 @@ export function createRates(options: RatesOptions): Rates {
 
   const refresh = async (): Promise<RateSnapshot> => {
     const known = await recall();
-    // Nothing could be handed over, so there is nothing to wait for.
+    // Nothing could be shared, so there is nothing to wait for.
     if (known === "away") return ask();
     if (known !== undefined) return known;
     const lease = await lock.acquire();
@@ -162,7 +161,7 @@ export function createRates(options: RatesOptions): Rates {
       const recent = recentFailure();
       if (recent !== undefined) throw recent.error;
       flight ??= launch();
-      // Only now, as nearly every call has its answer by then.
+      // Only now, because by then nearly every call has its answer.
       const patience =
         withinMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(withinMs)]);
       return unlessAborted(flight, patience);
@@ -177,7 +176,7 @@ export function createRates(options: RatesOptions): Rates {
   };
 }
 
-/** The promise's outcome, or the signal's reason as soon as it fires; the promise goes on. */
+/** The promise's result, or the signal's reason as soon as it aborts; the promise goes on. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);

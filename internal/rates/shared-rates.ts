@@ -12,7 +12,7 @@ import { createRates, type Rates } from "./rates.ts";
 export const rateVariables = ["RATES_URL", "RATES_API_KEY", "REDIS_URL"] as const;
 
 /**
- * The rates as all processes on one NATS and one Redis share them. Without RATES_URL nothing is asked and `current`
+ * The rates, shared by all processes on one NATS and one Redis. Without RATES_URL nothing is requested and `current`
  * rejects: for an enricher whose steps need no rates.
  */
 export function sharedRates(

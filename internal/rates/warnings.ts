@@ -4,10 +4,10 @@ import type { RateSnapshot } from "./rate-snapshot.ts";
 
 const hour = 3600 * 1000;
 const day = 24 * hour;
-/** How old, in ms, rates may be by the API's own words before somebody should look. */
+/** Age, in ms, as the API states it, at which somebody should look. */
 const oldAge = 7 * day;
 
-/** What is odd about rates that are used all the same, one sentence each with the next move. */
+/** What looks wrong about rates that are used all the same, one sentence each with the next move. */
 export function warningsOf({ missing, leftOut, asOf, fetchedAt }: RateSnapshot): readonly string[] {
   const warnings: string[] = [];
   if (missing.size > 0) {
@@ -32,22 +32,22 @@ function listOf(codes: readonly string[]): string {
   return codes.slice(0, mostNamed).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** Says each warning in the log when it comes, once a day while it stays, and when it is over. */
+/** Logs each warning when it comes, once a day while it stays, and when it is over. */
 export class RateWarnings {
   readonly #log: Log;
-  /** When each was logged last, in epoch ms. */
+  /** When each was last logged, in epoch ms. */
   readonly #said = new Map<string, number>();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Those of the newest snapshot. */
+  /** Warnings about the newest snapshot. */
   get current(): readonly string[] {
     return [...this.#said.keys()];
   }
 
-  /** Takes over those of a newer snapshot. */
+  /** Takes over the warnings of a newer snapshot. */
   update(snapshot: RateSnapshot): void {
     const warnings = warningsOf(snapshot);
     for (const gone of this.current.filter((warning) => !warnings.includes(warning))) {

@@ -1,6 +1,6 @@
 /**
- * The fields of one line of CSV (RFC 4180), without the spaces around them. A field in quotes may hold delimiters, and
- * quotes doubled, but no line break: each line is a record, so that a quote that is never closed spoils its line alone.
+ * The fields of one line of CSV (RFC 4180), without surrounding spaces. A quoted field may contain delimiters and doubled
+ * quotes, but no line break: each line is a record, so that an unclosed quote spoils only its own line.
  * @returns undefined when its quotes are wrong
  */
 export function csvFields(line: string, delimiter: string): readonly string[] | undefined {
@@ -16,7 +16,7 @@ export function csvFields(line: string, delimiter: string): readonly string[] | 
 
 const quoted = /\s*"((?:[^"]|"")*)"\s*/y;
 
-/** The field that begins there, undefined for none, and where it ends. */
+/** The field that starts here, undefined for an invalid one, and where it ends. */
 function fieldAt(line: string, at: number, delimiter: string): [field: string | undefined, end: number] {
   quoted.lastIndex = at;
   const match = quoted.exec(line);

@@ -1,13 +1,13 @@
 /**
- * Bytes that come in pieces of any size, as one array. Pieces are copied: a body sent byte by byte costs no more memory
- * than one sent at once.
+ * Collects bytes that arrive in pieces into one array. It copies the pieces: a body sent byte by byte takes no more
+ * memory than one sent at once.
  */
 export class GrowingBuffer {
   readonly #most: number;
   #bytes = Buffer.alloc(0);
   #length = 0;
 
-  /** @param most bytes that are ever appended: it makes no more room than that */
+  /** @param most bytes that are ever appended: it allocates no more */
   constructor(most: number) {
     this.#most = most;
   }
@@ -39,7 +39,7 @@ export class GrowingBuffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Starts again from nothing; what `bytes` gave stays as it is. */
+  /** Starts empty again; arrays returned by `bytes` stay as they are. */
   clear(): void {
     this.#length = 0;
     this.#bytes = Buffer.alloc(0);

@@ -8,13 +8,13 @@ export interface ImportOptions<T extends ClientRecord> {
   readonly kind: RecordKind<T>;
   /** Stores a batch. @returns how many are new */
   readonly put: (records: readonly T[]) => Promise<number>;
-  /** Hears of each line that is refused: its number, from 1, and why. */
+  /** Called for each refused line: its number, from 1, and why. */
   readonly refuse: (line: number, why: string) => void;
-  /** Hears from time to time how far it is. */
+  /** Called from time to time with the progress. */
   readonly progress: (counts: ImportCounts) => void;
 }
 
-/** What has become of a file so far. */
+/** The state of a file's import. */
 export interface ImportCounts {
   readonly added: number;
   readonly replaced: number;
@@ -27,8 +27,8 @@ const maxLineBytes = 64 * 1024;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Stores the records of a file as it is read, however long it is: no more of it is kept than a piece and a batch. A bad line
- * is refused by itself.
+ * Stores the records of a file while reading it, however long it is: it holds only a chunk and a batch. A bad line is
+ * refused by itself.
  * @throws CommandError when no line can be read, or there is none
  */
 export async function importRecords<T extends ClientRecord>(
@@ -67,18 +67,18 @@ export async function importRecords<T extends ClientRecord>(
   return counts;
 }
 
-/** Reads the lines of one file, after the format that the first of them shows. */
+/** Reads the lines of one file, in the format that the first line shows. */
 class LineReader<T extends ClientRecord> {
   readonly #kind: RecordKind<T>;
   #readLine: ReadLine | undefined;
-  /** Whether there was no line but a header. */
+  /** Whether there was no line except a header. */
   isEmpty = true;
 
   constructor(kind: RecordKind<T>) {
     this.#kind = kind;
   }
 
-  /** Undefined for a header. @throws CommandError when it is the first and tells nothing */
+  /** Undefined for a header. @throws CommandError when it is the first and shows no format */
   read(line: Uint8Array | undefined): Read<T> | undefined {
     try {
       const text = textOf(line);
@@ -108,7 +108,7 @@ function textOf(line: Uint8Array | undefined): string {
   }
 }
 
-/** As people know it from their file: by the name of its column. */
+/** A field by the name of its column, as in the person's file. */
 function sentence({ path, message }: FieldError): string {
   return `${path.slice(1)} ${message}`.trim();
 }

@@ -2,18 +2,18 @@ import { CommandError } from "../service/command-error.ts";
 import { csvFields } from "./csv-line.ts";
 import type { ClientRecord, RecordKind } from "./record.ts";
 
-/** A line that cannot be read at all; the message goes on from "line 3: ". */
+/** A line that cannot be read at all; the message continues "line 3: ". */
 export class LineError extends Error {
   override readonly name = "LineError";
 }
 
-/** Reads a line as the value that is then held against the schema. @throws LineError */
+/** Parses a line into the value that is checked against the schema. @throws LineError */
 export type ReadLine = (line: string) => unknown;
 
 /**
- * How to read the lines of a file, by its first one that is not blank: NDJSON where that is an object, which is a record
- * then, else CSV with that line for its header.
- * @throws CommandError when it can be neither
+ * How to parse a file's lines, by its first non-blank line: NDJSON when that is an object, which is then a record,
+ * otherwise CSV with that line as its header.
+ * @throws CommandError when it is neither
  */
 export function lineFormat<T extends ClientRecord>(
   first: string,
@@ -60,7 +60,7 @@ function csv<T extends ClientRecord>(header: string, { schema, columns }: Record
       );
     if (fields.length !== found.length)
       throw new LineError(`has ${fields.length} fields, the first line ${found.length}`);
-    // An empty field is none: what must be there is then said to be missing.
+    // An empty field counts as absent: a required one is then reported as missing.
     const given = places.flatMap(([name, place]) => (fields[place] ? [[name, fields[place]] as const] : []));
     return Object.fromEntries(
       given.map(([name, text]) => [name, name === "id" && /^\d{1,16}$/.test(text) ? Number(text) : text]),

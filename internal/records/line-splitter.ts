@@ -2,12 +2,12 @@ import { GrowingBuffer } from "./growing-buffer.ts";
 
 const newline = 0x0a;
 
-/** A line with its number from 0; undefined in place of one that is longer than the limit. */
+/** A line with its number from 0; undefined instead of a line longer than the limit. */
 export type Line = readonly [index: number, line: Uint8Array | undefined];
 
 /**
- * Cuts a stream of bytes into lines as it comes, and keeps no more of it than one line up to the limit. Blank lines are
- * left out but counted, so that a number is the one an editor shows, less one.
+ * Splits a stream of bytes into lines, holding no more than one line up to the limit. Blank lines are left out but
+ * counted, so that numbers match an editor's, less one.
  */
 export class LineSplitter {
   readonly #maxBytes: number;
@@ -54,7 +54,7 @@ export class LineSplitter {
     }
   }
 
-  /** Counts the blank lines that begin and end in a chunk. Many may come, so they cost no more than their bytes. */
+  /** Counts the blank lines within a chunk. There may be many, so each costs no more than its bytes. */
   #skipBlank(chunk: Uint8Array, from: number): number {
     if (this.#begun.length > 0 || this.#isTooLong) return from;
     let start = from;

@@ -3,10 +3,10 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { sayable } from "../postgres/sayable.ts";
 import type { ClientRecord, RecordKind, RecordStore } from "./record.ts";
 
-/** As `pg` hands a record over: bigint as text. */
+/** A record as `pg` returns it: bigint as text. */
 type Row = Readonly<Record<string, string | Date | null>>;
 
-/** Keeps the records of a kind in the table of its name. */
+/** Stores the records of a kind in the table of the same name. */
 export function postgresRecords<T extends ClientRecord>(
   db: Database,
   { many, columns }: RecordKind<T>,
@@ -25,7 +25,8 @@ export function postgresRecords<T extends ClientRecord>(
   return {
     put: (client, records, signal) =>
       asking(signal, async () => {
-        // Each id once, as the statement wants it; in order, so that two that overlap wait for each other and do not deadlock.
+        // Each id once, as the statement requires; sorted, so that overlapping statements wait for each other and do not
+        // deadlock.
         const distinct = [...new Map(records.map((record) => [record.id, record])).values()];
         distinct.sort((a, b) => a.id - b.id);
         const values = fields.map(

@@ -2,17 +2,17 @@ import { Ajv } from "ajv";
 import type { Static, TObject } from "typebox";
 import { type FieldError, fromAjv } from "../casino/field-error.ts";
 
-/** Something that a client keeps here under an id of its own choice, such as a player. */
+/** Something that a client keeps here under an id of its own, such as a player. */
 export interface ClientRecord {
   readonly id: number;
 }
 
-/** A record, or why there is none: then with at least one error. */
+/** A record, or at least one error. */
 export type Read<T> =
   | { readonly ok: true; readonly record: T }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
-/** The records of one kind. The same routes and the same commands serve all kinds. */
+/** The records of one kind. All kinds share routes and commands. */
 export interface RecordKind<T extends ClientRecord> {
   /** For people: "player". */
   readonly one: string;
@@ -22,18 +22,18 @@ export interface RecordKind<T extends ClientRecord> {
   readonly schema: TObject;
   /** The fields beside `id`, with their types in Postgres. */
   readonly columns: Readonly<Record<Exclude<keyof T & string, "id">, "text" | "timestamptz">>;
-  /** A record of a parsed JSON value. Fields that are absent are those of a record without them: it is replaced whole. */
+  /** Reads a record from a parsed JSON value. A record is replaced whole: absent fields are empty afterwards. */
   readonly read: (value: unknown) => Read<T>;
 }
 
-/** What records of one kind and all clients are kept in. Every method rejects with `Unavailable` while it is away. */
+/** Stores the records of one kind, for all clients. Every method rejects with `Unavailable` while it is away. */
 export interface RecordStore<T extends ClientRecord> {
-  /** Adds the records, or puts them in the place of those of the same id; of two with one id the later counts. @returns how many are new */
+  /** Adds the records or replaces those with the same id; of two with one id the later counts. @returns how many are new */
   put(client: string, records: readonly T[], signal: AbortSignal): Promise<number>;
   find(client: string, id: number, signal: AbortSignal): Promise<T | undefined>;
-  /** The next ones by id, as many as the limit. @param after an id, 0 to begin */
+  /** The next records by id, up to the limit. @param after an id, 0 to begin */
   list(client: string, after: number, limit: number, signal: AbortSignal): Promise<readonly T[]>;
-  /** @returns whether there was one */
+  /** @returns whether it existed */
   remove(client: string, id: number, signal: AbortSignal): Promise<boolean>;
 }
 
@@ -42,7 +42,7 @@ const ajv = new Ajv({ allErrors: true, ownProperties: true, formats: { "date-tim
 
 /**
  * A reader that reports all errors of a value together.
- * @param build makes the record of what the schema let pass, and adds what the schema cannot see to `errors`
+ * @param build makes the record from what the schema accepted, and adds what the schema cannot see to `errors`
  */
 export function recordReader<S extends TObject, T>(
   schema: S,
@@ -60,7 +60,7 @@ export function recordReader<S extends TObject, T>(
 /** The `id` of a record's schema. */
 export const idForm = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER };
 
-/** An id as a path, a file or a command line has it; undefined when it is none. */
+/** Parses an id from a path, a file or a command line; undefined when it is invalid. */
 export function readId(text: string): number | undefined {
   const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
   return id >= idForm.minimum && id <= idForm.maximum ? id : undefined;

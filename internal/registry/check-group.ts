@@ -6,7 +6,7 @@ import type { JobEnd } from "./check-worker.ts";
 /** A registered schema. */
 export interface Schema {
   readonly type: string;
-  /** Its name for the thread: the same for the same text. */
+  /** Identifies it to the thread: equal texts have equal digests. */
   readonly digest: string;
   /** JSON text. */
   readonly schema: string;
@@ -22,10 +22,10 @@ const mostDataInSlice = 256;
 /** Texts cross to the thread, which holds them all at once. */
 const mostCharsInSlice = 2 ** 21;
 
-/** What one client sent at a time: all that was asked for in one turn of the event loop. */
+/** What one client sent in one turn of the event loop. */
 export class CheckGroup {
   readonly since = performance.now();
-  /** The processor's time, in ms. */
+  /** CPU time, in ms. */
   spentMs = 0;
   readonly #waiting: Waiting[] = [];
 
@@ -39,7 +39,7 @@ export class CheckGroup {
     return promise;
   }
 
-  /** As many of the first as may cross to the thread at once; one at least. */
+  /** As many of the first as may cross to the thread at once, at least one. */
   slice(): readonly (Datum & { readonly schema: string })[] {
     const slice: Waiting[] = [];
     let chars = 0;
@@ -51,7 +51,7 @@ export class CheckGroup {
     return slice;
   }
 
-  /** Answers those that were decided. @returns the schema that could not be compiled in time, with what is said of it */
+  /** Answers the decided ones. @returns the schema that could not be compiled in time, with the sentence about it */
   settle({ decided, refused, ended, tookMs }: JobEnd): readonly [string, readonly FieldError[]] | undefined {
     this.spentMs += tookMs;
     let uncompilable: readonly [string, readonly FieldError[]] | undefined;
@@ -63,7 +63,7 @@ export class CheckGroup {
     return uncompilable;
   }
 
-  /** Nobody knows whether these are good. @param beyondBudget whether that is an answer, or to be tried again */
+  /** Nobody knows whether these are valid. @param beyondBudget whether that is the answer, or they are to be tried again */
   leave(because: string, beyondBudget: "refuse" | "wait"): void {
     const sentence = `was not checked, because ${because}: send it again, with fewer others`;
     for (const { resolve, reject } of this.#waiting.splice(0)) {

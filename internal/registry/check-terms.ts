@@ -1,18 +1,18 @@
 import type { FieldError } from "../casino/field-error.ts";
 
-/** What the thread is told at its start. */
+/** Given to the thread at its start. */
 export interface ThreadSettings {
   /** One Int32: where the thread is. */
   readonly place: SharedArrayBuffer;
 }
 
-/** It has not begun with a datum since it was started. */
+/** It has not started with any datum. */
 export const notBegun = -1;
 /** It compiles the schema of the datum with this index. */
 export const compiling = (index: number): number => index * 2;
 /** It checks the datum with this index. */
 export const checking = (index: number): number => index * 2 + 1;
-/** The other way round. */
+/** The reverse. */
 export const indexAt = (place: number): number => place >> 1;
 export const isCompiling = (place: number): boolean => place % 2 === 0;
 
@@ -25,24 +25,24 @@ export interface Datum {
 
 /** Work for the thread. */
 export interface Job {
-  /** Schemas as JSON text by digest, those that the thread does not have yet. */
+  /** New schemas as JSON text, by digest. */
   readonly schemas: readonly (readonly [digest: string, schema: string])[];
   /** Digests of schemas that no type has any more. */
   readonly forgotten: readonly string[];
   readonly data: readonly Datum[];
-  /** After so many ms the thread stops between two data, and gives the rest back. */
+  /** After this many ms the thread stops between two data and returns the rest. */
   readonly sliceMs: number;
 }
 
-/** A datum is refused. It may come twice for one datum: with the first flaw at once, then with all of them. */
+/** A datum is invalid. May come twice for one datum: at once with the first error, then with all of them. */
 export interface Refused {
   readonly index: number;
   readonly errors: readonly FieldError[];
 }
 
-/** The job is at its end: of its first `checked` data, those that were not refused are good. */
+/** The job has ended: of its first `checked` data, those not refused are valid. */
 export interface Done {
   readonly checked: number;
-  /** Of the processor. */
+  /** CPU time. */
   readonly tookMs: number;
 }

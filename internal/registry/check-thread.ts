@@ -10,10 +10,10 @@ import {
 } from "./check-terms.ts";
 import { compileDataChecks, type DataChecks, RegistrationError } from "./data-check.ts";
 
-// The thread in which data are checked against registered schemas. It bounds nothing itself: whoever started it sees where
-// it is, and ends it.
+// The thread that checks data against registered schemas. It limits nothing itself: its starter sees where it is and ends
+// it.
 
-const settings: ThreadSettings = workerData; // from CheckThread, which types it
+const settings: ThreadSettings = workerData; // set by CheckThread, which types it
 const place = new Int32Array(settings.place);
 const schemas = new Map<string, string>();
 const compiled = new Map<string, DataChecks>();
@@ -39,7 +39,7 @@ function work({ data, sliceMs }: Job): Done {
     const datum: unknown = JSON.parse(text);
     const errors = checks.first(datum);
     if (errors.length > 0) {
-      // Known now, should the search for all of them be cut short.
+      // Sent now, in case the search for all errors is cut short.
       say({ index: checked, errors });
       const all = checks.all(datum);
       if (all.length > errors.length) say({ index: checked, errors: all });
@@ -56,7 +56,7 @@ function compile(digest: string): DataChecks {
   return checks;
 }
 
-/** Registration lets only good schemas in, so a bad one was put there by hand: its events are set aside, none is lost. */
+/** Registration accepts only valid schemas, so a bad one was inserted by hand: its events are set aside, none is lost. */
 function checksOf(schema: string): DataChecks {
   try {
     return compileDataChecks(JSON.parse(schema));

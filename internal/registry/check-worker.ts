@@ -13,22 +13,22 @@ import {
 
 /** What one check may cost. */
 export interface CheckLimits {
-  /** Of the processor's time, for one datum. */
+  /** CPU time for one datum. */
   readonly datumMs: number;
-  /** Of the processor's time, to compile a schema. */
+  /** CPU time to compile a schema. */
   readonly compileMs: number;
   /** Of the thread's heap. */
   readonly heapMiB: number;
 }
 
-/** What became of a job. */
+/** The result of a job. */
 export interface JobEnd {
-  /** So many of its data, from the first, are decided: refused as `refused` says by index, else good. */
+  /** How many of its data, from the first, are decided: refused as `refused` says by index, otherwise valid. */
   readonly decided: number;
   readonly refused: ReadonlyMap<number, readonly FieldError[]>;
   /** Of the processor. */
   readonly tookMs: number;
-  /** Why the thread has ended; undefined while it is fit for the next job. */
+  /** Why the thread has ended; undefined while it can take another job. */
   readonly ended?: "datum" | "compile" | "by itself";
 }
 
@@ -36,9 +36,9 @@ export interface JobEnd {
 const lookMs = 20;
 
 /**
- * A thread that checks data against schemas, and is ended when one of them costs too much: nothing else can stop a check
- * that is under way, and on the main thread everybody would wait for it. Time is the processor's: on a busy machine a check
- * takes longer without costing more.
+ * A thread that checks data against schemas, and is ended when a check costs too much: nothing else can stop a running
+ * check, and on the main thread everybody would wait for it. Costs are CPU time: on a busy machine a check takes longer
+ * without costing more.
  */
 export class CheckWorker {
   readonly #limits: CheckLimits;
@@ -65,11 +65,11 @@ export class CheckWorker {
       this.#isGone = true;
       this.#onGone();
     });
-    // Nobody's reason to stay: whoever waits for a check has something else open.
+    // It should not keep the process alive: whoever waits for a check has something else open.
     this.#thread.unref();
   }
 
-  /** Does a job, or as much of it as fits into its slice and the limits. Jobs come one after the other. */
+  /** Does a job, or as much of it as fits into its slice and the limits. One job at a time. */
   async perform(job: Job): Promise<JobEnd> {
     const refused = new Map<number, readonly FieldError[]>();
     const { promise, resolve } = Promise.withResolvers<Done | "gone" | number>();
@@ -78,7 +78,7 @@ export class CheckWorker {
       else resolve(message);
     };
     this.#onGone = () => resolve("gone");
-    // Where it was in the job before.
+    // Its position in the job before.
     Atomics.store(this.#place, 0, notBegun);
     if (this.#isGone) resolve("gone");
     else this.#thread.postMessage(job);
@@ -92,7 +92,7 @@ export class CheckWorker {
     return this.#cutShort(job, refused, end === "gone" ? undefined : end);
   }
 
-  /** Ends the thread, whatever it does. */
+  /** Ends the thread, whatever it is doing. */
   async end(): Promise<void> {
     await this.#thread.terminate();
   }
@@ -101,7 +101,7 @@ export class CheckWorker {
     return Atomics.load(this.#place, 0);
   }
 
-  /** The place at which the thread has been for too long; undefined once the job is `settled`. */
+  /** The position at which the thread has been for too long; undefined once the job is `settled`. */
   async #overrun(settled: AbortSignal): Promise<number | undefined> {
     let seen = notBegun;
     let since = 0;
@@ -121,32 +121,32 @@ export class CheckWorker {
     return isCompiling(place) ? this.#limits.compileMs : this.#limits.datumMs;
   }
 
-  /** How much of the processor's time the thread has had, in ms; answered while it is busy, too. */
+  /** The thread's CPU time in ms; available while it is busy, too. */
   async #used(): Promise<number> {
     try {
       const { user, system } = await this.#thread.cpuUsage();
       return (user + system) / 1_000;
     } catch {
-      // It has ended, which others say.
+      // It has ended; that is reported elsewhere.
       return 0;
     }
   }
 
-  /** @param culprit the place at which it had been for too long */
+  /** @param culprit the position at which it had been for too long */
   async #cutShort(
     { data }: Job,
     refused: Map<number, readonly FieldError[]>,
     culprit?: number,
   ): Promise<JobEnd> {
     await this.end();
-    // What it said before its end is here by now.
+    // Everything it sent before its end has arrived by now.
     const place = this.#at;
     const at = indexAt(place);
     const tookMs = culprit === undefined ? 0 : this.#limitAt(culprit);
-    // It may have gone on since it was looked at, or not have begun: then nobody is to blame, and the rest is tried again.
+    // It may have gone on meanwhile, or not have started: then nobody is to blame, and the rest is tried again.
     if (place === notBegun || (culprit !== undefined && culprit !== place))
       return { decided: Math.max(at, 0), refused, tookMs, ended: "by itself" };
-    // The first flaw is enough of a verdict, when it was the search for all that took too long.
+    // When the search for all errors took too long, the first one is enough.
     if (!refused.has(at)) {
       const because = this.#because(data[at]?.type ?? "", place, culprit);
       refused.set(at, [fieldError("", `cannot be checked: ${because}`)]);

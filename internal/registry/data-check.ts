@@ -8,31 +8,31 @@ import { CommandError } from "../service/command-error.ts";
 import { linearPattern } from "./linear-pattern.ts";
 import { judgeMultiplesExactly } from "./multiple-of.ts";
 
-/** A schema or a type that cannot be registered; the message is one sentence for whoever tried. */
+/** A schema or type that cannot be registered; the message is one sentence for the person who tried. */
 export class RegistrationError extends CommandError {
   override readonly name = "RegistrationError";
 }
 
 export const maxSchemaBytes = 64 * 1024;
 
-/** One payload can hold hundreds of thousands of values, each of them wrong. */
+/** One payload can hold hundreds of thousands of values, all invalid. */
 const mostErrors = 20;
 
 /** The two ways to check a custom type's `data` by its schema. Neither throws. */
 export interface DataChecks {
-  /** Stops at the first flaw: an ordinary schema, one that refers to itself included, is checked in time by the data. */
+  /** Stops at the first error: with an ordinary schema, even a recursive one, its time is proportional to the data. */
   readonly first: DataCheck;
-  /** Goes on to find every flaw, which can take time by the power of the data's depth. At most 20 are given. */
+  /** Goes on to find all errors, which can take time exponential in the data's depth. Returns at most 20. */
   readonly all: DataCheck;
 }
 
-// Unknown keywords and formats are mistakes; what else strict mode forbids is in use.
+// Unknown keywords and formats are mistakes; the rest of what strict mode forbids is in use.
 const options: Options = {
   strict: true,
   strictTypes: false,
   strictTuples: false,
   strictRequired: false,
-  // It would try each pattern on the schema's own property names, by the engine that backtracks.
+  // It would test each pattern on the schema's own property names, with the engine that backtracks.
   allowMatchingProperties: true,
   ownProperties: true,
   logger: false,
@@ -61,16 +61,16 @@ const dialects: ReadonlyMap<string, Dialect> = new Map(
 );
 
 /**
- * Makes of a JSON Schema (2020-12, or draft-07 where `$schema` says so) the check of a custom type's `data`. The check
- * never throws, but nothing bounds its time and memory: data of producers is for the `SchemaChecker`.
- * @throws RegistrationError when no check can be made of it
+ * Compiles a JSON Schema (2020-12, or draft-07 where `$schema` says so) into a check of a custom type's `data`. The check
+ * never throws, but its time and memory are unlimited: for producers' data use the `SchemaChecker`.
+ * @throws RegistrationError when it cannot be compiled
  */
 export function compileDataCheck(schema: unknown): DataCheck {
   const { first, all } = compileDataChecks(schema);
   return (data) => (first(data).length === 0 ? [] : all(data));
 }
 
-/** As `compileDataCheck`, both ways. @throws RegistrationError when no check can be made of it */
+/** As `compileDataCheck`, both ways. @throws RegistrationError when it cannot be compiled */
 export function compileDataChecks(schema: unknown): DataChecks {
   if (!isObject(schema)) throw new RegistrationError("The schema must be a JSON object.");
   const flaw = unstorable(schema, "");
@@ -84,7 +84,7 @@ export function compileDataChecks(schema: unknown): DataChecks {
       'The schema must have "type": "object" at its top: data is always an object.',
     );
   const { make, shared } = dialectOf(schema);
-  // What a schema names is named for all of one ajv, JSON Schema itself included: such a schema gets one of its own.
+  // An id in a schema is registered for the whole ajv, JSON Schema itself included: such a schema gets one of its own.
   const isNamed = /"\$(id|anchor|dynamicAnchor)"/.test(text);
   const first = compile(schema, isNamed ? make(false) : shared.first);
   const all = compile(schema, isNamed ? make(true) : shared.all);
@@ -95,18 +95,18 @@ function errorsOf(validate: ValidateFunction, data: unknown): readonly FieldErro
   try {
     return validate(data) ? [] : fromAjv(validate.errors?.slice(0, mostErrors));
   } catch (err) {
-    // References in a circle find no end.
+    // Circular references do not end.
     if (err instanceof RangeError) return [fieldError("", "cannot be checked: its schema refers to itself")];
     throw err;
   } finally {
-    // Of one that failed there may be many, and they would be kept until the next check.
+    // A failed check may have many errors, which would be kept until the next check.
     validate.errors = null;
   }
 }
 
 function compile(schema: Readonly<Record<string, unknown>>, ajv: Ajv): ValidateFunction {
   try {
-    // An asynchronous check answers with a promise: every event would pass.
+    // An asynchronous check returns a promise: every event would pass.
     if (schema.$async !== undefined) throw new Error("$async is not supported");
     return ajv.compile<unknown>(schema);
   } catch (err) {

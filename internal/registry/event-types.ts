@@ -4,7 +4,7 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { compileDataCheck, RegistrationError } from "./data-check.ts";
 
-/** What a type's schema is registered under: one client, or undefined for every client that has none of its own. */
+/** Whom a type's schema is for: one client, or undefined for every client that has none of its own. */
 export interface TypeKey {
   readonly type: string;
   readonly client: string | undefined;
@@ -15,7 +15,7 @@ export interface RegisteredType extends TypeKey {
   readonly updatedAt: Date;
 }
 
-/** Every registered custom type, by name; the one for all clients before those of single ones. @throws Unavailable */
+/** Every registered custom type, by name; the one for all clients before single clients' own. @throws Unavailable */
 export async function listTypes(db: Database): Promise<readonly RegisteredType[]> {
   try {
     const rows = await db
@@ -36,7 +36,7 @@ export async function listTypes(db: Database): Promise<readonly RegisteredType[]
 }
 
 /**
- * Registers a custom type with the JSON Schema of its `data`, or changes its schema. Running processes go by it within
+ * Registers a custom type with the JSON Schema of its `data`, or changes its schema. Running processes use it within
  * seconds.
  * @throws RegistrationError when type, client or schema cannot be accepted; Unavailable
  */
@@ -69,10 +69,10 @@ export async function registerType(
 }
 
 /**
- * Removes a type's schema: with no other left, its events are of an unknown type from then on. The name itself stays in
- * event_types, because the events of the past refer to it.
- * @returns whether there was one
- * @throws RegistrationError when it cannot be one; Unavailable
+ * Removes a type's schema. When no other is left, its events are of an unknown type from then on. The name itself stays
+ * in event_types, because past events refer to it.
+ * @returns whether it existed
+ * @throws RegistrationError when the name is invalid; Unavailable
  */
 export async function removeType(db: Database, { type, client }: TypeKey): Promise<boolean> {
   checkKey({ type, client });
@@ -88,7 +88,7 @@ export async function removeType(db: Database, { type, client }: TypeKey): Promi
   }
 }
 
-/** What is wrong with a type or client as somebody wrote it, in sentences. */
+/** What is wrong with a type or client as given, in sentences. */
 export function keyProblems({ type, client }: TypeKey): readonly string[] {
   const problems: string[] = [];
   if (!isEventType(type))

@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 
-/** A regular expression that RE2 does not know; the message says what to write instead. */
+/** A regular expression that RE2 does not support; the message says what to write instead. */
 export class UnknownPattern extends Error {
   override readonly name = "UnknownPattern";
 }
@@ -11,17 +11,17 @@ interface LinearPattern {
 }
 
 /**
- * The engine of `pattern` and `patternProperties`, in the form that ajv asks for: RE2, which takes time by the length of
- * the text and never backtracks. The expressions are those of JavaScript without look-around and back-references; `.` takes
- * all but a line feed, and `\s` is white space of ASCII.
+ * The engine for `pattern` and `patternProperties`, in the form that ajv expects: RE2, whose time is linear in the text
+ * and which never backtracks. It takes JavaScript's syntax without look-around and back-references; `.` matches all but a
+ * line feed, and `\s` is ASCII white space.
  * @throws UnknownPattern
  */
 export function linearPattern(pattern: string): LinearPattern {
   try {
-    // The translation would make of it a plain k.
+    // The translation would turn it into a plain k.
     if (/(?<!\\)(?:\\\\)*\\k/.test(pattern)) throw new Error("invalid escape sequence: `\\k`");
     const compiled = RE2JS.compile(RE2JS.translateRegExp(withWholeCharacters(pattern)));
-    // Ajv keeps one engine for all that read the same as a text.
+    // Ajv keeps one engine per text of the expression.
     return { test: (text) => compiled.test(text), toString: () => `/${pattern}/` };
   } catch (err) {
     const reason = err instanceof Error ? err.message.replace(/^error parsing regexp: /, "") : String(err);
@@ -32,7 +32,7 @@ export function linearPattern(pattern: string): LinearPattern {
   }
 }
 
-/** `\ud83d\ude00` stands for one character, which RE2 wants as such. */
+/** `\ud83d\ude00` stands for one character, which RE2 needs as such. */
 function withWholeCharacters(pattern: string): string {
   return pattern.replace(
     /(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})/gi,
@@ -41,5 +41,5 @@ function withWholeCharacters(pattern: string): string {
   );
 }
 
-/** What ajv would write into code that is kept in files, which ours never is. */
+/** Ajv would write this into generated code files, which we do not use. */
 linearPattern.code = "linearPattern";

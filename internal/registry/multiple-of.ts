@@ -1,8 +1,8 @@
 import type { Ajv } from "ajv";
 
 /**
- * Whether a number is a whole multiple of another, both taken for the decimals that they are written as: 19.99 is one of
- * 0.01, though the nearest doubles are not. Exact for every finite double.
+ * Whether a number is a multiple of another, as decimals: 19.99 is a multiple of 0.01, though the nearest doubles are
+ * not. Exact for every finite double.
  */
 export function isMultipleOf(value: number, divisor: number): boolean {
   if (Number.isSafeInteger(value) && Number.isSafeInteger(divisor)) return value % divisor === 0;
@@ -13,7 +13,7 @@ export function isMultipleOf(value: number, divisor: number): boolean {
   );
 }
 
-// The shortest text that reads back as the same double, which is what JSON writes.
+// The shortest text that parses to the same double, as in JSON.
 const form = /^(-?\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/;
 
 function decimalOf(value: number): { readonly digits: bigint; readonly exponent: number } {
@@ -21,7 +21,7 @@ function decimalOf(value: number): { readonly digits: bigint; readonly exponent:
   return { digits: BigInt(whole + fraction), exponent: Number(exponent) - fraction.length };
 }
 
-/** Lets an ajv judge the keyword `multipleOf` by decimals; by doubles it refuses 19.99 as a multiple of 0.01. */
+/** Makes an ajv judge the keyword `multipleOf` by decimals; by doubles it refuses 19.99 as a multiple of 0.01. */
 export function judgeMultiplesExactly(ajv: Ajv): void {
   ajv.removeKeyword("multipleOf");
   ajv.addKeyword({

@@ -9,13 +9,13 @@ import { type CheckerOptions, SchemaChecker } from "./schema-checker.ts";
 /** The registered custom types, as this process knows them. */
 export interface EventTypes {
   /**
-   * Reads an event with the client's types: its own schema of a type goes before the one for all clients. The casino types
-   * are answered at once; a custom type's `data` is checked apart from the event loop, together with what else the client
-   * sends in the same turn of it.
+   * Reads an event with the client's types: its own schema of a type wins over the one for all clients. Casino types are
+   * answered at once; a custom type's `data` is checked outside of the event loop, together with what else the client
+   * sends in the same turn.
    *
-   * An unknown type, and data that its schema refuses, are looked at a second time if the table turns out to have changed,
-   * because whoever registers a type may send its first event within the same second: that is the promise. Rejects with
-   * `Unavailable` when nobody can tell now.
+   * An unknown type and invalid data are checked again if the table has changed, because whoever registers a type may
+   * send its first event within the same second: that is the promise. Rejects with `Unavailable` when nobody can tell
+   * now.
    * @param read such as `(types) => decodeRaw(payload, types)`
    */
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded>;
@@ -26,23 +26,23 @@ export type RegistryOptions = Pick<CheckerOptions, "beyondBudget" | "limits">;
 
 /** The schemas of one type, by digest. */
 interface Schemas {
-  /** Of the clients that have none of their own. */
+  /** For clients that have none of their own. */
   common?: string;
   readonly own: Map<string, string>;
 }
 
-/** An event as it was read, and what is left to do. */
+/** A decoded event, and what remains to be done. */
 interface Read {
   readonly decoded: Decoded;
-  /** Its custom type; undefined for a casino type, and for what is no event. */
+  /** Its custom type; undefined for a casino type and for an invalid event. */
   readonly type?: string;
-  /** Of the schema that holds for it, undefined when none does. */
+  /** Digest of its schema, undefined when there is none. */
   readonly digest?: string | undefined;
-  /** What has to be checked by it. */
+  /** The data to check. */
   readonly data?: unknown;
 }
 
-/** A row of event_type_schemas; the schema is null where its digest is known already. */
+/** A row of event_type_schemas; the schema is null when its digest is already known. */
 interface Row {
   readonly type: string;
   readonly client_id: string | null;
@@ -50,16 +50,16 @@ interface Row {
   readonly schema: string | null;
 }
 
-/** How long between two looks at the table: a changed schema is honoured this soon. */
+/** How long between two polls: a changed schema takes effect this soon. */
 const pollMs = 1_000;
-/** How long one look may take: events wait for it. */
+/** How long one poll may take: events wait for it. */
 const loadTimeoutMs = 3_000;
 
 /**
- * Keeps the registered types at hand. While Postgres is away the last ones go on.
+ * Keeps the registered types in memory; while Postgres is away the last ones stay in use.
  *
- * It polls, and does not listen for notices: a query a second of a small table costs less than a connection of its own,
- * passes through any pooler, sees changes made by hand, and after an outage there is nothing to catch up with.
+ * It polls instead of listening for notices: a query a second on a small table costs less than a connection of its own,
+ * works through any pooler, sees manual changes, and needs no catching up after an outage.
  */
 export class Registry implements EventTypes {
   readonly #db: Database;
@@ -69,7 +69,7 @@ export class Registry implements EventTypes {
   #types: ReadonlyMap<string, Schemas> | undefined;
   /** The schemas by digest, as JSON text. */
   #schemas: ReadonlyMap<string, string> = new Map();
-  /** What the table held when it was last taken over. */
+  /** The table as last read. */
   #version: string | undefined;
   #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -82,7 +82,7 @@ export class Registry implements EventTypes {
     this.#checker = new SchemaChecker({ ...options, log });
   }
 
-  /** Starts to load at once and goes on until closed; returns without waiting, so that Postgres may come later. */
+  /** Starts to load at once and goes on until closed. Does not wait, so Postgres may start later. */
   static start(db: Database, log: Log, options: RegistryOptions = { beyondBudget: "wait" }): Registry {
     const registry = new Registry(db, log, options);
     void registry.#poll();
@@ -94,7 +94,7 @@ export class Registry implements EventTypes {
     return once.type === undefined ? once.decoded : this.#decide(client, once, read);
   }
 
-  /** Reads, with a check that lets all data pass and keeps them for the real one. */
+  /** Reads with a check that accepts all data and keeps them for the real one. */
   #read(client: string, read: (types: CustomTypes) => Decoded): Read {
     let type: string | undefined;
     let digest: string | undefined;
@@ -120,7 +120,7 @@ export class Registry implements EventTypes {
     return this.#check(client, this.#read(client, read));
   }
 
-  /** What was read itself, unless the schema refuses it. */
+  /** The decoded event, unless the schema refuses it. */
   async #check(client: string, { decoded, type = "", digest, data }: Read): Promise<Decoded> {
     if (digest === undefined || data === undefined) return decoded;
     const schema = this.#schemas.get(digest) ?? "null";
@@ -132,9 +132,9 @@ export class Registry implements EventTypes {
     return schemas?.own.get(client) ?? schemas?.common;
   }
 
-  /** Looks at the table after this call; where that fails, what was known stays. @throws Unavailable */
+  /** Reads the table after this call; if that fails, what was known stays. @throws Unavailable */
   refresh(): Promise<void> {
-    // A look that is under way may have read before the change that the caller is after: only the next one will do.
+    // A running poll may have read before the change that the caller wants: only the next one counts.
     this.#next ??= this.#running.then(() => {
       this.#next = undefined;
       const loading = this.#load();
@@ -150,7 +150,7 @@ export class Registry implements EventTypes {
     return `the event types are not loaded yet${this.#failure === undefined ? "" : `: ${this.#failure.message}`}`;
   }
 
-  /** Ends the polling and the checks; resolves when nothing is asked of the database any more. */
+  /** Stops polling and checking; resolves when no query is running. */
   async close(): Promise<void> {
     this.#stopping.abort(new Unavailable("the registry was closed"));
     clearTimeout(this.#timer);
@@ -183,7 +183,7 @@ export class Registry implements EventTypes {
     }
   }
 
-  /** The table, without the schemas that are known already. @throws Unavailable */
+  /** The table, without schemas that are already known. @throws Unavailable */
   async #query(): Promise<readonly Row[]> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(loadTimeoutMs)]);
     const known = [...this.#schemas.keys()];
@@ -194,7 +194,7 @@ export class Registry implements EventTypes {
         order by type, client_id nulls first`.execute(this.#db, { signal });
       return rows;
     } catch (cause) {
-      // Whatever the server has against this query, which is always the same, is no event's fault.
+      // The query never changes, so whatever the server has against it is no event's fault.
       if (cause instanceof pg.DatabaseError)
         throw new Unavailable(`Postgres is away: ${cause.message}`, { cause });
       throw asUnavailable(cause);

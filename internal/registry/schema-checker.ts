@@ -7,17 +7,17 @@ import { type CheckLimits, CheckWorker, type JobEnd } from "./check-worker.ts";
 export interface CheckerOptions {
   readonly log: Log;
   /**
-   * What becomes of data for which the budget left no time: "refuse" says so to whoever waits for an answer, "wait" rejects
-   * with `Unavailable`, and puts off what else the client sends for ten times as long as it has cost.
+   * What happens to data for which the budget left no time: "refuse" says so to whoever waits for an answer; "wait"
+   * rejects with `Unavailable` and delays the client's next data for ten times as long as these cost.
    */
   readonly beyondBudget: "refuse" | "wait";
-  /** Default: those below. */
+  /** Default: the limits below. */
   readonly limits?: Partial<Limits>;
 }
 
-/** What checks may cost. Times are the processor's, except for `patienceMs`. */
+/** What checks may cost, in CPU time except for `patienceMs`. */
 export interface Limits extends CheckLimits {
-  /** For what a client sends at a time: a request, a batch. */
+  /** For what a client sends at once: a request, a batch. */
   readonly budgetMs: number;
   /** How long data wait for their turn. */
   readonly patienceMs: number;
@@ -30,30 +30,30 @@ const defaultLimits: Omit<Limits, "budgetMs"> = {
   patienceMs: 5_000,
 };
 
-/** Where others wait with each batch it is shorter. */
+/** Shorter where others wait with each batch. */
 const defaultBudgetMs = { refuse: 1_000, wait: 500 };
 
-/** How long one client's data are checked before another client has its turn. */
+/** How long one client's data are checked before another client's turn. */
 const sliceMs = 50;
 const pauseFactor = 10;
 
 /**
- * Checks the `data` of custom events in a thread of its own, so that the event loop, and with it everybody else, goes on.
+ * Checks the `data` of custom events in a thread of its own, so that the event loop goes on for everybody else.
  *
- * Clients have their turns one after the other, a slice of time each: the costly schema of one does not hold up another's.
- * A datum that costs more than its limit ends the thread, is refused, and the rest goes on in a new one; a group that costs
- * more than its budget is not checked to its end.
+ * Clients take turns, a slice of time each: one client's expensive schema does not hold up another's. A datum that costs
+ * more than its limit ends the thread and is refused, and the rest goes on in a new thread. A group that exceeds its
+ * budget is not finished.
  */
 export class SchemaChecker {
   readonly #options: CheckerOptions;
   readonly #limits: Limits;
-  /** By client; the first one's turn is next. */
+  /** By client; the first has the next turn. */
   readonly #queues = new Map<string, CheckGroup[]>();
-  /** Of this turn of the event loop, by client. */
+  /** Added in this turn of the event loop, by client. */
   readonly #gathering = new Map<string, CheckGroup>();
-  /** Until when what a client sends is put off. */
+  /** Until when a client's data are delayed. */
   readonly #pausedUntil = new Map<string, number>();
-  /** Schemas that could not be compiled in time, with what is said of them. */
+  /** Schemas that could not be compiled in time, with the sentence about each. */
   readonly #uncompilable = new Map<string, readonly FieldError[]>();
   #worker: CheckWorker | undefined;
   /** The schemas that the worker has. */
@@ -69,7 +69,7 @@ export class SchemaChecker {
 
   /**
    * What is wrong with data by a schema.
-   * @throws Unavailable when that cannot be said now
+   * @throws Unavailable when that cannot be decided now
    */
   check(client: string, schema: Schema, data: unknown): Promise<readonly FieldError[]> {
     const known = this.#uncompilable.get(schema.digest);
@@ -85,7 +85,7 @@ export class SchemaChecker {
     return this.#groupOf(client).add(schema, data);
   }
 
-  /** Starts the thread, so that the first check does not have to wait for it. */
+  /** Starts the thread, so that the first check need not wait for it. */
   warmUp(): void {
     this.#worker ??= new CheckWorker(this.#limits);
   }
@@ -96,7 +96,7 @@ export class SchemaChecker {
     if (this.#known.delete(digest)) this.#forgotten.push(digest);
   }
 
-  /** Ends the thread; what is not checked by then is rejected with `Unavailable`. */
+  /** Ends the thread; unfinished checks reject with `Unavailable`. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#worker?.end();
@@ -134,7 +134,7 @@ export class SchemaChecker {
     }
   }
 
-  /** Whose turn it is. Those that have had or waited enough are settled on the way. */
+  /** Whose turn it is. Clients that have had or waited enough are settled on the way. */
   #next(): { readonly client: string; readonly group: CheckGroup } | undefined {
     const { budgetMs, patienceMs } = this.#limits;
     const stopping = new Unavailable("the process is stopping");
@@ -187,11 +187,11 @@ export class SchemaChecker {
       group.leave("that of one before it cost too much", this.#options.beyondBudget);
       this.#pause(client, group);
     }
-    // At once, and not with the next event: that would wait for it.
+    // At once, because the next event would have to wait for it.
     this.warmUp();
   }
 
-  /** In the enricher others wait with each batch: of their time this client may take a tenth. */
+  /** In the enricher others wait with each batch: this client may use a tenth of their time. */
   #pause(client: string, { spentMs }: CheckGroup): void {
     if (this.#options.beyondBudget === "wait")
       this.#pausedUntil.set(client, performance.now() + pauseFactor * spentMs);
