@@ -160,11 +160,15 @@ create index deliveries_by_client ON public.deliveries USING btree (client_id, a
 
 create index deliveries_by_destination ON public.deliveries USING btree (destination_id, at DESC, id DESC);
 
-create index deliveries_by_event ON public.deliveries USING btree (client_id, source, event_id);
+create index deliveries_by_event ON public.deliveries USING btree (event_id, client_id, source);
 
 create index deliveries_by_failure ON public.deliveries USING btree (client_id, outcome, at DESC, id DESC) WHERE (outcome <> 'delivered'::text);
 
-create index deliveries_by_time ON public.deliveries USING brin (at) WITH (autosummarize='on');
+create index deliveries_by_failure_and_destination ON public.deliveries USING btree (destination_id, outcome, at DESC, id DESC) WHERE (outcome <> 'delivered'::text);
+
+create index deliveries_by_failure_and_time ON public.deliveries USING btree (outcome, at DESC, id DESC) WHERE (outcome <> 'delivered'::text);
+
+create index deliveries_by_time ON public.deliveries USING btree (at DESC, id DESC);
 
 create table delivery_requests (
   id bigint not null generated always as identity,

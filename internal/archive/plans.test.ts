@@ -1,8 +1,9 @@
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { writeCursor } from "./cursor.ts";
 import { addClients, archiveForTest } from "./database.fixture.ts";
+import { explain } from "./explain.fixture.ts";
 import { type EventFilter, eventsQuery } from "./find-events.ts";
 
 // Without the services' limit of ten seconds for a statement: on a busy machine these rows take longer.
@@ -21,32 +22,6 @@ await sql`
     'd', timestamptz '2024-01-02Z'
   from generate_series(1, ${rows}::int) g`.execute(db);
 await sql`analyze events`.execute(db);
-
-interface Plan {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly Plan[];
-}
-
-/** Runs the query: the kinds of its plan's nodes with their tables, and the most rows that one of them read. */
-async function run(query: RawBuilder<unknown>): Promise<{ kinds: readonly string[]; mostRead: number }> {
-  const explained = await sql<{ "QUERY PLAN": readonly [{ readonly Plan: Plan }] }>`
-    explain (analyze, format json) ${query}`.execute(db);
-  const nodes: Plan[] = [];
-  const walk = (plan: Plan) => {
-    nodes.push(plan);
-    for (const child of plan.Plans ?? []) walk(child);
-  };
-  for (const row of explained.rows) walk(row["QUERY PLAN"][0].Plan);
-  const read = nodes.map(
-    (node) => (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"],
-  );
-  const kinds = nodes.map((node) => `${node["Node Type"]} ${node["Relation Name"] ?? ""}`);
-  return { kinds, mostRead: Math.max(...read) };
-}
 
 const from = "2024-01-01T00:01:00.000Z";
 const to = "2024-01-01T00:02:00.000Z";
@@ -75,14 +50,14 @@ describe(`of ${rows} events a page reads little more than it shows`, () => {
     ...filters.map(([what, filter]) => [`${what}, from a cursor`, { ...filter, cursor }] as const),
     ["in the middle of thousands at one time", { client: "burst", cursor: burst }] as const,
   ])("%s", async (_what, filter) => {
-    const { kinds, mostRead } = await run(eventsQuery({ client: "casino", limit: 100, ...filter }));
+    const { kinds, mostRead } = await explain(db, eventsQuery({ client: "casino", limit: 100, ...filter }));
     expect(kinds).not.toContain("Seq Scan events");
     // A page of all types is put together from a page of each of four, and from a cursor of two ranges of each.
     expect(mostRead).toBeLessThanOrEqual(101 * 4);
   });
 
   test("a query that no index serves would be noticed", async () => {
-    const { kinds, mostRead } = await run(sql`select * from events order by description limit 101`);
+    const { kinds, mostRead } = await explain(db, sql`select * from events order by description limit 101`);
     expect(kinds.join()).toContain("Seq Scan events");
     expect(mostRead).toBeGreaterThan(10_000);
   });

@@ -121,18 +121,24 @@ export class DeliveryCursorError extends Error {
   }
 }
 
-/** One page of deliveries, the newest first. @throws DeliveryCursorError, Unavailable */
-export async function findDeliveries(
-  db: Database,
-  { client, withAnswers, destination, outcome, source, eventId, from, to, limit, cursor }: DeliveryFilter,
-  signal?: AbortSignal,
-): Promise<DeliveryPage> {
+/** The rows of a page, and one more where there are more. @throws DeliveryCursorError */
+export function deliveriesQuery({
+  client,
+  destination,
+  outcome,
+  source,
+  eventId,
+  from,
+  to,
+  limit,
+  cursor,
+}: DeliveryFilter): RawBuilder<Row> {
   const place = cursor === undefined ? undefined : readCursor(cursor);
   const conditions = [
     client !== undefined && sql`client_id = ${client}`,
     destination !== undefined && sql`destination_id = ${destination}`,
     outcome !== undefined && sql`outcome = ${outcome}`,
-    // The index of those few knows itself by this.
+    // The indexes of those few know themselves by this.
     outcome !== undefined && outcome !== "delivered" && sql`outcome <> 'delivered'`,
     source !== undefined && sql`source = ${source}`,
     eventId !== undefined && sql`event_id = ${eventId}::bigint`,
@@ -141,7 +147,17 @@ export async function findDeliveries(
     place && sql`(at, id) < (${instantOf(sql`${place.at}::bigint`)}, ${place.id}::bigint)`,
   ].filter((condition) => condition !== undefined && condition !== false);
   const where = conditions.length === 0 ? sql`` : sql`where ${sql.join(conditions, sql` and `)}`;
-  const query = sql<Row>`select * from deliveries ${where} order by at desc, id desc limit ${limit + 1}`;
+  return sql<Row>`select * from deliveries ${where} order by at desc, id desc limit ${limit + 1}`;
+}
+
+/** One page of deliveries, the newest first. @throws DeliveryCursorError, Unavailable */
+export async function findDeliveries(
+  db: Database,
+  filter: DeliveryFilter,
+  signal?: AbortSignal,
+): Promise<DeliveryPage> {
+  const { limit, withAnswers } = filter;
+  const query = deliveriesQuery(filter);
   try {
     const { rows } = await query.execute(db, signal && { signal });
     const shown = rows.slice(0, limit);
