@@ -17,6 +17,7 @@ import { ArchiveMeter } from "../../internal/telemetry/archive-meter.ts";
 import { AnswerTimes, addConsumers, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
 import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 
 await runService({
   name: "archiver",
@@ -29,11 +30,14 @@ await runService({
     "HTTP_PORT",
     "HTTP_HOST",
     ...streamVariables,
+    ...traceVariables,
   ],
   port: 3004,
   async start({ config, log, stopping, onClose }) {
     const nc = await connectNats("archiver", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
+    const traces = await openTraces("archiver", config, log);
+    onClose("traces", () => traces?.close());
     const db = connectPostgres(config.DATABASE_URL, "archiver", log);
     onClose("Postgres", () => db.destroy());
     const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
@@ -42,7 +46,10 @@ await runService({
     onClose("publisher", () => publisher.close());
 
     const meter = new ArchiveMeter("archive", archiverDurable);
-    const archiver = await Archiver.start({ nc, db, publisher, log, meter, streams });
+    const archiver = await Archiver.start({
+      ...{ nc, db, publisher, log, meter, streams },
+      trace: traces?.hop(archiverDurable.name),
+    });
     onClose("archiver", () => archiver.stop());
     const retentionMs = config.ARCHIVE_RETENTION;
     if (retentionMs !== undefined) void keepFor(db, { retentionMs, log, signal: stopping });

@@ -31,6 +31,7 @@ import { AnswerTimes, addConsumers, addPublisher, addStreams } from "../../inter
 import { addEnricher } from "../../internal/telemetry/enricher-metrics.ts";
 import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
 await runService({
@@ -46,6 +47,7 @@ await runService({
     "HTTP_PORT",
     "HTTP_HOST",
     ...streamVariables,
+    ...traceVariables,
     ...rateVariables,
   ],
   port: 3001,
@@ -64,6 +66,8 @@ await runService({
     const { STEPS = stepNames } = config;
     const nc = await connectNats("enricher", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
+    const traces = await openTraces("enricher", config, log);
+    onClose("traces", () => traces?.close());
     const db = connectPostgres(config.DATABASE_URL, "enricher", log);
     onClose("Postgres", () => db.destroy());
     const types = Registry.start(db, log, { beyondBudget: "wait" });
@@ -95,6 +99,7 @@ await runService({
           step,
           takesFrom,
           meter,
+          trace: traces?.hop(step.name),
           decode: decoder(takesFrom, { types, other: protobufEvents, maxAheadMs: config.EVENT_MAX_AHEAD }),
           nc,
           publisher,

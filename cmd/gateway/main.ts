@@ -24,6 +24,7 @@ import { runService } from "../../internal/service/lifecycle.ts";
 import { announce } from "../../internal/telemetry/announce.ts";
 import { AnswerTimes, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 import { openWebhooks } from "../../internal/webhooks/webhooks.ts";
 import manifest from "../../package.json" with { type: "json" };
@@ -47,11 +48,14 @@ await runService({
     "HTTP_PORT",
     "HTTP_HOST",
     ...streamVariables,
+    ...traceVariables,
   ],
   port: 3000,
   async start({ config, log, stopping, onClose }) {
     const nc = await connectNats("gateway", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
+    const traces = await openTraces("gateway", config, log);
+    onClose("traces", () => traces?.close());
     const streams = await StreamKeeper.open({ nc, stages: [rawStage], limits: config, log });
     // Connections apart, so that queries of the archive, which may be long, and uploads hold up neither keys nor event types.
     const connections = (options?: PostgresOptions) =>
@@ -97,6 +101,7 @@ await runService({
       sessions: sessionsIn(db),
       db,
       layout,
+      trace: traces,
       clients: async () => (await listClients(db)).map(({ id }) => id),
       types,
       knowsClient: (client) => takesEventsOf(db, client),

@@ -14,6 +14,7 @@ import { setVariables } from "../../internal/service/config.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
 import type { Log } from "../../internal/service/log.ts";
 import { isUnavailable } from "../../internal/service/unavailable.ts";
+import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 
 /** How long the answers for what was published may take once it is to stop. */
 const farewellMs = 2_000;
@@ -47,7 +48,7 @@ async function eventsOf({ type, client = "casino", currencies }: Wanted, db: Dat
 await runService({
   name: "generator",
   summary: "publishes random events.",
-  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", ...streamVariables],
+  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", ...streamVariables, ...traceVariables],
   flags: generatorFlags,
   usesRunningUp: true,
   async start({ config, flags, log, stopping, onClose, besideUp }) {
@@ -57,11 +58,13 @@ await runService({
     await db.destroy();
     const nc = await connectNats("generator", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
+    const traces = await openTraces("generator", config, log);
+    onClose("traces", () => traces?.close());
     const pointedAt = setVariables(["NATS_URL"]).length > 0;
     const streams = await keepRawStream({ nc, config, log, pointedAt });
     const publisher = new Publisher(nc, { onNoStream: () => void streams?.restore() });
     onClose("publisher", () => publisher.close());
-    const generating = generate({ publisher, log, signal: stopping, ...flags, events });
+    const generating = generate({ publisher, log, signal: stopping, ...flags, events, trace: traces });
     onClose("events on their way", () => Promise.race([generating, sleep(farewellMs)]));
     await generating;
     return "done";

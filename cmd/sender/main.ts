@@ -18,6 +18,7 @@ import { announce } from "../../internal/telemetry/announce.ts";
 import { AnswerTimes, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
 import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 import { parseNetworks } from "../../internal/webhooks/address-guard.ts";
 import { Deliverer } from "../../internal/webhooks/deliver.ts";
@@ -40,6 +41,7 @@ await runService({
     "HTTP_PORT",
     "HTTP_HOST",
     ...streamVariables,
+    ...traceVariables,
   ],
   port: 3005,
   check: ({ DELIVERY_KEY }) =>
@@ -50,6 +52,8 @@ await runService({
     const { DELIVERY_KEY = [], DELIVERY_ALLOW_PRIVATE: networks, DELIVERY_PROXY: proxy } = config;
     const nc = await connectNats("sender", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
+    const traces = await openTraces("sender", config, log);
+    onClose("traces", () => traces?.close());
     const db = connectPostgres(config.DATABASE_URL, "sender", log);
     onClose("Postgres", () => db.destroy());
     const stages = [finalStage, retryStage];
@@ -67,6 +71,7 @@ await runService({
       plan: config.DELIVERY_RETRIES,
       disableAfterMs: config.DELIVERY_DISABLE_AFTER,
       instance: newInstanceName(),
+      trace: traces && ((consumer) => traces.hop(consumer)),
     });
     onClose("sender", () => sender.stop());
     void keepDeliveriesFor(db, { retentionMs: config.DELIVERY_RETENTION, log, signal: stopping });

@@ -8,6 +8,7 @@ import type { Publication, UntilStored } from "../jetstream/until-stored.ts";
 import { bundleLine, bundleMessage, mostBytesPerBundle, mostEventsPerBundle } from "../messages/bundle.ts";
 import { type Envelope, writeEnvelope } from "../messages/envelope.ts";
 import { finalStage, stageSubject } from "../messages/subjects.ts";
+import type { HopTrace } from "../messages/trace.ts";
 import { type CopyRecords, isCopy } from "./copies.ts";
 import type { Work } from "./work.ts";
 import type { WorkerProcess } from "./worker-process.ts";
@@ -30,6 +31,7 @@ export interface ForwarderOptions {
   readonly copies: CopyRecords;
   readonly untilStored: UntilStored;
   readonly shutdown: GracefulShutdown;
+  readonly trace?: HopTrace | undefined;
   /** Handles an event that has become too large for the broker. */
   readonly onTooLarge: (work: Work, because: string) => void;
 }
@@ -125,6 +127,8 @@ export class Forwarder {
   }
 }
 
+const forwarded = { outcome: "forwarded" };
+
 /** One message in flight. A class, because closures would make several objects for each of thousands. */
 abstract class InFlight {
   readonly what = "forward";
@@ -150,7 +154,11 @@ class BundleForward extends InFlight implements Publication {
   }
 
   onStored(): void {
-    for (const { work } of this.events) this.options.mailbox.ack(work.delivery);
+    const { mailbox, trace } = this.options;
+    for (const { work } of this.events) {
+      mailbox.ack(work.delivery);
+      trace?.end(work.enclosed, forwarded);
+    }
   }
 
   /** The limit was set while it was being retried. */
@@ -174,8 +182,9 @@ class SingleForward extends InFlight implements Publication {
   }
 
   onStored(ack: PubAck): void {
-    const { copies, mailbox } = this.options;
-    const { delivery, event } = this.#work;
+    const { copies, mailbox, trace } = this.options;
+    const { delivery, event, enclosed } = this.#work;
+    trace?.end(enclosed, forwarded);
     if (isCopy(ack)) copies.add(delivery, this.#envelope, event.id, ack);
     else mailbox.ack(delivery);
   }

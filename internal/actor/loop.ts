@@ -9,6 +9,7 @@ import { StuckMessagesWatch } from "../jetstream/stuck-messages.ts";
 import { UntilStored } from "../jetstream/until-stored.ts";
 import { ReplayClaims } from "../messages/replay-claim.ts";
 import { apartStream } from "../messages/subjects.ts";
+import type { HopTrace } from "../messages/trace.ts";
 import type { Log } from "../service/log.ts";
 import { Outage } from "../service/outage.ts";
 import { isUnavailable } from "../service/unavailable.ts";
@@ -39,6 +40,7 @@ export interface LoopOptions {
   readonly publisher: Publisher;
   readonly log: Log;
   readonly meter?: StepMeter;
+  readonly trace?: HopTrace | undefined;
   readonly streams?: Pick<StreamKeeper, "restore">;
   /** This process, shared by all its steps. */
   readonly worker: WorkerProcess;
@@ -87,20 +89,18 @@ export class StepLoop {
   private constructor(options: LoopOptions, durable: Durable, mailbox: Mailbox) {
     this.#options = options;
     this.#mailbox = mailbox;
-    const { nc, publisher, worker, replicas, log, meter, takesFrom, bundles = true } = options;
+    const { nc, publisher, worker, replicas, log, trace, takesFrom, bundles = true } = options;
     const { name, stream } = durable;
     const step = options.step.name;
-    this.#shutdown = new GracefulShutdown(name);
+    const shutdown = new GracefulShutdown(name);
     this.#outage = new Outage(log);
-    const shutdown = this.#shutdown;
     const untilStored = new UntilStored({ shutdown, outage: this.#outage });
     const marks = new Marks(nc, { step: name, worker: worker.id, replicas, log });
-    this.#marks = marks;
     const claims = new ReplayClaims(nc);
-    const common = { step, nc, publisher, worker, mailbox, untilStored, marks, claims, shutdown, log, meter };
+    const common = { ...options, step, mailbox, untilStored, marks, claims, shutdown };
     const setAside = new SetAside(common);
-    const turnAway = new TurnAway({ ...common, takesFrom, setAside });
-    [this.#setAside, this.#turnAway] = [setAside, turnAway];
+    const turnAway = new TurnAway({ ...common, setAside });
+    [this.#shutdown, this.#marks, this.#setAside, this.#turnAway] = [shutdown, marks, setAside, turnAway];
     this.#forwarder = new Forwarder({
       ...common,
       stage: options.step.forwardsTo,
@@ -108,7 +108,8 @@ export class StepLoop {
       copies: new CopyRecords(common),
       onTooLarge: (work, because) => turnAway.event(work, deadLetter("too_large", because)),
     });
-    this.#opener = new Opener(claims, options.decode, (delivery, err) => turnAway.onFailure(delivery, err));
+    const onFailure = (delivery: Delivery, err: unknown) => turnAway.onFailure(delivery, err);
+    this.#opener = new Opener(claims, options.decode, onFailure, trace);
     this.#isolation = new PoisonIsolation({
       ...common,
       stream,
@@ -239,8 +240,8 @@ export class StepLoop {
       if (work === undefined || outcome === undefined) continue; // both arrays have the same length
       if (outcome.kind === "forward") {
         const { event, rate } = outcome;
-        const { envelope } = work.enclosed;
-        onward.push({ work, event, envelope: rate === undefined ? envelope : { ...envelope, rate } });
+        const priced = rate === undefined ? work.enclosed.envelope : { ...work.enclosed.envelope, rate };
+        onward.push({ work, event, envelope: this.#options.trace?.onward(work.enclosed, priced) ?? priced });
       } else this.#turnAway.event(work, outcome);
     }
     if (onward.length > 0) this.#forwarder.forward(onward);

@@ -3,7 +3,9 @@ import type { Delivery } from "../jetstream/delivery.ts";
 import { type Enclosed, openMessage } from "../messages/enclosed.ts";
 import { notJson } from "../messages/raw-message.ts";
 import { claimsReplay, type ReplayClaims } from "../messages/replay-claim.ts";
+import type { HopTrace } from "../messages/trace.ts";
 import { type DeadLetter, deadLetter, type Later } from "./step.ts";
+import { traced } from "./traced.ts";
 import type { Refused, Work } from "./work.ts";
 
 /**
@@ -26,11 +28,13 @@ export class Opener {
   readonly #claims: ReplayClaims;
   readonly #decode: Decode;
   readonly #onFailure: OnFailure;
+  readonly #trace: HopTrace | undefined;
 
-  constructor(claims: ReplayClaims, decode: Decode, onFailure: OnFailure) {
+  constructor(claims: ReplayClaims, decode: Decode, onFailure: OnFailure, trace?: HopTrace) {
     this.#claims = claims;
     this.#decode = decode;
     this.#onFailure = onFailure;
+    this.#trace = trace;
   }
 
   /** What each message carries, in order: works for the step, and refusals. Never rejects. */
@@ -59,9 +63,10 @@ export class Opener {
   }
 
   #eventsOf(delivery: Delivery, replays?: string): readonly Opened[] | Promise<readonly Opened[]> {
-    const events = openMessage(delivery, replays);
-    if ("reason" in events)
-      return [{ delivery, enclosed: undefined, outcome: deadLetter(events.reason, events.because) }];
+    const found = openMessage(delivery, replays);
+    if ("reason" in found)
+      return [{ delivery, enclosed: undefined, outcome: deadLetter(found.reason, found.because) }];
+    const events = this.#trace === undefined ? found : traced(this.#trace, delivery, found);
     delivery.carries(events.length);
     const opening = events.map((enclosed) => this.#decodeOne(delivery, enclosed));
     return areSettled(opening) ? asOne(opening) : Promise.all(opening).then(asOne);

@@ -6,12 +6,14 @@ import type { UntilStored } from "../jetstream/until-stored.ts";
 import { apartMessage } from "../messages/apart.ts";
 import { deadMessageOf, type Enclosed, wholeOf } from "../messages/enclosed.ts";
 import { apartStream } from "../messages/subjects.ts";
+import type { HopTrace } from "../messages/trace.ts";
 import { backOff } from "../service/back-off.ts";
 import type { Log } from "../service/log.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import type { Marks } from "./marks.ts";
 import type { SetAside } from "./set-aside.ts";
 import { type DeadLetter, deadLetter, type Later, later } from "./step.ts";
+import { turnedAway } from "./traced.ts";
 import type { Refused, Work } from "./work.ts";
 
 /** How often an event is tried on which the step itself throws, over all processes: a new version may be on its way. */
@@ -27,6 +29,7 @@ export interface TurnAwayOptions {
   readonly setAside: SetAside;
   readonly marks: Marks;
   readonly shutdown: GracefulShutdown;
+  readonly trace?: HopTrace | undefined;
   readonly log: Log;
 }
 
@@ -57,6 +60,7 @@ export class TurnAway {
       this.#letter(delivery, enclosed, outcome, "event" in work ? work.event.id : undefined);
     else if (delivery.events > 1 && !this.#options.shutdown.stopping.aborted) this.apart(delivery, enclosed);
     else this.#putOff(delivery, outcome);
+    if (enclosed !== undefined) this.#options.trace?.end(enclosed, turnedAway(outcome));
   }
 
   /** Handles a message whose events are unknown. */
@@ -70,8 +74,9 @@ export class TurnAway {
 
   /** Moves an event out of its message, so that it holds up none of the others. */
   apart(delivery: Delivery, enclosed: Enclosed): void {
-    const { step, publisher, mailbox, untilStored } = this.#options;
+    const { step, publisher, mailbox, untilStored, trace } = this.#options;
     const message = apartMessage(step, enclosed);
+    trace?.end(enclosed, { outcome: "apart" });
     untilStored.publish({
       publish: (onSettled) => publisher.send(message, onSettled),
       what: "move",

@@ -8,6 +8,7 @@ import type { Publisher } from "../jetstream/publisher.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import { UntilStored } from "../jetstream/until-stored.ts";
 import { archiverName, clientOf, finalStage, stageFilter, stageStream } from "../messages/subjects.ts";
+import type { HopTrace } from "../messages/trace.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
 import type { Log } from "../service/log.ts";
 import { Outage } from "../service/outage.ts";
@@ -45,6 +46,7 @@ export interface ArchiverOptions {
   readonly publisher: Publisher;
   readonly log: Log;
   readonly meter?: ArchiverMeter;
+  readonly trace?: HopTrace | undefined;
   readonly streams?: Pick<StreamKeeper, "restore">;
   /** Default: that of all consumers. */
   readonly ackWaitMs?: number;
@@ -61,16 +63,18 @@ export class Archiver {
   readonly #table: EventsTable;
   readonly #log: Log;
   readonly #meter: ArchiverMeter | undefined;
+  readonly #trace: HopTrace | undefined;
   readonly #mailbox: Mailbox;
   readonly #shutdown: GracefulShutdown;
   readonly #outage: Outage;
   readonly #setAside: SetAside;
   #loop: Promise<void> = Promise.resolve();
 
-  private constructor({ nc, db, log, publisher, meter }: ArchiverOptions, mailbox: Mailbox) {
+  private constructor({ nc, db, log, publisher, meter, trace }: ArchiverOptions, mailbox: Mailbox) {
     this.#table = new EventsTable(db);
     this.#log = log;
     this.#meter = meter;
+    this.#trace = trace;
     this.#mailbox = mailbox;
     const { name } = archiverDurable;
     this.#shutdown = new GracefulShutdown(name);
@@ -120,6 +124,7 @@ export class Archiver {
   /** The rows of a batch; sets aside what cannot become a row. */
   #read(batch: readonly Delivery[]): readonly DeliveredRow[] {
     const rows: DeliveredRow[] = [];
+    this.#trace?.begin(batch, traceparentOf, itself);
     for (const delivery of batch) {
       const row = readRow(delivery);
       if ("reason" in row) this.#putAside(delivery, row);
@@ -129,6 +134,7 @@ export class Archiver {
   }
 
   #putAside(delivery: Delivery, refusal: Refusal): void {
+    this.#trace?.end(delivery, { outcome: "dead_letter", error: refusal.reason });
     this.#setAside.put(delivery, delivery, { ...refusal, client: clientOf(delivery.subject) });
   }
 
@@ -147,7 +153,10 @@ export class Archiver {
         this.#log.debug({ rows: rows.length, added }, "archived");
         // Only once the next insert is on its way.
         setImmediate(() => {
-          for (const { delivery } of rows) this.#mailbox.ack(delivery);
+          for (const { delivery } of rows) {
+            this.#mailbox.ack(delivery);
+            this.#trace?.end(delivery, archived);
+          }
         });
         return;
       } catch (err) {
@@ -182,6 +191,10 @@ export class Archiver {
     this.#outage.failed("insert", rows, said);
   }
 }
+
+const archived = { outcome: "archived" };
+const traceparentOf = ({ headers }: Delivery): string => headers.get("traceparent");
+const itself = (delivery: Delivery): Delivery => delivery;
 
 /** Rows of one statement. */
 interface Part {

@@ -5,6 +5,8 @@ import { PublishError } from "../jetstream/pub-ack.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import { UntilStored } from "../jetstream/until-stored.ts";
 import { rawMessages } from "../messages/raw-message.ts";
+import { rawSubject } from "../messages/subjects.ts";
+import type { SourceTrace } from "../messages/trace.ts";
 import type { Log } from "../service/log.ts";
 import { Outage } from "../service/outage.ts";
 import { type MakeEvents, randomEvents } from "./events.ts";
@@ -23,6 +25,7 @@ export interface GenerateOptions {
   readonly client?: string;
   /** Default: casino events of all types. */
   readonly events?: MakeEvents;
+  readonly trace?: SourceTrace | undefined;
 }
 
 const longestGapMs = 100;
@@ -65,8 +68,10 @@ export async function generate(options: GenerateOptions): Promise<void> {
   const events = makeEvents(seededRandom(seed), () => new Date());
   let stored = 0;
   let tooLarge: PublishError | undefined;
+  const subject = rawSubject(client);
   const send = (texts: readonly string[]): void => {
-    for (const { message, events: carried } of rawMessages({ client, source }, texts, buffer.maxMessageBytes))
+    const sender = { client, source, traceparent: options.trace?.send(subject) };
+    for (const { message, events: carried } of rawMessages(sender, texts, buffer.maxMessageBytes))
       buffer.send(
         message,
         (outcome) => {

@@ -145,13 +145,13 @@ const idBytes = 24;
 const random = Buffer.alloc(512 * idBytes);
 let randomUsed = random.length;
 
-/** The start of a new trace, sampled. */
-export function newTraceparent(): string {
+/** The start of a new trace. */
+export function newTraceparent(isSampled = true): string {
   if (randomUsed === random.length) {
     randomFillSync(random);
     randomUsed = 0;
   }
   const id = random.toString("hex", randomUsed, randomUsed + idBytes);
   randomUsed += idBytes;
-  return `00-${id.slice(0, 32)}-${id.slice(32)}-01`;
+  return `00-${id.slice(0, 32)}-${id.slice(32)}-${isSampled ? "01" : "00"}`;
 }

@@ -88,6 +88,8 @@ export interface RawSender {
   readonly source: string;
   /** Continued by every event; without one each message starts a trace of its own. */
   readonly traceparent?: string | undefined;
+  /** Whether a trace that is started is sampled; default true. */
+  readonly isSampled?: boolean;
 }
 
 /** A message for the stream of raw events. */
@@ -122,8 +124,11 @@ export function* rawMessages(
   if (from < events.length) yield rawMessage(sender, from === 0 ? events : events.slice(from));
 }
 
-function rawMessage({ client, source, traceparent }: RawSender, events: readonly string[]): RawMessage {
-  const envelope = { client, source, traceparent: traceparent ?? newTraceparent() };
+function rawMessage(
+  { client, source, traceparent, isSampled }: RawSender,
+  events: readonly string[],
+): RawMessage {
+  const envelope = { client, source, traceparent: traceparent ?? newTraceparent(isSampled) };
   const headers = writeEnvelope(envelope, 0, rawStage); // ids are for the log
   if (events.length > 1) headers.add("Content-Type", ndjsonType);
   return {

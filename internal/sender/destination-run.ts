@@ -5,6 +5,7 @@ import type { Publisher } from "../jetstream/publisher.ts";
 import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
 import { UntilStored } from "../jetstream/until-stored.ts";
 import { senderName } from "../messages/subjects.ts";
+import type { HopTrace } from "../messages/trace.ts";
 import type { Log } from "../service/log.ts";
 import { Outage } from "../service/outage.ts";
 import type { Deliverer } from "../webhooks/deliver.ts";
@@ -22,6 +23,7 @@ import { PlayerOrder } from "./player-order.ts";
 import { readQueue } from "./read-queue.ts";
 import { Recorder } from "./recorder.ts";
 import { type DeliveryMeter, Settlement } from "./settlement.ts";
+import { traced } from "./traced.ts";
 
 /** What the runs of one process share. */
 export interface SenderContext {
@@ -35,6 +37,8 @@ export interface SenderContext {
   readonly calls: CallLimit;
   readonly bytes: ByteBudget;
   readonly meter?: DeliveryMeter | undefined;
+  /** For the attempts of a durable consumer of that name. */
+  readonly trace?: ((consumer: string) => HopTrace) | undefined;
   readonly log: Log;
   /** Default: that of all consumers. */
   readonly ackWaitMs?: number;
@@ -62,6 +66,7 @@ export class DestinationRun {
   readonly #order: PlayerOrder | undefined;
   readonly #queue: CallQueue;
   readonly #settlement: Settlement;
+  readonly #trace: HopTrace | undefined;
   #intake: Intake | undefined;
   readonly #underWay = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
@@ -83,6 +88,7 @@ export class DestinationRun {
     if (destination.ordered)
       this.#hold = "it is not known yet whether earlier events are to be brought first";
     this.#queue = new CallQueue(this.#order);
+    this.#trace = options.trace?.(senderName(destination.id));
     this.#settlement = new Settlement({
       destination: destination.id,
       plan,
@@ -223,7 +229,9 @@ export class DestinationRun {
     const since = this.#options.meter?.now();
     this.#inCalls += items.length;
     try {
-      const attempt = await this.#caller.call(this.#destination, message, this.#shutdown.cut);
+      const attempt = await traced(this.#trace, items, () =>
+        this.#caller.call(this.#destination, message, this.#shutdown.cut),
+      );
       // Cut off by a stop: it comes again.
       if (attempt === undefined) return;
       // The receiver wants no calls any more: what it refused so stays where it is, should it be enabled again.

@@ -71,7 +71,7 @@ export class Sender {
     this.#leftovers = new Leftovers(nc, log);
     this.#health = new DestinationHealth(options);
     this.#runs = new RunSet({
-      ...{ nc, publisher, deliverer, plan, meter, bytes, log },
+      ...{ nc, publisher, deliverer, plan, meter, trace: options.trace, bytes, log },
       ...(streams === undefined ? {} : { streams }),
       ...(ackWaitMs === undefined ? {} : { ackWaitMs }),
       record: (records) => recordDeliveries(db, records),

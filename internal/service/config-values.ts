@@ -23,6 +23,13 @@ export function host(value: string): string {
   return value;
 }
 
+/** A part of 1. */
+export function share(value: string): number {
+  const number = Number(value);
+  if (value.trim() === "" || !(number >= 0 && number <= 1)) throw new Error("be a number from 0 to 1");
+  return number;
+}
+
 const encodingHint =
   "percent-encode in user name and password what is neither letter nor digit: % is %25, # is %23, / is %2F, ? is %3F";
 

@@ -14,6 +14,7 @@ import {
   postgresUrl,
   readableFile,
   redisUrl,
+  share,
   text,
   url,
 } from "./config-values.ts";
@@ -34,6 +35,11 @@ export interface Variable<T> {
 function define<V extends Variable<unknown>>(variable: V): V {
   return variable;
 }
+
+const samplers = [
+  ...(["always_on", "always_off", "traceidratio"] as const),
+  ...(["parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"] as const),
+];
 
 /** Every environment variable that Croupier reads. */
 export const variables = {
@@ -155,6 +161,21 @@ export const variables = {
     doc: "how long Postgres keeps what came of deliveries",
     default: "7d",
     parse: duration,
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: define({
+    doc: "OpenTelemetry collector that traces are sent to, OTLP over HTTP: `http://localhost:4318`; unset = no traces",
+    parse: url(["http:", "https:"]),
+    show: withoutPassword,
+  }),
+  OTEL_TRACES_SAMPLER: define({
+    doc: "which traces are kept: `always_on`, `always_off` or `traceidratio`; with `parentbased_` before it that decides only where no producer has",
+    default: "parentbased_always_on",
+    parse: oneOf(samplers),
+  }),
+  OTEL_TRACES_SAMPLER_ARG: define({
+    doc: "the share of traces that `traceidratio` keeps, from 0 to 1",
+    default: "1",
+    parse: share,
   }),
 } as const;
 

@@ -13,6 +13,8 @@ import { maxRawBytes } from "../../jetstream/topology.ts";
 import { mostEventsPerMessage } from "../../messages/accepted.ts";
 import { ndjsonType } from "../../messages/bundle.ts";
 import { isTraceparent } from "../../messages/envelope.ts";
+import { rawSubject } from "../../messages/subjects.ts";
+import type { SourceTrace } from "../../messages/trace.ts";
 import { decodeRawProtobuf, protobufType, splitProtobufEvents } from "../../protobuf/decode.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 import type { EventBatcher } from "./event-batcher.ts";
@@ -23,6 +25,7 @@ export interface PostEventsOptions {
   readonly types: EventTypes;
   /** How far ahead of the clock an event may be dated, in ms. */
   readonly maxAheadMs: number;
+  readonly trace?: SourceTrace | undefined;
 }
 
 const mostEvents = mostEventsPerMessage;
@@ -41,11 +44,13 @@ export function postEvents(options: PostEventsOptions, context: RouteContext) {
     const { client, source } = producerOf(request);
     const mediaType = mediaTypeOf(request, eventTypesTaken);
     const given = request.headers.traceparent;
-    const traceparent = typeof given === "string" && isTraceparent(given) ? given : undefined;
+    const continued = typeof given === "string" && isTraceparent(given) ? given : undefined;
+    const span = options.trace?.request(rawSubject(client), continued);
+    if (span !== undefined) reply.raw.once("close", () => span.end(reply.statusCode));
     using counted = bodies.open(client, request.ip);
     const submission = new Submission({
       ...options,
-      sender: { client, source, traceparent },
+      sender: { client, source, traceparent: continued, ...span?.continuation },
       patienceMs,
     });
     const { raw } = request;

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { RouteContext } from "../../http/route-context.ts";
 import { addComponents } from "../../http/schemas.ts";
 import type { IngestBuffer } from "../../jetstream/ingest-buffer.ts";
+import type { SourceTrace } from "../../messages/trace.ts";
 import { EventBatcher } from "./event-batcher.ts";
 import { type FindEvents, getEvents } from "./get-events.ts";
 import { postEvents } from "./post-events.ts";
@@ -16,12 +17,14 @@ export interface EventDependencies {
   /** How far ahead of the clock an event may be dated, in ms; Infinity takes any date. */
   readonly maxAheadMs: number;
   readonly findEvents: FindEvents;
+  /** Traces requests that send events. */
+  readonly trace?: SourceTrace | undefined;
 }
 
 /** Adds the routes of the events: a producer's key sends and reads those of its client. */
 export async function addEventRoutes(
   app: FastifyInstance,
-  { buffer, bundles, types, maxAheadMs, findEvents }: EventDependencies,
+  { buffer, bundles, types, maxAheadMs, findEvents, trace }: EventDependencies,
   context: RouteContext,
 ): Promise<void> {
   addComponents(app, eventComponents);
@@ -32,7 +35,7 @@ export async function addEventRoutes(
     // The handler reads the body itself, once it knows the client.
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
     const batcher = new EventBatcher({ buffer, bundles });
-    const post = postEvents({ batcher, types, maxAheadMs }, context);
+    const post = postEvents({ batcher, types, maxAheadMs, trace }, context);
     scope.post("/events", { ...behindKey, schema: eventSchemas.post }, post);
   });
 }

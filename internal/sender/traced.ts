@@ -1,0 +1,25 @@
+import type { HopTrace, SpanResult } from "../messages/trace.ts";
+import type { Attempt } from "../webhooks/deliver.ts";
+import type { Item } from "./item.ts";
+
+/** Makes a call with these items, with a span for each. Of one that was cut off, of which nobody knows what came, there is none. */
+export async function traced(
+  trace: HopTrace | undefined,
+  items: readonly Item[],
+  call: () => Promise<Attempt | undefined>,
+): Promise<Attempt | undefined> {
+  if (trace === undefined) return call();
+  trace.begin(
+    items,
+    ({ identity }) => identity.traceparent ?? "",
+    ({ delivery }) => delivery,
+  );
+  const attempt = await call();
+  if (attempt !== undefined) for (const item of items) trace.end(item, resultOf(attempt));
+  return attempt;
+}
+
+function resultOf({ ok, status }: Attempt): SpanResult {
+  if (ok) return { outcome: "delivered", status };
+  return { outcome: "failed", status, error: status === undefined ? "no_answer" : String(status) };
+}

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, type Tracer, trace } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  resourceFromAttributes,
+} from "@opentelemetry/resources";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type Sampler,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import manifest from "../../package.json" with { type: "json" };
+import type { HopTrace, RequestSpan, SourceTrace } from "../messages/trace.ts";
+import { newInstanceName } from "../service/instance-name.ts";
+import { type Log, withoutPassword } from "../service/log.ts";
+import { contextOf, destination, HopSpans, traceparentOf } from "./hop-spans.ts";
+
+export interface TracesOptions {
+  readonly service: string;
+  /** Of the collector; traces go to `v1/traces` below it. */
+  readonly endpoint: string;
+  /** As in OTEL_TRACES_SAMPLER. */
+  readonly sampler: string;
+  /** What a ratio keeps, from 0 to 1. */
+  readonly share: number;
+  readonly log: Log;
+  /** How long spans wait for others, in ms; default 1 s. */
+  readonly delayMs?: number;
+}
+
+/** Spans that wait to be exported; beyond them they are dropped, so that a collector that is away costs a bounded place. */
+const mostSpans = 8_192;
+const spansPerExport = 1_024;
+/** Of a span of a batch: all its events. */
+const mostLinks = 1_024;
+/** How long the end of the process waits for the last export. */
+const farewellMs = 1_000;
+
+/**
+ * The spans of one process, exported by OTLP/HTTP in JSON. Where the collector is away they are dropped, which is said once;
+ * nothing waits for it.
+ */
+export class Traces implements SourceTrace {
+  readonly #provider: TracerProvider;
+  readonly #tracer: Tracer;
+  readonly #followsParents: boolean;
+
+  constructor({ service, endpoint, sampler, share, log, delayMs = 1_000 }: TracesOptions) {
+    const url = new URL("v1/traces", endpoint.endsWith("/") ? endpoint : `${endpoint}/`).href;
+    this.#provider = new TracerProvider({
+      // What the standard variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before ours.
+      resource: defaultResource()
+        .merge(
+          resourceFromAttributes({
+            "service.name": `croupier-${service}`,
+            "service.namespace": "croupier",
+            "service.version": manifest.version,
+            "service.instance.id": newInstanceName(),
+          }),
+        )
+        .merge(detectResources({ detectors: [envDetector] })),
+      sampler: samplerOf(sampler, share),
+      spanLimits: { linkCountLimit: mostLinks },
+      spanProcessors: [
+        new BatchSpanProcessor({
+          exporter: watched(new OTLPTraceExporter({ url }), withoutPassword(url), log),
+          maxQueueSize: mostSpans,
+          maxExportBatchSize: spansPerExport,
+          scheduledDelayMillis: delayMs,
+        }),
+      ],
+    });
+    this.#tracer = this.#provider.getTracer("croupier", manifest.version);
+    this.#followsParents = sampler.startsWith("parentbased_");
+    log.info({ collector: withoutPassword(url), sampler, share }, "traces are on");
+  }
+
+  /** The spans of what a consumer does with each event. */
+  hop(consumer: string): HopTrace {
+    return new HopSpans(this.#tracer, consumer, this.#followsParents);
+  }
+
+  request(subject: string, traceparent: string | undefined): RequestSpan {
+    const attributes = { "http.request.method": "POST", "http.route": "/events", "url.path": "/events" };
+    const parent = traceparent === undefined ? ROOT_CONTEXT : contextOf(traceparent);
+    const server = this.#tracer.startSpan("POST /events", { kind: SpanKind.SERVER, attributes }, parent);
+    if (!server.isRecording())
+      return { continuation: { traceparent, isSampled: false }, end: () => undefined };
+    const send = this.#startSend(subject, trace.setSpan(parent, server));
+    return {
+      continuation: { traceparent: traceparentOf(send) },
+      end: (status) => {
+        server.setAttribute("http.response.status_code", status);
+        for (const span of [send, server]) {
+          if (status >= 500)
+            span.setAttribute("error.type", String(status)).setStatus({ code: SpanStatusCode.ERROR });
+          span.end();
+        }
+      },
+    };
+  }
+
+  send(subject: string): string {
+    const span = this.#startSend(subject, ROOT_CONTEXT);
+    span.end();
+    return traceparentOf(span);
+  }
+
+  /** Exports what is left, for a moment. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.race([
+      this.#provider.shutdown().catch(() => undefined),
+      sleep(farewellMs, undefined, { ref: false }),
+    ]);
+  }
+
+  #startSend(subject: string, parent: typeof ROOT_CONTEXT) {
+    const attributes = {
+      ...destination(subject),
+      "messaging.operation.name": "send",
+      "messaging.operation.type": "send",
+    };
+    const name = `send ${attributes["messaging.destination.template"]}`;
+    return this.#tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, parent);
+  }
+}
+
+function samplerOf(name: string, share: number): Sampler {
+  const base = name.replace("parentbased_", "");
+  const root =
+    base === "always_on"
+      ? new AlwaysOnSampler()
+      : base === "always_off"
+        ? new AlwaysOffSampler()
+        : new TraceIdRatioBasedSampler(share);
+  return base === name ? root : new ParentBasedSampler({ root });
+}
+
+/** An exporter that says when it begins to fail, and when it no longer does. */
+function watched(exporter: SpanExporter, collector: string, log: Log): SpanExporter {
+  let isFailing = false;
+  return {
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        const fails = result.code !== 0;
+        if (fails && !isFailing)
+          log.warn(
+            { err: result.error, collector },
+            "the collector does not take traces: they are dropped until it does, events are not held up",
+          );
+        if (!fails && isFailing) log.info({ collector }, "the collector takes traces again");
+        isFailing = fails;
+        done(result);
+      }),
+    forceFlush: async () => exporter.forceFlush?.(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
