@@ -10,9 +10,9 @@ import { beganAt } from "./completeness.ts";
 import { findMaterializers } from "./materializers.ts";
 import { type Movement, movementOf } from "./quiet.ts";
 
-/** So long the figures may differ before that is taken for what it is: a materializer may be busy. */
+/** How long the figures may differ before that counts: a materializer may be busy. */
 const defaultPatienceMs = 5_000;
-/** So long events may move. */
+/** How long to wait for events to settle. */
 const mostMovementMs = 1_000;
 const pauseMs = 250;
 
@@ -21,11 +21,11 @@ export interface AggregateOptions {
   readonly db: Database;
   /** CASINO_EVENTS. */
   readonly log: StreamState;
-  /** Rows of events stored before may have been deleted from Postgres. */
+  /** Rows of events stored before this time may have been deleted from Postgres. */
   readonly keptSince: number;
-  /** How many final events of which client Postgres refused: the materializer has counted them. */
+  /** How many final events of each client Postgres refused: the materializer has counted them. */
   readonly refused: ReadonlyMap<string, number>;
-  /** How many it refused that CASINO_EVENTS no longer has. */
+  /** How many of the refused ones CASINO_EVENTS no longer has. */
   readonly refusedBefore: number;
   /** Events in CASINO_EVENTS that Postgres has under an earlier time: their producers sent them again. */
   readonly storedEarlier: number;
@@ -33,9 +33,9 @@ export interface AggregateOptions {
   readonly patienceMs?: number | undefined;
 }
 
-/** What a comparison came to. */
+/** The result of a comparison. */
 interface Comparison {
-  /** What it is of, as the end of a sentence. */
+  /** Its scope, as the end of a sentence. */
   readonly of: string;
   readonly differences: readonly string[];
 }
@@ -48,7 +48,7 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
   for (;;) {
     const before = await movementOf(nc);
     first ??= before.mark;
-    // What nobody was to store is not lost.
+    // What was not to be stored is not lost.
     if (before.archiver === undefined)
       return unchecked(
         "materialized",
@@ -73,12 +73,12 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
   }
 }
 
-/** Why there was no rest to compare in. */
+/** Why there was no moment of rest to compare in. */
 function whyNotSettled(isFlowing: boolean, { waiting, archiver }: Movement): string {
   if (isFlowing) return "Events are flowing, so two readings cannot agree: try again at rest, with --wait.";
   if (archiver === undefined || archiver.events === 0)
     return `Not all events are settled (${waiting.join(", ")}): try again at rest, with --wait.`;
-  // Where it stands still, waiting would not help.
+  // Where nothing moves, waiting does not help.
   const { events, from, to } = archiver;
   const which = from < to ? `${from} to ${to}` : to;
   return `The archiver is behind by ${events}, of CASINO_EVENTS ${which}: see that one runs, and what it logs, then try again with --wait.`;
@@ -103,7 +103,7 @@ async function compareNow(options: AggregateOptions): Promise<Comparison | strin
     running.map(({ total }) => total),
     options,
   );
-  // It has counted an event that was sent again, and Postgres has that under the time before.
+  // The materializer has counted an event that was sent again, and Postgres has it under the earlier time.
   if (comparison.differences.length > 0 && storedEarlier > 0 && first.first !== undefined)
     return `${storedEarlier} events were sent again by their producers: a materializer that began in between counts them.`;
   return comparison;
@@ -116,7 +116,7 @@ async function compareSince(
 ): Promise<Comparison> {
   const archive = await foldArchive(db, since);
   const refusedByAll = refused.values().reduce((sum, count) => sum + count, 0);
-  // Of the first millisecond some events may have gone before the materializer began.
+  // Some events of the first millisecond may have expired before the materializer started.
   const gone = first === undefined ? 0 : (await countAt(db, since)) - first;
   const found: string[] = [];
   const total = Number(archive.get(everybody)?.total) - gone + refusedByAll;
@@ -132,6 +132,6 @@ async function compareSince(
     const left = client === everybody ? refusedByAll : (refused.get(client) ?? 0);
     found.push(...differences(client, archive.get(client), materialized, left));
   }
-  // A player of one client is among those of all.
+  // A player of one client is among all clients' players.
   return { of: `in total and for each client${from}`, differences: [...new Set(found)] };
 }

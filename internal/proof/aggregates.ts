@@ -6,23 +6,23 @@ import { materializedSubject } from "../messages/subjects.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { Unavailable } from "../service/unavailable.ts";
 
-/** The players compared, of each client and each ranking: as many as the materializer gives. */
+/** The players compared, of each client and ranking: as many as the materializer returns. */
 const mostPlayers = 100;
 const timeoutMs = 5_000;
 const rankings = ["bets", "wins", "deposits"] as const;
 
-/** What is compared of the aggregates of all clients, or of one. Counts as decimal text: sums may exceed 2^53. */
+/** The compared aggregates of all clients, or of one. Counts as decimal text: sums may exceed 2^53. */
 export interface Figures {
   readonly total: string;
-  /** `<ranking> of <client>:<player>`, with its count, the best first. */
+  /** `<ranking> of <client>:<player>`, with its count, best first. */
   readonly players: ReadonlyMap<string, string>;
 }
 
-/** The client's name for the figures of all of them. */
+/** Stands for all clients in place of a name. */
 export const everybody = "";
 
 /**
- * The same figures from the rows of Postgres, by client; first those of everybody.
+ * The same figures from the rows of Postgres, by client; all clients first.
  * @param since only events that CASINO_EVENTS stored from then on, in ms since the epoch
  * @throws Unavailable
  */
@@ -68,7 +68,7 @@ export async function foldArchive(db: Database, since: number): Promise<Readonly
 type Place = { readonly client: string; readonly ranking: string; readonly player: string };
 const nameOf = ({ client, ranking, player }: Place): string => `${ranking} of ${client}:${player}`;
 
-/** How many rows there are of events stored in this very millisecond since the epoch. @throws Unavailable */
+/** How many rows have events stored in this very millisecond since the epoch. @throws Unavailable */
 export async function countAt(db: Database, ms: number): Promise<number> {
   try {
     const { rows } = await sql<{ count: string }>`
@@ -97,10 +97,7 @@ const compareClients = (a: Place, b: Place): number =>
   a.client === b.client ? compare(BigInt(a.player), BigInt(b.player)) : a.client < b.client ? -1 : 1;
 const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/**
- * The figures that a materializer gives.
- * @returns undefined when none answers @throws Unavailable when it answers something else
- */
+/** The figures of a materializer. @returns undefined when none answers @throws Unavailable when the answer is malformed */
 export async function askMaterializer(nc: NatsConnection, client: string): Promise<Figures | undefined> {
   const query = { top: mostPlayers, ...(client === everybody ? {} : { client_id: client }) };
   let text: string;
@@ -128,7 +125,7 @@ export async function askMaterializer(nc: NatsConnection, client: string): Promi
 
 /**
  * What differs, one sentence each.
- * @param refused events that Postgres has refused: they are in the total, and nobody knows of which players they are
+ * @param refused events that Postgres has refused: they are in the total, but nobody knows their players
  */
 export function differences(
   client: string,

@@ -6,14 +6,14 @@ import { Names } from "./names.ts";
 import type { Reconciliation } from "./reconciliation.ts";
 
 export interface ArchiveCheckOptions {
-  /** Undefined when there never was one. */
+  /** Undefined when there never was an archiver. */
   readonly archiver: ConsumerState | undefined;
   /** Whether CASINO_EVENTS did not grow while it was read. */
   readonly isAtRest: boolean;
   readonly most: number;
 }
 
-/** Whether Postgres has each final event that the archiver is done with, and no other. @throws Unavailable */
+/** Whether Postgres has each final event that the archiver has acknowledged, and no other. @throws Unavailable */
 export async function archiveChecks(
   lookup: ArchiveLookup,
   reconciliation: Reconciliation,

@@ -3,23 +3,23 @@ import { instant } from "../archive/instant.ts";
 import { type EventKey, keyText } from "../messages/event-key.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
 
-/** Events of one look-up: one round trip, and a few tens of milliseconds for Postgres. */
+/** Events of one look-up: one round trip, and a few tens of milliseconds of Postgres. */
 const batchSize = 5_000;
 /** Look-ups under way while the next batch is read. */
 const concurrency = 2;
 
 export interface ArchiveBounds {
-  /** Everything up to here the archiver has acknowledged: its row was there before. */
+  /** The archiver has acknowledged everything up to here, so its rows exist. */
   readonly ackFloor: number;
   /** Rows of final events stored from then on, in ms since the epoch, must have their event in CASINO_EVENTS. */
   readonly since: number;
-  /** When CASINO_EVENTS stored the last event that is read. */
+  /** When CASINO_EVENTS stored the last event to be read. */
   readonly lastAt: number;
-  /** Events stored before may have been deleted from Postgres, whose retention it is. */
+  /** Postgres' retention may have deleted events stored before this time. */
   readonly keptSince: number;
 }
 
-/** An event that has no row. */
+/** An event without a row. */
 export interface Unarchived {
   readonly seq: number;
   readonly key: EventKey;
@@ -27,17 +27,17 @@ export interface Unarchived {
   readonly storedAt: number;
 }
 
-/** Looks up events in Postgres, in batches, while they are read from CASINO_EVENTS. */
+/** Looks events up in Postgres, in batches, while they are read from CASINO_EVENTS. */
 export class ArchiveLookup {
-  /** Events that have their row, by client. */
+  /** Events with a row, by client. */
   readonly archived = new Map<string, number>();
   /** Events without a row that the archiver has not acknowledged yet, by client. */
   readonly waiting = new Map<string, number>();
-  /** Events without a row though the archiver has acknowledged them. */
+  /** Events without a row although the archiver has acknowledged them. */
   readonly unarchived: Unarchived[] = [];
   readonly #db: Database;
   readonly #bounds: ArchiveBounds;
-  /** Rows found of events stored since `since`, and those of them stored before `lastAt`. */
+  /** Rows of events stored since `since`, and those of them stored before `lastAt`. */
   #found = 0;
   #foundBefore = 0;
   #storedEarlier = 0;
@@ -50,7 +50,7 @@ export class ArchiveLookup {
     this.#bounds = bounds;
   }
 
-  /** Takes an event, once for each key. @throws Unavailable */
+  /** Adds an event, once for each key. @throws Unavailable */
   async add(key: EventKey, seq: number, storedAt: number): Promise<void> {
     if (storedAt < this.#bounds.keptSince) return;
     this.#batch.push({ seq, key, storedAt });
@@ -60,12 +60,12 @@ export class ArchiveLookup {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Events whose row is of an earlier time: sent again by their producers. After `finish`. */
+  /** Events whose row has an earlier time: their producers sent them again. After `finish`. */
   get storedEarlier(): number {
     return this.#storedEarlier;
   }
 
-  /** Ends the look-ups. @throws Unavailable */
+  /** Finishes the look-ups. @throws Unavailable */
   async finish(): Promise<void> {
     this.#start();
     await Promise.all(this.#running);
@@ -73,8 +73,8 @@ export class ArchiveLookup {
   }
 
   /**
-   * How many rows there are of no event looked up, though CASINO_EVENTS should have it. After `finish`.
-   * @param isAtRest whether nothing came after what was looked up; else rows from `lastAt` on may be of what did
+   * How many rows have no event looked up, although CASINO_EVENTS should have it. After `finish`.
+   * @param isAtRest whether nothing was stored meanwhile; otherwise rows from `lastAt` on may be of newer events
    * @throws Unavailable
    */
   async surplus(isAtRest: boolean): Promise<number> {
@@ -83,7 +83,7 @@ export class ArchiveLookup {
     );
     const waiting = this.waiting.values().reduce((sum, count) => sum + count, 0);
     const expected = isAtRest ? this.#found : this.#foundBefore;
-    // What waited may have got its row since.
+    // A waiting event may have got its row since.
     return Math.max(0, Number(rows[0]?.count) - expected - waiting);
   }
 
@@ -134,7 +134,7 @@ export class ArchiveLookup {
 
   async #lookUp(batch: readonly Unarchived[]): Promise<void> {
     const { since, lastAt, ackFloor } = this.#bounds;
-    // Texts are few and rows are many: each pair of client and source is sent once.
+    // There are few texts and many rows: each pair of client and source is sent once.
     const pairs = new Map<string, { readonly place: number; readonly key: EventKey }>();
     const pairOf = ({ key }: Unarchived): number => {
       const name = `${key.client}:${key.source}`;

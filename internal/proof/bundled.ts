@@ -6,13 +6,13 @@ import { linesOf } from "../messages/raw-message.ts";
 /** What a bundle carries. */
 export interface Bundled {
   readonly numbers: readonly AcceptedNumber[];
-  /** Lines, from 1, of events that were made of nothing accepted. */
+  /** Lines, from 1, of events without an accepted number. */
   readonly strangers: readonly number[];
 }
 
 /**
- * The events of a bundle: by its headers, where they list as many as it carries; else by its lines. A line that cannot be read
- * is on its way to the dead letters, and a bundle with too many lines too.
+ * The events of a bundle: from its headers, where they list as many as it carries, otherwise from its lines. An
+ * unreadable line, or a bundle with too many lines, is on its way to the dead letters.
  */
 export function bundledIn({ headers, data }: Pick<StoredMessage, "headers" | "data">): Bundled {
   const listed = readRanges(headers.get(acceptedHeader), mostEventsPerBundle);

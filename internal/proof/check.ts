@@ -1,6 +1,6 @@
 import { Names } from "./names.ts";
 
-/** The checks of a proof, in the order in which they are shown. */
+/** The checks of a proof, in the order shown. */
 export const checkNames = [
   "quiet",
   "accounted",
@@ -18,7 +18,7 @@ export const checkNames = [
 ] as const;
 export type CheckName = (typeof checkNames)[number];
 
-/** One check: whether it holds, why, and what does not fit. */
+/** One check: its result, the reason, and what does not fit. */
 export interface Check {
   readonly name: CheckName;
   readonly verdict: "holds" | "violated" | "unchecked";
@@ -43,7 +43,7 @@ export function violated(name: CheckName, sentence: string, { count, first }: Na
   return { name, verdict: "violated", sentence, count, names: [...first] };
 }
 
-/** Holds when there are none of them. */
+/** Holds when there are none. */
 export function none(name: CheckName, found: Names, sentences: { good: string; bad: string }): Check {
   return found.count === 0 ? holds(name, sentences.good) : violated(name, sentences.bad, found);
 }

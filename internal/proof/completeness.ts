@@ -1,16 +1,16 @@
 import type { StreamState } from "../jetstream/stream-state.ts";
 
-/** Messages go of age while they are read, and clocks differ a little: what is nearly of age is not relied on. */
+/** Messages expire while they are read, and clocks differ a little: nearly expired ones are not relied on. */
 const ageMargin = 0.01;
 const leastMarginMs = 5_000;
-/** A stream this full lets go its oldest messages for its newest. */
+/** A stream this full drops its oldest messages for new ones. */
 const full = 0.9;
-/** Of a full stream, the oldest part is not relied on: it may go while it is read. */
+/** In a full stream, the oldest part is not relied on: it may be dropped while it is read. */
 const fullMargin = 0.1;
 
 /**
- * From which time on the stream must still have everything it stored, by its own limits: 0 when it never came to any. What
- * is missing after that time was deleted.
+ * From which time on the stream must still have everything it stored, by its own limits: 0 when it never reached any.
+ * Anything missing after that time was deleted.
  */
 export function completeSince(state: StreamState, now: number): number {
   const { created, maxAgeMs, maxBytes, bytes, firstSeq, firstAt, lastAt, lastSeq } = state;
@@ -21,17 +21,17 @@ export function completeSince(state: StreamState, now: number): number {
   return hasAll || since <= created ? 0 : since;
 }
 
-/** From when on a stream may have what it is asked for: its creation; where that is not known, its first message. */
+/** Since when a stream can have messages: its creation; where that is unknown, its first message. */
 export function beganAt({ created, firstAt }: StreamState, now: number): number {
   return created || firstAt || now;
 }
 
-/** Whoever comes first makes the streams one after the other; a cluster takes its time over each. */
+/** The first service creates the streams one after the other; a cluster takes some time for each. */
 const madeTogetherMs = 30_000;
 
 /**
- * Whether a stream was made long after the pipeline it belongs to, so that one of its name may have been deleted. In a cluster
- * nobody says: what such a stream would have had counts as lost.
+ * Whether a stream was created long after its pipeline, so that an earlier one of its name may have been deleted. A
+ * cluster does not tell: what such a stream held then counts as lost.
  */
 export function isMadeAnew({ created }: StreamState, { created: began }: StreamState): boolean {
   return created > began + madeTogetherMs;

@@ -4,7 +4,7 @@ import type { Queues } from "./queues.ts";
 import type { Finals } from "./reading.ts";
 import type { Closing, Reconciliation } from "./reconciliation.ts";
 
-/** @param waiting what still waited when the time given was over */
+/** @param waiting what still waited when the given time was over */
 export function quietCheck(waiting: readonly string[], most: number): Check {
   return none("quiet", namesOf(waiting, most), {
     good: "All events were settled when the reading began.",
@@ -29,7 +29,7 @@ export function accountedCheck({ sum, lost, first }: Closing, { unread }: Pick<Q
   return holds("accounted", `Every accepted event${which} is accounted for.`);
 }
 
-/** What the streams let go by their limits, or held when they were deleted, is not known any more, so it cannot be checked. */
+/** What the streams dropped by their limits, or held when they were deleted, is unknown and cannot be checked. */
 export function olderCheck({ first, sum, isSuccessor }: Closing, madeAnew: readonly string[]): Check {
   if (isSuccessor)
     return unchecked(
@@ -45,7 +45,7 @@ export function olderCheck({ first, sum, isSuccessor }: Closing, madeAnew: reado
   );
 }
 
-/** Numbers that two streams have given out tell nothing. */
+/** Numbers that two streams have given out prove nothing. */
 export function unlessAmbiguous({ isAmbiguous }: Closing, check: Check): Check {
   return isAmbiguous && numbered.has(check.name)
     ? unchecked(
@@ -56,7 +56,7 @@ export function unlessAmbiguous({ isAmbiguous }: Closing, check: Check): Check {
 }
 const numbered: ReadonlySet<CheckName> = new Set<CheckName>(["accounted", "once", "resent", "strangers"]);
 
-/** The checks that only have to find nothing. */
+/** The checks that hold when nothing is found. */
 export function countedChecks(
   reconciliation: Reconciliation,
   { swallowed, cut }: Closing,

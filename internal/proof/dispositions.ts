@@ -1,7 +1,7 @@
 import type { AcceptedNumber } from "../messages/accepted.ts";
 import { LineBytes } from "./line-bytes.ts";
 
-/** What became of an accepted event. One may have several at once, for example while it is handed over. */
+/** What became of an accepted event. It may have several dispositions at once, for example while it is handed over. */
 export const dispositions = {
   /** It lies in a work queue. */
   waiting: 1,
@@ -9,20 +9,20 @@ export const dispositions = {
   final: 2,
   /** It is in CASINO_DEAD. */
   dead: 4,
-  /** Its dead letter was sent again, as an accepted event of its own. */
+  /** Its dead letter was replayed, as an accepted event of its own. */
   sentAgain: 8,
   /** Its dead letter was discarded. */
   discarded: 16,
   /** It was dropped as a copy of an event that is accounted for. */
   copy: 32,
-  /** It was on the move while it was looked for. */
+  /** It was moving while it was looked for. */
   moving: 64,
-  /** Its dead letter held personal data that had to be erased, and could not be written anew without them. */
+  /** Its dead letter contained personal data that had to be erased, and could not be rewritten without them. */
   erased: 128,
 } as const;
 export type Disposition = keyof typeof dispositions;
 
-/** The one that counts where there are several: the furthest. */
+/** Of several dispositions the furthest counts. */
 const order: readonly Disposition[] = [
   "final",
   "waiting",
@@ -36,36 +36,36 @@ const order: readonly Disposition[] = [
 
 const pageSize = 2 ** 16;
 
-/** Raw messages whose numbers are neighbours. */
+/** A run of raw messages with neighbouring numbers. */
 interface Page {
   /** The dispositions of each message as a whole. */
   readonly whole: Uint8Array;
-  /** Where in the lines those of each message lie; 0 = none of them was met. */
+  /** Where the events of each message lie in the lines; 0 = none was met. */
   lines: Uint32Array | undefined;
 }
 
 /**
- * The dispositions of accepted events by their numbers: a byte for each raw message, where any near it has one, and for
- * each event of a message that carried several, once one of them was met. What became of a message as a whole became of
- * its events.
+ * The dispositions of accepted events by number: a byte for each raw message in runs where any has one, and for each
+ * event of a message with several, once one of them was met. A disposition of the whole message applies to all its
+ * events.
  */
 export class Dispositions {
   readonly #last: number;
   readonly #pages = new Map<number, Page>();
   readonly #lines = new LineBytes();
 
-  /** @param last of the numbers looked at: what is beyond it is not kept, whoever made it up */
+  /** @param last the last number considered: higher ones are ignored, whoever made them up */
   constructor(last: number) {
     this.#last = last;
   }
 
-  /** Whether it agrees with those met before on how many events its message carried. */
+  /** Whether this agrees with earlier events on how many events their message carried. */
   fits({ number, lines }: AcceptedNumber): boolean {
     const place = this.#placeOf(number);
     return lines === undefined || place === 0 || this.#lines.count(place) === lines;
   }
 
-  /** @param accepted one that fits @returns false when it was known already */
+  /** @param accepted one that fits @returns false when it was already known */
   add(accepted: AcceptedNumber, disposition: Disposition): boolean {
     const { number, line, lines } = accepted;
     if (number > this.#last) return true;
@@ -98,8 +98,8 @@ export class Dispositions {
   }
 
   /**
-   * How many events have which disposition; and which of those from `first` on have none, at
-   * most `most`. A message of which no single event was met counts as one.
+   * How many events have each disposition, and which of those from `first` on have none, at most `most`. A message of
+   * which no single event was met counts as one.
    */
   sum(first: number, most: number): DispositionSum {
     const last = this.#last;
@@ -138,7 +138,7 @@ export class Dispositions {
     return { counts, unopened, unknown, firstUnknown, unknownBefore };
   }
 
-  /** The dispositions of each event of a message; of the message, where none of them was met by itself. */
+  /** The dispositions of each event of a message; of the message itself where no event of it was met. */
   #eventsOf(number: number): readonly number[] {
     const whole = this.#pages.get(Math.floor(number / pageSize))?.whole[number % pageSize] ?? 0;
     const place = this.#placeOf(number);
@@ -169,9 +169,9 @@ export class Dispositions {
 
 export interface DispositionSum {
   readonly counts: Readonly<Record<Disposition, number>>;
-  /** Messages among the waiting of which nobody has said how many events they carry. */
+  /** Waiting messages whose number of events is unknown. */
   readonly unopened: number;
-  /** Events before the first asked for of which nothing is known. */
+  /** Events before `first` of which nothing is known. */
   readonly unknownBefore: number;
   readonly unknown: number;
   readonly firstUnknown: readonly AcceptedNumber[];

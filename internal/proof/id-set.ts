@@ -1,12 +1,12 @@
 import { hashInteger } from "../materializer/hash.ts";
 
 const smallest = 2 ** 10;
-/** A table grows when more of it than this is taken. */
+/** Share of a table's slots beyond which it grows. */
 const maxLoad = 0.75;
 
 /**
  * A set of events by client, source and id: an open-addressing table from (source, block of 32 ids) to the 32 bits of
- * that block. Ids mostly come in sequence: about 5 bits for each id of a dense one, 21 bytes and up for a lone one.
+ * that block. Ids mostly come in sequence: a dense one takes about 5 bits, a lone one 21 bytes and more.
  */
 export class IdSet {
   readonly #sources = new Map<string, Map<string, number>>(); // client → source → number, from 1 on

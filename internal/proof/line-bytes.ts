@@ -1,14 +1,14 @@
 const chunkBytes = 2 ** 20;
-/** Before the bytes of a message stands how many there are. */
+/** A message's count stands before its bytes. */
 const countBytes = 2;
 
 /** A byte for each event of messages that carry several, side by side: an object for each message would take ten times that. */
 export class LineBytes {
   readonly #chunks: Buffer[] = [];
-  /** The first place is left free: 0 means none. */
+  /** The first place stays free: 0 means none. */
   #free = 1;
 
-  /** @param lines at most 65,535 @returns the place of so many bytes, all 0 */
+  /** @param lines at most 65,535 @returns the place of this many bytes, all 0 */
   allocate(lines: number): number {
     const size = countBytes + lines;
     const end = this.#chunks.length * chunkBytes;
@@ -31,7 +31,7 @@ export class LineBytes {
     return this.of(place)[line - 1] ?? 0;
   }
 
-  /** Sets bits of a line's byte; those that are set stay. */
+  /** Sets bits of a line's byte and keeps the others. */
   set(place: number, line: number, bits: number): void {
     const bytes = this.of(place);
     bytes[line - 1] = (bytes[line - 1] ?? 0) | bits;

@@ -10,10 +10,10 @@ export interface Materializer {
   readonly coverage: Coverage | undefined;
 }
 
-/** How long all of them have to answer, and how long none may be silent before another. */
+/** How long all of them may take to answer, and how long to wait after the last answer. */
 const patience = { maxWait: 2_000, stall: 300 };
 
-/** Asks every running materializer what it has counted, and of what. */
+/** Asks every running materializer what it has counted, and from which events. */
 export async function findMaterializers(nc: NatsConnection): Promise<readonly Materializer[]> {
   const found: Materializer[] = [];
   try {

@@ -1,22 +1,23 @@
 import type { StreamState } from "../jetstream/stream-state.ts";
 import type { Accepted } from "../messages/accepted.ts";
 
-/** Clocks of a cluster's nodes may differ so much. */
+/** How far the clocks of a cluster's nodes may differ. */
 const clockMarginMs = 60_000;
-/** Of this many numbers in a row, the time of one is remembered. */
+/** The time of one number in this many is remembered. */
 const sampled = 64;
 
 /**
- * Which numbers this CASINO_RAW has given out, and not one of that name before it; and from which on everything must still be
- * there. A number is told by its time: what was accepted before the stream was created was accepted by another.
+ * Which numbers this CASINO_RAW has given out, and not an earlier stream of that name; and from which number on
+ * everything must still be there. A number's time decides: anything accepted before the stream was created was accepted
+ * by another.
  *
- * A cluster does not tell when that was. There two streams are told apart by what they did: a message keeps its time
- * for ever, so a number that has two times was given out twice. Which of the two is this stream's is not known then.
+ * A cluster does not tell when that was. There, two streams are distinguished by the messages' times, which never change:
+ * a number with two times was given out twice. Which of the two is this stream's is then unknown.
  */
 export class Numbering {
   readonly #raw: StreamState;
   readonly #since: number;
-  /** When some of the numbers were given out, where the stream does not say when it was created. */
+  /** When some of the numbers were given out, where the stream does not report its creation. */
   readonly #times = new Map<number, number>();
   #first = Number.POSITIVE_INFINITY;
   #isAmbiguous = false;
@@ -33,17 +34,17 @@ export class Numbering {
     else this.#note({ number: raw.lastSeq, at: raw.lastAt });
   }
 
-  /** The first number that is known to be young enough, among those met. */
+  /** The first number, among those met, that is recent enough. */
   get first(): number {
     return Math.min(this.#first, this.#raw.lastSeq + 1);
   }
 
-  /** Whether numbers of another CASINO_RAW were met that cannot be told from those of this one. */
+  /** Whether numbers of another CASINO_RAW were met that cannot be told from this one's. */
   get isAmbiguous(): boolean {
     return this.#isAmbiguous;
   }
 
-  /** Whether numbers of a CASINO_RAW before this one were met. What that one still held nobody knows. */
+  /** Whether numbers of an earlier CASINO_RAW were met. Nobody knows what that one still held. */
   get isSuccessor(): boolean {
     return this.#isSuccessor;
   }

@@ -1,7 +1,7 @@
 import type { Check, CheckName } from "./check.ts";
 import type { Disposition } from "./dispositions.ts";
 
-/** Whether every accepted event is accounted for, and how. */
+/** Whether and how every accepted event is accounted for. */
 export interface Proof {
   /** No check is violated. */
   readonly holds: boolean;
@@ -14,7 +14,7 @@ export interface Proof {
   readonly finals: {
     /** Messages in CASINO_EVENTS. */
     readonly messages: number;
-    /** Those that a reader's dead letter put there once more. */
+    /** Messages that a reader's replayed dead letter put there again. */
     readonly replayed: number;
   };
   /** Of each client that has final events, by name. */
@@ -24,20 +24,20 @@ export interface Proof {
 }
 
 /**
- * accepted = older + final + waiting + dead + sentAgain + discarded + erased + copy + moving + unread + lost, in events. A raw message of
- * which nothing was met counts as one.
+ * accepted = older + final + waiting + dead + sentAgain + discarded + erased + copy + moving + unread + lost, in events.
+ * A raw message of which nothing was met counts as one.
  */
 export interface AcceptedTerms extends Readonly<Record<Disposition, number>> {
-  /** Messages that CASINO_RAW ever stored, dead letters sent again included. */
+  /** Messages that CASINO_RAW ever stored, replayed dead letters included. */
   readonly messages: number;
   readonly accepted: number;
-  /** Whether `waiting`, and with it `accepted`, is an estimate: not each message that waits in CASINO_RAW was looked into. */
+  /** Whether `waiting`, and with it `accepted`, is an estimate, because not every message in CASINO_RAW was read. */
   readonly isEstimate: boolean;
-  /** Unknown, and accepted before the time from which on the streams still know everything. */
+  /** Unknown, and accepted before the time up to which the streams may have forgotten. */
   readonly older: number;
-  /** Nowhere else, so in queues too long to be read, or lost. */
+  /** Found nowhere: in queues too long to read, or lost. */
   readonly unread: number;
-  /** Nowhere. */
+  /** Found nowhere. */
   readonly lost: number;
 }
 
@@ -46,15 +46,18 @@ export interface ClientTerms {
   readonly client: string;
   /** Different final events in CASINO_EVENTS. */
   readonly final: number;
-  /** Messages there of an event that its producer sent again after the duplicate window; counted once everywhere else. */
+  /**
+   * Events that their producers sent again after the duplicate window, as messages in CASINO_EVENTS; counted once
+   * everywhere else.
+   */
   readonly sentTwice: number;
   /** In Postgres. */
   readonly archived: number;
-  /** The archiver has not come to them yet. */
+  /** The archiver has not handled them yet. */
   readonly waiting: number;
   /** The archiver set them aside, or did before their letters were discarded. */
   readonly refused: number;
-  /** The archiver is done with them, and Postgres has them not. */
+  /** The archiver has acknowledged them, but Postgres does not have them. */
   readonly missing: number;
 }
 

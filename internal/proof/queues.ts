@@ -10,12 +10,12 @@ import { apartStage, apartSubject, rawStage, stageFilter, stageStream } from "..
 import type { Reading } from "./reading.ts";
 import { waitingIn } from "./waiting.ts";
 
-/** A queue of so many messages, or bytes, is not read message by message, each of which is a request. */
+/** A queue with more messages or bytes than this is not read: each message is a request. */
 const mostWaiting = 20_000;
 const mostBytes = 256 * 2 ** 20;
-/** Where so many between the first and the last of a queue are gone, the broker's list of them would be too long. */
+/** With more than this many messages gone in the middle of a queue, the broker's list of them would be too long. */
 const mostGone = 500_000;
-/** So many messages of the first queue are looked into; how many events the others carry is taken from them. */
+/** How many messages of the first queue are read; the others are assumed to carry as many events on average. */
 const looks = 100;
 
 /** What was read of the queues. */
@@ -28,8 +28,7 @@ export interface Queues {
 }
 
 /**
- * Reads the queues in the order in which events pass them; what has left its message to wait apart comes after the queue of its
- * step.
+ * Reads the queues in the order in which events pass them; a step's events in CASINO_APART come after its own queue.
  * @throws Unavailable
  */
 export async function readQueues(reading: Reading): Promise<Queues> {
@@ -61,7 +60,10 @@ export async function readQueues(reading: Reading): Promise<Queues> {
 const isReadable = ({ messages, bytes }: StreamState): boolean =>
   messages <= mostWaiting && bytes <= mostBytes;
 
-/** Of the first queue the sequences are enough, which are the numbers: only what lies between messages that went needs a look at each. */
+/**
+ * For the first queue the sequences suffice, because they are the numbers. Only messages between deleted ones need a look
+ * each.
+ */
 async function readFirst(
   { nc, reconciliation }: Reading,
   state: StreamState,
@@ -88,7 +90,7 @@ async function readFirst(
   return { unread: 0, perMessage: looked === 0 ? 1 : events / looked };
 }
 
-/** How many events a raw message carries; one that cannot be read becomes one dead letter. */
+/** How many events a raw message carries; an unreadable one becomes one dead letter. */
 function eventsIn({ headers, data }: Pick<StoredMessage, "headers" | "data">): number {
   const events = splitRaw(data, mediaTypeOf(headers.get("Content-Type")));
   return "reason" in events ? 1 : events.length;

@@ -12,9 +12,9 @@ import type { ArchiveLookup } from "./archive.ts";
 import { Names } from "./names.ts";
 import type { Reconciliation } from "./reconciliation.ts";
 
-// What is read of streams that keep what they have, each into the reconciliation. The order is the caller's: down the pipeline.
+// Reads the streams that keep their messages into the reconciliation. The caller's order is down the pipeline.
 
-/** How long a server that is read from may be behind its leader. */
+/** How long the server that is read from may be behind its leader. */
 const behindMs = 5_000;
 
 export interface Reading {
@@ -51,12 +51,12 @@ export async function readFinals(
   const distinct = new Map<string, number>();
   const holes = new Names(most);
   let messages = 0;
-  // Where the first ones go of age or are left out, the first that comes is the first that counts.
+  // Where the first messages expire or are left out, the first one met counts.
   let expected = isWhole && since === undefined ? 1 : 0;
   for await (const delivery of messagesOf(reading, log, { headersOnly: true, batch: 2_000 })) {
     const { subject, headers, streamSequence: seq, storedAt } = delivery;
     const head = readFinalHead(subject, headers);
-    // Where somebody else wrote the headers, the body tells. It may just have gone of age.
+    // If somebody else wrote the headers, the body decides. It may have just expired.
     const stored = head.key === undefined ? await readStored(nc, log.stream, seq) : undefined;
     const key = stored === undefined ? head.key : keyOfBody(subject, headers, stored.data);
     messages++;
@@ -77,10 +77,10 @@ function addHole(holes: Names, stream: string, from: number, before: number): vo
   holes.count += before - from - 1;
 }
 
-/** Reads the dead letters, after them the ledger, in which those that went meanwhile were written, and the copies. @throws Unavailable */
+/** Reads the dead letters, then the ledger, which records letters that went meanwhile, and the copies. @throws Unavailable */
 export async function readLetters(reading: Reading, accepting: StreamState): Promise<void> {
   const { nc, reconciliation } = reading;
-  // What is older tells of another stream of that name, which has given out the same numbers.
+  // Older records are about an earlier stream of that name, which gave out the same numbers.
   const isOurs = (storedAt: number) => storedAt >= accepting.created;
   const letters = await stateOf(nc, deadStream);
   for await (const delivery of messagesOf(reading, letters, { headersOnly: true })) {

@@ -23,13 +23,13 @@ import { Numbering } from "./numbering.ts";
 import { dispositionByLedger, type Repeat, Replays, sequenceIn } from "./replays.ts";
 
 export interface ReconciliationOptions {
-  /** CASINO_RAW when the reading began: what it accepted later is not looked at. */
+  /** CASINO_RAW when the reading began: what it accepts later is not considered. */
   readonly raw: StreamState;
-  /** How long CASINO_EVENTS remembers ids, in ms: a copy is dropped at most so long after its original was stored. */
+  /** How long CASINO_EVENTS remembers ids, in ms: a copy is dropped within this time after its original was stored. */
   readonly windowMs: number;
   /** From which time on everything must still be there, in ms since the epoch; 0 = from the beginning. */
   readonly since: number;
-  /** Records of the ledger from this sequence on were written while it was read. */
+  /** Records of the ledger from this sequence on were written during the reading. */
   readonly ledgerBefore: number;
   /** How many of a kind are named. */
   readonly names: number;
@@ -42,34 +42,34 @@ export interface FinalMessage extends FinalHead {
 
 /** What became of the accepted events. */
 export interface Closing {
-  /** Numbers from this one on are accounted for one by one. */
+  /** From this number on, events are accounted for one by one. */
   readonly first: number;
   readonly sum: DispositionSum;
   readonly lost: Names;
-  /** Letters that went as sent again, and something else lies where they were put. */
+  /** Replayed letters whose recorded place holds something else. */
   readonly swallowed: Names;
-  /** Letters of whose bytes a part is gone. */
+  /** Letters whose bytes are partly gone. */
   readonly cut: Names;
-  /** Whether numbers of two streams called CASINO_RAW are about that cannot be told apart. */
+  /** Whether numbers of two streams called CASINO_RAW were met that cannot be told apart. */
   readonly isAmbiguous: boolean;
-  /** Numbers of a CASINO_RAW before this one were met. */
+  /** Whether numbers of an earlier CASINO_RAW were met. */
   readonly isSuccessor: boolean;
 }
 
 /**
- * Reconciles the accepted events, one by one, by their numbers. Whoever fills it reads what lies further up the
- * pipeline before what lies further down: an event that moves on meanwhile is then met once at least.
+ * Reconciles the accepted events, one by one, by their numbers. Feed it upstream before downstream, so that an event that
+ * moves meanwhile is met at least once.
  */
 export class Reconciliation {
   /** The events in CASINO_EVENTS. */
   readonly events = new IdSet();
   /** Final events that are there twice though they were accepted once. */
   readonly doubled: Names;
-  /** Messages of CASINO_EVENTS, or of the queues behind the first, that were made of nothing accepted. */
+  /** Messages of CASINO_EVENTS, or of queues after the first, without a valid accepted number. */
   readonly strangers: Names;
-  /** Final events whose producer sent them once more after the duplicate window, by client. */
+  /** Final events that producers sent again after the duplicate window, by client. */
   readonly sentTwice = new Map<string, number>();
-  /** Final events that are there once more because a dead letter was sent again. */
+  /** Final events that are there again because a dead letter was replayed. */
   readonly replayed: Names;
   /** Sequences of CASINO_EVENTS that the archiver set aside. */
   readonly refused = new Set<number>();
@@ -77,12 +77,12 @@ export class Reconciliation {
   readonly #numbering: Numbering;
   readonly #dispositions: Dispositions;
   readonly #replays = new Replays();
-  /** Copies of events that have not been met yet. */
+  /** Copies whose originals have not been met yet. */
   readonly #copies: Copy[] = [];
   readonly #repeats: Repeat[] = [];
   /** Final events accepted since the reading began, if they were accepted at all. */
   readonly #younger: { readonly number: number; readonly name: string }[] = [];
-  /** Parts of letters that are there, and those that letters name, with the letter. */
+  /** Existing parts of letters, and those that letters name, with the letter. */
   readonly #parts = new Set<number>();
   readonly #partsNamed = new Map<number, number>();
   readonly #moving: AcceptedNumber[] = [];
@@ -96,13 +96,13 @@ export class Reconciliation {
     this.replayed = new Names(options.names);
   }
 
-  /** A message that waits in CASINO_RAW, with all events in it. @param lines how many, where it was looked into */
+  /** A message that waits in CASINO_RAW, with all its events. @param lines how many, where it was read */
   waitingAtFirst(seq: number, lines?: number): void {
     this.#dispositions.add({ number: seq }, "waiting");
     if (lines !== undefined) this.#dispositions.add({ number: seq, line: 1, lines }, "waiting");
   }
 
-  /** A message that waits in a queue behind the first: one event, or a bundle. */
+  /** A message that waits in a later queue: one event, or a bundle. */
   waiting(message: StoredMessage): void {
     const name = `${message.stream} ${message.seq}`;
     if (isBundleSubject(message.subject)) {
@@ -147,7 +147,7 @@ export class Reconciliation {
   letter(letter: LetterHead): void {
     this.#replays.letter(letter.seq);
     for (const part of letter.parts) this.#partsNamed.set(part, letter.seq);
-    if (destinationOf(letter.step) !== undefined) return; // a delivery that failed: its event is final
+    if (destinationOf(letter.step) !== undefined) return; // a failed delivery: its event is final
     const refused = sequenceIn(finalStage, letter.message);
     if (refused !== undefined) this.refused.add(refused);
     for (const accepted of this.#acceptedOf(letter)) {
@@ -156,7 +156,7 @@ export class Reconciliation {
     }
   }
 
-  /** Bytes of a letter that did not fit into it. They are stored before it, and removed after it. */
+  /** Bytes of a letter that did not fit into it. They are stored before it and removed after it. */
   part(seq: number): void {
     this.#parts.add(seq);
   }
@@ -168,7 +168,7 @@ export class Reconciliation {
 
   /** A record of the ledger. */
   record(record: LetterRecord, seq: number): void {
-    // What is about to be sent again is a letter still, or has a later record.
+    // A letter about to be replayed still exists, or has a later record.
     if (record.kind === "replaying" || destinationOf(record.step) !== undefined) return;
     if (record.kind === "replayed") this.#replays.sent(record);
     const refused = sequenceIn(finalStage, record.message);
@@ -181,7 +181,7 @@ export class Reconciliation {
       if (disposition !== undefined) this.#add(accepted, disposition, `CASINO_LEDGER ${seq}`);
       else {
         if (record.kind === "replayed") this.#replays.sentBack(accepted);
-        // It is somewhere else since, where it may have been looked for before it was there.
+        // It has moved to where it may have been looked for too early.
         if (seq >= this.#options.ledgerBefore) this.#moving.push(accepted);
       }
     }
@@ -194,7 +194,7 @@ export class Reconciliation {
   close(lastAccepted: number, firstLetter = 0): Closing {
     for (const { number, name } of this.#younger) if (number > lastAccepted) this.strangers.add(name);
     const { raw, names } = this.#options;
-    // Sent back up the pipeline while it was read: looked for too late there, and too early here.
+    // Sent back up the pipeline during the reading: looked for too late there, and too early here.
     for (const event of this.#moving)
       if (!this.#dispositions.isKnown(event)) this.#dispositions.add(event, "moving");
     const orphans = new Map<string, string>();
@@ -240,7 +240,7 @@ export class Reconciliation {
     return mayBeForgotten || isThere;
   }
 
-  /** The numbers of what a letter was made of: one, but for a bundle that nobody could read. */
+  /** The numbers that a letter is about: one, or several for an unreadable bundle. */
   #acceptedOf({ message, accepted }: Pick<LetterRecord, "message" | "accepted">): readonly AcceptedNumber[] {
     const parsed = parseAccepted(accepted);
     if (parsed !== undefined) return this.#numbering.isOurs(parsed) ? [parsed] : [];

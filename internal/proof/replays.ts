@@ -4,16 +4,16 @@ import { deadStream, finalStage, rawStage, stageStream } from "../messages/subje
 import type { Disposition, Dispositions } from "./dispositions.ts";
 import { Names } from "./names.ts";
 
-/** A message of CASINO_EVENTS of an event that is there already. */
+/** Another message of CASINO_EVENTS for an event that is already there. */
 export interface Repeat {
   readonly seq: number;
-  /** The dead letter of a reader that it says it was; undefined where it says none. */
+  /** The reader's dead letter that it claims to be; undefined without such a claim. */
   readonly replayOf: number | undefined;
   readonly accepted: AcceptedNumber;
   readonly name: string;
 }
 
-/** What is known of dead letters that were sent again: by the ledger, and by what says of itself that it was. */
+/** What is known of replayed dead letters, from the ledger and from the replayed messages themselves. */
 export class Replays {
   readonly #letters = new Set<number>();
   /** Where replayed letters were put, as `<stream>:<sequence>`. */
@@ -21,9 +21,9 @@ export class Replays {
   /** Events whose letters went back to a later step than the first. */
   readonly #sentBack = new Set<string>();
   readonly #sentTo: LetterRecord[] = [];
-  /** Raw messages of which something says that it was sent again. */
+  /** Raw messages that something says were replayed. */
   readonly #seen = new Set<number>();
-  /** Which letter a message of CASINO_EVENTS says it was, by its sequence. */
+  /** Which letter a message of CASINO_EVENTS claims to be, by its sequence. */
   readonly #replayedTo = new Map<number, number>();
   #firstFinal = Number.POSITIVE_INFINITY;
   #lastFinal = 0;
@@ -33,7 +33,7 @@ export class Replays {
     this.#letters.add(seq);
   }
 
-  /** Something says of itself that it was a letter on its way. */
+  /** Something claims to be a replayed letter on its way. */
   says(number: number): void {
     this.#seen.add(number);
   }
@@ -45,7 +45,7 @@ export class Replays {
     if (replayOf !== undefined) this.#replayedTo.set(seq, replayOf);
   }
 
-  /** The ledger says that a letter was sent again. */
+  /** The ledger says that a letter was replayed. */
   sent(record: LetterRecord): void {
     this.#sentTo.push(record);
     if (record.storedAs !== undefined) this.#putAt.add(record.storedAs);
@@ -56,14 +56,14 @@ export class Replays {
     this.#sentBack.add(numberForm(accepted));
   }
 
-  /** Whether a letter explains that a final event is there once more: one that was sent again, or is just being sent. */
+  /** Whether a letter explains that a final event is there again: a replayed one, or one just being replayed. */
   explains({ seq, replayOf, accepted }: Repeat, dispositions: Dispositions): boolean {
     if (replayOf === undefined)
       return this.#sentBack.has(numberForm(accepted)) || dispositions.has(accepted, "dead");
     return this.#putAt.has(`${stageStream(finalStage)}:${seq}`) || this.#letters.has(replayOf);
   }
 
-  /** Letters that went as sent again, and something else lies where they were put. */
+  /** Replayed letters whose recorded place holds something else. */
   swallowed(dispositions: Dispositions, most: number): Names {
     const swallowed = new Names(most);
     for (const record of this.#sentTo)
@@ -72,14 +72,11 @@ export class Replays {
     return swallowed;
   }
 
-  /**
-   * Everything that is made of a replay says that it is one; a producer's message, for which the broker may have taken it,
-   * cannot.
-   */
+  /** Everything made from a replay says so; a producer's message, which the broker may have taken for the replay, cannot. */
   #isSwallowed({ letter, storedAs = "" }: LetterRecord, dispositions: Dispositions): boolean {
     const raw = sequenceIn(rawStage, storedAs);
     if (raw !== undefined) {
-      // A copy says nothing of replays, and neither does what still waits at the door.
+      // Copies say nothing of replays, and neither does what still waits at the door.
       const isMet = dispositions.hasAny(raw, "final") || dispositions.hasAny(raw, "dead");
       return isMet && !this.#seen.has(raw);
     }
@@ -89,7 +86,7 @@ export class Replays {
   }
 }
 
-/** What became of an event by the record of its letter alone; undefined where the record says that it is somewhere else now. */
+/** What became of an event, by the record of its letter alone; undefined where the record says that it went elsewhere. */
 export function dispositionByLedger({ kind, storedAs }: LetterRecord): Disposition | undefined {
   if (kind === "discarded") return "discarded";
   if (kind === "erased") return storedAs === undefined ? "erased" : undefined;

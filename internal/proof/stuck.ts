@@ -6,16 +6,16 @@ import { apartDurable, apartStream, apartSubject, stageFilter, stageStream } fro
 import { Names } from "./names.ts";
 import { waitingIn } from "./waiting.ts";
 
-/** Between two looks: only what has not changed is stuck. */
+/** Time between two looks: only what has not changed is stuck. */
 const secondLookMs = 250;
 
-/** The queues with their consumers; the events that wait apart are in one stream, each step's with a consumer of their own. */
+/** The queues with their consumers. Events that wait apart share one stream, each step's with a consumer of its own. */
 const mailboxes = layout.flatMap(({ name, takesFrom }) => [
   { stream: stageStream(takesFrom), name, filter: stageFilter(takesFrom) },
   { stream: apartStream, name: apartDurable(name), filter: apartSubject(name, "*") },
 ]);
 
-/** Messages that lie in a queue though its consumer is done with them: nobody would ever get them. @throws Unavailable */
+/** Finds messages in queues whose consumers report no work: nobody would ever get them. @throws Unavailable */
 export async function stuckMessages(nc: NatsConnection, most: number): Promise<Names> {
   const stuck = new Names(most);
   for (const mailbox of mailboxes) {

@@ -5,7 +5,7 @@ import { readNext, type StoredMessage } from "../jetstream/stored-message.ts";
 const readers = 8;
 
 /**
- * The messages of a work queue, in no order. A queue admits no second consumer, so each is asked for by itself; what is
+ * The messages of a work queue, in no order. A queue admits no second consumer, so each is requested separately; messages
  * acknowledged meanwhile may be left out.
  * @throws Unavailable
  */
