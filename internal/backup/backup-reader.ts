@@ -6,20 +6,20 @@ import { damaged } from "./format.ts";
 const newline = 0x0a;
 const terminator = Buffer.from("\\.\n");
 const terminatorAfterRow = Buffer.from("\n\\.\n");
-/** Of a line that is JSON. */
+/** For a line of JSON. */
 const longestLine = 1024 * 1024;
 
-/** Reads a backup from its beginning to its end, by lines and by tables' rows, and keeps no more of it than one row. */
+/** Reads a backup from start to end, by lines and by tables' rows, holding no more than one row. */
 export class BackupReader implements AsyncDisposable {
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #close: () => void;
-  /** What was read and not yet taken. It begins with a line. */
+  /** Read but not used yet; starts with a line. */
   #rest: Buffer = Buffer.alloc(0);
 
   /** @param source is destroyed at the end, or when it is aborted */
   constructor(source: Readable, signal: AbortSignal) {
     const plain = createGunzip({ chunkSize: 256 * 1024 });
-    // Its failure comes out of `plain`.
+    // Its error comes out of `plain`.
     pipeline(source, plain, { signal }).catch(() => undefined);
     this.#chunks = (plain as AsyncIterable<Buffer>)[Symbol.asyncIterator](); // no encoding is set
     this.#close = () => plain.destroy();
@@ -29,7 +29,7 @@ export class BackupReader implements AsyncDisposable {
     this.#close();
   }
 
-  /** The next line, without its break. @throws CommandError where there is none */
+  /** The next line, without its break. @throws CommandError when there is none */
   async line(): Promise<string> {
     for (;;) {
       const end = this.#rest.indexOf(newline);
@@ -43,7 +43,7 @@ export class BackupReader implements AsyncDisposable {
     }
   }
 
-  /** The rows of a table, whole ones, up to the line that ends them, which is taken too. @throws CommandError */
+  /** A table's complete rows, up to and including the line that ends them. @throws CommandError */
   async *rows(): AsyncGenerator<Buffer> {
     for (;;) {
       if (this.#rest.subarray(0, terminator.length).equals(terminator)) {
@@ -60,7 +60,7 @@ export class BackupReader implements AsyncDisposable {
     }
   }
 
-  /** Reads to the end, where the checksum is. @throws CommandError where more comes */
+  /** Reads to the end, where the checksum is. @throws CommandError when more follows */
   async end(): Promise<void> {
     if (this.#rest.length > 0 || (await this.#next()) !== undefined)
       throw damaged("it goes on after its end");

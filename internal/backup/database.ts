@@ -3,7 +3,7 @@ import pg from "pg";
 import { CommandError } from "../service/command-error.ts";
 import { type EndLine, tables } from "./format.ts";
 
-/** The migrations that the database has, in their order. @throws CommandError where it has none */
+/** The database's migrations, in order. @throws CommandError when it has none */
 export async function appliedMigrations(client: PostgresPoolClient): Promise<string[]> {
   const found = await client.query<{ name: string | null }>(
     "select to_regclass('kysely_migration') as name",
@@ -18,7 +18,7 @@ export async function appliedMigrations(client: PostgresPoolClient): Promise<str
   return rows.map(({ name }) => name);
 }
 
-/** The columns that number themselves, each with the last number given out. */
+/** The identity columns, each with the last number given out. */
 export async function identityColumns(client: PostgresPoolClient): Promise<EndLine["identities"]> {
   const { rows } = await client.query<EndLine["identities"][number]>(
     `select t.relname as table, a.attname as column, (
@@ -33,7 +33,7 @@ export async function identityColumns(client: PostgresPoolClient): Promise<EndLi
   return rows;
 }
 
-/** What a database has from its migrations alone, which is no use yet. */
+/** What a database contains from its migrations alone: not yet in use. */
 const given: Partial<Record<(typeof tables)[number], string>> = {
   clients: "id = 'casino'",
   event_types: "built_in",
@@ -41,7 +41,7 @@ const given: Partial<Record<(typeof tables)[number], string>> = {
   game_versions: "client_id = 'casino'",
 };
 
-/** The tables in which somebody has put something. */
+/** The tables that somebody has filled. */
 export async function tablesInUse(client: PostgresPoolClient): Promise<readonly string[]> {
   const asked = tables.map((table) => {
     const name = pg.escapeIdentifier(table);

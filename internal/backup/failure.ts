@@ -8,8 +8,8 @@ const insufficientPrivilege = "42501";
 const unfitClasses = ["22", "23"];
 
 /**
- * What kept a backup from being written or restored, for whoever asked for it.
- * @param file what was done with it, as in "read"
+ * Why a backup could not be written or restored, for the person who asked.
+ * @param file what was done with the file, as in "read"
  */
 export function backupFailure(err: unknown, file: "read" | "written"): unknown {
   if (err instanceof pg.DatabaseError && err.code === insufficientPrivilege)

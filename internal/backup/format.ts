@@ -3,11 +3,11 @@ import { Value } from "typebox/value";
 import type { Schema } from "../postgres/schema.ts";
 import { CommandError } from "../service/command-error.ts";
 
-// A backup is gzip of lines. The first is a header; then comes each table, a line that names it and its columns, its rows
-// in the text form of COPY, and the line `\.`, which no row can be; the last line says how much there was, so that a file
-// that was cut off, in the middle of the compression or between tables, is known for one.
+// A backup is gzipped lines. The first is a header. Then comes each table: a line with its name and columns, its rows in
+// the text format of COPY, and the line `\.`, which no row can be. The last line says how much there was, so that a file
+// cut off anywhere is recognized.
 
-/** Every table but those of the migrations, each after those that it refers to. */
+/** Every table except the migrations', each after those that it references. */
 export const tables = [
   "clients",
   "event_types",
@@ -44,7 +44,7 @@ export const endLine = Type.Object({
   end: Type.Literal(true),
   /** By table. */
   rows: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
-  /** The last numbers given out for columns that number themselves, by table and column; null: none yet. */
+  /** The last numbers given out for identity columns, by table and column; null: none yet. */
   identities: Type.Array(
     Type.Object({
       table: Type.Enum([...tables]),
@@ -55,7 +55,7 @@ export const endLine = Type.Object({
 });
 export type EndLine = Static<typeof endLine>;
 
-/** A file that is no whole backup. */
+/** A file that is no complete backup. */
 export function damaged(how: string, cause?: unknown): CommandError {
   return new CommandError(
     `The backup is damaged or cut off (${how}): nothing was changed. Take another one.`,
@@ -63,7 +63,7 @@ export function damaged(how: string, cause?: unknown): CommandError {
   );
 }
 
-/** A line of a backup that is JSON. @throws CommandError */
+/** Parses a line of JSON in a backup. @throws CommandError */
 export function parseLine<T extends TSchema>(schema: T, line: string | undefined): Static<T> {
   let value: unknown;
   try {

@@ -18,10 +18,10 @@ import {
 } from "./format.ts";
 import type { BackupProgress } from "./write-backup.ts";
 
-/** How long services may keep a table from being locked. */
+/** How long to wait for the tables' locks while services run. */
 const lockTimeoutMs = 30_000;
 
-/** Reads what a backup says of itself. @throws CommandError */
+/** Reads a backup's header. @throws CommandError */
 export async function readHeader(reader: BackupReader): Promise<Header> {
   try {
     return parseLine(header, await reader.line());
@@ -34,8 +34,8 @@ export async function readHeader(reader: BackupReader): Promise<Header> {
 }
 
 /**
- * Whether a backup can be restored here: the tables that somebody uses already.
- * @throws CommandError where the database has other migrations
+ * Whether a backup can be restored here: the tables already in use.
+ * @throws CommandError when the database has other migrations
  */
 export async function lookAtTarget(
   db: Database,
@@ -56,9 +56,9 @@ export async function lookAtTarget(
 }
 
 /**
- * Puts a backup's rows in the place of all that the database holds, in one transaction: until it is whole nothing has changed.
+ * Replaces everything in the database by a backup's rows, in one transaction: until it is complete nothing has changed.
  * The tables are locked meanwhile. Memory does not grow with the data.
- * @param replace also where somebody uses the database already
+ * @param replace even if the database is already in use
  * @returns how many rows, by table
  * @throws CommandError, what queries throw, the signal's reason when aborted
  */
@@ -79,12 +79,12 @@ export async function restoreBackup(
   return inOneTransaction(db, "begin", async (client) => {
     await client.query(`set local lock_timeout = ${lockTimeoutMs}`, []);
     await client.query(`lock table ${all} in access exclusive mode`, []);
-    // Somebody may have begun since it was looked at.
+    // Somebody may have started using it since the check.
     if (!replace && (await tablesInUse(client)).length > 0)
       throw new CommandError("Somebody has put something into the database meanwhile: nothing was changed.");
     await client.query(`truncate ${all}`, []);
-    // The rows were consistent where they come from, and triggers would count games' changes once more and look through
-    // all events at once. Foreign keys and checks stay.
+    // The rows were consistent at their origin, and triggers would count games' changes again and scan all events.
+    // Foreign keys and checks stay.
     await triggers(client, "disable");
     const { restored, end } = await copyAll(client, reader, signal, progress);
     await reader.end();
@@ -128,13 +128,16 @@ async function copyAll(
   }
 }
 
-/** Those of the schema; what holds foreign keys is the server's own. */
+/** The schema's triggers; the server's own enforce foreign keys. */
 async function triggers(client: PostgresPoolClient, change: "disable" | "enable"): Promise<void> {
   for (const table of tables)
     await client.query(`alter table ${pg.escapeIdentifier(table)} ${change} trigger user`, []);
 }
 
-/** Goes on numbering where the backup's database was, also after numbers whose rows are gone. Unlike `setval` it is rolled back with the rest. */
+/**
+ * Continues the numbering of the backup's database, also after numbers whose rows are gone. Unlike `setval` it is rolled
+ * back with the rest.
+ */
 async function restoreIdentities(client: PostgresPoolClient, saved: EndLine["identities"]): Promise<void> {
   for (const { table, column } of await identityColumns(client)) {
     const before = saved.find((it) => it.table === table && it.column === column)?.last ?? "0";

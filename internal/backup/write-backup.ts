@@ -9,7 +9,7 @@ import { CommandError } from "../service/command-error.ts";
 import { appliedMigrations, identityColumns } from "./database.ts";
 import { type EndLine, type Header, tables } from "./format.ts";
 
-/** How far a backup or its restoring is. */
+/** Progress of a backup or restore. */
 export interface BackupProgress {
   readonly table: string;
   /** Of rows, over all tables so far, uncompressed. */
@@ -17,8 +17,9 @@ export interface BackupProgress {
 }
 
 /**
- * Writes every table as it is at one moment, compressed; services may go on meanwhile. Memory does not grow with the data.
- * @param to is ended, but for stdout, which stays open
+ * Writes every table as it is at one moment, compressed; services may go on meanwhile. Memory does not grow with the
+ * data.
+ * @param to is ended, except stdout, which stays open
  * @returns how many rows, by table
  * @throws CommandError, what queries and the stream throw, the signal's reason when aborted
  */
@@ -61,7 +62,7 @@ export async function writeBackup(
             yield "\\.\n";
             copied.push([table, copying]);
           }
-          // After the last COPY, whose count is known with the next answer; no number that is in a row is above these.
+          // After the last COPY, whose count comes with the next answer; no number in a row is above these.
           const identities = await identityColumns(client);
           rows = Object.fromEntries(copied.map(([table, copying]) => [table, copying.rows()]));
           const end: EndLine = { end: true, rows, identities: [...identities] };

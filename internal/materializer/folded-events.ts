@@ -6,7 +6,7 @@ import { Fingerprints } from "./fingerprints.ts";
 const windows = 3;
 export const defaultWindowMs = 5 * 60_000;
 
-/** What is asked of an event to know it again. */
+/** What identifies an event. */
 interface Folded {
   readonly client: string;
   readonly source: string;
@@ -15,15 +15,15 @@ interface Folded {
 }
 
 /**
- * The materializer's own memory of which events it has folded, for those that come twice further apart than the stream
- * remembers. A producer's second sending is known by client, source and id for three duplicate windows, a copy that a crash
- * made of one accepted event at any age, by the accepted number.
+ * Which events the materializer has folded, for duplicates further apart than the stream remembers. It recognizes a
+ * producer's resend by client, source and id for three duplicate windows, and a copy that a crash made of one accepted
+ * event by its accepted number, at any age.
  */
 export class FoldedEvents {
   readonly #windowMs: number;
   #fingerprints: Fingerprints;
   readonly #numbers = new AcceptedNumbers();
-  /** When CASINO_RAW was created: its numbers begin at 1, so what was accepted before has other numbers. */
+  /** When CASINO_RAW was created: its numbers begin at 1, so earlier events' numbers mean nothing. */
   #numbersSince: number | undefined;
 
   /** @param windowMs the stream's duplicate window */
@@ -32,18 +32,18 @@ export class FoldedEvents {
     this.#fingerprints = new Fingerprints({ spanMs: windows * windowMs });
   }
 
-  /** Forgets all events; what numbers mean stays as it is. */
+  /** Forgets all events, but not since when numbers count. */
   reset(): void {
     this.#fingerprints = new Fingerprints({ spanMs: windows * this.#windowMs });
     this.#numbers.clear();
   }
 
-  /** Why events may be counted twice that should not be, else undefined. */
+  /** Why events may be counted twice, else undefined. */
   get problem(): string | undefined {
     return this.#fingerprints.problem;
   }
 
-  /** Accepted numbers begin anew: those accepted from then on, in ms since 1970, count. Until told, numbers count for nothing. */
+  /** Accepted numbers start anew: those accepted from this time on, in ms since 1970, count. Until it is called, none do. */
   numbersSince(createdAt: number): void {
     this.#numbersSince = createdAt;
     this.#numbers.clear();
@@ -51,7 +51,7 @@ export class FoldedEvents {
 
   /** Remembers an event; false when it was folded before. */
   add(event: Folded, accepted: Accepted | undefined): boolean {
-    // Of what was stored since then every event would be known by its fingerprint.
+    // Every event stored since then would be recognized by its fingerprint.
     const { horizon } = this.#fingerprints;
     const isUnknown = this.#fingerprints.add(event.client, event.source, event.id, event.storedAt);
     if (accepted === undefined || accepted.at < (this.#numbersSince ?? Number.POSITIVE_INFINITY))

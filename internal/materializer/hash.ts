@@ -1,4 +1,4 @@
-/** Drawn anew in every process, so that nobody can choose ids that all land in one place of a table. */
+/** Random in every process, so that nobody can choose ids that all land in one place of a table. */
 const seed = Math.floor(Math.random() * 2 ** 32);
 
 /**

@@ -15,20 +15,20 @@ const withKeyOnly = new Problem(
 
 export interface MaterializerHttpOptions {
   readonly fold: Fold;
-  /** Whether the rebuild is done. */
+  /** Whether the rebuild has finished. */
   readonly caughtUp: () => boolean;
-  /** With `keys` this port answers nobody: there are no keys here, and the gateway asks over NATS. */
+  /** With `keys` this port answers nobody: it knows no keys, and the gateway asks over NATS. */
   readonly figures: "public" | "keys";
   /** The clock, milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number;
-  /** Takes what nobody expected. */
+  /** Gets unexpected errors. */
   readonly log?: Log;
 }
 
 /**
- * Adds `GET /materialized`, and `GET /materialize` as its older name, to the service's HTTP: the aggregates as they
- * are at this moment. Parameters nobody can answer are a 400 with a problem document (RFC 9457), and until the rebuild
- * at start is done everything is a 503: half of the figures would look like all of them.
+ * Adds `GET /materialized`, and `GET /materialize` as its older name, to the service's HTTP: the current aggregates.
+ * Invalid parameters are a 400 with a problem document (RFC 9457). Until the rebuild at start has finished everything is
+ * a 503: half of the figures would look like all of them.
  * @returns the app it was given
  */
 export function buildMaterializerHttp(

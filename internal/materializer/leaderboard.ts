@@ -1,13 +1,13 @@
 import type { PlayerTable } from "./player-table.ts";
 import type { Tally } from "./tally.ts";
 
-/** As far down as anybody can ask: the greatest value of the parameter `top`. */
+/** The most players anybody can ask for: the greatest value of the parameter `top`. */
 export const boardSize = 100;
 
 /**
- * The exact best hundred players of one client by one tally, kept up to date with every change. It needs no look at
- * the others, because a tally only grows: whoever enters the board does so by the event that raised them.
- * A player below the board costs one comparison, one on it at most a hundred. Ties: the lower player id is ahead.
+ * The exact top hundred players of one client by one tally, updated with every change. It never looks at the other
+ * players, because a tally only grows: a player enters the board with the event that raised the tally. A player below the
+ * board costs one comparison, one on it at most a hundred. Ties: the lower player id is ahead.
  */
 export class Leaderboard {
   readonly #tally: Tally;
@@ -20,7 +20,7 @@ export class Leaderboard {
     this.#tally = tally;
   }
 
-  /** To be called after every event that counts for a player's tally, also when it added zero. */
+  /** Call it after every event that counts for a player's tally, even if it added zero. */
   raised(player: number): void {
     const last = this.#members[this.#size - 1] ?? 0;
     if (this.#size === boardSize && player !== last && !this.#ahead(player, last)) return;
@@ -36,7 +36,7 @@ export class Leaderboard {
     this.#members[position] = player;
   }
 
-  /** The indices of the best players, best first, at most `count` of them. */
+  /** The indices of the best players, best first, at most `count`. */
   best(count: number): Uint32Array {
     return this.#members.subarray(0, Math.min(count, this.#size));
   }

@@ -10,22 +10,22 @@ const pull = {
   // Enough in flight that the server never waits for the next request while a rebuild runs.
   max_messages: 5_000,
   expires: 30_000,
-  // Two missed ones, and the session is over.
+  // After two missed heartbeats the session is over.
   idle_heartbeat: 2_000,
 };
 
 export interface LogSessionOptions {
   readonly js: JetStreamClient;
   readonly stream: string;
-  /** Where to begin in the stream as it is now. */
+  /** Where to start in the stream as it is now. */
   readonly start: (stream: StreamInfo) => Partial<OrderedConsumerOptions>;
   readonly onOpen: () => void;
   readonly onMessage: (message: JsMsg) => void;
-  /** There is nothing to deliver; may come more than once. */
+  /** There is nothing to deliver; may be called repeatedly. */
   readonly onIdle: () => void;
 }
 
-/** A stream read in its order, from the opening of a consumer until something is wrong with it. Nothing is called once it is over. */
+/** Reads a stream in order, from the opening of a consumer until something goes wrong. Calls nothing once it is over. */
 export class LogSession {
   readonly #options: LogSessionOptions;
   readonly #ended = Promise.withResolvers<string>();
@@ -44,12 +44,12 @@ export class LogSession {
   /** Reads until it is over; resolves to the reason. @throws when it cannot be opened */
   async run(): Promise<string> {
     const opening = this.#open();
-    // A request that went down with the old connection is never answered: do not wait for it once there is a new one.
+    // A request lost with the old connection is never answered: do not wait for it on a new one.
     const why = await Promise.race([opening.then(() => this.#ended.promise), this.#ended.promise]);
     opening.then(
       ({ consumer, messages }) => {
         messages.stop();
-        // Best effort: the server removes it by itself, later.
+        // Best effort: otherwise the server removes it later.
         consumer.delete().catch(() => {});
       },
       () => {},
@@ -77,7 +77,7 @@ export class LogSession {
   async #watch(messages: ConsumerMessages): Promise<void> {
     for await (const { type } of messages.status()) {
       switch (type) {
-        case "heartbeat": // comes only when there is nothing to deliver: also after the rest has aged out
+        case "heartbeat": // only comes when there is nothing to deliver, also after the rest has expired
           if (!this.#isOver) this.#options.onIdle();
           break;
         case "heartbeats_missed":

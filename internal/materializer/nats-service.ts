@@ -9,7 +9,7 @@ import type { Coverage } from "./replay.ts";
 import { RequestCounts } from "./request-counts.ts";
 
 export const serviceName = "casino-materializer";
-/** Several materializers share the requests; each folds all events, so it does not matter which one answers. */
+/** Several materializers share the requests. Each folds all events, so any of them may answer. */
 const queueGroup = "materializer";
 const drainMs = 1_000;
 
@@ -23,21 +23,21 @@ export interface MaterializedServiceOptions {
   readonly nc: NatsConnection;
   readonly fold: Fold;
   readonly log: Log;
-  /** Semantic version that discovery tells. */
+  /** Semantic version, for discovery. */
   readonly version: string;
-  /** What the fold is of, for discovery. */
+  /** What the figures cover, for discovery. */
   readonly coverage?: () => Coverage | undefined;
-  /** Whether the figures are whole; else requests are answered with a 503. Default: they are. */
+  /** Whether the figures are complete; otherwise requests get a 503. Default: yes. */
   readonly caughtUp?: () => boolean;
   /** The clock, milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number;
 }
 
 /**
- * Answers requests on `casino.materialized` with the aggregates, and discovery as a NATS micro service. The body of a
- * request is empty or a JSON object of the same parameters as the HTTP query. A request that cannot be answered gets
+ * Answers requests on `casino.materialized` with the aggregates, and discovery requests as a NATS micro service. A
+ * request's body is empty or a JSON object with the parameters of the HTTP query. A request that cannot be answered gets
  * an empty reply with the headers `Nats-Service-Error-Code` and `Nats-Service-Error`. Survives reconnects.
- * @returns ends the service after the requests that are under way; harmless the second time
+ * @returns ends the service after the running requests; harmless the second time
  */
 export function startMaterializedService(options: MaterializedServiceOptions): () => Promise<void> {
   const {
@@ -101,7 +101,7 @@ export function startMaterializedService(options: MaterializedServiceOptions): (
   const endDiscovery = answerDiscovery(nc, identity, onError);
   return async () => {
     endDiscovery();
-    // While NATS is away a drain would wait for it to come back.
+    // While NATS is away a drain would wait until it is back.
     if (nc.isClosed() || subscription.isClosed()) return;
     await Promise.race([subscription.drain(), sleep(drainMs, undefined, { ref: false })]);
   };

@@ -5,8 +5,8 @@ const smallest = 32;
 const maxLoad = 0.7;
 
 /**
- * Numbers the players of one client from 0 on, in the order they are first seen: the index of their columns.
- * An open-addressing table instead of a Map, because a Map spends about 60 bytes on a player and this 14 to 28.
+ * Numbers the players of one client from 0, in the order of their first events: the index of their columns. An
+ * open-addressing table, because a Map spends about 60 bytes on a player and this 14 to 28.
  */
 export class PlayerTable {
   #slots = new Uint32Array(smallest); // index + 1; 0 = free
@@ -17,7 +17,7 @@ export class PlayerTable {
     return this.#size;
   }
 
-  /** The index of a player, given out now if the player is new. @param id an integer from 1 to 2^53-1. */
+  /** The index of a player; a new player gets the next one. @param id an integer from 1 to 2^53-1 */
   indexOf(id: number): number {
     const mask = this.#slots.length - 1;
     let slot = hashInteger(id) & mask;
@@ -37,7 +37,7 @@ export class PlayerTable {
     return index;
   }
 
-  /** The player behind an index that `indexOf` gave out; 0 for any other. */
+  /** The player with this index; 0 when there is none. */
   idOf(index: number): number {
     return this.#ids[index] ?? 0;
   }

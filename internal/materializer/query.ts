@@ -2,7 +2,7 @@ import type { Fold, Rank } from "./fold.ts";
 import { boardSize } from "./leaderboard.ts";
 import { maxWindowSeconds } from "./window.ts";
 
-/** What may be asked of the aggregates. */
+/** The parameters of a request for aggregates. */
 export interface Query {
   /** 1 to 3600 */
   readonly windowSeconds: number;
@@ -14,7 +14,7 @@ export interface Query {
 
 const defaultWindowSeconds = 60;
 
-/** Parameters that no answer can be given to. The message is one sentence for each, fit for whoever asked. */
+/** Invalid parameters. The message has one sentence for each, fit for the client. */
 export class QueryError extends Error {
   override readonly name = "QueryError";
 }

@@ -26,9 +26,9 @@ export interface ReplayOptions {
   readonly log: Log;
   /** `on` folds all that the stream retains, `off` only what is stored from now on. */
   readonly replay: "on" | "off";
-  /** Told of each event that was folded, or known already. */
+  /** Counts each event that was folded or already known. */
   readonly meter?: { done(events: number): void };
-  /** Makes the stream anew, should somebody delete it. */
+  /** Recreates the stream when somebody deletes it. */
   readonly streams?: Pick<StreamKeeper, "restore">;
 }
 
@@ -36,22 +36,22 @@ export interface ReplayOptions {
 export interface Coverage {
   /** Everything that the stream stored from then on, in ms since the epoch. */
   readonly since: number;
-  /** How many events of that very millisecond, where not all of them may have been left; undefined = all. */
+  /** How many events of that very millisecond, if some of them may be gone; undefined = all. */
   readonly first: number | undefined;
 }
 
-/** The last message that was folded: by it the stream is known again. */
+/** The last message folded, which identifies the stream. */
 interface Place {
   readonly seq: number;
   readonly storedAt: number;
 }
 
 /**
- * Folds the final events into `fold`, first those the stream retains and then those to come, until `close`. Goes on
- * by itself after NATS was away: at the sequence after the last one folded, never by time, which goes back when the broker's
- * clock is set right. The message that lies there tells whether it is still the same stream; when that was created does not, as each
- * node of a cluster of nats-server 2.10 says another time. Where it is another stream, or has lost its
- * tail, it begins from nothing with what that stream retains, so that all materializers have the same figures.
+ * Folds the final events into `fold`, first those that the stream retains and then new ones, until `close`. After NATS
+ * was away it continues at the sequence after the last one folded, never by time, which goes back when the broker's clock
+ * is corrected. The message at that place tells whether the stream is still the same; the creation time does not, because
+ * each node of a cluster of nats-server 2.10 reports another. If the stream is another one, or has lost its tail, it
+ * starts from nothing with what that stream retains, so that all materializers have the same figures.
  */
 export class Replay {
   readonly #options: ReplayOptions;
@@ -59,9 +59,9 @@ export class Replay {
   #session: LogSession | undefined;
   /** Undefined = the beginning. */
   #place: Place | undefined;
-  /** The stream of this session, and the first sequence that is to be folded of it. */
+  /** The stream of this session, and the first sequence to fold from it. */
   #stream: { readonly created: string; readonly from: number } | undefined;
-  /** Last sequence that the stream held when the folding began; undefined until the stream was found. */
+  /** Last sequence in the stream when the folding began; undefined until the stream was found. */
   #target: number | undefined;
   readonly #caughtUp = Promise.withResolvers<void>();
   #isCaughtUp = false;
@@ -75,28 +75,28 @@ export class Replay {
     void this.#run();
   }
 
-  /** Whether all that the stream held when the folding began is folded. True from then on, unless it begins anew. */
+  /** Whether everything that the stream held when the folding began is folded. Stays true unless it starts anew. */
   caughtUp(): boolean {
     return this.#isCaughtUp;
   }
 
-  /** Resolves as soon as it is so; stays pending when the replay is closed before. */
+  /** Resolves when it has caught up; stays pending when the replay is closed before. */
   whenCaughtUp(): Promise<void> {
     return this.#caughtUp.promise;
   }
 
-  /** Why the figures are not what they should be: the rebuild still runs, or the stream cannot be read. Undefined = fine. */
+  /** Why the figures are not right: the rebuild is running, or the stream cannot be read. Undefined = fine. */
   get problem(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
     return this.#isCaughtUp ? undefined : `still folding what ${streamName} retains`;
   }
 
-  /** What the figures are of; undefined before the first event, unless the stream was there to be read from its beginning. */
+  /** What the figures cover; undefined before the first event, unless the stream could be read from its beginning. */
   get coverage(): Coverage | undefined {
     return this.#coverage;
   }
 
-  /** How many messages of the stream were still to come after the last one that was folded. */
+  /** How many messages of the stream follow the last one folded. */
   get pending(): number {
     return this.#pending;
   }
@@ -106,7 +106,7 @@ export class Replay {
     return this.#undecodable;
   }
 
-  /** Ends the folding: no event is folded after this call. To be called before the connection is closed. */
+  /** Stops the folding: no event is folded after this call. Call it before closing the connection. */
   close(): void {
     this.#stop.abort();
     this.#session?.end("closed");
@@ -116,7 +116,7 @@ export class Replay {
     const { nc, fold, log } = this.#options;
     const js = jetstream(nc);
     void this.#watchConnection();
-    // Where numbers that begin anew may not be seen, they count for nothing.
+    // Where a restart of the numbers might go unnoticed, they do not count.
     void watchRaw(nc, (since) => fold.folded.numbersSince(since), this.#stop.signal);
     for (let failures = 0; !this.#stop.signal.aborted && !nc.isClosed(); ) {
       try {
@@ -143,13 +143,13 @@ export class Replay {
     }
   }
 
-  /** The library would mend an ordered consumer by sequence; a new session looks at the stream first. */
+  /** The library would repair an ordered consumer by sequence; a new session checks the stream first. */
   async #watchConnection(): Promise<void> {
     for await (const { type } of this.#options.nc.status())
       if (type === "reconnect") this.#session?.end("reconnected");
   }
 
-  /** Looks at the stream, and says where to begin: at the last message folded, so that it can be seen whether it is still that. */
+  /** Checks the stream and returns where to start: at the last message folded, to see whether it is still the same. */
   #start({ state, created }: StreamInfo): Partial<OrderedConsumerOptions> {
     if (this.#place !== undefined && state.last_seq < this.#place.seq)
       this.#beginAnew(`${streamName} was made anew or has lost its last messages`);
@@ -164,7 +164,7 @@ export class Replay {
     return { inactive_threshold: 60_000, ...(from > 1 ? { opt_start_seq: from } : {}) };
   }
 
-  /** The first sequence that is to be folded: without a replay what is stored after the start of this process. */
+  /** The first sequence to fold: without a replay, what is stored after the start of this process. */
   #firstOf({ last_seq }: StreamState, created: string): number {
     if (this.#options.replay === "on") return 1;
     if (this.#stream === undefined) return last_seq + 1;

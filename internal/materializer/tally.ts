@@ -2,9 +2,8 @@
 const wrap = 2 ** 53;
 
 /**
- * One number per player that only grows, by index; exact however large it gets. A double holds what is below 2^53,
- * and how often a sum has passed that is kept apart, for the few (if any) that ever do.
- * Memory: 8 bytes per player.
+ * One number per player that only grows, by index; exact at any size. A double holds the part below 2^53; how often a sum
+ * has passed that is kept separately, for the few that ever do. Memory: 8 bytes per player.
  */
 export class Tally {
   #low = new Float64Array(16);
@@ -23,14 +22,14 @@ export class Tally {
     }
   }
 
-  /** The number of a player; a bigint only where a double would no longer be exact. Zero for an unknown index. */
+  /** The number of a player; a bigint only where a double would not be exact. Zero for an unknown index. */
   get(index: number): number | bigint {
     const low = this.#low[index] ?? 0;
     const wraps = this.#wraps.get(index);
     return wraps === undefined ? low : BigInt(wraps) * BigInt(wrap) + BigInt(low);
   }
 
-  /** Above zero when the first player's number is the greater one, below when the second's is, zero when equal. */
+  /** Positive when the first player's number is greater, negative when the second's is, zero when equal. */
   compare(a: number, b: number): number {
     if (this.#wraps.size > 0) {
       const wraps = (this.#wraps.get(a) ?? 0) - (this.#wraps.get(b) ?? 0);

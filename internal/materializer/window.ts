@@ -33,9 +33,9 @@ export class SlidingWindow {
 /**
  * Counts per tick of the most recent ticks, in a ring.
  *
- * A leap forward beyond the ring may be a lull or a clock that went wrong: the counts before it are kept, and taken up again
- * when an event comes that belongs to them. Events come in the order in which they are stored, so one that is older than the
- * ring reaches tells that the clock was set back: from then on it counts.
+ * A leap forward beyond the ring may be a lull or a wrong clock: the counts before it are kept, and continued when an
+ * event belongs to them. Events come in the order in which they are stored, so one older than the ring means that the
+ * clock was set back: from then on it counts.
  */
 class TickRing {
   readonly #tickMs: number;

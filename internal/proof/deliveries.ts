@@ -18,15 +18,18 @@ import { type Check, holds, none, unchecked } from "./check.ts";
 import { Names } from "./names.ts";
 import { waitingIn } from "./waiting.ts";
 
-/** A queue of so many messages is not read message by message, each of which is a request. */
+/** A longer queue is not read: each message is a request. */
 const mostWaiting = 20_000;
-/** What waits is read on so often at most, for what was tried meanwhile and waits anew. */
+/** How often it reads on for deliveries that were tried meanwhile and wait again. */
 const mostRounds = 20;
-/** Of one destination, events without an end: more are not looked for among what waits. */
+/** Undelivered events counted for one destination; beyond that, waiting ones are not looked for. */
 const mostOpen = 50_000;
-/** Senders follow a change of a destination within this time: what was stored meanwhile may have been judged by either. */
+/**
+ * Senders follow a change of a destination within this time: events stored meanwhile may have been judged by either
+ * version.
+ */
 const changeMs = 10_000;
-/** Clocks of different machines may differ so much. */
+/** How far clocks of different machines may differ. */
 const clockMarginMs = 60_000;
 
 export interface DeliveryCheckOptions {
@@ -34,7 +37,7 @@ export interface DeliveryCheckOptions {
   readonly db: Database;
   /** How long attempts are kept in Postgres, in ms. */
   readonly retentionMs: number;
-  /** Only events stored since then, in ms since the epoch; undefined = as far as attempts are kept. */
+  /** Only events stored since then, in ms since the epoch; undefined = as far back as attempts are kept. */
   readonly since?: number | undefined;
   /** How many are named. */
   readonly most: number;
@@ -49,9 +52,9 @@ interface DestinationRow {
 }
 
 /**
- * Whether every final event that a destination wants was delivered there, waits, or was set aside: of those that its
- * consumer of the log is done with, that were stored since the destination was last changed, and for as long as attempts are
- * kept. What lies further up is read before what lies further down.
+ * Whether every final event that a destination wants was delivered, waits, or was set aside: of the events that its
+ * consumer has acknowledged, that were stored since the destination last changed, and for as long as attempts are kept.
+ * It reads upstream before downstream.
  * @throws Unavailable
  */
 export async function deliveryCheck(options: DeliveryCheckOptions): Promise<Check> {
@@ -63,7 +66,7 @@ export async function deliveryCheck(options: DeliveryCheckOptions): Promise<Chec
   for (const { id, log_sequence } of destinations) {
     const consumer = await consumerOf(nc, stageStream(finalStage), senderName(id));
     const place = Number(log_sequence ?? 0);
-    // What the log dropped before it came to the destination is still to be brought from the archive.
+    // Events that the log dropped before the destination got them still have to come from the archive.
     if (consumer !== undefined) done.set(id, firstSeq > place + 1 ? place : consumer.ackFloor);
   }
   const waiting = new WaitingDeliveries(nc);
@@ -101,7 +104,7 @@ async function destinationsOf({
   return ask(async () => (await query.execute(db)).rows);
 }
 
-/** Of the archive, what the destination's consumer is done with and no attempt has ended. */
+/** Archived events that the destination's consumer has acknowledged and no attempt has ended. */
 async function unfinished(
   { db }: DeliveryCheckOptions,
   { id, client_id: client, types, since_ms }: DestinationRow,
@@ -123,8 +126,8 @@ async function unfinished(
 }
 
 /**
- * What waits in CASINO_RETRY, or did at some moment of the reading. What is tried meanwhile, and fails, waits anew further up: so it is
- * read on until nothing has come.
+ * What waits in CASINO_RETRY, or did at some moment of the reading. A delivery that is tried meanwhile and fails gets a
+ * new place at the end, so it reads on until nothing new has come.
  */
 class WaitingDeliveries {
   readonly #nc: NatsConnection;
@@ -152,7 +155,7 @@ class WaitingDeliveries {
         this.#add(message);
       return "more";
     } catch (err) {
-      // Nobody has ever delivered anything.
+      // No sender has ever run.
       if (err instanceof StreamMissing) return "nothing new";
       throw err;
     }

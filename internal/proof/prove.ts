@@ -32,7 +32,7 @@ import { type Reading, readFinals, readLetters } from "./reading.ts";
 import { type Closing, Reconciliation } from "./reconciliation.ts";
 import { stuckMessages } from "./stuck.ts";
 
-/** Clocks of different machines may differ so much. */
+/** How far clocks of different machines may differ. */
 const clockMarginMs = 60_000;
 const usualDeliveryRetentionMs = 7 * 86_400_000;
 
@@ -43,23 +43,23 @@ export interface ProveOptions {
   readonly archiveRetentionMs?: number | undefined;
   /** How long the senders keep attempts. Default 7 days. */
   readonly deliveryRetentionMs?: number | undefined;
-  /** Waits so long for all events to be settled first, and is violated if they are not. Default: does not wait. */
+  /** Waits this long for all events to settle first, and is violated if they do not. Default: does not wait. */
   readonly waitMs?: number | undefined;
-  /** Looks only at what was accepted within this time. Default: at all that the streams retain. */
+  /** Only considers what was accepted within this time. Default: everything that the streams retain. */
   readonly sinceMs?: number | undefined;
   /** How many of a kind are named. Default 10. */
   readonly names?: number;
   /** How long `/materialized` may differ from Postgres before it counts. Default 5 s. */
   readonly patienceMs?: number;
-  /** Is told, while it waits, what for. */
+  /** Called while it waits, with what it waits for. */
   readonly waiting?: (what: readonly string[]) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Proves that every accepted event is accounted for, each once, from what the streams, Postgres and the materializer hold. It
- * changes nothing, and may run while events flow: what lies further up the pipeline is read before what lies further down,
- * so that an event on its way is met at least once.
+ * Proves that every accepted event is accounted for, each once, from the contents of the streams, Postgres and the
+ * materializer. It changes nothing and may run while events flow: it reads upstream before downstream, so that it meets a
+ * moving event at least once.
  * @throws Unavailable when something it has to ask is away: then nothing is proved
  */
 export async function prove(options: ProveOptions): Promise<Proof> {
@@ -68,7 +68,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const now = Date.now();
   const notQuiet = waitMs === undefined ? undefined : await waitForQuiet(nc, waitMs, signal, options.waiting);
 
-  // What there is to be accounted for, and by when each stream has forgotten.
+  // What has to be accounted for, and up to when each stream may have forgotten.
   const raw = await stateOf(nc, stageStream(rawStage));
   const archiver = await consumerOf(nc, archiverDurable.stream, archiverDurable.name);
   const [finals, dead, ledger, copies] = await Promise.all([
@@ -81,7 +81,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const lastQueue = await stateOf(nc, stageStream(layout.at(-1)?.takesFrom ?? rawStage));
   const remembering = [finals, dead, ledger, copies];
   const remembered = remembering.map((state) => completeSince(state, now));
-  // What a stream of this name held before is not known.
+  // What an earlier stream of this name held is unknown.
   const madeAnew = remembering.filter((state) => isMadeAnew(state, lastQueue));
   const knownSince = Math.max(...remembered, ...madeAnew.map(({ created }) => created));
   const reconciliation = new Reconciliation({
@@ -109,7 +109,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   const events = await readFinals(reading, log, lookup, isWhole);
   await readLetters(reading, raw);
 
-  // Drawing the line.
+  // The result.
   const [rawNow, logNow, letters] = await Promise.all([
     stateOf(nc, raw.stream),
     stateOf(nc, finals.stream),
@@ -162,7 +162,7 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   };
 }
 
-/** How many final events of each client Postgres has not, because the archiver set them aside. */
+/** How many final events of each client Postgres lacks because the archiver set them aside. */
 function refusedBy({ refused }: Reconciliation, { unarchived }: ArchiveLookup): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { seq, key } of unarchived)
@@ -172,7 +172,7 @@ function refusedBy({ refused }: Reconciliation, { unarchived }: ArchiveLookup): 
 
 function termsOf(raw: StreamState, { sum }: Closing, queues: Queues): AcceptedTerms {
   const unread = Math.min(sum.unknown, queues.unread);
-  // Each of them is counted as one already.
+  // Each of them is already counted as one.
   const enclosed = Math.round(sum.unopened * (queues.perMessage - 1));
   const counts = { ...sum.counts, waiting: sum.counts.waiting + enclosed };
   const known = Object.values(counts).reduce((total, count) => total + count, 0);

@@ -8,23 +8,23 @@ import { apartStage, finalStage, stageStream } from "../messages/subjects.ts";
 
 const pollMs = 200;
 
-/** The pipeline at one moment: what is still on its way, and a text that changes with every event. */
+/** The pipeline at one moment: what is on its way, and a text that changes with every event. */
 export interface Movement {
-  /** What events wait for, one phrase each; none when all is settled. */
+  /** What events wait for, one phrase each; empty when all is settled. */
   readonly waiting: readonly string[];
   readonly mark: string;
-  /** Messages that CASINO_RAW has ever taken. */
+  /** Messages that CASINO_RAW has ever stored. */
   readonly accepted: number;
   /** How far the archiver is in CASINO_EVENTS; undefined when there never was one. */
   readonly archiver: Backlog | undefined;
 }
 
-/** What the archiver has not acknowledged of CASINO_EVENTS. */
+/** What the archiver has not acknowledged in CASINO_EVENTS. */
 export interface Backlog {
   readonly events: number;
-  /** The sequences it is among: from here on. */
+  /** From this sequence, */
   readonly from: number;
-  /** And up to here. */
+  /** up to this one. */
   readonly to: number;
 }
 
@@ -57,8 +57,8 @@ const messagesText = (count: number): string => `${count} ${count === 1 ? "messa
 
 /**
  * Waits until nothing moves.
- * @param tell is told again and again what is waited for
- * @returns what still waits after `waitMs`, none when all is quiet @throws Unavailable, StreamMissing
+ * @param tell called repeatedly with what it waits for
+ * @returns what still waits after `waitMs`, empty when all is quiet @throws Unavailable, StreamMissing
  */
 export async function waitForQuiet(
   nc: NatsConnection,
