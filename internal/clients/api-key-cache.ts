@@ -62,8 +62,8 @@ export class ApiKeyCache {
     this.#canBe = canBe;
     this.#times = { ...usualTimes, ...times };
     const { patienceMs } = this.#times;
-    this.#again = new KeyLookup(find, { patienceMs });
-    this.#first = new KeyLookup(find, { patienceMs });
+    this.#again = new KeyLookup(find, patienceMs);
+    this.#first = new KeyLookup(find, patienceMs);
   }
 
   /**

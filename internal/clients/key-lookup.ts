@@ -55,15 +55,11 @@ export function postgresKeys(db: Database): FindKeys {
   };
 }
 
-export interface KeyLookupOptions {
-  /** How long a look-up may take, in ms. */
-  readonly patienceMs: number;
-  /** Most keys in one query. */
-  readonly mostAtOnce?: number;
-  /** Most waiting look-ups, of one owner and of all; more are refused. */
-  readonly mostOfOwner?: number;
-  readonly mostWaiting?: number;
-}
+/** Most keys in one query. */
+const mostAtOnce = 500;
+/** Most waiting look-ups, of one owner and of all; more are refused. */
+const mostOfOwner = 8_000;
+const mostWaiting = 16_000;
 
 interface Question {
   readonly hash: Buffer;
@@ -77,13 +73,14 @@ interface Question {
  */
 export class KeyLookup {
   readonly #find: FindKeys;
-  readonly #options: Required<KeyLookupOptions>;
+  readonly #patienceMs: number;
   readonly #waiting = new FairQueue<Question>();
   #running = false;
 
-  constructor(find: FindKeys, options: KeyLookupOptions) {
+  /** @param patienceMs how long a look-up may take */
+  constructor(find: FindKeys, patienceMs: number) {
     this.#find = find;
-    this.#options = { mostAtOnce: 500, mostOfOwner: 8_000, mostWaiting: 16_000, ...options };
+    this.#patienceMs = patienceMs;
   }
 
   /**
@@ -92,7 +89,6 @@ export class KeyLookup {
    * @throws Unavailable when Postgres is away, or too many wait
    */
   ask(hash: Buffer, owner: string): Promise<KnownKey | undefined> {
-    const { mostOfOwner, mostWaiting } = this.#options;
     if (this.#waiting.size >= mostWaiting || this.#waiting.sizeOf(owner) >= mostOfOwner)
       return Promise.reject(new Unavailable("too many unknown keys wait to be looked up"));
     const { promise, resolve, reject } = Promise.withResolvers<KnownKey | undefined>();
@@ -115,7 +111,7 @@ export class KeyLookup {
     this.#running = false;
   }
 
-  #take(most = this.#options.mostAtOnce): readonly Question[] {
+  #take(most = mostAtOnce): readonly Question[] {
     const taken: Question[] = [];
     while (taken.length < most) {
       const next = this.#waiting.shift();
@@ -126,7 +122,7 @@ export class KeyLookup {
   }
 
   async #query(hashes: readonly Buffer[]): Promise<ReadonlyMap<string, KnownKey>> {
-    const { patienceMs } = this.#options;
+    const patienceMs = this.#patienceMs;
     const done = new AbortController();
     // A query that waits for a connection may not notice the signal.
     const timeout = sleep(patienceMs, undefined, { signal: done.signal }).then(() => {

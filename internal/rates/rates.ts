@@ -26,6 +26,9 @@ export interface Rates {
   close(): Promise<void>;
 }
 
+/** For how many ms after a failure it is repeated as the answer. */
+const failureMemory = 1_000;
+
 export interface RatesOptions {
   readonly cache: RateCache;
   readonly currencies: CurrencyMemory;
@@ -38,8 +41,6 @@ export interface RatesOptions {
   readonly retryLockEvery?: number;
   /** How long, in ms, to wait for the lock's holder; default 6 s, more than the holder's request may take. */
   readonly patience?: number;
-  /** For how many ms after a failure it is repeated as the answer; default 1 s. */
-  readonly failureMemory?: number;
 }
 
 /** An API that is away may fail in several ways; a reason may also contain a number that always differs. */
@@ -51,7 +52,7 @@ const mostReasons = 10;
  */
 export function createRates(options: RatesOptions): Rates {
   const { cache, currencies, fetchRates, lock, log, now = Date.now } = options;
-  const { retryLockEvery = 500, patience = 6_000, failureMemory = 1_000 } = options;
+  const { retryLockEvery = 500, patience = 6_000 } = options;
   const cacheAway = outage(log, "the cache of rates in NATS", "every process asks the rates API on its own");
   const apiAway = outage(log, "getting rates", "events that need one wait", mostReasons);
   const warnings = new RateWarnings(log);

@@ -2,8 +2,9 @@ import { sql } from "kysely";
 import pg from "pg";
 import { type CustomTypes, type Decoded, withDataErrors } from "../casino/decode.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { Polling } from "../postgres/polling.ts";
 import type { Log } from "../service/log.ts";
-import { isUnavailable, Unavailable } from "../service/unavailable.ts";
+import { Unavailable } from "../service/unavailable.ts";
 import { type CheckerOptions, SchemaChecker } from "./schema-checker.ts";
 
 /** The registered custom types, as this process knows them. */
@@ -55,38 +56,32 @@ const pollMs = 1_000;
 /** How long one poll may take: events wait for it. */
 const loadTimeoutMs = 3_000;
 
-/**
- * Keeps the registered types in memory; while Postgres is away the last ones stay in use.
- *
- * It polls instead of listening for notices: a query a second on a small table costs less than a connection of its own,
- * works through any pooler, sees manual changes, and needs no catching up after an outage.
- */
+/** Keeps the registered types in memory; while Postgres is away the last ones stay in use. */
 export class Registry implements EventTypes {
   readonly #db: Database;
   readonly #log: Log;
-  readonly #stopping = new AbortController();
   readonly #checker: SchemaChecker;
   #types: ReadonlyMap<string, Schemas> | undefined;
   /** The schemas by digest, as JSON text. */
   #schemas: ReadonlyMap<string, string> = new Map();
   /** The table as last read. */
   #version: string | undefined;
-  #failure: Error | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
-  #next: Promise<void> | undefined;
+  readonly #polling: Polling;
 
   private constructor(db: Database, log: Log, options: RegistryOptions) {
     this.#db = db;
     this.#log = log;
     this.#checker = new SchemaChecker({ ...options, log });
+    const what = "the event types";
+    this.#polling = new Polling({
+      ...{ what, everyMs: pollMs, statementMs: loadTimeoutMs, log },
+      load: async (bounds) => this.#take(await this.#query(bounds())),
+    });
   }
 
   /** Starts to load at once and goes on until closed. Does not wait, so Postgres may start later. */
   static start(db: Database, log: Log, options: RegistryOptions = { beyondBudget: "wait" }): Registry {
-    const registry = new Registry(db, log, options);
-    void registry.#poll();
-    return registry;
+    return new Registry(db, log, options);
   }
 
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded> {
@@ -134,58 +129,23 @@ export class Registry implements EventTypes {
 
   /** Reads the table after this call; if that fails, what was known stays. @throws Unavailable */
   refresh(): Promise<void> {
-    // A running poll may have read before the change that the caller wants: only the next one counts.
-    this.#next ??= this.#running.then(() => {
-      this.#next = undefined;
-      const loading = this.#load();
-      this.#running = loading.catch(() => undefined);
-      return loading;
-    });
-    return this.#next;
+    return this.#polling.refresh();
   }
 
   /** Why nothing is known yet, else undefined: for readiness. */
   get problem(): string | undefined {
-    if (this.#types !== undefined) return undefined;
-    return `the event types are not loaded yet${this.#failure === undefined ? "" : `: ${this.#failure.message}`}`;
+    return this.#polling.problem;
   }
 
   /** Stops polling and checking; resolves when no query is running. */
   async close(): Promise<void> {
-    this.#stopping.abort(new Unavailable("the registry was closed"));
-    clearTimeout(this.#timer);
+    const closed = this.#polling.close();
     await this.#checker.close();
-    await this.#running;
-  }
-
-  async #poll(): Promise<void> {
-    await this.refresh().catch(() => undefined);
-    if (this.#stopping.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#poll(), pollMs).unref();
-  }
-
-  async #load(): Promise<void> {
-    try {
-      this.#take(await this.#query());
-      if (this.#failure !== undefined) this.#log.info("the event types are up to date again");
-      this.#failure = undefined;
-    } catch (err) {
-      const isAway = isUnavailable(err);
-      if (this.#failure === undefined && !this.#stopping.signal.aborted)
-        if (isAway) this.#log.warn({ err }, "the event types cannot be read: the last known ones go on");
-        else
-          this.#log.error(
-            { err },
-            "the event types cannot be read, this is a bug: the last known ones go on",
-          );
-      this.#failure = err instanceof Error ? err : new Error(String(err));
-      throw err;
-    }
+    await closed;
   }
 
   /** The table, without schemas that are already known. @throws Unavailable */
-  async #query(): Promise<readonly Row[]> {
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(loadTimeoutMs)]);
+  async #query(signal: AbortSignal): Promise<readonly Row[]> {
     const known = [...this.#schemas.keys()];
     try {
       const { rows } = await sql<Row>`
