@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsC
 import type { Config } from "../service/config.ts";
 import { type Log, reasonOf, withoutPassword } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
+import { hearNats } from "./first-words.ts";
 import { privateInbox } from "./inbox.ts";
 import { WireWriter } from "./wire-writer.ts";
 
@@ -22,7 +23,7 @@ export async function connectNats(
   log: Log,
   signal: AbortSignal,
 ): Promise<NatsConnection> {
-  const options: ConnectionOptions = {
+  const options = {
     ...(await serversOf(config)),
     name: `croupier ${service}`,
     inboxPrefix: `_INBOX_${service}`,
@@ -38,7 +39,8 @@ export async function connectNats(
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
-      const nc = await connectUnless(signal, options);
+      await hearNats(options.servers, signal);
+      const nc = await connect(options);
       await checkUser(nc, service, config);
       void logStatus(nc, log);
       return nc;
@@ -84,29 +86,6 @@ async function checkUser(
   }
 }
 
-/**
- * Connects, unless it is aborted: what takes a connection and says nothing, as another kind of server does, is waited for
- * no longer than the caller wants. @throws `signal`'s reason
- */
-async function connectUnless(signal: AbortSignal, options: ConnectionOptions): Promise<NatsConnection> {
-  const connecting = connect(options);
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([connecting, aborted.promise]);
-  } catch (err) {
-    // One that comes about all the same is nobody's.
-    void connecting.then(
-      (nc) => nc.close(),
-      () => undefined,
-    );
-    throw err;
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-}
-
 function refusal(what: string, { NATS_URL }: Config<"NATS_URL">, cause: unknown): Refused {
   return new Refused(`NATS at ${withoutPassword(NATS_URL)} ${what}`, { cause });
 }
@@ -126,7 +105,9 @@ export async function disconnect(nc: NatsConnection): Promise<void> {
   await nc.close();
 }
 
-async function serversOf(config: Config<"NATS_URL" | "NATS_CREDS">): Promise<Partial<ConnectionOptions>> {
+async function serversOf(
+  config: Config<"NATS_URL" | "NATS_CREDS">,
+): Promise<ConnectionOptions & { readonly servers: string[] }> {
   const servers = config.NATS_URL.split(",").map((server) => new URL(withScheme(server.trim())));
   const user = servers.find((server) => server.username !== "");
   const credentials =
