@@ -17,6 +17,8 @@ const secondLookMs = 250;
  * @throws Unavailable, StreamMissing, RefusedRequest
  */
 export async function freeOrphans(nc: NatsConnection, destination: string, log: Log): Promise<number> {
+  // Of most destinations nothing waits, and each is asked about every minute.
+  if ((await storedFor(nc, destination)) === 0) return 0;
   const first = await orphansOf(nc, destination);
   if (first === 0) return 0;
   await sleep(secondLookMs);
