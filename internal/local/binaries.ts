@@ -128,7 +128,8 @@ async function installed(command: string, least = oldestNats): Promise<Binary | 
   return stdout === "" ? undefined : { path: command, env: {}, source: "installed" };
 }
 
-function isOlder(version: string, least: Version): boolean {
+/** @param version a text with it, such as `nats-server v2.12.15` */
+export function isOlder(version: string, least: Version): boolean {
   const numbers = (/v(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
   const differing = least.findIndex((number, index) => numbers[index] !== number);
   return differing >= 0 && (numbers[differing] ?? 0) < (least[differing] ?? 0);

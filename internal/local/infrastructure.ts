@@ -7,7 +7,7 @@ import type { DataFolder } from "./data-folder.ts";
 import { freePort } from "./free-port.ts";
 import { type Kept, keepRunning } from "./keep-running.ts";
 import { startNats } from "./nats-server.ts";
-import { moveStreams } from "./nats-store.ts";
+import { moveStreams, refuseOlder } from "./nats-store.ts";
 import { natsConfig, natsRoles, natsUsers } from "./nats-users.ts";
 import { startPostgres } from "./postgres-server.ts";
 import { startRedis } from "./redis-server.ts";
@@ -89,7 +89,9 @@ async function ownNats(keeper: Keeper): Promise<Endpoint> {
   const auth = users.credentials("operator");
   await moveStreams(dir, keeper.say);
   const binary = await findNatsServer({ preferNewer: true });
-  const server = `${await versionOf(binary)}, ${binary.source}`;
+  const version = await versionOf(binary);
+  refuseOlder(dir, version);
+  const server = `${version}, ${binary.source}`;
   const { url, port } = await own("nats-server", dir, 4222, "SIGTERM", keeper, (options) =>
     startNats({ ...options, binary, config: natsConfig, variables, auth }),
   );

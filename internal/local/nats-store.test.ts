@@ -8,7 +8,7 @@ import { lockedNatsForTest, natsVersions } from "../../test/harness/locked-broke
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { freePort } from "./free-port.ts";
 import { startNats } from "./nats-server.ts";
-import { moveStreams } from "./nats-store.ts";
+import { moveStreams, refuseOlder } from "./nats-store.ts";
 import { StackError } from "./stack-error.ts";
 
 const ignored = () => undefined;
@@ -19,7 +19,7 @@ function folders(...paths: readonly string[]): string {
   return dir;
 }
 
-describe.each(await natsVersions())("nats-server $version", ({ binary }) => {
+describe.each(await natsVersions())("nats-server $version", ({ binary, version }) => {
   test("what a server without accounts stored is there with nats.conf: messages, consumers, what was acknowledged", async () => {
     const dir = tempFolder('store "quoted" \\ %');
     const before = await startNats({ dir, binary, spawned: watch });
@@ -49,6 +49,12 @@ describe.each(await natsVersions())("nats-server $version", ({ binary }) => {
     expect((await after.streams.info("CASINO_RAW")).state).toMatchObject({ messages: 10, last_seq: 10 });
     expect((await after.consumers.info("CASINO_RAW", "currency")).num_pending).toBe(6);
     await operator.close();
+
+    await broker.server.stop();
+    const older = () => refuseOlder(dir, "nats-server v2.9.25");
+    if (/^v?2\.9\./.test(version)) expect(older).not.toThrow();
+    else expect(older).toThrow(/^nats-server v2\.9\.25 would damage .*: put a newer one on the PATH/);
+    expect(() => refuseOlder(dir, "nats-server v2.10.0")).not.toThrow();
   });
 
   test("those of a cluster are left where they are, and it says what to do", async () => {

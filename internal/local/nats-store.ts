@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { globSync } from "node:fs";
 import { resolve } from "node:path";
+import { isOlder } from "./binaries.ts";
 import { StackError } from "./stack-error.ts";
 
 const script = resolve(import.meta.dirname, "../../nats/move-streams.sh");
@@ -21,4 +23,20 @@ export function moveStreams(storeDir: string, say: (message: string) => void): P
       }
     });
   });
+}
+
+/**
+ * Keeps a nats-server before 2.10 from what a newer one has stored. It takes their marks of deleted messages for messages, with
+ * sequences of nineteen digits, and no version delivers what is stored after them: seen with 2.9.10 after 2.10.27 and 2.15.1.
+ * @param version as `versionOf` has it
+ * @throws StackError when this one must not run there
+ */
+export function refuseOlder(storeDir: string, version: string): void {
+  if (!isOlder(version, [2, 10, 0])) return;
+  // Which 2.9 does not write.
+  const [newer] = globSync("jetstream/*/streams/*/msgs/index.db", { cwd: storeDir });
+  if (newer === undefined) return;
+  throw new StackError(
+    `${version} would damage ${storeDir}, which a nats-server of 2.10 or newer has written: put a newer one on the PATH, or begin anew with --fresh`,
+  );
 }
