@@ -3,11 +3,14 @@ import { forTerminal } from "../../internal/service/terminal.ts";
 
 const control = "\u001b[";
 
+/** What is asked of a terminal. */
+export type Terminal = Pick<WriteStream, "write" | "columns" | "rows" | "getColorDepth">;
+
 /** A terminal that shows one text after the other in the same place, and is as before when it is closed. */
 export class Screen {
-  readonly #out: WriteStream;
+  readonly #out: Terminal;
 
-  constructor(out: WriteStream) {
+  constructor(out: Terminal) {
     this.#out = out;
     // The other screen, without a cursor.
     out.write(`${control}?1049h${control}?25l`);
@@ -19,7 +22,11 @@ export class Screen {
     const lines = forTerminal(text, "\n")
       .split("\n")
       .slice(0, rows - 1);
-    const shown = lines.map((line) => `${colored(line.slice(0, columns))}${control}K`);
+    const hasColors = this.#out.getColorDepth() >= 4;
+    const shown = lines.map((line) => {
+      const cut = line.slice(0, columns);
+      return `${hasColors ? colored(cut) : cut}${control}K`;
+    });
     this.#out.write(`${control}H${shown.join("\n")}${control}J`);
   }
 
@@ -28,9 +35,8 @@ export class Screen {
   }
 }
 
-/** States stand out by their colour too, where the person has not turned colours off. */
+/** States stand out by their colour too. */
 function colored(line: string): string {
-  if (process.stdout.getColorDepth() < 4) return line;
   return line
     .replace(/\b(NOT RUNNING|SILENT)\b/, `${control}1;31m$1${control}0m`)
     .replace(/\bnot ready\b/, `${control}33m$&${control}0m`)
