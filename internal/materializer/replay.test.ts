@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { WorkMeter } from "../telemetry/work-meter.ts";
 import { Fold } from "./fold.ts";
 import { Replay } from "./replay.ts";
 
@@ -264,12 +265,14 @@ test("after the broker's clock was ahead it misses none: it goes on by sequence,
   });
   onTestFinished(() => behind.close());
   const fold = new Fold();
-  const running = new Replay({ nc: behind, fold, log: silent, replay: "on" });
+  const meter = new WorkMeter("fold");
+  const running = new Replay({ nc: behind, fold, log: silent, meter, replay: "on" });
   onTestFinished(() => running.close());
   const untilTotal = (n: number) => waitFor(() => fold.rhythm()?.total === n, { what: `total ${n}` });
 
   await publish(range(1, 10));
   await untilTotal(10);
+  expect([meter.events, meter.durations.count]).toEqual([10, 10]);
   isAhead = true;
   await publish(range(11, 20));
   await untilTotal(20);

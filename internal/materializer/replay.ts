@@ -27,7 +27,7 @@ export interface ReplayOptions {
   /** `on` folds all that the stream retains, `off` only what is stored from now on. */
   readonly replay: "on" | "off";
   /** Counts each event that was folded or already known. */
-  readonly meter?: { done(events: number): void };
+  readonly meter?: { now(): number; done(events: number, since?: number): void };
   /** Recreates the stream when somebody deletes it. */
   readonly streams?: Pick<StreamKeeper, "restore">;
 }
@@ -181,6 +181,7 @@ export class Replay {
 
   #receive(message: JsMsg): void {
     if (this.#stop.signal.aborted) return;
+    const since = this.#options.meter?.now();
     const { info, seq } = message;
     const storedAt = storedAtOf(info);
     if (seq === this.#place?.seq && storedAt !== this.#place.storedAt) {
@@ -202,7 +203,7 @@ export class Replay {
       this.#coverage ??= { since: storedAt, first: 0 };
       const accepted = parseAccepted(headers.get(acceptedHeader));
       const isNew = this.#options.fold.apply(event, { accepted, receivedAt: Date.now() });
-      this.#options.meter?.done(1);
+      this.#options.meter?.done(1, since);
       if (isNew && storedAt === this.#coverage.since && this.#coverage.first !== undefined)
         this.#coverage.first++;
     }
