@@ -8,19 +8,19 @@ import { Progress } from "../../internal/service/progress.ts";
 import manifest from "../../package.json" with { type: "json" };
 import type { BackupCommand } from "./command.ts";
 
-/** What a backup is made with. */
+/** What a backup needs. */
 export interface BackupRun {
   readonly db: Database;
-  /** Takes what is said about it. */
+  /** Writes messages for people. */
   readonly remark: (text: string) => void;
-  /** Aborted to stop it; with a reason that says so. */
+  /** Aborted to stop it; its reason says so. */
   readonly signal: AbortSignal;
 }
 
-/** Personal data and hashes of keys are in it. */
+/** It contains personal data and hashes of keys. */
 const forItsOwner = 0o600;
 
-/** Does it. @throws CommandError, Unavailable */
+/** Makes the backup. @throws CommandError, Unavailable */
 export async function runCommand({ file }: BackupCommand, { db, remark, signal }: BackupRun): Promise<void> {
   using progress = new Progress();
   const how = {
@@ -48,12 +48,12 @@ type How = Parameters<typeof writeBackup>[2];
 async function toStdout(db: Database, how: How) {
   if (process.stdout.isTTY)
     throw new CommandError("A backup is no text for a terminal: name a file, or redirect stdout.");
-  // A reader that goes away has not read enough here: it is a failure like any other.
+  // A reader that goes away has not read everything: a failure like any other.
   process.stdout.removeAllListeners("error");
   return writeBackup(db, process.stdout, how);
 }
 
-/** Under another name until it is whole and on the disk. */
+/** Under another name until it is complete and on the disk. */
 async function toFile(file: string, db: Database, how: How) {
   const partial = `${file}.part`;
   const target = await open(partial, "w", forItsOwner);

@@ -19,28 +19,28 @@ import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
-/** What a command says: what it was asked for goes to stdout, remarks to stderr. */
+/** Where a command writes: results to stdout, remarks to stderr. */
 export interface Answer {
   readonly output: string;
   readonly remark: string;
 }
 
-/** Asks whoever sits at the terminal. */
+/** Asks the person at the terminal. */
 export type Ask = (question: string) => Promise<boolean>;
 
-/** What is around a command. */
+/** What a command can use. */
 interface Surroundings {
-  /** For what deletes: where nobody answers it is a no. */
+  /** For deleting: no answer means no. */
   readonly ask: Ask;
-  /** For what can be mended: where nobody sits it is a yes. */
+  /** For reversible things: without a terminal it means yes. */
   readonly askIfSeated: Ask;
-  /** Where the gateway is on this machine, as far as is known. */
+  /** The gateway's address on this machine, where known. */
   readonly gatewayPort?: number | undefined;
 }
 
 /**
- * Does what a command asks for, where it is asked for by mistake easily only after a yes.
- * @throws CommandError, or what Postgres throws
+ * Runs a command, after a yes for what is easily requested by mistake.
+ * @throws CommandError, or Postgres' errors
  */
 export async function runCommand(
   command: Exclude<ClientsCommand, { do: "nats" }>,
@@ -169,7 +169,7 @@ export async function runCommand(
   }
 }
 
-/** What the account of a client's producers takes; no database is asked, so that it works beside any nats-server. */
+/** What the account of a client's producers needs. Asks no database, so it works with any nats-server. */
 export function natsAnswer(client: string): Answer {
   const account = natsAccount(client);
   return {
@@ -178,7 +178,7 @@ export function natsAnswer(client: string): Answer {
   };
 }
 
-/** One document, so that `jq` and every other reader can take it whole. */
+/** One document, so that any reader, `jq` for example, can parse it. */
 function answerJson(listed: unknown): Answer {
   return { output: `${JSON.stringify(listed)}\n`, remark: "" };
 }

@@ -6,7 +6,7 @@ import { currentRates } from "../../internal/rates/current-rates.ts";
 import { Registry } from "../../internal/registry/registry.ts";
 import type { Log } from "../../internal/service/log.ts";
 
-/** What a dry run needs, from Postgres and the broker. It turns to Postgres only once it is asked for something there. */
+/** What a dry run needs from Postgres and the broker. It connects to Postgres only when it is needed. */
 export function openDryRunRules(
   nc: NatsConnection,
   databaseUrl: string,

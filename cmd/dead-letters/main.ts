@@ -8,7 +8,7 @@ import { deadLettersCommand } from "./command.ts";
 import { openDryRunRules } from "./dry-run-rules.ts";
 import { runCommand as run } from "./run.ts";
 
-// What it has to say it says in its own words.
+// Its own messages are enough.
 const quiet = createLog("dead-letters", "silent");
 
 await runCommand({
@@ -23,7 +23,7 @@ await runCommand({
       store: new LetterStore(nc),
       publish: (message) => publisher.publish(message),
       rules: open.use(openDryRunRules(nc, config.DATABASE_URL, config.EVENT_MAX_AHEAD, quiet)),
-      // A person is told what was done already.
+      // The person is told what was done already.
       log: createLog("dead-letters", process.stderr.isTTY ? "warn" : config.LOG_LEVEL),
       say,
       confirm: ask,

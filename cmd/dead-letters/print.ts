@@ -5,7 +5,7 @@ import { errorsOf, type Letter, type LetterHead, sourceOf } from "../../internal
 import { table } from "../../internal/service/table.ts";
 import { forTerminal, onOneLine } from "../../internal/service/terminal.ts";
 
-/** The most that a client's id may have; whoever publishes past the gateway may write more there. */
+/** The longest valid client id; whoever bypasses the gateway may write a longer one. */
 const mostClientChars = 40;
 
 /** What `list` shows: the counts, then the newest letters. */

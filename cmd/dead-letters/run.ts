@@ -14,23 +14,23 @@ import { onOneLine } from "../../internal/service/terminal.ts";
 import type { DeadLettersCommand, Target } from "./command.ts";
 import { printDryRun, printLetter, printSurvey } from "./print.ts";
 
-/** What commands work with. */
+/** What commands can use. */
 export interface Desk {
   readonly store: LetterStore;
   readonly publish: ReplayOptions["publish"];
   readonly rules: DryRunRules;
   readonly log: Log;
-  /** Takes what was asked for. */
+  /** Writes results. */
   readonly say: (text: string | Uint8Array) => void;
-  /** Asks a question that is answered with yes or no. */
+  /** Asks a yes-or-no question. */
   readonly confirm: (question: string) => Promise<boolean>;
-  /** Aborted when the command is told to stop: what was begun is ended, no more is begun. */
+  /** Aborted when the command is told to stop: it finishes what has begun and begins nothing more. */
   readonly signal: AbortSignal;
 }
 
 const by = "npm run dead-letters";
 
-/** Does what a command asks for. @throws CommandError, Unavailable */
+/** Runs a command. @throws CommandError, Unavailable */
 export async function runCommand(command: DeadLettersCommand, desk: Desk): Promise<void> {
   const { store, say, signal } = desk;
   switch (command.do) {
@@ -98,7 +98,7 @@ async function replayOne(
   }
 }
 
-/** Reads each letter that matches and does something to it; passes over one that somebody else has just dealt with. */
+/** Reads and handles each matching letter; skips one that somebody else has just handled. */
 function forEachRead(
   filter: LetterFilter,
   { store, signal }: Desk,
@@ -165,7 +165,7 @@ async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<
   if (!yes && !(await confirm(`Discard ${total} dead ${total === 1 ? "letter" : "letters"} for good?`)))
     throw new CommandError("Nothing was discarded.");
   let discarded = 0;
-  // No more than were asked about, should others come meanwhile.
+  // No more than were asked about, even if others arrive meanwhile.
   const options = { limit: total, signal };
   const work = async (head: LetterHead): Promise<void> => {
     if (await remove(head)) discarded++;

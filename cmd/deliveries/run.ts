@@ -5,7 +5,7 @@ import { findDeliveries, findDelivery } from "../../internal/webhooks/deliveries
 import { requestResend } from "../../internal/webhooks/delivery-requests.ts";
 import type { DeliveriesCommand } from "./command.ts";
 
-/** What a command works with, and where it says what. */
+/** What a command can use, and where it writes. */
 export interface DeliveriesRun {
   readonly db: Database;
   readonly say: (text: string) => void;
@@ -13,7 +13,7 @@ export interface DeliveriesRun {
   readonly signal: AbortSignal;
 }
 
-/** Does what a command asks for. What receivers answered is not shown: it is for their clients. @throws CommandError, Unavailable */
+/** Runs a command. Does not show receivers' answers, which are for their clients. @throws CommandError, Unavailable */
 export async function runCommand(command: DeliveriesCommand, run: DeliveriesRun): Promise<void> {
   if (command.do === "resend") return resend(command.id, run);
   const { db, say, remark, signal } = run;

@@ -5,7 +5,7 @@ import { duration, durationOrOff, integer, oneOf } from "../../internal/service/
 import { isDestinationId } from "../../internal/webhooks/destinations.ts";
 import { timeOf } from "../../internal/webhooks/time-flag.ts";
 
-/** Settings as JSON has them; what is absent was not given. */
+/** Settings as JSON has them; absent ones were not given. */
 export type GivenSettings = Readonly<Record<string, unknown>>;
 
 /** What a command line asks for. */

@@ -17,19 +17,19 @@ import { deliverTest } from "../../internal/webhooks/test-event.ts";
 import type { Webhooks } from "../../internal/webhooks/webhooks.ts";
 import type { DestinationsCommand } from "./command.ts";
 
-/** What a command works with, and where it says what. */
+/** What a command can use, and where it writes. */
 export interface DestinationsRun {
   readonly webhooks: Webhooks;
   readonly box: SecretBox;
-  /** Takes what was asked for. */
+  /** Writes results. */
   readonly say: (text: string) => void;
-  /** Takes what is said about it. */
+  /** Writes messages for people. */
   readonly remark: (text: string) => void;
   readonly ask: (question: string) => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 
-/** Does what a command asks for. @throws CommandError, UsageError, Unavailable */
+/** Runs a command. @throws CommandError, UsageError, Unavailable */
 export async function runCommand(command: DestinationsCommand, run: DestinationsRun): Promise<void> {
   try {
     await act(command, run);
@@ -121,7 +121,7 @@ async function found({ destinations }: Webhooks, id: string, signal: AbortSignal
 const missing = (id: string): CommandError =>
   new CommandError(`There is no destination ${id}: "destinations list" shows them.`);
 
-/** @throws UsageError with all that is wrong */
+/** @throws UsageError with all problems */
 function good<T>(read: ReadSettings<T>): T {
   if (read.ok) return read.settings;
   throw new UsageError(

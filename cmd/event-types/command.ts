@@ -83,7 +83,7 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
 }
 
 /**
- * Does what the command says.
+ * Runs a command.
  * @param ask before a type is removed @returns what to print @throws RegistrationError, Unavailable
  */
 export async function runCommand(
@@ -105,7 +105,7 @@ async function register(db: Database, key: TypeKey, schema: unknown): Promise<st
   return `${key.type} is ${await registerType(db, key, schema)} for ${whose(key)}.\n`;
 }
 
-/** The schema that a client's events are held against: its own, else the one for all. */
+/** The schema that applies to a client's events: its own, otherwise the one for all. */
 async function schemaFor(db: Database, key: TypeKey): Promise<unknown> {
   const ofType = (await listTypes(db)).filter(({ type }) => type === key.type);
   const found =

@@ -57,7 +57,7 @@ await runService({
     const traces = await openTraces("gateway", config, log);
     onClose("traces", () => traces?.close());
     const streams = await StreamKeeper.open({ nc, stages: [rawStage], limits: config, log });
-    // Connections apart, so that queries of the archive, which may be long, and uploads hold up neither keys nor event types.
+    // Separate connections, so that long archive queries and uploads hold up neither keys nor event types.
     const connections = (options?: PostgresOptions) =>
       connectPostgres(config.DATABASE_URL, "gateway", log, options);
     const archive = connections();

@@ -16,7 +16,7 @@ import type { Log } from "../../internal/service/log.ts";
 import { isUnavailable } from "../../internal/service/unavailable.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 
-/** How long the answers for what was published may take once it is to stop. */
+/** How long to wait for outstanding PubAcks once it has to stop. */
 const farewellMs = 2_000;
 
 interface Wanted {
@@ -25,7 +25,7 @@ interface Wanted {
   readonly currencies?: readonly string[];
 }
 
-/** Looks up the client that was named, if somebody said which database knows it. @throws ConfigError */
+/** Looks up the named client, if somebody said which database knows it. @throws ConfigError */
 async function look(client: string | undefined, isPointedAt: boolean, db: Database, log: Log): Promise<void> {
   if (client === undefined || !isPointedAt) return;
   try {
@@ -37,7 +37,7 @@ async function look(client: string | undefined, isPointedAt: boolean, db: Databa
   }
 }
 
-/** What to make. Looks up types that are not built in. @throws ConfigError, Unavailable */
+/** What to generate. Looks up types that are not built in. @throws ConfigError, Unavailable */
 async function eventsOf({ type, client = "casino", currencies }: Wanted, db: Database): Promise<MakeEvents> {
   if (type === undefined || isCasinoType(type))
     return (random, now) =>

@@ -24,8 +24,8 @@ await runCommand<string, never>({
   variables: [],
   async run(url, { say }) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(patienceMs) }).catch((err: unknown) => {
-      // fetch() says only "fetch failed"; why lies one level deeper.
-      const { cause = err } = err as { cause?: unknown }; // whatever fetch() throws is an object
+      // fetch() only says "fetch failed"; the reason is its cause.
+      const { cause = err } = err as { cause?: unknown }; // anything fetch() throws is an object
       throw new CommandError(`${url} does not answer: ${cause instanceof Error ? cause.message : cause}.`);
     });
     say(`${answer.status} ${await answer.text()}\n`);

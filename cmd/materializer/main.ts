@@ -50,7 +50,7 @@ await runService({
     buildMaterializerHttp(http, { fold, caughtUp: () => replay.caughtUp(), figures: config.FIGURES, log });
     const address = await listen(http, config);
 
-    // Other materializers go on answering meanwhile; where there is none, nobody answers rather than with half figures.
+    // Meanwhile other materializers answer. If there are none, no answer is better than half of the figures.
     await replay.whenCaughtUp();
     onClose(
       "NATS service",

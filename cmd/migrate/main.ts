@@ -17,11 +17,11 @@ await runService({
       : { DATABASE_PASSWORDS: `name only ${databaseUsers.join(", ")}, not ${unknown.join(", ")}` };
   },
   async start({ config, log, onClose }) {
-    // A migration of a large table takes its time, and so does waiting for another process that migrates.
+    // Migrating a large table takes its time, and so does waiting for another process that migrates.
     const db = connectPostgres(config.DATABASE_URL, "migrate", log, {
       max: 1,
       statementTimeoutMs: 0,
-      // A signal lets it come to its end, within the time that a stop has.
+      // A signal lets it finish within the time that a stop has.
       farewellMs: 3_600_000,
     });
     onClose("Postgres", () => db.destroy());
@@ -30,7 +30,7 @@ await runService({
       { applied },
       applied.length === 0 ? "the schema is up to date" : "the schema was brought up to date",
     );
-    // Not a migration: roles belong to the whole server, and may be made or lost at any time.
+    // Not a migration: roles belong to the whole server, and may come and go at any time.
     for (const problem of await ensureRoles(db, config.DATABASE_PASSWORDS)) log.warn(problem);
     return "done";
   },

@@ -9,7 +9,7 @@ export type RecordsCommand =
   | { readonly do: "list"; readonly client: string; readonly json: boolean }
   | { readonly do: "show"; readonly client: string; readonly id: number; readonly json: boolean };
 
-/** Whose records they are. @param many what they are called */
+/** The client. @param many the plural of the kind */
 export function clientArgument(reading: Reading<unknown>, many: string) {
   return reading.argument("<client>", `whose ${many} they are`, (text) => {
     if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
@@ -17,7 +17,7 @@ export function clientArgument(reading: Reading<unknown>, many: string) {
   });
 }
 
-/** Which of a client's records it is. */
+/** The id of one of the client's records. */
 export function idArgument(reading: Reading<unknown>) {
   return reading.argument("<id>", "the client's own number", (text) => {
     const id = readId(text);
@@ -28,7 +28,7 @@ export function idArgument(reading: Reading<unknown>) {
 
 /**
  * The command of a kind of records, such as `players`.
- * @typeParam C what the command line may ask for, where the kind has commands of its own too
+ * @typeParam C what the command line may ask for, where the kind has more commands of its own
  */
 export function recordsCommand<C = RecordsCommand>(
   kind: RecordKind<ClientRecord>,

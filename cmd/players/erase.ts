@@ -7,15 +7,15 @@ import { table } from "../../internal/service/table.ts";
 import type { ErasureCommand, PlayersCommand } from "./erase-command.ts";
 import { type RecordsRun, runCommand as runRecordsCommand } from "./run.ts";
 
-/** What the command works with. */
+/** What the command can use. */
 export interface PlayersRun extends RecordsRun {
-  /** Connects to NATS, for an erasure; closed by whoever gave it. */
+  /** Connects to NATS, for an erasure; the caller closes the connection. */
   readonly broker: () => Promise<Pick<ErasureOptions, "nc" | "publish" | "log">>;
-  /** Asks a question that is answered with yes or no. */
+  /** Asks a yes-or-no question. */
   readonly confirm: (question: string) => Promise<boolean>;
 }
 
-/** Does what a command asks for. @throws CommandError, Unavailable */
+/** Runs a command. @throws CommandError, Unavailable */
 export async function runPlayersCommand(command: PlayersCommand, run: PlayersRun): Promise<void> {
   switch (command.do) {
     case "erase":
@@ -43,7 +43,7 @@ async function erase(
   say(json ? `${JSON.stringify(erasure)}\n` : printErasure(erasure));
 }
 
-/** What was done, and what is left, for people. */
+/** What was done and what remains, for people. */
 export function printErasure({ client_id, player_id, done, remains }: Erasure): string {
   const counts = Object.entries(done).map(([place, count]) => [place.replaceAll("_", " "), String(count)]);
   const left = remains.map(({ stream, messages, until }) => [

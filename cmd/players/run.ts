@@ -11,21 +11,21 @@ import { Progress } from "../../internal/service/progress.ts";
 import { table } from "../../internal/service/table.ts";
 import type { RecordsCommand } from "./command.ts";
 
-/** Where a command says what. */
+/** Where a command writes. */
 export interface RecordsRun {
   readonly db: Database;
-  /** Takes what was asked for. */
+  /** Writes results. */
   readonly say: (text: string) => void;
-  /** Takes what is said about it. */
+  /** Writes messages for people. */
   readonly remark: (text: string) => void;
-  /** Aborted to stop it; with a reason that says so. */
+  /** Aborted to stop it; its reason says so. */
   readonly signal: AbortSignal;
 }
 
-/** Records that are read from the database at once. */
+/** Records per database query. */
 const pageSize = 1_000;
 
-/** Does what a command asks for, in memory that does not grow with the number of records. @throws CommandError, Unavailable */
+/** Runs a command, in memory that does not grow with the number of records. @throws CommandError, Unavailable */
 export async function runCommand<T extends ClientRecord>(
   kind: RecordKind<T>,
   command: RecordsCommand,
@@ -109,7 +109,7 @@ async function* pages<T extends ClientRecord>(
   }
 }
 
-/** One document, so that every reader can take it whole; it is written as it is read. */
+/** One document, so that any reader can parse it; written while it is read. */
 async function listJson(all: AsyncIterable<readonly ClientRecord[]>, say: (text: string) => void) {
   let before = "[";
   for await (const page of all) {
@@ -119,7 +119,7 @@ async function listJson(all: AsyncIterable<readonly ClientRecord[]>, say: (text:
   say(before === "[" ? "[]\n" : "]\n");
 }
 
-/** Columns are as wide as those of a page need. */
+/** Columns are as wide as the page needs. */
 async function listTable<T extends ClientRecord>(
   { columns }: RecordKind<T>,
   all: AsyncIterable<readonly T[]>,

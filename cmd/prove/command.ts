@@ -8,7 +8,7 @@ export interface ProveCommand {
   readonly waitMs: number | undefined;
   readonly sinceMs: number | undefined;
   readonly names: number;
-  /** What could not be checked counts as a failure. */
+  /** Whether a check that could not be made counts as a failure. */
   readonly strict: boolean;
 }
 

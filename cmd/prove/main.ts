@@ -10,7 +10,7 @@ import { Unavailable } from "../../internal/service/unavailable.ts";
 import { proveCommand } from "./command.ts";
 import { printProof } from "./print.ts";
 
-/** A count over all rows takes longer than what the services ask. */
+/** Counting all rows takes longer than the services' queries. */
 const statementTimeoutMs = 300_000;
 
 await runCommand({
@@ -40,7 +40,7 @@ await runCommand({
       const isEnough = command.strict ? proof.holds && proof.unchecked.length === 0 : proof.holds;
       process.exitCode = isEnough ? exitCode.ok : exitCode.failed;
     } catch (err) {
-      // Not 1, which says that something is missing.
+      // Not 1, which means that something is missing.
       if (signal.aborted) throw new Unavailable("Stopped: nothing is proved.", { cause: err });
       throw err;
     }

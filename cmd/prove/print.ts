@@ -2,7 +2,7 @@ import { type Check, checkNames } from "../../internal/proof/check.ts";
 import type { Proof } from "../../internal/proof/proof.ts";
 import { table } from "../../internal/service/table.ts";
 
-/** Clients shown; more are summed up. */
+/** Clients shown; the rest is summed up. */
 const mostClients = 20;
 
 /** A proof for people: the terms, the clients, the checks, and the verdict in one line. */
@@ -71,7 +71,7 @@ function verdict({ holds, checks, unchecked }: Proof): string {
   const left = `${unchecked.length} of ${checks.length} checks could not be made: ${unchecked.join(", ")}`;
   const also = unchecked.length > 0 ? `; ${left}` : "";
   const violated = checks.filter((check) => check.verdict === "violated").map(({ name }) => name);
-  // Events on their way are no events lost.
+  // Events on their way are not lost.
   if (!holds && violated.every((name) => name === "quiet"))
     return `VIOLATED: events kept coming, or waiting, for longer than --wait; nothing else is wrong${also}`;
   if (!holds)

@@ -2,12 +2,12 @@ import type { FastifyInstance } from "fastify";
 import { Problem } from "../../internal/service/problem.ts";
 import type { SampleReceiver } from "../../internal/webhooks/sample-receiver.ts";
 
-/** Above the largest call: a MiB of events, and what a batch says of each. */
+/** More than the largest call: a MiB of events, and what a batch says of each. */
 const bodyLimit = 4 * 1024 * 1024;
 
 /** What it says of itself, and where webhooks come. */
 export function addRoutes(app: FastifyInstance, receiver: SampleReceiver): void {
-  // A signature is of the text, so it is left as it came.
+  // The signature covers the raw text.
   app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>
     done(null, body),
   );

@@ -8,18 +8,18 @@ import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
 import type { RestoreCommand } from "./command.ts";
 
-/** What a backup is restored with. */
+/** What a restore needs. */
 export interface RestoreRun {
   readonly db: Database;
-  /** Takes what is said about it. */
+  /** Writes messages for people. */
   readonly remark: (text: string) => void;
-  /** Asks on the terminal before what cannot be undone. */
+  /** Asks on the terminal before doing something irreversible. */
   readonly ask: (question: string) => Promise<boolean>;
-  /** Aborted to stop it; with a reason that says so. */
+  /** Aborted to stop it; its reason says so. */
   readonly signal: AbortSignal;
 }
 
-/** Does it. @throws CommandError, Unavailable */
+/** Restores the backup. @throws CommandError, Unavailable */
 export async function runCommand(command: RestoreCommand, run: RestoreRun): Promise<void> {
   using progress = new Progress();
   const source = command.file === "-" ? process.stdin : createReadStream(command.file);
@@ -45,7 +45,7 @@ export async function runCommand(command: RestoreCommand, run: RestoreRun): Prom
   }
 }
 
-/** @throws CommandError where what the database holds is not to be deleted */
+/** @throws CommandError when the database's contents must not be deleted */
 async function mayReplace(used: readonly string[], { replace, yes }: RestoreCommand, { ask }: RestoreRun) {
   const what = used.join(", ");
   if (!replace)

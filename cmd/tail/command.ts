@@ -7,7 +7,7 @@ import { duration, integer } from "../../internal/service/config-values.ts";
 export interface TailCommand {
   readonly client: string | undefined;
   readonly type: string | undefined;
-  /** How far back it begins, in ms; undefined = with what comes from now on. */
+  /** How far back it starts, in ms; undefined = only new events. */
   readonly sinceMs: number | undefined;
   /** After how many events it ends; undefined = never. */
   readonly limit: number | undefined;

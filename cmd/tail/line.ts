@@ -2,7 +2,7 @@ import { parseEventSubject } from "../../internal/messages/subjects.ts";
 import { onOneLine } from "../../internal/service/terminal.ts";
 
 /**
- * One final event as a line for people: when it was stored (UTC), whose it is, its type and its sentence.
+ * One final event as a line for people: when it was stored (UTC), its client, its type and its description.
  * @param storedAt in ms since the epoch
  */
 export function lineOf(subject: string, payload: Uint8Array, storedAt: number): string {

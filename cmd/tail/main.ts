@@ -21,7 +21,7 @@ await runCommand({
       if (!hasCode(err, streamNotFound)) throw err;
       throw new CommandError(`There is no stream ${stream} yet: an enricher makes it.`);
     });
-    // An ordered consumer: its own, gone with it, and nobody else's events are any fewer.
+    // An ordered consumer of its own: it ends with this process and takes no events from others.
     const consumer = await jetstream(nc).consumers.get(stream, {
       filter_subjects: `casino.event.${finalStage}.${client}.${type}`,
       ...(sinceMs === undefined
@@ -31,7 +31,7 @@ await runCommand({
             opt_start_time: new Date(Date.now() - sinceMs).toISOString(),
           }),
     });
-    // Before the connection closes: the server would keep it for five minutes.
+    // Before the connection closes: otherwise the server would keep it for five minutes.
     open.defer(async () => {
       await consumer.delete().catch(() => undefined);
     });

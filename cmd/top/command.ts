@@ -3,7 +3,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 
 /** What a command line asks for. */
 export interface TopCommand {
-  /** Say it once and end, instead of every second. */
+  /** Print once and end, instead of every second. */
   readonly once: boolean;
   readonly json: boolean;
 }

@@ -6,7 +6,7 @@ import { table } from "../../internal/service/table.ts";
 
 const states = { up: "running", unready: "not ready", silent: "SILENT", down: "NOT RUNNING" } as const;
 
-/** The picture as lines of text, no wider than 100 columns while names and numbers are of the usual size. */
+/** The picture as lines of text, no wider than 100 columns with names and numbers of the usual size. */
 export function viewLines({ at, picture, broker, figures }: Look): string {
   const { sources, steps, readers, rate, letters, streams } = picture;
   const waiting = steps.reduce((sum, { backlog, apart }) => sum + (backlog ?? 0) + (apart ?? 0), 0);
@@ -60,7 +60,7 @@ function cells(part: Part): readonly string[] {
   ];
 }
 
-/** Who leads by bets, wins and deposits, the first three of each. */
+/** The top three by bets, wins and deposits. */
 function leaders(figures: Figures): readonly (readonly string[])[] {
   return (["bets", "wins", "deposits"] as const).map((name) => {
     const players = figures[`top_players_${name}`];
@@ -70,7 +70,7 @@ function leaders(figures: Figures): readonly (readonly string[])[] {
 }
 
 function leader(player: unknown, board: string): string {
-  const { id, client_id, count } = Object(player) as Readonly<Record<string, unknown>>; // the materializer's answer, only shown
+  const { id, client_id, count } = Object(player) as Readonly<Record<string, unknown>>; // the materializer's answer, only displayed
   return `#${id} ${client_id} ${board === "deposits" ? `${(Number(count) / 100).toFixed(2)} EUR` : count}`;
 }
 

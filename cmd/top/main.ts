@@ -10,7 +10,7 @@ import { viewLines } from "./lines.ts";
 import { Screen } from "./screen.ts";
 
 const everyMs = 1_000;
-/** Each service speaks once a second: after this all of them have. */
+/** Each service reports once a second: after this all of them have. */
 const listenMs = 1_500;
 
 await runCommand({

@@ -3,20 +3,20 @@ import { forTerminal } from "../../internal/service/terminal.ts";
 
 const control = "\u001b[";
 
-/** What is asked of a terminal. */
+/** The part of a terminal's stream that is used. */
 export type Terminal = Pick<WriteStream, "write" | "columns" | "rows" | "getColorDepth">;
 
-/** A terminal that shows one text after the other in the same place, and is as before when it is closed. */
+/** Shows one text after another in the same place of a terminal, and restores the terminal when closed. */
 export class Screen {
   readonly #out: Terminal;
 
   constructor(out: Terminal) {
     this.#out = out;
-    // The other screen, without a cursor.
+    // The alternate screen, without a cursor.
     out.write(`${control}?1049h${control}?25l`);
   }
 
-  /** What does not fit is cut off: a line that wraps would move all below it. */
+  /** Cuts off what does not fit: a line that wraps would move everything below it. */
   show(text: string): void {
     const { columns, rows } = this.#out;
     const lines = forTerminal(text, "\n")
