@@ -233,6 +233,10 @@ test("what only newer servers, or only older ones, let happen is named too", asy
   expect(three && streamDrift(three, claims, version)).toEqual([
     expect.stringMatching(/^stream CASINO_RAW claims 3 replicas and has 1: /),
   ]);
+  const damaged = { ...found, state: { ...found.state, last_seq: 2 ** 62 } };
+  expect(own && streamDrift(own, damaged, version)).toEqual([
+    expect.stringMatching(/^stream CASINO_RAW was damaged by a nats-server before 2\.10 /),
+  ]);
 });
 
 describe("around the streams", () => {

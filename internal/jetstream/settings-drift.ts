@@ -37,7 +37,7 @@ interface Advice {
  */
 export function streamDrift(
   asked: StreamSettings,
-  { config, cluster }: StreamInfo,
+  { config, cluster, state }: StreamInfo,
   serverVersion: string,
 ): readonly string[] {
   const { name, duplicate_window: windowAsked = 0, num_replicas: wanted = 1, ...generic } = asked;
@@ -48,6 +48,12 @@ export function streamDrift(
   if (config.persist_mode === PersistMode.Async)
     found.push(
       `${what} has persist_mode async, so a crash of the broker loses messages it has acknowledged: ${anew}`,
+    );
+
+  // More than a stream could hold in a lifetime: 2.9 takes a mark of deleted messages, in bit 62, for a part of the number.
+  if (state.last_seq > Number.MAX_SAFE_INTEGER)
+    found.push(
+      `${what} was damaged by a nats-server before 2.10 that ran on what a newer one had stored, and delivers no more: ${anew}`,
     );
 
   const windowMs = millis(config.duplicate_window);
