@@ -5,9 +5,9 @@ import { defaultSource, replaysHeader } from "./envelope.ts";
 import { type EventKey, eventKey, eventOf } from "./event-key.ts";
 import { clientOf, parseEventSubject } from "./subjects.ts";
 
-// A final event as it is read from CASINO_EVENTS: by its body, for the aggregates, or by its headers alone, for a proof.
+// A final event as read from CASINO_EVENTS: from its body, for the aggregates, or from its headers alone, for a proof.
 
-/** What the aggregates need to know of a final event. */
+/** What the aggregates need of a final event. */
 export interface FinalEvent {
   readonly client: string;
   readonly source: string;
@@ -25,7 +25,7 @@ export interface FinalEvent {
 }
 
 /**
- * Reads of a final event what the aggregates need, and no more: the steps before have checked the rest, and a rebuild reads
+ * Reads what the aggregates need of a final event, and no more: the steps have checked the rest, and a rebuild reads
  * millions. The client comes from the subject, everything else from the body.
  * @param source the header `Casino-Source`, empty or undefined where there is none
  * @param storedAt when the stream stored it, milliseconds since 1970
@@ -59,15 +59,15 @@ export function readFinalEvent(
     : "amount_eur is not an integer from 0 to 2^53-1.";
 }
 
-/** What the headers of a message of CASINO_EVENTS say of it. */
+/** What the headers of a message of CASINO_EVENTS tell. */
 export interface FinalHead {
-  /** Undefined where they were not written by the pipeline: then `keyOfBody` may know. */
+  /** Undefined where the pipeline did not write them: then try `keyOfBody`. */
   readonly key: EventKey | undefined;
-  /** The accepted event it was made of; undefined when it says none. */
+  /** Its accepted number; undefined when it has none. */
   readonly accepted: Accepted | undefined;
-  /** The dead letter of a reader, the archiver for one, that put it here once more. */
+  /** The dead letter of a reader, such as the archiver, whose replay put it here again. */
   readonly replayOf: number | undefined;
-  /** Whether it was a dead letter on its way. */
+  /** Whether it was replayed from the dead letters. */
   readonly wasReplayed: boolean;
 }
 
@@ -84,7 +84,7 @@ export function readFinalHead(subject: string, headers: ReceivedHeaders): FinalH
   };
 }
 
-/** Which event a message of CASINO_EVENTS is, by its body; undefined for one that is none. */
+/** Which event a message of CASINO_EVENTS is, from its body; undefined when that is no event. */
 export function keyOfBody(
   subject: string,
   headers: ReceivedHeaders,

@@ -4,17 +4,17 @@ const backslash = 0x5c;
 const [openBracket, closeBracket] = [0x5b, 0x5d];
 const [openBrace, closeBrace] = [0x7b, 0x7d];
 
-/** Whether a text of JSON is an array, by its first character. */
+/** Whether a JSON text is an array, by its first character. */
 export function isJsonArray(payload: Uint8Array): boolean {
   return payload[beginning(payload)] === openBracket;
 }
 
 /**
- * The elements of a JSON array, each as its bytes, so that whoever refuses one can show what was sent. Only the array's own
- * brackets and commas are judged here: an array is JSON if each of these elements is, for its reader to say.
+ * The elements of a JSON array, each as its bytes, so that a refused one can be shown as it was sent. It only looks at
+ * the array's own brackets and commas: the array is valid if each element is, which the caller checks.
  *
- * @param most gives one more than so many, and looks no further
- * @returns undefined for what is no array
+ * @param most returns one more than this at most, and looks no further
+ * @returns undefined when it is no array
  */
 export function arrayElements(payload: Uint8Array, most: number): readonly Uint8Array[] | undefined {
   const elements: Uint8Array[] = [];
@@ -32,7 +32,7 @@ export function arrayElements(payload: Uint8Array, most: number): readonly Uint8
   }
 }
 
-/** Where the comma or bracket after an element stands; undefined where there is none. */
+/** The position of the comma or bracket after an element; undefined when there is none. */
 function endOfElement(payload: Uint8Array, from: number): number | undefined {
   let depth = 0;
   for (let at = from; at < payload.length; at++) {
@@ -46,7 +46,7 @@ function endOfElement(payload: Uint8Array, from: number): number | undefined {
   return undefined;
 }
 
-/** Where the string ends that begins there; the payload's end where it does not. */
+/** Where the string that starts here ends; the payload's end when it does not. */
 function endOfString(payload: Uint8Array, from: number): number {
   let at = payload.indexOf(quote, from + 1);
   while (at >= 0 && isEscaped(payload, at)) at = payload.indexOf(quote, at + 1);
@@ -63,7 +63,7 @@ function isEnd(payload: Uint8Array, at: number): boolean {
   return skipSpace(payload, at) === payload.length;
 }
 
-/** After the byte order mark that some editors put before a text, and white space. */
+/** Skips the byte order mark that some editors write, and white space. */
 function beginning(payload: Uint8Array): number {
   const hasMark = payload[0] === 0xef && payload[1] === 0xbb && payload[2] === 0xbf;
   return skipSpace(payload, hasMark ? 3 : 0);
@@ -75,7 +75,7 @@ function endOfText(payload: Uint8Array, from: number, to: number): number {
   return end;
 }
 
-/** The first byte from there on that is no white space of JSON. */
+/** The first byte from here on that is no JSON white space. */
 function skipSpace(payload: Uint8Array, from: number): number {
   let at = from;
   while (isSpace(payload[at])) at++;

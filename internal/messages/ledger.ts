@@ -8,37 +8,37 @@ import { ledgerStream, ledgerSubject } from "./subjects.ts";
 
 const kinds = ["replaying", "replayed", "discarded", "erased"] as const;
 
-/** What becomes of a dead letter, written down before it goes: the last record of a letter is the one that counts. */
+/** What becomes of a dead letter, recorded before it goes: of several records of a letter the last one counts. */
 export interface LetterRecord {
   /**
-   * `replaying`: it is about to be sent again; `replayed`: its message is stored; `discarded`: nobody
-   * wants it; `erased`: it held personal data, and was written anew without them where it could be.
+   * `replaying`: it is about to be replayed; `replayed`: its message is stored; `discarded`: nobody wants it; `erased`:
+   * it contained personal data, and was rewritten without them where possible.
    */
   readonly kind: (typeof kinds)[number];
   /** Its sequence in CASINO_DEAD. */
   readonly letter: number;
-  /** Its `Nats-Msg-Id`, which tells it from a letter of the same sequence in another stream of that name. */
+  /** Its `Nats-Msg-Id`, which distinguishes letters of the same sequence in successive streams. */
   readonly id: string;
   readonly client: string;
   /** The step that had set it aside. */
   readonly step: string;
-  /** The message that was set aside, `<stream>:<sequence>`; empty when the letter does not say. */
+  /** The message that was set aside, `<stream>:<sequence>`; empty when the letter does not tell. */
   readonly message: string;
-  /** The value of the header `Casino-Accepted`; empty when the letter has none. */
+  /** The header `Casino-Accepted`; empty when the letter has none. */
   readonly accepted: string;
-  /** Of a replay: what only this ledger and the message that was sent know. */
+  /** Of a replay: known only to this ledger and the message that was sent. */
   readonly token?: string;
-  /** Of a replay: how often the event was sent again, this time included. */
+  /** Of a replay: the number of replays, including this one. */
   readonly replays?: number;
-  /** Of what was replayed or written anew: where the message lies that was made of it, `<stream>:<sequence>`. */
+  /** Where the message lies that was made from it, `<stream>:<sequence>`, if it was replayed or rewritten. */
   readonly storedAs?: string;
   /** Who did it. */
   readonly by: string;
 }
 
 /**
- * The message that writes a record down.
- * @param after the sequence of the letter's last record, 0 where there is none: refused when there is a newer one
+ * The message that stores a record.
+ * @param after the sequence of the letter's last record, 0 when there is none: refused when there is a newer one
  */
 export function ledgerMessage({ letter, ...body }: LetterRecord, after?: number): Outgoing {
   const headers = new OutgoingHeaders();
@@ -46,7 +46,7 @@ export function ledgerMessage({ letter, ...body }: LetterRecord, after?: number)
   return { subject: ledgerSubject(letter), payload: JSON.stringify(body), headers };
 }
 
-/** Reads a message of the ledger; undefined for one that is none. */
+/** Parses a message of the ledger; undefined when it is malformed. */
 export function readRecord(subject: string, payload: Uint8Array): LetterRecord | undefined {
   const letter = Number(/^casino\.ledger\.letter\.([1-9]\d{0,15})$/.exec(subject)?.[1]);
   if (!Number.isSafeInteger(letter)) return undefined;
@@ -74,12 +74,12 @@ const isText = (value: unknown): value is string => typeof value === "string";
 /** The last record of a letter. */
 export interface LastRecord {
   readonly record: LetterRecord | undefined;
-  /** Its sequence in the ledger, and when that stored it, in ms since the epoch; 0 where there is none. */
+  /** Its sequence in the ledger, and when it was stored, in ms since the epoch; 0 when there is none. */
   readonly seq: number;
   readonly storedAt: number;
 }
 
-/** Asks the ledger what it knows last of the letter of this number. @throws Unavailable */
+/** The ledger's last record of the letter with this number. @throws Unavailable */
 export async function lastRecordOf(nc: NatsConnection, letter: number): Promise<LastRecord> {
   const subject = ledgerSubject(letter);
   try {

@@ -3,9 +3,9 @@ import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { acceptedHeader } from "./accepted.ts";
 import { defaultSource, replaysHeader } from "./envelope.ts";
 
-/** What a dead letter's subject and headers say, as lists show it. Of a message that is no letter, texts are empty. */
+/** A dead letter's subject and headers, for lists. For a message that is no letter, texts are empty. */
 export interface LetterHead {
-  /** Its place in CASINO_DEAD: its name for everybody. */
+  /** Its sequence in CASINO_DEAD, which people use as its number. */
   readonly seq: number;
   /** When CASINO_DEAD stored it, in ms since the epoch. */
   readonly storedAt: number;
@@ -21,7 +21,7 @@ export interface LetterHead {
   readonly failedOn: string;
   readonly deliveries: number;
   readonly replays: number;
-  /** Of the payload. */
+  /** Bytes of the payload. */
   readonly bytes: number;
   /** The message that was set aside, `<stream>:<sequence>`. */
   readonly message: string;
@@ -29,7 +29,7 @@ export interface LetterHead {
   readonly accepted: string;
   /** The letter's own `Nats-Msg-Id`. */
   readonly id: string;
-  /** Sequences in CASINO_DEAD of the parts in which its bytes lie; none where they are its payload. */
+  /** Sequences in CASINO_DEAD of the parts that hold its bytes; empty when its payload does. */
   readonly parts: readonly number[];
 }
 
@@ -38,11 +38,11 @@ export interface Letter extends LetterHead {
   readonly headers: ReceivedHeaders;
   /** The original bytes, wherever they lie. */
   readonly payload: Uint8Array;
-  /** Whether these are all of them: a part that lies elsewhere may be gone. */
+  /** Whether these are all bytes: a separate part may be gone. */
   readonly isWhole: boolean;
 }
 
-/** A message of CASINO_DEAD as the broker gives it. */
+/** A message of CASINO_DEAD as the broker returns it. */
 export interface StoredMessage {
   readonly seq: number;
   readonly subject: string;
@@ -53,7 +53,7 @@ export interface StoredMessage {
   readonly bytes: number;
 }
 
-/** Reads what lists show of a message. Anybody may publish there, so it takes what comes. */
+/** Reads a message for lists. Anybody may publish there, so it accepts everything. */
 export function readHead({ seq, subject, headers, storedAt, bytes }: StoredMessage): LetterHead {
   const [, , step = "", client = "", ...rest] = subject.split(".");
   const at = Date.parse(headers.get("Casino-Dead-At"));
@@ -70,7 +70,7 @@ export function readHead({ seq, subject, headers, storedAt, bytes }: StoredMessa
     deliveries: count(headers.get("Casino-Dead-Deliveries")),
     replays: count(headers.get(replaysHeader)),
     bytes: count(headers.get("Casino-Dead-Size")) || bytes,
-    // Letters of the versions before had it in their id.
+    // Letters of earlier versions had it in their id.
     message: headers.get("Casino-Dead-Message") || id.replace(/:dead$/, ""),
     accepted: headers.get(acceptedHeader),
     id,
@@ -78,12 +78,12 @@ export function readHead({ seq, subject, headers, storedAt, bytes }: StoredMessa
   };
 }
 
-/** The producer within the client, as the event's own envelope names it. */
+/** The producer within the client, as the event's envelope names it. */
 export function sourceOf({ headers }: Letter): string {
   return headers.get("Casino-Source") || defaultSource;
 }
 
-/** The sentence of an error taken apart: each JSON pointer with what is wrong there, "" where there is none. */
+/** Splits an error's sentence: each JSON pointer with its problem, "" where there is no pointer. */
 export function errorsOf({ error }: LetterHead): readonly FieldError[] {
   return error.split(/; (?=\/)/).map((part) => {
     const [, path = "", message = part] = /^(\/\S*) (.+)$/.exec(part) ?? [];

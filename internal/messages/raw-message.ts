@@ -13,11 +13,11 @@ export interface BadMessage {
 }
 
 /**
- * The events that a producer put into one message, each as its bytes: the elements of a JSON array, the lines of an NDJSON
- * text, those of an `EventBatch` in protobuf; any other message is one event.
+ * The events that a producer put into one message, each as its bytes: the elements of a JSON array, the lines of NDJSON,
+ * or those of an `EventBatch` in protobuf; any other message is one event.
  *
- * @param mediaType of its `Content-Type`; empty where it names none
- * @param most default: as many as a raw message may carry
+ * @param mediaType its `Content-Type`; empty where it has none
+ * @param most default: the maximum of a raw message
  */
 export function splitRaw(
   payload: Uint8Array,
@@ -52,7 +52,7 @@ function eventsOf(payload: Uint8Array, mediaType: string, most: number): readonl
   }
 }
 
-/** Of an array that cannot be read as JSON: one bad element makes a bad event, a syntax error makes a bad message. */
+/** For an array that is no JSON: an invalid element is an invalid event, a syntax error an invalid message. */
 export const notJson: BadMessage = {
   reason: "invalid_json",
   because: "It begins like a JSON array, and is none.",
@@ -60,7 +60,7 @@ export const notJson: BadMessage = {
 
 const lineFeed = 0x0a;
 
-/** The lines that are not blank, without what ends them; one more than `most` where there are more. */
+/** The lines that are not blank, without line breaks; one more than `most` when there are more. */
 export function linesOf(payload: Uint8Array, most: number): readonly Uint8Array[] {
   const lines: Uint8Array[] = [];
   for (let from = 0; from < payload.length && lines.length <= most; ) {
@@ -86,7 +86,7 @@ const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte ===
 export interface RawSender {
   readonly client: string;
   readonly source: string;
-  /** Continued by every event; without one each message starts a trace of its own. */
+  /** Every event continues it; without one each message starts a trace of its own. */
   readonly traceparent?: string | undefined;
   /** Whether a trace that is started is sampled; default true. */
   readonly isSampled?: boolean;

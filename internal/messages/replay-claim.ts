@@ -7,8 +7,8 @@ import { type LetterRecord, lastRecordOf } from "./ledger.ts";
 import { clientOf, isRawSubject } from "./subjects.ts";
 
 /**
- * Header of a dead letter that was sent again to the first stage: which letter it was, and a token that only the ledger
- * knows. Everybody may write headers there, so how often an event was replayed is believed only when the ledger says so.
+ * Header of a dead letter replayed to the first stage: which letter it was, and a token that only the ledger knows.
+ * Anybody may write headers there, so a claimed number of replays counts only when the ledger confirms it.
  */
 export const replayHeader = "Casino-Replay";
 
@@ -17,23 +17,23 @@ export function claimText(letter: number, token: string): string {
   return `${letter}:${token}`;
 }
 
-/** What nobody can guess. */
+/** A random token that nobody can guess. */
 export function newToken(): string {
   return randomBytes(16).toString("hex");
 }
 
 const form = /^([1-9]\d{0,15}):([0-9a-f]{32})$/;
 
-/** Whether a message must not be believed how often it was sent again before the ledger was asked. */
+/** Whether a message's claim has to be checked in the ledger. */
 export function claimsReplay(subject: string, headers: ReceivedHeaders): boolean {
   return isRawSubject(subject) && headers.get(replayHeader) !== "";
 }
 
-/** How many look-ups are under way at a time. */
+/** How many look-ups run at a time. */
 const mostLookUps = 16;
 const mostRemembered = 1_024;
 
-/** A look-up that has not begun: whoever asks for the same letter until then gets the same answer. */
+/** A look-up that has not started: further requests for the same letter share its answer. */
 interface LookUp {
   readonly key: string;
   readonly letter: number;
@@ -41,24 +41,24 @@ interface LookUp {
   readonly reject: (err: unknown) => void;
 }
 
-/** What a message says of itself. */
+/** What a message claims. */
 interface Claimant {
   readonly subject: string;
   readonly headers: ReceivedHeaders;
 }
 
 /**
- * Tells how often messages were sent again. Producers may claim what they like, as often as they like, so a claim costs the
- * ledger one look-up at most: those of one client of one letter share it, clients have their turns one after the other, and
- * what was found is remembered by client and whole claim. By the letter alone nothing is: the true claim may come after
- * made-up ones, and its record be written after they were looked up.
+ * Tells how often messages were replayed. Producers may claim anything, any number of times, so claims must cost little:
+ * claims of one client about one letter share a look-up, clients take turns, and results are cached by client and whole
+ * claim. They are not cached by letter: a true claim may follow invented ones, and its record may be written after those
+ * were looked up.
  */
 export class ReplayClaims {
   readonly #nc: NatsConnection;
   readonly #queue = new FairQueue<LookUp>();
   readonly #queued = new Map<string, Promise<LetterRecord | undefined>>();
   #underWay = 0;
-  /** By client and claim; the one that was not asked for longest comes first. */
+  /** By client and claim; least recently used first. */
   readonly #found = new Map<string, string | undefined>();
 
   constructor(nc: NatsConnection) {
@@ -66,7 +66,7 @@ export class ReplayClaims {
   }
 
   /**
-   * How often the event in a message was sent again from the dead letters; undefined = never. Past the first stage its
+   * How often the event in a message was replayed from the dead letters; undefined = never. After the first stage the
    * header is the pipeline's own; at the first stage the ledger is asked. @throws Unavailable
    */
   async replaysOf({ subject, headers }: Claimant): Promise<string | undefined> {
@@ -98,7 +98,7 @@ export class ReplayClaims {
     return replays;
   }
 
-  /** As the ledger has it at some time after this call: one that is being read may be from before the claim's record. */
+  /** The ledger's record at some time after this call: a running look-up may have read before the claim's record. */
   #lastRecord(client: string, letter: number): Promise<LetterRecord | undefined> {
     const key = `${client} ${letter}`;
     const queued = this.#queued.get(key);
@@ -106,7 +106,7 @@ export class ReplayClaims {
     const { promise, resolve, reject } = Promise.withResolvers<LetterRecord | undefined>();
     this.#queued.set(key, promise);
     this.#queue.push(client, { key, letter, resolve, reject });
-    // Not at once, so that claims which come together share it.
+    // Delayed, so that claims that arrive together share it.
     queueMicrotask(() => this.#begin());
     return promise;
   }

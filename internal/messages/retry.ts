@@ -6,34 +6,34 @@ import { defaultSource, isReplays, replaysHeader } from "./envelope.ts";
 import { type EventKey, keyText } from "./event-key.ts";
 import { destinationOf, parseEventSubject, retrySubject } from "./subjects.ts";
 
-/** A delivery that waits in CASINO_RETRY for its time: to be tried again, brought forward from the archive, or asked for. */
+/** A delivery that waits in CASINO_RETRY for its time: to be retried, brought from the archive, or requested. */
 export interface WaitingDelivery {
-  /** The id of the destination it is for. */
+  /** The destination's id. */
   readonly destination: string;
   readonly key: EventKey;
   /** The final event's subject, which names client and type. */
   readonly subject: string;
   /** The final event. */
   readonly payload: Uint8Array | string;
-  /** Its place in CASINO_EVENTS; undefined where nobody knows it. */
+  /** Its sequence in CASINO_EVENTS; undefined where unknown. */
   readonly sequence: number | undefined;
   /** How many attempts were made. */
   readonly attempts: number;
   /** When the next attempt may be made, in ms since the epoch. */
   readonly due: number;
-  /** What it came of, `[a-z0-9-]+`: with the event and the attempts it tells a message from its copies. */
+  /** What caused it, `[a-z0-9-]+`: with event and attempts it distinguishes a message from its copies. */
   readonly origin: string;
-  /** What became of the last attempt, a sentence. */
+  /** The result of the last attempt, a sentence. */
   readonly error: string | undefined;
   readonly identity: Identity;
 }
 
-/** What travels beside a final event, and is to be found in its dead letter. */
+/** What travels beside a final event, and has to be in its dead letter. */
 export interface Identity {
   readonly traceparent?: string | undefined;
   /** The header `Casino-Accepted`. */
   readonly accepted?: string | undefined;
-  /** How often it was sent again from the dead letters. */
+  /** How often it was replayed from the dead letters. */
   readonly replays?: string | undefined;
 }
 
@@ -46,7 +46,7 @@ const headerOf = {
   error: "Casino-Delivery-Error",
 } as const;
 
-/** The subject of the final event that a waiting delivery is of; empty where it does not say. */
+/** The subject of a waiting delivery's final event; empty when it has none. */
 export function deliverySubject(headers: ReceivedHeaders): string {
   return headers.get(headerOf.subject);
 }
@@ -54,11 +54,11 @@ export function deliverySubject(headers: ReceivedHeaders): string {
 /** Longer sentences are cut. */
 const maxErrorLength = 500;
 
-/** The message as which a delivery waits. Sent twice it is stored once, for as long as the stream remembers ids. */
+/** The message in which a delivery waits. Sent twice it is stored once, as long as the stream remembers ids. */
 export function retryMessage(waiting: WaitingDelivery): Outgoing {
   const { destination, key, subject, payload, sequence, attempts, due, origin, error, identity } = waiting;
   const headers = new OutgoingHeaders()
-    // First of all: nats-server before 2.11 takes the first place of its name for the only one.
+    // First, because nats-server before 2.11 honours only the first header of that name.
     .add("Nats-Msg-Id", `${destination}:${keyText(key)}:${origin}:${attempts}`)
     .add("Casino-Source", key.source)
     .add(headerOf.subject, subject)
@@ -77,14 +77,14 @@ function addIdentityOf(headers: OutgoingHeaders, { traceparent, accepted, replay
   if (replays !== undefined) headers.add(replaysHeader, replays);
 }
 
-/** The headers of the final event alone, as its dead letter shows them. */
+/** The headers of the final event alone, for its dead letter. */
 export function identityHeaders(source: string, identity: Identity): OutgoingHeaders {
   const headers = new OutgoingHeaders().add("Casino-Source", source);
   addIdentityOf(headers, identity);
   return headers;
 }
 
-/** What travels beside an event, by the headers of any of its messages past the first stage. */
+/** What travels beside an event, from the headers of any of its messages after the first stage. */
 export function identityOf(headers: ReceivedHeaders): Identity {
   const replays = headers.get(replaysHeader);
   return {
@@ -94,7 +94,7 @@ export function identityOf(headers: ReceivedHeaders): Identity {
   };
 }
 
-/** What the headers of a waiting delivery say; of whatever else lies there, undefined. Never throws. */
+/** What the headers of a waiting delivery tell; undefined for anything else. Never throws. */
 export interface RetryHead
   extends Pick<WaitingDelivery, "attempts" | "due" | "sequence" | "origin" | "error"> {
   readonly destination: string;

@@ -1,13 +1,12 @@
 /**
- * The stages an event passes: `raw` is where producers publish, `final` where consumers read, those between belong to
- * the pipeline's steps. Each is a mailbox with a stream of its own.
+ * The stages that an event passes: producers publish to `raw`, readers consume `final`, and those between belong to the
+ * steps. Each has a stream of its own.
  */
 export const rawStage = "raw";
 export const finalStage = "final";
 
 /**
- * Beside the stages, the place where events wait for their step that have left the message they came in: what has to come again,
- * and suspects, each alone.
+ * Beside the stages, where events wait that have left their message: to be retried, or suspects to be handled alone.
  */
 export const apartStage = "apart";
 
@@ -23,7 +22,7 @@ export function rawSubject(client: string): string {
   return `casino.event.raw.${client}`;
 }
 
-/** Whether a message there is a producer's: what its headers say of the pipeline is not to be believed. */
+/** Whether a message there is a producer's: what its headers say about the pipeline must not be trusted. */
 export function isRawSubject(subject: string): boolean {
   return subject.startsWith(rawSubjects);
 }
@@ -34,7 +33,7 @@ export function stageSubject(stage: string, client: string, type: string): strin
   return `casino.event.${stage}.${client}.${type}`;
 }
 
-/** `casino.event.<stage>._.bundle`: several events that a step forwards in one message. `_` is no client. */
+/** `casino.event.<stage>._.bundle`: several events that a step forwards in one message. `_` is no client's name. */
 export function bundleSubject(stage: string): string {
   return `casino.event.${stage}${bundleEnd}`;
 }
@@ -45,7 +44,7 @@ export function isBundleSubject(subject: string): boolean {
 }
 const bundleEnd = "._.bundle";
 
-/** `casino.event.apart.<step>.<client>`: the step's own, for an event that leaves its message. */
+/** `casino.event.apart.<step>.<client>`: for an event that leaves its message. Only the step itself publishes there. */
 export function apartSubject(step: string, client: string): string {
   return `casino.event.${apartStage}.${step}.${client}`;
 }
@@ -73,12 +72,12 @@ export function partSubject(letter: string): string {
   return `${letter}.part`;
 }
 
-/** Whether it is that subject: its message is no letter. */
+/** Whether it is that subject, whose messages are no letters. */
 export function isPartSubject(subject: string): boolean {
   return /^casino\.dead\.[^.]+\.[^.]+\.part$/.test(subject);
 }
 
-/** The filter that takes in every subject of a stage. */
+/** The filter for every subject of a stage. */
 export function stageFilter(stage: string): string {
   if (stage === rawStage) return "casino.event.raw.*";
   return stage === retryStage ? "casino.delivery.retry.>" : `casino.event.${stage}.*.*`;
@@ -92,8 +91,8 @@ export function stageStream(stage: string): string {
 export const apartStream = stageStream(apartStage);
 
 /**
- * Where deliveries wait that have to be tried again, or that are brought forward from the archive: no stage of an event, though
- * its stream is a queue like theirs.
+ * Where deliveries wait to be retried, or to be brought from the archive. It is no stage of an event, though its stream
+ * is a queue like theirs.
  */
 export const retryStage = "retry";
 export const retryStream = stageStream(retryStage);
@@ -103,34 +102,34 @@ export function retrySubject(destination: string): string {
   return `casino.delivery.retry.${destination}`;
 }
 
-/** `sender_<destination>`: the destination's durable consumer of the log, and the step of its dead letters. */
+/** `sender_<destination>`: the destination's durable consumer of the log, and the step in its dead letters. */
 export function senderName(destination: string): string {
   return `${senderPrefix}${destination}`;
 }
 export const senderPrefix = "sender_";
 
-/** The destination's durable consumer of what waits there. */
+/** The destination's durable consumer of its waiting deliveries. */
 export function retryDurable(destination: string): string {
   return `${senderName(destination)}${retryEnd}`;
 }
 const retryEnd = "_retry";
 
-/** The destination of such a durable consumer, or step; undefined for any other name. */
+/** The destination in such a consumer's or step's name; undefined for any other name. */
 export function destinationOf(name: string): string | undefined {
   return /^sender_([a-z0-9]+)(?:_retry)?$/.exec(name)?.[1];
 }
 
-/** `casino.operator.<kind>`: what an operator must know at once, core NATS. */
+/** `casino.operator.<kind>`: what an operator must know at once; core NATS. */
 export function operatorSubject(kind: string): string {
   return `casino.operator.${kind}`;
 }
 
-/** The reader of CASINO_EVENTS that must miss nothing: its durable consumer, and the step of its dead letters. */
+/** The reader of CASINO_EVENTS that must miss nothing: its durable consumer, and the step in its dead letters. */
 export const archiverName = "archiver";
 
 export const deadStream = "CASINO_DEAD";
 
-/** Where it is written down which dead letters were sent again or discarded. */
+/** The stream that records which dead letters were replayed or discarded. */
 export const ledgerStream = "CASINO_LEDGER";
 
 /** `casino.ledger.letter.<seq>`: what became of a dead letter, by its sequence in CASINO_DEAD. */
@@ -138,7 +137,7 @@ export function ledgerSubject(letter: number): string {
   return `casino.ledger.letter.${letter}`;
 }
 
-/** Where it is written down which accepted events ended as copies of others. */
+/** The stream that records which accepted events ended as copies of others. */
 export const copiesStream = "CASINO_COPIES";
 
 /** `casino.copies.<step>`, of the step that forwarded them. */
@@ -146,7 +145,7 @@ export function copiesSubject(step: string): string {
   return `casino.copies.${step}`;
 }
 
-/** Reads a subject of the pipeline; undefined for any other subject. */
+/** Parses a subject of the pipeline; undefined for any other subject. */
 export function parseEventSubject(subject: string): EventSubject | undefined {
   const [casino, event, stage, client, type, ...rest] = subject.split(".");
   if (casino !== "casino" || event !== "event" || !stage || !client || rest.length > 0) return undefined;
@@ -154,17 +153,17 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
   return type ? { stage, client, type } : undefined;
 }
 
-/** The client of an event's subject, its fourth token; empty where there is none. */
+/** The client in an event's subject, its fourth token; empty where there is none. */
 export function clientOf(subject: string): string {
   const start = subject.indexOf(".", "casino.event.".length) + 1;
   const end = subject.indexOf(".", start);
   return start === 0 ? "" : subject.slice(start, end < 0 ? undefined : end);
 }
 
-/** Reply subject, request subject and service name of the aggregates: on no stream, else a PubAck would answer. */
+/** Request subject and service name of the aggregates: on no stream, whose PubAck would answer the request. */
 export const materializedSubject = "casino.materialized";
 
-/** `croupier.status.<service>.<instance>`: how a service is, once a second. Outside `casino.>`, which is for events alone. */
+/** `croupier.status.<service>.<instance>`: a service's state, once a second. Outside `casino.>`, which is for events only. */
 export function statusSubject(service: string, instance: string): string {
   return `croupier.status.${service}.${instance}`;
 }
