@@ -75,9 +75,10 @@ export async function compareAggregates(options: AggregateOptions): Promise<Chec
 
 /** Why there was no moment of rest to compare in. */
 function whyNotSettled(isFlowing: boolean, { waiting, archiver }: Movement): string {
-  if (isFlowing) return "Events are flowing, so two readings cannot agree: try again at rest, with --wait.";
+  if (isFlowing)
+    return "Events are flowing, so two readings cannot agree: try again with --wait while their producers pause.";
   if (archiver === undefined || archiver.events === 0)
-    return `Not all events are settled (${waiting.join(", ")}): try again at rest, with --wait.`;
+    return `Not all events are settled (${waiting.join(", ")}): try again with --wait while their producers pause.`;
   // Where nothing moves, waiting does not help.
   const { events, from, to } = archiver;
   const which = from < to ? `${from} to ${to}` : to;
