@@ -20,6 +20,7 @@ import {
   publish,
   publishBets,
   range,
+  server,
   startSender,
   waiting,
 } from "./sender.fixture.ts";
@@ -35,6 +36,21 @@ test("every final event of a client comes to its destination, from the destinati
   await hasAll(receiver.received, range(3, 52));
   await waitFor(async () => (await outcomes(destination.id)).delivered === 49);
   expect(idsOf(receiver.received).toSorted((a, b) => a - b)).toEqual(range(3, 52));
+});
+
+test("a sender that starts after the broker was killed goes on where the one before was", async () => {
+  await makeStreams();
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url);
+  const before = startSender();
+  await publishBets(1, 11);
+  await waitFor(async () => (await outcomes(id)).delivered === 10);
+  await before.stop();
+  await server.kill();
+  await server.start();
+  startSender();
+  await waitFor(() => publishBets(11, 21).then(() => true));
+  await hasAll(receiver.received, range(1, 21));
 });
 
 test("of receivers that hang, fail, ask for patience and cut connections none holds up the others", async () => {
