@@ -51,8 +51,8 @@ const commandOf = ({ command = [], entrypoint = [] }: Service) =>
   )?.[1];
 const ours = Object.entries(services).filter(([, service]) => commandOf(service) !== undefined);
 
-/** Not for containers: one machine's own supervisor, and the health check. */
-const notRun = ["croupier", "healthcheck", "up"];
+/** Not for containers: one machine's own supervisor and receiver of webhooks, and the health check. */
+const notRun = ["croupier", "healthcheck", "receiver", "up"];
 /** The image sets the first two; the others are for those who change the file. */
 const notSet = ["HTTP_HOST", "HTTP_PORT", "NATS_CREDS", "STEPS"];
 
