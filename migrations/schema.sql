@@ -232,6 +232,37 @@ create table sessions (
 
 create index sessions_key_id_created_at_idx ON public.sessions USING btree (key_id, created_at);
 
+create table event_type_changes (
+  id bigint not null generated always as identity,
+  type text not null,
+  client_id text,
+  change text not null,
+  schema jsonb,
+  at timestamp with time zone not null default now(),
+  constraint event_type_changes_pkey PRIMARY KEY (id),
+  constraint event_type_changes_change_check CHECK ((change = ANY (ARRAY['registered'::text, 'replaced'::text, 'removed'::text]))),
+  constraint event_type_changes_check CHECK (((schema IS NULL) = (change = 'removed'::text)))
+);
+
+CREATE OR REPLACE FUNCTION public.event_type_schemas_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+    begin
+      if tg_op = 'DELETE' then
+        insert into event_type_changes (type, client_id, change) values (old.type, old.client_id, 'removed');
+      elsif tg_op = 'INSERT' then
+        insert into event_type_changes (type, client_id, change, schema)
+          values (new.type, new.client_id, 'registered', new.schema);
+      elsif new.schema <> old.schema then
+        insert into event_type_changes (type, client_id, change, schema)
+          values (new.type, new.client_id, 'replaced', new.schema);
+      end if;
+      return null;
+    end $function$;
+
 CREATE OR REPLACE FUNCTION public.events_have_clients_and_types()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -349,6 +380,8 @@ CREATE TRIGGER clients_kept_whole_by_events AFTER TRUNCATE ON public.clients FOR
 CREATE TRIGGER event_types_kept_by_events AFTER DELETE OR UPDATE ON public.event_types FOR EACH ROW EXECUTE FUNCTION events_keep_clients_and_types();
 
 CREATE TRIGGER event_types_kept_whole_by_events AFTER TRUNCATE ON public.event_types FOR EACH STATEMENT EXECUTE FUNCTION events_keep_clients_and_types();
+
+CREATE TRIGGER event_type_schemas_history AFTER INSERT OR DELETE OR UPDATE ON public.event_type_schemas FOR EACH ROW EXECUTE FUNCTION event_type_schemas_changed();
 
 CREATE TRIGGER events_insert_erased AFTER INSERT ON public.events REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION events_keep_erased();
 

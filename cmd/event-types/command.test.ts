@@ -42,6 +42,7 @@ test.each([
     { name: "register", type: "t", client: "c", file: "f" },
   ],
   [["show", "--type", "t"], { name: "show", type: "t", client: undefined }],
+  [["history", "t", "--json"], { name: "history", type: "t", client: undefined, json: true }],
   [
     ["test", "--type", "t", "--schema", "s", "data.json"],
     { name: "test", type: "t", client: undefined, file: "data.json", schema: "s" },
@@ -70,6 +71,7 @@ test.each([
       'The client must be of the form [a-z0-9-]{1,40}, not "Acme".',
     ],
   ],
+  [["history", "bet"], ["The type bet is built in: every client has it, and it has no data."]],
   [["remove", "--type", "bet"], ["The type bet is built in: every client has it, and it has no data."]],
   [
     ["remove", "--type", "t", "--schema", "f", "--force"],
@@ -131,6 +133,43 @@ test("shows a type's schema, a client's own before the one for all, and holds da
   expect(await run("show", "--type", "new")).toMatchObject({
     code: 1,
     err: "event-types: new is not registered for all clients.\n",
+  });
+});
+
+test("tells what became of a type's schemas, newest first", async () => {
+  const [first, second] = ['{"type":"object"}', '{"type":"object","required":["level"]}'];
+  const register = async (schema: string, ...args: string[]) =>
+    run("register", "--type", "won", "--schema", await file("won.json", schema), ...args);
+  await register(first);
+  // The same once more changes nothing.
+  await register(first);
+  await register(second, "--client", "lucky-spin");
+  await register(second);
+  await run("remove", "--type", "won", "--client", "lucky-spin");
+  const listed = async (...args: string[]) => {
+    const { code, out, err } = await run("history", "won", ...args);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    return out;
+  };
+  const rows = (await listed()).trimEnd().split("\n");
+  expect(rows.map((row) => row.replace(/^\S+Z /, "(time) ").split(/ +/))).toEqual([
+    ["time", "change", "client"],
+    ["(time)", "removed", "lucky-spin"],
+    ["(time)", "replaced", "(all)"],
+    ["(time)", "registered", "lucky-spin"],
+    ["(time)", "registered", "(all)"],
+  ]);
+  const all = { type: "won", client: null, at: expect.stringMatching(/^20.*Z$/) };
+  expect(JSON.parse(await listed("--json", "--client", "acme-casino"))).toEqual([
+    { ...all, change: "replaced", schema: JSON.parse(second) },
+    { ...all, change: "registered", schema: JSON.parse(first) },
+  ]);
+  const [removed] = JSON.parse(await listed("--json"));
+  expect(removed).toMatchObject({ change: "removed", client: "lucky-spin", schema: null });
+  expect(await run("history", "never", "--json")).toEqual({
+    code: 1,
+    out: "",
+    err: "event-types: never was never registered for all clients.\n",
   });
 });
 

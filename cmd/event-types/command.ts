@@ -4,6 +4,7 @@ import type { Database } from "../../internal/postgres/connect.ts";
 import { compileDataCheck, RegistrationError } from "../../internal/registry/data-check.ts";
 import {
   keyProblems,
+  listChanges,
   listTypes,
   registerType,
   removeType,
@@ -16,6 +17,7 @@ import { table } from "../../internal/service/table.ts";
 export type EventTypesCommand =
   | { readonly name: "list"; readonly json: boolean }
   | ({ readonly name: "show" } & TypeKey)
+  | ({ readonly name: "history"; readonly json: boolean } & TypeKey)
   | ({ readonly name: "test"; readonly file: string; readonly schema: string | undefined } & TypeKey)
   | ({ readonly name: "register"; readonly file: string } & TypeKey)
   | ({ readonly name: "remove"; readonly yes: boolean } & TypeKey);
@@ -51,6 +53,15 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
       "as this client's events are checked (default: those of clients without one of their own)",
     )
     .action((flags) => reading.ask({ name: "show", ...keyOf(flags) }));
+  program
+    .command("history")
+    .description("when a type's schema was registered, replaced and removed, newest first")
+    .argument("<type>", "name of the type, [a-z0-9_-]{1,40}")
+    .option("--client <c>", "what this client's events were checked by (default: every client's)")
+    .option("--json", "as JSON, with the schemas, for scripts")
+    .action((name, { client, json = false }) =>
+      reading.ask({ name: "history", ...keyOf({ type: name, client }), json }),
+    );
   program
     .command("test")
     .description("hold an event's data against the schema of its type, without sending it")
@@ -93,6 +104,7 @@ export async function runCommand(
 ): Promise<string> {
   if (command.name === "list") return list(db, command.json);
   if (command.name === "show") return `${JSON.stringify(await schemaFor(db, command), undefined, 2)}\n`;
+  if (command.name === "history") return history(db, command);
   if (command.name === "test") return check(db, command);
   if (command.name === "register") return register(db, command, await readJson("schema", command.file));
   const question = `Remove ${command.type} for ${whose(command)}? Its events become dead letters.`;
@@ -140,6 +152,23 @@ async function list(db: Database, json: boolean): Promise<string> {
   if (types.length === 0) return "No custom types are registered.\n";
   const rows = types.map((one) => [one.type, one.client ?? "(all)", one.updatedAt.toISOString()]);
   return table(rows, { head: ["type", "client", "changed"] });
+}
+
+async function history(
+  db: Database,
+  { json, ...key }: TypeKey & { readonly json: boolean },
+): Promise<string> {
+  const changes = await listChanges(db, key);
+  if (changes.length === 0)
+    throw new RegistrationError(`${key.type} was never registered for ${whose(key)}.`);
+  if (json) {
+    const listed = changes.map(({ at, change, type, client = null, schema }) => ({
+      ...{ at, change, type, client, schema },
+    }));
+    return `${JSON.stringify(listed)}\n`;
+  }
+  const rows = changes.map(({ at, change, client = "(all)" }) => [at.toISOString(), change, client]);
+  return table(rows, { head: ["time", "change", "client"] });
 }
 
 async function readJson(what: string, file: string): Promise<unknown> {

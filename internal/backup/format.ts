@@ -12,6 +12,7 @@ export const tables = [
   "clients",
   "event_types",
   "event_type_schemas",
+  "event_type_changes",
   "players",
   "games",
   "game_versions",

@@ -39,7 +39,12 @@ test("a database of a version that planted samples keeps them", async () => {
   await migrate(db);
   expect(await db.selectFrom("players").selectAll().execute()).toHaveLength(11);
   expect(await db.selectFrom("clients").selectAll().execute()).toHaveLength(3);
-  expect(await db.selectFrom("event_type_schemas").selectAll().execute()).toHaveLength(2);
+  const schemas = await db.selectFrom("event_type_schemas").selectAll().orderBy("type").execute();
+  expect(schemas).toHaveLength(2);
+  const changes = db.selectFrom("event_type_changes").select(["type", "client_id", "schema", "at", "change"]);
+  expect(await changes.orderBy("type").execute()).toEqual(
+    schemas.map(({ updated_at: at, ...row }) => ({ ...row, at, change: "registered" })),
+  );
 });
 
 test("a second time changes nothing, not even what was changed since", async () => {

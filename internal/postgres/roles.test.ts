@@ -27,7 +27,7 @@ import { customEvents } from "../generator/custom.ts";
 import { playerKind } from "../players/player-kind.ts";
 import { postgresPlayers } from "../players/players.ts";
 import { postgresRecords } from "../records/postgres-records.ts";
-import { listTypes, registerType, removeType } from "../registry/event-types.ts";
+import { listChanges, listTypes, registerType, removeType } from "../registry/event-types.ts";
 import { Registry } from "../registry/registry.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import { deleteDeliveriesOlderThan, findDeliveries, recordDeliveries } from "../webhooks/deliveries.ts";
@@ -185,9 +185,14 @@ describe("each service's queries work under its own role", () => {
     expect(await revokeKey(db, key?.prefix ?? "")).toBe(1);
     const type = { type: "new_type", client: "new-casino" };
     expect(await registerType(db, type, { type: "object" })).toBe("registered");
-    expect(await registerType(db, type, { type: "object" })).toBe("changed");
+    expect(await registerType(db, type, { type: "object", required: ["a"] })).toBe("changed");
     expect(await listTypes(db)).toContainEqual(expect.objectContaining(type));
     expect(await removeType(db, type)).toBe(true);
+    expect((await listChanges(db, type)).map(({ change }) => change)).toEqual([
+      "removed",
+      "replaced",
+      "registered",
+    ]);
     expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
     await withRegistry(db);
   });
@@ -244,6 +249,8 @@ describe("and nothing else does", () => {
     ["gateway", "insert into deliveries default values"],
     ["operator", "update api_keys set hash = ''"],
     ["operator", "delete from events"],
+    ["operator", "delete from event_type_changes"],
+    ["gateway", "insert into event_type_changes default values"],
     ["operator", "drop table events"],
     ["operator", "create table mine ()"],
     ["operator", "create role mine"],

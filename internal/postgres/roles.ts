@@ -56,6 +56,7 @@ export const grants = {
     sessions: "select (client_id), insert, delete",
     event_types: "select, insert",
     event_type_schemas: "select, insert, update, delete",
+    event_type_changes: "select",
     events: `select, ${erasing}`,
     erasures: "select, insert, update",
     destinations: "select, insert, update, delete",

@@ -10,6 +10,7 @@ export interface Schema {
   sessions: SessionsTable;
   event_types: EventTypesTable;
   event_type_schemas: EventTypeSchemasTable;
+  event_type_changes: EventTypeChangesTable;
   events: EventsTable;
   erasures: ErasuresTable;
   destinations: DestinationsTable;
@@ -81,6 +82,17 @@ interface EventTypeSchemasTable {
   client_id: string | null;
   schema: unknown;
   updated_at: Generated<Date>;
+}
+
+/** A trigger of event_type_schemas writes it. */
+interface EventTypeChangesTable {
+  id: Generated<string>;
+  type: string;
+  client_id: string | null;
+  change: "registered" | "replaced" | "removed";
+  /** Null when it was removed. */
+  schema: unknown;
+  at: Generated<Date>;
 }
 
 interface EventsTable {

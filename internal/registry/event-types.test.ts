@@ -3,10 +3,11 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
+import { addClient, removeClient } from "../clients/client-repository.ts";
 import { connectPostgres } from "../postgres/connect.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { RegistrationError } from "./data-check.ts";
-import { listTypes, registerType, removeType } from "./event-types.ts";
+import { listChanges, listTypes, registerType, removeType } from "./event-types.ts";
 
 const db = connectPostgres(await databaseForTest(), "test", silent);
 afterAll(() => db.destroy());
@@ -54,6 +55,17 @@ test("a removed type's past events keep their type", async () => {
   expect(await registerType(db, forAll, { type: "object" })).toBe("registered");
 });
 
+test("what a removed client's types were is still told", async () => {
+  const left = { type: "left", client: "left-casino" };
+  await addClient(db, left.client, "It leaves");
+  await registerType(db, left, { type: "object" });
+  expect(await removeClient(db, left.client)).toBe("removed");
+  expect(await listChanges(db, left)).toMatchObject([
+    { ...left, change: "removed", schema: null },
+    { ...left, change: "registered", schema: { type: "object" } },
+  ]);
+});
+
 describe("refuses with a sentence", () => {
   test.each([
     ["bet", undefined, {}, "The type bet is built in: every client has it, and it has no data."],
@@ -74,6 +86,7 @@ describe("refuses with a sentence", () => {
 test("a database that is away is said to be", async () => {
   const away = connectPostgres("postgres://casino@127.0.0.1:1/casino", "test", silent);
   await expect(listTypes(away)).rejects.toThrow(Unavailable);
+  await expect(listChanges(away, forAll)).rejects.toThrow(Unavailable);
   await expect(registerType(away, forAll, { type: "object" })).rejects.toThrow(Unavailable);
   await expect(removeType(away, forAll)).rejects.toThrow(Unavailable);
   await away.destroy();

@@ -15,6 +15,14 @@ export interface RegisteredType extends TypeKey {
   readonly updatedAt: Date;
 }
 
+/** What was done to a type's schema, and when. */
+export interface TypeChange extends TypeKey {
+  readonly change: "registered" | "replaced" | "removed";
+  /** From then on; null when it was removed. */
+  readonly schema: unknown;
+  readonly at: Date;
+}
+
 /** Every registered custom type, by name; the one for all clients before single clients' own. @throws Unavailable */
 export async function listTypes(db: Database): Promise<readonly RegisteredType[]> {
   try {
@@ -30,6 +38,28 @@ export async function listTypes(db: Database): Promise<readonly RegisteredType[]
       schema,
       updatedAt: updated_at,
     }));
+  } catch (err) {
+    throw asUnavailable(err);
+  }
+}
+
+/**
+ * What became of a type's schemas, newest first. Postgres notes it itself, whoever changes them.
+ * @param key with a client: only of its own schema and of the one for all
+ * @throws Unavailable
+ */
+export async function listChanges(db: Database, { type, client }: TypeKey): Promise<readonly TypeChange[]> {
+  try {
+    const ofType = db
+      .selectFrom("event_type_changes")
+      .select(["client_id", "change", "schema", "at"])
+      .where("type", "=", type);
+    const asked =
+      client === undefined
+        ? ofType
+        : ofType.where((it) => it.or([it("client_id", "=", client), it("client_id", "is", null)]));
+    const rows = await asked.orderBy("id", "desc").execute();
+    return rows.map(({ client_id, ...row }) => ({ type, client: client_id ?? undefined, ...row }));
   } catch (err) {
     throw asUnavailable(err);
   }
