@@ -7,15 +7,14 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const longest = [
   "test/chaos/chaos.test.ts",
   "test/shutdown.test.ts",
-  "test/commands.test.ts",
-  "internal/logger/lines.test.ts",
   "internal/proof/clean-runs.test.ts",
-  "internal/actor/loop-retries.test.ts",
   "internal/actor/poison.test.ts",
   "test/repository/documented-commands.test.ts",
   "test/repository/add-a-step.test.ts",
-  "test/up.test.ts",
-  "internal/proof/planted-faults.test.ts",
+  "test/commands.test.ts",
+  "test/servers-away.test.ts",
+  "internal/actor/loop-retries.test.ts",
+  "test/custom-types.test.ts",
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -29,13 +28,18 @@ class LongestFirst extends BaseSequencer {
 // Tests start processes by the hundred: what node makes of a source file is kept, for these and the next ones.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/compile");
 
+/** What is around the code: the commands of the docs, Task, the packages, and the dashboard in a browser. */
+const repository = ["test/repository/**/*.test.ts", "test/dashboard/**/*.test.ts"];
 /**
- * What is around the code: the commands of the docs, Task, the packages, and the dashboard in a browser; and the whole system
- * under faults, whose stops have 10 seconds by promise and need the machine for themselves. `npm run test:all` has it, `npm test` has not.
+ * Whole programs as processes of their own, and the whole system under faults: they take minutes, and the machine for themselves.
+ * `npm run test:all` has these two, `npm test` has not.
  */
-const repository = [
-  ...["test/repository/**/*.test.ts", "test/dashboard/**/*.test.ts"],
-  ...["test/chaos/chaos.test.ts", "test/shutdown.test.ts"],
+const system = [
+  "test/{chaos/chaos,shutdown,up,fuzz,outages,locked-pipeline}.test.ts",
+  "cmd/{enricher,gateway,materializer,archiver,sender}/main.test.ts",
+  "internal/logger/lines.test.ts",
+  "internal/actor/poison.test.ts",
+  "internal/proof/{clean-runs,planted-faults,bundle-faults}.test.ts",
 ];
 /** Tests of the code alone: they share a process, and load what they have in common once. */
 const units = "**/*.unit.test.ts";
@@ -60,18 +64,14 @@ export default defineConfig({
           name: "servers",
           // Each a process of its own: they use servers or other processes, or look at what their own is like.
           include: rooms.map((room) => `${room}/**/*.test.ts`),
-          exclude: [units, ...repository],
+          exclude: [units, ...repository, ...system],
           globalSetup: ["test/harness/global-setup.ts"],
         },
       },
-      {
-        extends: true,
-        test: {
-          name: "repository",
-          include: repository,
-          globalSetup: ["test/harness/global-setup.ts"],
-        },
-      },
+      ...Object.entries({ system, repository }).map(([name, include]) => ({
+        extends: true as const,
+        test: { name, include, globalSetup: ["test/harness/global-setup.ts"] },
+      })),
     ],
   },
 });

@@ -34,6 +34,8 @@ test("an empty environment gives the defaults", () => {
     DELIVERY_RETENTION: 7 * day,
     DELIVERY_RETRIES: [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400].map((s) => s * 1_000),
     BUNDLES: "on",
+    OTEL_TRACES_SAMPLER: "parentbased_always_on",
+    OTEL_TRACES_SAMPLER_ARG: 1,
     DATABASE_URL: "postgres://casino:casino@127.0.0.1:5432/casino",
     HTTP_HOST: "127.0.0.1",
     LOG_LEVEL: "info",
