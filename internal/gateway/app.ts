@@ -57,7 +57,7 @@ export interface GatewayLimits extends RouteLimits {
   readonly silentMs: number;
   /** How long the rest of a request may take that was answered early. */
   readonly lingerMs: number;
-  /** Average delay of the event loop over a second beyond which requests are answered with 503. */
+  /** Average delay of the event loop over a second beyond which requests are answered with 503; 0 is no limit. */
   readonly heldUpMs: number;
 }
 
