@@ -6,6 +6,7 @@ import { freePort } from "../internal/local/free-port.ts";
 import { finalStage, senderName, stageStream } from "../internal/messages/subjects.ts";
 import { connectPostgres } from "../internal/postgres/connect.ts";
 import { createLog } from "../internal/service/log.ts";
+import { defaultSettings } from "../internal/webhooks/destination.ts";
 import { Destinations } from "../internal/webhooks/destinations.ts";
 import { SecretBox } from "../internal/webhooks/secret-box.ts";
 import { finalMessage, publishFinalEvents } from "./archive.ts";
@@ -53,9 +54,7 @@ export async function openSenderLoad(bench: Bench): Promise<SenderLoad> {
   let nextId = 1;
 
   const create = (url: string, enabled: boolean, batch = 1) =>
-    destinations.create("casino", {
-      ...{ url, types: null, headers: {}, rateLimit: null, ordered: false, batch, enabled },
-    });
+    destinations.create("casino", { ...defaultSettings, url, batch, enabled });
   const floor = async (id: string) => {
     const info = await jsm.consumers.info(stream, senderName(id)).catch(() => undefined);
     return info?.ack_floor.stream_seq;

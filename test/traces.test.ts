@@ -12,6 +12,7 @@ import { Sender } from "../internal/sender/sender.ts";
 import { Traces } from "../internal/telemetry/open-telemetry.ts";
 import { parseNetworks } from "../internal/webhooks/address-guard.ts";
 import { Deliverer } from "../internal/webhooks/deliver.ts";
+import { defaultSettings } from "../internal/webhooks/destination.ts";
 import { Destinations } from "../internal/webhooks/destinations.ts";
 import { receiverForTest } from "../internal/webhooks/receiver.fixture.ts";
 import { SecretBox } from "../internal/webhooks/secret-box.ts";
@@ -131,15 +132,8 @@ describe("a trace", () => {
   test("has every hop of an event, each the child of the one before, to archive and delivery", async () => {
     const receiver = await receiverForTest();
     await new Destinations(db, new SecretBox([Buffer.alloc(32)])).create("casino", {
-      ...{
-        url: receiver.url,
-        types: null,
-        headers: {},
-        rateLimit: null,
-        ordered: false,
-        batch: 1,
-        enabled: true,
-      },
+      ...defaultSettings,
+      url: receiver.url,
     });
     await waitFor(async () => (await jsm.streams.info("CASINO_EVENTS")).state.consumer_count >= 2);
     const [traceId, client] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];

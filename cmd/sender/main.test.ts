@@ -8,6 +8,7 @@ import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { OutgoingHeaders } from "../../internal/jetstream/wire-headers.ts";
 import { retryDurable, stageSubject } from "../../internal/messages/subjects.ts";
 import { deliveryCheck } from "../../internal/proof/deliveries.ts";
+import { defaultSettings } from "../../internal/webhooks/destination.ts";
 import { Destinations } from "../../internal/webhooks/destinations.ts";
 import { type Receiver, receiverForTest } from "../../internal/webhooks/receiver.fixture.ts";
 import { SecretBox } from "../../internal/webhooks/secret-box.ts";
@@ -40,10 +41,7 @@ const hasAll = (receivers: readonly Receiver[], events: number) =>
   waitFor(() => receivers.every((receiver) => ids(receiver).size === events), {
     what: `${events} events at ${receivers.length} receivers`,
   });
-const destinationAt = ({ url }: Receiver) =>
-  destinations.create("casino", {
-    ...{ url, types: null, headers: {}, rateLimit: null, ordered: false, batch: 1, enabled: true },
-  });
+const destinationAt = ({ url }: Receiver) => destinations.create("casino", { ...defaultSettings, url });
 
 test("of twenty destinations four fail: the others get all, and nothing is lost over kills of sender, receiver and servers", async () => {
   const sender = await serviceForTest("sender", {

@@ -6,6 +6,13 @@ import { hashOf, newApiKey, prefixOf } from "./api-key.ts";
 /** What a key allows: sending as one client's producer of that name, or being an operator. */
 export type KeyScope = { readonly client: string; readonly source: string } | "operator";
 
+/** A scope as its columns; an operator's are null. */
+export function ownerOf(scope: KeyScope): { client_id: string | null; source: string | null } {
+  return scope === "operator"
+    ? { client_id: null, source: null }
+    : { client_id: scope.client, source: scope.source };
+}
+
 /** A client as lists show it. */
 export interface ClientRow {
   readonly id: string;
@@ -123,14 +130,16 @@ export async function createKey(
   expiresAt: Date | null = null,
 ): Promise<string | undefined> {
   const key = newApiKey();
-  const owner =
-    scope === "operator"
-      ? { client_id: null, source: null }
-      : { client_id: scope.client, source: scope.source };
   try {
     await db
       .insertInto("api_keys")
-      .values({ ...owner, prefix: prefixOf(key), hash: hashOf(key), expires_at: expiresAt, revoked_at: null })
+      .values({
+        ...ownerOf(scope),
+        prefix: prefixOf(key),
+        hash: hashOf(key),
+        expires_at: expiresAt,
+        revoked_at: null,
+      })
       .execute();
     return key;
   } catch (err) {

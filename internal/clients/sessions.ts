@@ -4,7 +4,7 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { hashOf } from "./api-key.ts";
-import type { KeyScope } from "./client-repository.ts";
+import { type KeyScope, ownerOf } from "./client-repository.ts";
 import { type FindKeys, type KnownKey, nameOf } from "./key-lookup.ts";
 
 /** How long a code is valid, and how long a session lasts, in ms. */
@@ -39,14 +39,16 @@ export interface OpenSession {
 /** Creates a code that opens one session within ten minutes. @returns undefined when the client does not exist */
 export async function createCode(db: Database, scope: KeyScope): Promise<string | undefined> {
   const code = random("cc");
-  const owner =
-    scope === "operator"
-      ? { client_id: null, source: null }
-      : { client_id: scope.client, source: scope.source };
   try {
     await db
       .insertInto("sessions")
-      .values({ hash: hashOf(code), kind: "code", key_id: null, ...owner, expires_at: after(codeLifeMs) })
+      .values({
+        hash: hashOf(code),
+        kind: "code",
+        key_id: null,
+        ...ownerOf(scope),
+        expires_at: after(codeLifeMs),
+      })
       .execute();
     return code;
   } catch (err) {

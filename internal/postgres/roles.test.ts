@@ -32,7 +32,7 @@ import { Registry } from "../registry/registry.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import { deleteDeliveriesOlderThan, findDeliveries, recordDeliveries } from "../webhooks/deliveries.ts";
 import { finishRequest, noteProgress, openRequests, requestResend } from "../webhooks/delivery-requests.ts";
-import type { DestinationSettings } from "../webhooks/destination.ts";
+import { type DestinationSettings, defaultSettings } from "../webhooks/destination.ts";
 import { Destinations } from "../webhooks/destinations.ts";
 import { resealDestinations } from "../webhooks/reseal.ts";
 import { SecretBox } from "../webhooks/secret-box.ts";
@@ -79,15 +79,7 @@ const row = {
 } as const;
 
 const box = new SecretBox([Buffer.alloc(32)]);
-const destination: DestinationSettings = {
-  url: "https://example.com",
-  types: null,
-  headers: {},
-  rateLimit: null,
-  ordered: false,
-  batch: 1,
-  enabled: true,
-};
+const destination: DestinationSettings = { ...defaultSettings, url: "https://example.com" };
 
 describe("each service's queries work under its own role", () => {
   test("enricher", async () => {

@@ -12,7 +12,7 @@ import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { deadStream, finalStage, retryStage, retryStream, stageSubject } from "../messages/subjects.ts";
 import { parseNetworks } from "../webhooks/address-guard.ts";
 import { Deliverer, type DelivererOptions } from "../webhooks/deliver.ts";
-import type { DestinationSettings } from "../webhooks/destination.ts";
+import { type DestinationSettings, defaultSettings } from "../webhooks/destination.ts";
 import { Destinations } from "../webhooks/destinations.ts";
 import type { Received } from "../webhooks/receiver.fixture.ts";
 import { SecretBox } from "../webhooks/secret-box.ts";
@@ -61,18 +61,9 @@ export function startSender({ calls = {}, ...options }: TestSenderOptions = {}):
   return sender;
 }
 
-const usual: Omit<DestinationSettings, "url"> = {
-  types: null,
-  headers: {},
-  rateLimit: null,
-  ordered: false,
-  batch: 1,
-  enabled: true,
-};
-
 /** A destination of client `casino`, unless said otherwise. */
 export const addDestination = (url: string, settings: Partial<DestinationSettings> = {}) =>
-  destinations.create("casino", { ...usual, url, ...settings });
+  destinations.create("casino", { ...defaultSettings, url, ...settings });
 
 /** Publishes final events to the log. */
 export async function publish(events: readonly CasinoEvent[], client = "casino"): Promise<void> {

@@ -18,7 +18,7 @@ import {
   requestReplay,
   requestResend,
 } from "./delivery-requests.ts";
-import type { DestinationSettings } from "./destination.ts";
+import { type DestinationSettings, defaultSettings } from "./destination.ts";
 import { Destinations } from "./destinations.ts";
 import { SecretBox } from "./secret-box.ts";
 
@@ -128,13 +128,9 @@ describe("recorded attempts", () => {
 
 describe("what the sender is asked for", () => {
   const settings: DestinationSettings = {
+    ...defaultSettings,
     url: "https://example.com",
     types: ["bet", "login"],
-    headers: {},
-    rateLimit: null,
-    ordered: false,
-    batch: 1,
-    enabled: true,
   };
   const destinations = new Destinations(db, new SecretBox([Buffer.alloc(32)]));
   const filter: ReplayFilter = {

@@ -14,6 +14,16 @@ export interface DestinationSettings {
   readonly enabled: boolean;
 }
 
+/** What a destination has where its client says nothing. */
+export const defaultSettings: Omit<DestinationSettings, "url"> = {
+  types: null,
+  headers: {},
+  rateLimit: null,
+  ordered: false,
+  batch: 1,
+  enabled: true,
+};
+
 /** How a destination does, as the sender sees it. */
 export interface DestinationState {
   /** Null while it is enabled. */

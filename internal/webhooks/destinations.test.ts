@@ -6,7 +6,7 @@ import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { connectPostgres } from "../postgres/connect.ts";
 import { migrate } from "../postgres/migrate.ts";
 import { isUnavailable } from "../service/unavailable.ts";
-import type { DestinationSettings } from "./destination.ts";
+import { type DestinationSettings, defaultSettings } from "./destination.ts";
 import { DestinationRefused, Destinations, mostOfClient } from "./destinations.ts";
 import { resealDestinations } from "./reseal.ts";
 import { SecretBox } from "./secret-box.ts";
@@ -18,13 +18,9 @@ const key = randomBytes(32);
 const destinations = new Destinations(db, new SecretBox([key]));
 
 const settings: DestinationSettings = {
+  ...defaultSettings,
   url: "https://example.com/hook",
-  types: null,
   headers: { authorization: "Bearer very-secret" },
-  rateLimit: null,
-  ordered: false,
-  batch: 1,
-  enabled: true,
 };
 
 test("what was set up is what is read, and its secrets are nowhere in the clear", async () => {

@@ -1,5 +1,5 @@
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
-import type { DestinationSettings } from "./destination.ts";
+import { defaultSettings } from "./destination.ts";
 import type { Destinations } from "./destinations.ts";
 
 /** What has come for one client. */
@@ -14,16 +14,6 @@ export interface ReceivedOf {
 }
 
 const nothing: ReceivedOf = { verified: 0, refused: 0, events: 0, last: null };
-
-/** What a destination here has beside its URL. */
-const settings: Omit<DestinationSettings, "url"> = {
-  types: null,
-  headers: {},
-  rateLimit: null,
-  ordered: false,
-  batch: 1,
-  enabled: true,
-};
 
 /**
  * What receives webhooks of some clients on this machine, for a first try: it verifies each call as a client's own receiver
@@ -42,7 +32,7 @@ export class SampleReceiver {
   async subscribe(destinations: Destinations, clients: readonly string[], url: string): Promise<void> {
     for (const client of clients) {
       const path = `/hooks/${client}`;
-      const own = { ...settings, url: new URL(path, url).href };
+      const own = { ...defaultSettings, url: new URL(path, url).href };
       const known = (await destinations.list(client)).find((one) => new URL(one.url).pathname === path);
       const destination =
         (known && (await destinations.update(known.id, undefined, own))) ??

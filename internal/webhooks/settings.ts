@@ -4,7 +4,7 @@ import { EVENT_TYPE_PATTERN } from "../casino/event.ts";
 import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
 import { AddressRefused } from "./address-guard.ts";
 import { hiddenValue, readCustomHeaders } from "./custom-headers.ts";
-import type { Destination, DestinationSettings } from "./destination.ts";
+import { type Destination, type DestinationSettings, defaultSettings } from "./destination.ts";
 
 const fields = {
   url: Type.String({ minLength: 1, maxLength: 2_000, description: "where events are posted to; https" }),
@@ -67,10 +67,8 @@ export function readSettings(value: unknown, checkUrl: CheckUrl): ReadSettings<D
   if (!validateAll(value)) return { ok: false, errors: errorsOf(validateAll.errors) };
   const { url } = value;
   const { errors, settings } = readFields(value, checkUrl);
-  const { types = null, headers = {}, rateLimit = null } = settings;
-  const { ordered = false, batch = 1, enabled = true } = settings;
   if (errors.length > 0) return { ok: false, errors };
-  return { ok: true, settings: { url, types, headers, rateLimit, ordered, batch, enabled } };
+  return { ok: true, settings: { ...defaultSettings, ...settings, url } };
 }
 
 /** Reads a change of a destination's settings; all that is wrong is said together. */

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { generate } from "../../internal/generator/generate.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { defaultSettings } from "../../internal/webhooks/destination.ts";
 import { Destinations } from "../../internal/webhooks/destinations.ts";
 import { receiverForTest } from "../../internal/webhooks/receiver.fixture.ts";
 import { SecretBox } from "../../internal/webhooks/secret-box.ts";
@@ -90,8 +91,9 @@ test("alerts fire on a running system when their condition comes, and clear when
   const receiver = await receiverForTest((response) => void response.writeHead(status).end());
   const destinations = new Destinations(db, new SecretBox([secret]));
   const { id } = await destinations.create("casino", {
-    ...{ url: receiver.url, types: null, headers: {}, rateLimit: null, ordered: false, batch: 100 },
-    enabled: true,
+    ...defaultSettings,
+    url: receiver.url,
+    batch: 100,
   });
   await comes("CroupierDestinationDisabled");
   status = 204;
