@@ -41,8 +41,8 @@ async function never(): Promise<never> {
 }
 
 describe("the docs", () => {
-  test("README lists every environment variable with its default and meaning", () => {
-    const documented = table("README.md", "Configuration").map(([name, preset, meaning]) => ({
+  test("configuration.md lists every environment variable with its default and meaning", () => {
+    const documented = table("docs/configuration.md", "All variables").map(([name, preset, meaning]) => ({
       name,
       preset,
       meaning,
@@ -61,9 +61,9 @@ describe("the docs", () => {
     for (const [service, port] of servicePorts()) expect(perService?.preset).toContain(`${service} ${port}`);
   });
 
-  test("README lists every command", () => {
+  test("commands.md says what every command does", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> }; // our own file
-    const listed = firstColumn("README.md", "Commands").map(
+    const listed = firstColumn("docs/commands.md", "What each one does").map(
       (cell) => /^npm (?:run )?(\S+)/.exec(cell ?? "")?.[1],
     );
     expect(listed.toSorted()).toEqual(

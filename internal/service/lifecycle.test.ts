@@ -63,9 +63,9 @@ Flags:
 
 Environment:
   NATS_URL              NATS servers, comma-separated; user:password@ or token@ in the URL (default nats://127.0.0.1:4222)
-  RATES_URL             rates API, EUR-based; needed by the step \`currency\`
-  HTTP_PORT             port of the service's HTTP (health and routes); 0 = any free one (default 4321)
-  LOG_LEVEL             least level that is logged (default info)
+  RATES_URL             rates API, based on EUR; the step \`currency\` needs it
+  HTTP_PORT             port of the service's HTTP (health and routes); 0 = any free port (default 4321)
+  LOG_LEVEL             lowest level that is logged (default info)
 `);
   });
 
