@@ -11,7 +11,9 @@ import type { BackupCommand } from "./command.ts";
 /** What a backup needs. */
 export interface BackupRun {
   readonly db: Database;
-  /** Writes messages for people. */
+  /** Writes what was done. */
+  readonly say: (text: string) => void;
+  /** Writes messages for people, where stdout has the backup. */
   readonly remark: (text: string) => void;
   /** Aborted to stop it; its reason says so. */
   readonly signal: AbortSignal;
@@ -21,8 +23,11 @@ export interface BackupRun {
 const forItsOwner = 0o600;
 
 /** Makes the backup. @throws CommandError, Unavailable */
-export async function runCommand({ file }: BackupCommand, { db, remark, signal }: BackupRun): Promise<void> {
-  using progress = new Progress();
+export async function runCommand(
+  { file }: BackupCommand,
+  { db, say, remark, signal }: BackupRun,
+): Promise<void> {
+  using progress = new Progress("backup");
   const how = {
     version: manifest.version,
     signal,
@@ -33,9 +38,8 @@ export async function runCommand({ file }: BackupCommand, { db, remark, signal }
     const rows = file === "-" ? await toStdout(db, how) : await toFile(file, db, how);
     progress.clear();
     const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
-    remark(
-      `${counted(all, "row")} backed up, ${rows.events?.toLocaleString("en-US") ?? 0} of them events.\n`,
-    );
+    const tell = file === "-" ? remark : say;
+    tell(`${counted(all, "row")} backed up, ${rows.events?.toLocaleString("en-US") ?? 0} of them events.\n`);
   } catch (err) {
     progress.clear();
     signal.throwIfAborted();

@@ -19,7 +19,7 @@ import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
-/** Where a command writes: results to stdout, remarks to stderr. */
+/** What a command writes: what it listed, made or did to stdout, advice to stderr. */
 export interface Answer {
   readonly output: string;
   readonly remark: string;
@@ -53,7 +53,7 @@ export async function runCommand(
       const { client, name } = command;
       if (!(await addClient(db, client, name)))
         throw new CommandError(`There is a client "${client}" already.`);
-      return { output: "", remark: `Added client ${client}.\n` };
+      return { output: `Added client ${client}.\n`, remark: "" };
     }
     case "list": {
       const clients = await listClients(db);
@@ -81,14 +81,14 @@ export async function runCommand(
       if (!command.yes && !(await askIfSeated(question)))
         throw new CommandError(`${client} was not disabled.`);
       if (!(await setDisabled(db, client, true))) throw noClient(client);
-      const remark = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" takes it back.\n`;
-      return { output: "", remark };
+      const output = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" takes it back.\n`;
+      return { output, remark: "" };
     }
     case "enable": {
       const { client } = command;
       if (!(await setDisabled(db, client, false))) throw noClient(client);
-      const remark = `Enabled ${client}. What was set aside meanwhile "dead-letters replay --all --client ${client} --reason unknown_client" sends again.\n`;
-      return { output: "", remark };
+      const output = `Enabled ${client}. What was set aside meanwhile "dead-letters replay --all --client ${client} --reason unknown_client" sends again.\n`;
+      return { output, remark: "" };
     }
     case "remove": {
       const { client } = command;
@@ -103,8 +103,8 @@ export async function runCommand(
           `${client} has events or something else that refers to it, and was not removed: "clients disable ${client}" refuses new ones.`,
         );
       return {
-        output: "",
-        remark: `Removed ${client}: its events become dead letters (unknown_client) from now on.\n`,
+        output: `Removed ${client}: its events become dead letters (unknown_client) from now on.\n`,
+        remark: "",
       };
     }
     case "create key": {
@@ -164,7 +164,7 @@ export async function runCommand(
         );
       if (found > 1)
         throw new CommandError(`${found} keys have the prefix "${command.prefix}", none was revoked.`);
-      return { output: "", remark: `Revoked ${command.prefix}; gateways refuse it within 5 seconds.\n` };
+      return { output: `Revoked ${command.prefix}; gateways refuse it within 5 seconds.\n`, remark: "" };
     }
   }
 }

@@ -29,7 +29,7 @@ export function deadLettersCommand(reading: Reading<DeadLettersCommand>): Comman
   const program = reading.program(
     "dead-letters",
     "Shows what was set aside, sends it again, or discards it. --reason, --step and --client narrow each other down. A letter that was sent again is removed; if the event fails once more, it comes back as another letter, with its count of replays.",
-    ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "LOG_LEVEL"],
+    ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "EVENT_MAX_AHEAD"],
   );
   const filter = (name: FilterName) =>
     reading.option(`--${name} <${name}>`, `only of this ${name}`, (text) => {

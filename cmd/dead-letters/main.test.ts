@@ -21,7 +21,7 @@ beforeAll(async () => {
       await migrateWithSamples(db);
     },
   });
-  env = { NATS_URL: server.url, DATABASE_URL, LOG_LEVEL: "warn" };
+  env = { NATS_URL: server.url, DATABASE_URL };
 });
 beforeEach(async () => {
   for (const name of ["CASINO_RAW", "CASINO_DEAD"]) await jsm.streams.delete(name).catch(() => false);
@@ -49,28 +49,21 @@ test("lists and shows", async () => {
   expect((await deadLetters("show 1 --raw")).stdout).toBe('{"id":1}\n\u001b[2J');
 });
 
-test("replays all that match, and records each", async () => {
+test("replays all that match", async () => {
   for (let id = 1; id <= 5; id++) await setAside(publisher, { payload: gameStart(id) });
   await setAside(publisher, { payload: "nonsense", reason: "invalid_json" });
   await setAside(publisher, { payload: gameStart(7), client: "acme", failedOn: "casino.event.raw.casino" });
   const expected = await deadLetters("replay --all --dry-run");
   expect(expected.stdout).toContain("6 would fail again as invalid_json: must be JSON in UTF-8\n");
   expect(expected.stdout).toMatch(/\n5 would pass, 0 perhaps, 2 would fail; nothing was sent\n$/);
-  // A process of its own, as what it logs goes straight to stderr.
+  // A process of its own, as what a log says goes straight to stderr.
   const done = startCommand("cmd/dead-letters/main.ts", {
     args: "replay --all --reason unknown_type --client casino".split(" "),
-    env: { ...env, LOG_LEVEL: "info" },
+    env,
   });
   expect(await done.ended).toMatchObject({ code: 0 });
   expect(done.stdout).toBe("5 replayed, 0 already replayed, 0 cannot be\n");
-  const lines = done.stderr.trim().split("\n");
-  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(Array(5).fill("dead letter replayed"));
-  expect(JSON.parse(lines[0] ?? "")).toMatchObject({
-    client: "casino",
-    step: "currency",
-    replays: 1,
-    edited: false,
-  });
+  expect(done.stderr).toBe("");
   expect(await count("CASINO_RAW")).toBe(5);
   expect(await deadLetters("replay --all --client acme")).toEqual({
     code: 1,

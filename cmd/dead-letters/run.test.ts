@@ -50,6 +50,7 @@ async function deadLetters(line: string): Promise<string> {
       say: (text) => {
         said += typeof text === "string" ? forTerminal(text) : Buffer.from(text).toString();
       },
+      progress: { show: () => undefined },
       confirm: () => Promise.resolve(false),
       signal: new AbortController().signal,
     });

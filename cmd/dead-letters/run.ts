@@ -10,6 +10,7 @@ import { survey } from "../../internal/dead-letters/survey.ts";
 import type { Letter, LetterHead } from "../../internal/messages/letter.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import type { Log } from "../../internal/service/log.ts";
+import type { Progress } from "../../internal/service/progress.ts";
 import { onOneLine } from "../../internal/service/terminal.ts";
 import type { DeadLettersCommand, Target } from "./command.ts";
 import { printDryRun, printLetter, printSurvey } from "./print.ts";
@@ -22,6 +23,8 @@ export interface Desk {
   readonly log: Log;
   /** Writes results. */
   readonly say: (text: string | Uint8Array) => void;
+  /** Shows how far many letters are. */
+  readonly progress: Pick<Progress, "show">;
   /** Asks a yes-or-no question. */
   readonly confirm: (question: string) => Promise<boolean>;
   /** Aborted when the command is told to stop: it finishes what has begun and begins nothing more. */
@@ -112,8 +115,10 @@ function forEachRead(
 }
 
 async function replayAll(filter: LetterFilter, desk: Desk): Promise<void> {
-  const { store, publish, log, say } = desk;
+  const { store, publish, log, say, progress } = desk;
   const counts = { replayed: 0, "already replayed": 0, failed: 0 };
+  const soFar = (): string =>
+    `${counts.replayed} replayed, ${counts["already replayed"]} already replayed, ${counts.failed} cannot be`;
   const { more } = await forEachRead(filter, desk, async (letter) => {
     try {
       counts[(await replay(letter, { store, publish, log, by })).outcome]++;
@@ -122,11 +127,8 @@ async function replayAll(filter: LetterFilter, desk: Desk): Promise<void> {
       counts.failed++;
       say(`${letter.seq} cannot be sent again: ${onOneLine(err.message)}\n`);
     }
-  }).finally(() =>
-    say(
-      `${counts.replayed} replayed, ${counts["already replayed"]} already replayed, ${counts.failed} cannot be\n`,
-    ),
-  );
+    progress.show(soFar);
+  }).finally(() => say(`${soFar()}\n`));
   if (more) throw new CommandError("Stopped before the end: the same command goes on with the rest.");
   if (counts.failed > 0) throw new CommandError("Not every letter can be sent again.");
 }
@@ -150,7 +152,7 @@ async function dryRunAll(filter: LetterFilter, desk: Desk): Promise<void> {
 }
 
 async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<void> {
-  const { store, say, confirm, signal } = desk;
+  const { store, say, confirm, progress, signal } = desk;
   const remove = (head: LetterHead): Promise<boolean> => discard(head, { ...desk, by });
   if ("seq" in target) {
     const letter = await find(store, target.seq);
@@ -169,6 +171,7 @@ async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<
   const options = { limit: total, signal };
   const work = async (head: LetterHead): Promise<void> => {
     if (await remove(head)) discarded++;
+    progress.show(() => `${discarded} of ${total} discarded`);
   };
   await forEachLetter(store, target.all, work, options).finally(() => say(`${discarded} discarded\n`));
   if (signal.aborted)

@@ -35,7 +35,7 @@ export async function runCommand(command: DeliveriesCommand, run: DeliveriesRun)
   if (page.next_cursor !== null) remark("There are more: narrow it down, or ask for more by --limit.\n");
 }
 
-async function resend(id: string, { db, remark, signal }: DeliveriesRun): Promise<void> {
+async function resend(id: string, { db, say, signal }: DeliveriesRun): Promise<void> {
   const delivery = await findDelivery(db, id, undefined, signal);
   if (delivery === undefined)
     throw new CommandError(`There is no delivery ${id}: "deliveries list" shows them, or it is too old.`);
@@ -49,5 +49,5 @@ async function resend(id: string, { db, remark, signal }: DeliveriesRun): Promis
   if (!destination.enabled)
     throw new CommandError(`Its destination is disabled: "destinations enable ${destination.id}" first.`);
   await requestResend(db, destination, { source: delivery.source, id: delivery.event_id });
-  remark(`Asked the sender to send event ${delivery.event_id} to ${destination.id}.\n`);
+  say(`Asked the sender to send event ${delivery.event_id} to ${destination.id}.\n`);
 }

@@ -34,7 +34,7 @@ test("a destination is added, tested, changed, given a new secret, sent more and
   expect(added.code, added.stderr).toBe(0);
   expect(await croupier(`destinations test ${id}`)).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/^Delivered in \d+ ms: it answered 204\.\n$/),
+    stdout: expect.stringMatching(/^Delivered in \d+ ms: it answered 204\.\n$/),
   });
   const [call] = receiver.received;
   new Webhook(secret).verify(call?.body ?? "", call?.headers ?? {});
@@ -104,7 +104,7 @@ test("the key that encrypts is replaced by three commands at most", async () => 
     "DELIVERY_KEY lacks the key",
   );
   const both = { DELIVERY_KEY: `${next},${DELIVERY_KEY}` };
-  expect((await croupier("destinations reseal", both)).stderr).toMatch(
+  expect((await croupier("destinations reseal", both)).stdout).toMatch(
     /Encrypted anew .* of [1-9]\d* destinations/,
   );
   expect((await croupier("destinations list", { DELIVERY_KEY: next })).code).toBe(0);

@@ -63,21 +63,21 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       const change = good(readChange(command.settings, checkUrl));
       if ((await destinations.update(command.id, undefined, change, signal)) === undefined)
         throw missing(command.id);
-      return remark(`Changed ${command.id}.\n`);
+      return say(`Changed ${command.id}.\n`);
     }
     case "enable":
     case "disable": {
       const enabled = command.do === "enable";
       if ((await destinations.update(command.id, undefined, { enabled }, signal)) === undefined)
         throw missing(command.id);
-      return remark(`${enabled ? "Enabled" : "Disabled"} ${command.id}.\n`);
+      return say(`${enabled ? "Enabled" : "Disabled"} ${command.id}.\n`);
     }
     case "remove": {
       const { id, url } = await found(webhooks, command.id, signal);
       if (!command.yes && !(await ask(`Remove ${id} (${new URL(url).host}), with all that waits for it?`)))
         throw new CommandError(`${id} was not removed.`);
       if (!(await destinations.remove(id, undefined, signal))) throw missing(id);
-      return remark(`Removed ${id}.\n`);
+      return say(`Removed ${id}.\n`);
     }
     case "rotate": {
       const secret = await destinations.rotate(command.id, undefined, command.overlapMs, signal);
@@ -90,7 +90,7 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       const result = await deliverTest(deliverer, await found(webhooks, command.id, signal), signal);
       const took = `in ${result.durationMs} ms`;
       if (!result.ok) throw new CommandError(`The test failed ${took}. ${result.error ?? ""}`.trim());
-      return remark(`Delivered ${took}: it answered ${result.status}.\n`);
+      return say(`Delivered ${took}: it answered ${result.status}.\n`);
     }
     case "replay": {
       const destination = await found(webhooks, command.id, signal);
@@ -103,10 +103,10 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
           `${destination.id} is disabled: "destinations enable ${destination.id}" first.`,
         );
       await requestReplay(db, destination, filter);
-      return remark(`Asked the sender for ${counted(events, "event")}.\n`);
+      return say(`Asked the sender for ${counted(events, "event")}.\n`);
     }
     case "reseal":
-      return remark(
+      return say(
         `Encrypted anew what is kept of ${counted(await resealDestinations(db, box, signal), "destination")}.\n`,
       );
   }

@@ -27,7 +27,7 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
   const program = reading.program(
     "event-types",
     "Shows and changes the custom types of event. Running processes follow within seconds.",
-    ["DATABASE_URL", "LOG_LEVEL"],
+    ["DATABASE_URL"],
   );
   const type = ["--type <t>", "name of the type, [a-z0-9_-]{1,40}"] as const;
   const client = [

@@ -6,9 +6,9 @@ import { eventTypesCommand, runCommand as run } from "./command.ts";
 await runCommand({
   name: "event-types",
   build: eventTypesCommand,
-  variables: ["DATABASE_URL", "LOG_LEVEL"],
+  variables: ["DATABASE_URL"],
   async run(command, { config, say, open, askIfSeated }) {
-    const log = createLog("event-types", config.LOG_LEVEL);
+    const log = createLog("event-types", "warn");
     const db = open.use(connectPostgres(config.DATABASE_URL, "event-types", log, { max: 1 }));
     say(await run(db, command, askIfSeated));
   },

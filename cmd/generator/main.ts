@@ -13,6 +13,7 @@ import { connectPostgres, type Database } from "../../internal/postgres/connect.
 import { setVariables } from "../../internal/service/config.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
 import type { Log } from "../../internal/service/log.ts";
+import { Progress } from "../../internal/service/progress.ts";
 import { isUnavailable } from "../../internal/service/unavailable.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 
@@ -45,6 +46,15 @@ async function eventsOf({ type, client = "casino", currencies }: Wanted, db: Dat
   return await customEvents(db, client, type);
 }
 
+const number = (value: number): string => value.toLocaleString("en-US");
+
+/** How many events of `--count` are stored: a status line on a terminal, else lines of the log. */
+function progressOf(log: Log): Progress {
+  return process.stderr.isTTY
+    ? new Progress("generator")
+    : new Progress("generator", { write: (line) => log.info(line.trimEnd()) });
+}
+
 await runService({
   name: "generator",
   summary: "publishes random events.",
@@ -64,7 +74,17 @@ await runService({
     const streams = await keepRawStream({ nc, config, log, pointedAt });
     const publisher = new Publisher(nc, { onNoStream: () => void streams?.restore() });
     onClose("publisher", () => publisher.close());
-    const generating = generate({ publisher, log, signal: stopping, ...flags, events, trace: traces });
+    using progress = progressOf(log);
+    const { count } = flags;
+    const onStored = (stored: number): void => {
+      // What is logged at the end stands on a line of its own.
+      if (stored === count) progress.clear();
+      else progress.show(() => `${number(stored)} of ${number(count ?? 0)} events stored`);
+    };
+    const generating = generate({
+      ...{ publisher, log, signal: stopping, ...flags, events, trace: traces },
+      ...(count !== undefined && { onStored }),
+    });
     onClose("events on their way", () => Promise.race([generating, sleep(farewellMs)]));
     await generating;
     return "done";

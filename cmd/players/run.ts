@@ -56,9 +56,9 @@ async function importFile<T extends ClientRecord>(
   kind: RecordKind<T>,
   store: RecordStore<T>,
   { client, file, dryRun }: RecordsCommand & { readonly do: "import" },
-  { remark, signal }: RecordsRun,
+  { say, remark, signal }: RecordsRun,
 ): Promise<void> {
-  using progress = new Progress();
+  using progress = new Progress(kind.many);
   let counts: ImportCounts = { added: 0, replaced: 0, refused: 0 };
   const said = ({ added, replaced, refused }: ImportCounts): string =>
     dryRun
@@ -86,7 +86,7 @@ async function importFile<T extends ClientRecord>(
     throw err;
   }
   progress.clear();
-  remark(`${said(counts)}.\n`);
+  say(`${said(counts)}.\n`);
   if (counts.refused > 0) throw new CommandError("Not every line was taken: they are named above.");
 }
 

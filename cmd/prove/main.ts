@@ -23,7 +23,7 @@ await runCommand({
       open.defer(() => disconnect(nc));
       const quiet = createLog("prove", "silent");
       const db = open.use(connectPostgres(config.DATABASE_URL, "prove", quiet, { statementTimeoutMs }));
-      using progress = new Progress();
+      using progress = new Progress("prove");
       const proof = await prove({
         nc,
         waiting: (what) => progress.show(() => `waiting for ${what.join(", ") || "all to be at rest"}`),

@@ -28,6 +28,9 @@ async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>):
 }
 
 /** A new database, with this version's schema and nothing else. */
+/** What a backup is given where nobody reads what it says. */
+const quiet = (db: Database) => ({ db, say: () => undefined, remark: () => undefined });
+
 async function newDatabase(prepare = migrated.prepare): Promise<{ url: string; db: Database }> {
   const url = await databaseForTest({ prepare });
   const db = connectPostgres(url, "test", silent, { statementTimeoutMs: 0 });
@@ -57,7 +60,7 @@ async function restoring(
     { file, replace, yes },
     {
       db,
-      remark: (text) => (said += text),
+      say: (text) => (said += text),
       ask: async (question) => {
         said += `${question}\n`;
         return answer;
@@ -91,7 +94,7 @@ beforeAll(async () => {
     );
     // Of an earlier address than the player's: to archive them now would leave it out.
     await sql`insert into erasures values ('casino', 10, now(), 'test', '{}')`.execute(db);
-    await backUp({ file: whole }, { db, remark: () => undefined, signal: AbortSignal.timeout(60_000) });
+    await backUp({ file: whole }, { ...quiet(db), signal: AbortSignal.timeout(60_000) });
     saved = await contents(db);
   });
 });
@@ -130,20 +133,20 @@ test("the commands write a file that only its owner may read, in the place of an
   writeFileSync(file, "older", { mode: 0o644 });
   const command = await runHere("cmd/backup/main.ts", [file], { env: { DATABASE_URL: sourceUrl } });
   expect(command.code).toBe(0);
-  expect(command.stderr).toMatch(/^[\d,]+ rows backed up, 1,000 of them events\.\n$/);
+  expect(command.stdout).toMatch(/^[\d,]+ rows backed up, 1,000 of them events\.\n$/);
 
   expect(statSync(file).mode & 0o777).toBe(0o600);
 
   const { url, db } = await newDatabase();
   const back = await runHere("cmd/restore/main.ts", [file], { env: { DATABASE_URL: url } });
-  expect(back).toMatchObject({ code: 0, stderr: expect.stringMatching(/rows restored/) });
+  expect(back).toMatchObject({ code: 0, stdout: expect.stringMatching(/rows restored/) });
   expect(await contents(db)).toEqual(saved);
 
   await withDatabase(sourceUrl, (db) =>
     expect(
       backUp(
         { file: join(folder, "absent/x.backup") },
-        { db, remark: () => undefined, signal: AbortSignal.timeout(60_000) },
+        { ...quiet(db), signal: AbortSignal.timeout(60_000) },
       ),
     ).rejects.toThrow(/^The file cannot be written: ENOENT/),
   );
@@ -243,9 +246,9 @@ describe("refuses, and changes nothing:", () => {
     [url.username, url.password] = [role, "reader"];
     const file = join(folder, "none.backup");
     await withDatabase(url.href, (limited) =>
-      expect(
-        backUp({ file }, { db: limited, remark: () => undefined, signal: AbortSignal.timeout(60_000) }),
-      ).rejects.toThrow(/take the one that owns the tables/),
+      expect(backUp({ file }, { ...quiet(limited), signal: AbortSignal.timeout(60_000) })).rejects.toThrow(
+        /take the one that owns the tables/,
+      ),
     );
     expect(() => readFileSync(join(folder, "none.backup.part"))).toThrow("ENOENT");
   });
@@ -255,7 +258,7 @@ test("one that is stopped leaves no file and no rows behind", async () => {
   const file = join(folder, "stopped.backup");
   const signal = AbortSignal.abort(new Error("Stopped."));
   await withDatabase(sourceUrl, (db) =>
-    expect(backUp({ file }, { db, remark: () => undefined, signal })).rejects.toThrow("Stopped."),
+    expect(backUp({ file }, { ...quiet(db), signal })).rejects.toThrow("Stopped."),
   );
   expect(() => readFileSync(file)).toThrow("ENOENT");
   expect(() => readFileSync(`${file}.part`)).toThrow("ENOENT");

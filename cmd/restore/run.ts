@@ -11,8 +11,8 @@ import type { RestoreCommand } from "./command.ts";
 /** What a restore needs. */
 export interface RestoreRun {
   readonly db: Database;
-  /** Writes messages for people. */
-  readonly remark: (text: string) => void;
+  /** Writes what was done. */
+  readonly say: (text: string) => void;
   /** Asks on the terminal before doing something irreversible. */
   readonly ask: (question: string) => Promise<boolean>;
   /** Aborted to stop it; its reason says so. */
@@ -21,7 +21,7 @@ export interface RestoreRun {
 
 /** Restores the backup. @throws CommandError, Unavailable */
 export async function runCommand(command: RestoreCommand, run: RestoreRun): Promise<void> {
-  using progress = new Progress();
+  using progress = new Progress("restore");
   const source = command.file === "-" ? process.stdin : createReadStream(command.file);
   await using reader = new BackupReader(source, run.signal);
   try {
@@ -35,7 +35,7 @@ export async function runCommand(command: RestoreCommand, run: RestoreRun): Prom
     });
     progress.clear();
     const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
-    run.remark(
+    run.say(
       `${counted(all, "row")} restored, ${rows.events?.toLocaleString("en-US") ?? 0} of them events, as of ${head.at}.\n`,
     );
   } catch (err) {

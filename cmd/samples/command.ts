@@ -24,7 +24,7 @@ export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknown
   return program;
 }
 
-/** Adds the samples. @returns remarks @throws Unavailable */
+/** Adds the samples. @returns what was done, for people @throws Unavailable */
 export async function runCommand({ ifUntouched, demo }: SamplesCommand, db: Database): Promise<string> {
   try {
     if (ifUntouched && !(await isUntouched(db))) return "";

@@ -7,10 +7,10 @@ await runCommand({
   name: "samples",
   build: samplesCommand,
   variables: ["DATABASE_URL"],
-  async run(command, { config, remark, open }) {
+  async run(command, { config, say, open }) {
     const db = open.use(
       connectPostgres(config.DATABASE_URL, "samples", createLog("samples", "warn"), { max: 1 }),
     );
-    remark(await run(command, db));
+    say(await run(command, db));
   },
 });

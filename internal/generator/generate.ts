@@ -26,6 +26,8 @@ export interface GenerateOptions {
   /** Default: casino events of all types. */
   readonly events?: MakeEvents;
   readonly trace?: SourceTrace | undefined;
+  /** Called with the number of events stored so far, whenever there are more. */
+  readonly onStored?: ((stored: number) => void) | undefined;
 }
 
 const longestGapMs = 100;
@@ -75,8 +77,10 @@ export async function generate(options: GenerateOptions): Promise<void> {
       buffer.send(
         message,
         (outcome) => {
-          if (!(outcome instanceof PublishError)) stored += carried;
-          else if (outcome.isTooLarge) tooLarge = outcome;
+          if (!(outcome instanceof PublishError)) {
+            stored += carried;
+            options.onStored?.(stored);
+          } else if (outcome.isTooLarge) tooLarge = outcome;
         },
         carried,
       );

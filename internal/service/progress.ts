@@ -4,24 +4,38 @@ interface Screen {
   write(text: string): unknown;
 }
 
-const everyMs = 200;
+/** How often it is written, in ms. A file or a pipe keeps every line. */
+const pace = { terminal: 200, elsewhere: 10_000 };
 const clearLine = "\r\x1b[2K";
 
-/** A status line on a terminal that a long command overwrites as it proceeds. Elsewhere it is silent. */
+/**
+ * What a long command says on stderr of how far it is: on a terminal a status line that it overwrites, elsewhere a plain
+ * line every ten seconds, the first after as long.
+ */
 export class Progress implements Disposable {
+  readonly #label: string;
   readonly #screen: Screen;
+  readonly #everyMs: number;
   #nextAt = 0;
   #isShown = false;
 
-  constructor(screen: Screen = process.stderr) {
+  /** @param label the command's name, before each plain line */
+  constructor(label: string, screen: Screen = process.stderr, everyMs?: number) {
+    this.#label = label;
     this.#screen = screen;
+    this.#everyMs = everyMs ?? (screen.isTTY === true ? pace.terminal : pace.elsewhere);
+    if (screen.isTTY !== true) this.#nextAt = performance.now() + this.#everyMs;
   }
 
-  /** Shows a line of our own text; skips some, so that it costs next to nothing. */
+  /** Shows a line of our own text; skips most, so that it costs next to nothing. */
   show(text: () => string): void {
     const now = performance.now();
-    if (this.#screen.isTTY !== true || now < this.#nextAt) return;
-    this.#nextAt = now + everyMs;
+    if (now < this.#nextAt) return;
+    this.#nextAt = now + this.#everyMs;
+    if (this.#screen.isTTY !== true) {
+      this.#screen.write(`${this.#label}: ${text()}\n`);
+      return;
+    }
     this.#isShown = true;
     this.#screen.write(`${clearLine}${text()}`);
   }
