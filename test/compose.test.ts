@@ -54,7 +54,7 @@ const ours = Object.entries(services).filter(([, service]) => commandOf(service)
 /** Not for containers: one machine's own supervisor and receiver of webhooks, and the health check. */
 const notRun = ["croupier", "healthcheck", "receiver", "up"];
 /** The image sets the first two; the others are for those who change the file. */
-const notSet = ["HTTP_HOST", "HTTP_PORT", "NATS_CREDS", "STEPS"];
+const notSet = ["CROUPIER_DATA", "HTTP_HOST", "HTTP_PORT", "NATS_CREDS", "STEPS"];
 
 describe("docker-compose.yml", () => {
   test("runs every command of the project under its own name", () => {

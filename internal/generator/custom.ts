@@ -18,7 +18,10 @@ export async function customEvents(db: Database, client: string, type: string): 
   if (found === undefined) {
     const names = [...new Set([...casinoTypes, ...types.map((one) => one.type)])];
     const meant = nearMiss(type, names);
-    const next = meant === undefined ? `it has ${names.join(", ")}.` : `did you mean ${meant}?`;
+    const next =
+      meant === undefined
+        ? `"croupier event-types list" shows those beside ${casinoTypes.join(", ")}.`
+        : `did you mean ${meant}?`;
     throw new ConfigError([`There is no type ${type} for client ${client}: ${next}`]);
   }
   const data = randomData(type, found.schema);

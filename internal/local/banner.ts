@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { usualData } from "../service/running-up.ts";
 import { type Endpoint, type Infrastructure, shownUrl } from "./infrastructure.ts";
 import { curlLine } from "./sample-key.ts";
 
@@ -82,7 +83,7 @@ function figures({ front, port, key, figuresWantKey }: BannerFacts): readonly st
 
 /**
  * What one more service in another terminal needs to be told of what is ours; what was given to us its owner knows. The
- * commands (`clients`, `dead-letters`, `prove`, …) find it by themselves when they run in the same folder.
+ * commands (`clients`, `dead-letters`, `prove`, …) find it by its data.
  */
 function exported({
   infrastructure: { nats, postgres, redis },
@@ -99,9 +100,13 @@ function exported({
     ...(redis.port === undefined ? [] : [`REDIS_URL=${redis.url}`]),
     ...(rates.port === undefined ? [] : [`RATES_URL=${rates.url}`]),
   ];
-  return ours.length === 0
-    ? []
-    : [`  export ${ours.join(" ")}  # for one more service: HTTP_PORT=0 npm run enricher`];
+  return [
+    ...(ours.length === 0
+      ? []
+      : [`  export ${ours.join(" ")}  # for one more service: HTTP_PORT=0 npm run enricher`]),
+    // They look in the usual folder.
+    ...(data === resolve(usualData()) ? [] : [`  export CROUPIER_DATA='${data}'  # for commands`]),
+  ];
 }
 
 function describe(endpoint: Endpoint): string {

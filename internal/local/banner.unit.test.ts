@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type BannerFacts, banner, bannerFile, keepBanner } from "./banner.ts";
 
+const data = resolve(".data");
 const url = "postgres://casino:casino@127.0.0.1:5433/casino";
 function facts(natsPort: number | undefined, postgresPort: number | undefined, strict = false): BannerFacts {
   const server = (port: number | undefined, url: string) => ({ url, note: "", ...(port && { port }) });
@@ -21,7 +22,7 @@ function facts(natsPort: number | undefined, postgresPort: number | undefined, s
     figuresWantKey: false,
     ports: new Map(),
     unready: new Map(),
-    data: "/data",
+    data,
     demo: [],
     strict,
   };
@@ -33,7 +34,7 @@ test("says what one more service needs to be told of what is ours", () => {
   expect(exported(facts(undefined, undefined))).toBeUndefined();
   expect(exported(facts(4333, undefined))).toBe(nats);
   expect(exported(facts(4333, 5433))).toBe(`${nats} DATABASE_URL=${url}`);
-  expect(exported(facts(4333, undefined, true))).toBe(`NATS_URL="$(cat '/data/nats/operator-url')"`);
+  expect(exported(facts(4333, undefined, true))).toBe(`NATS_URL="$(cat '${data}/nats/operator-url')"`);
   const all = facts(4333, 5433);
   const redis = { url: "redis://127.0.0.1:6380", port: 6380, note: "" };
   const rates = { url: "http://127.0.0.1:9/latest", port: 9, note: "" };
@@ -44,6 +45,13 @@ test("says what one more service needs to be told of what is ours", () => {
   expect(
     exported({ ...facts(undefined, undefined), rates: { url: "https://rates.example", note: "" } }),
   ).toBeUndefined();
+});
+
+test("says where its data lies when commands would not look there", () => {
+  expect(banner(facts(4333, 5433))).not.toContain("CROUPIER_DATA");
+  expect(banner({ ...facts(4333, 5433), data: "/elsewhere" })).toContain(
+    "  export CROUPIER_DATA='/elsewhere'  # for commands\n",
+  );
 });
 
 test("asks for figures as the gateway wants it: with the key where it needs one, not at all where there is none", () => {

@@ -16,7 +16,7 @@ export interface OutputSettings {
   readonly events: Outlet;
   /** Where everything else goes. */
   readonly messages: Outlet;
-  /** The last line of a terminal that people look at: figures stand there, and of what the services say only what matters. */
+  /** The last lines of a terminal that people look at: figures and where to look. Of what the services say only what matters is shown above. */
   readonly bottom?: StatusLine | undefined;
 }
 
@@ -74,9 +74,12 @@ export class StackOutput {
   async showStatus({ nats, ports, hasEvents }: StatusSources, signal: AbortSignal): Promise<void> {
     const { bottom, options } = this.#settings;
     if (bottom?.isThere !== true) return;
-    const logs = join(options.data, "logs");
     // What matters most first: the line is cut where the terminal ends.
-    const where = `${join(options.data, bannerFile)} · http://127.0.0.1:${options.port} · logs in ${logs}`;
+    const where = [
+      `http://127.0.0.1:${options.port}`,
+      `links and keys: ${join(options.data, bannerFile)}`,
+      `logs: ${join(options.data, "logs")}`,
+    ].join(" · ");
     try {
       const nc = await connectNats("up", nats, createLog("up", "silent"), signal);
       signal.addEventListener("abort", () => void nc.close());
@@ -84,7 +87,7 @@ export class StackOutput {
         nc,
         eventCount: hasEvents ? () => this.#eventCount : undefined,
         ports,
-        show: (moment) => bottom.show(statusText(moment, where)),
+        show: (moment) => bottom.show(statusText(moment), where),
         signal,
       });
     } catch (error) {

@@ -73,8 +73,8 @@ async function unreadyOf(
   return (await Promise.all(asked)).flat();
 }
 
-/** @param where the address of the front and the folder of the logs, for people */
-export function statusText({ events, queues, unready }: Moment, where: string): string {
+/** One line for people. */
+export function statusText({ events, queues, unready }: Moment): string {
   const number = (value: number): string => value.toLocaleString("en-US");
   return [
     ...(events === undefined
@@ -84,6 +84,5 @@ export function statusText({ events, queues, unready }: Moment, where: string): 
       ? ["NATS does not answer"]
       : [`${number(queues.waiting)} waiting`, counted(queues.dead, "dead letter")]),
     unready.length === 0 ? "ready" : `not ready: ${unready.join(", ")}`,
-    where,
   ].join(" · ");
 }

@@ -26,6 +26,15 @@ test("stays below what is written, is cut to the terminal, and goes in the end",
   expect(shown()).toBe(`one${clear}event\none${clear}${"x".repeat(29)}${clear}last\n`);
 });
 
+test("several lines are lifted and laid down together", async () => {
+  const { line, outlet, shown } = terminal(true);
+  line.show("one", "two");
+  await outlet.write("event\n");
+  line.end();
+  const lifted = `${clear}\u001b[1A${clear}`;
+  expect(shown()).toBe(`one\ntwo${lifted}event\none\ntwo${lifted}`);
+});
+
 test("is silent where there is no terminal", async () => {
   const { line, outlet, shown } = terminal(false);
   line.show("one");
@@ -33,15 +42,12 @@ test("is silent where there is no terminal", async () => {
   expect(shown()).toBe("event\n");
 });
 
-test("says in one line that events flow and where to look", () => {
+test("says in one line that events flow and what is wrong", () => {
   expect(
-    statusText(
-      {
-        events: { total: 12_345, perSecond: 19.84 },
-        queues: { waiting: 0, dead: 2 },
-        unready: ["gateway"],
-      },
-      "http://127.0.0.1:3000",
-    ),
-  ).toBe("12,345 events · 19.8/s · 0 waiting · 2 dead letters · not ready: gateway · http://127.0.0.1:3000");
+    statusText({
+      events: { total: 12_345, perSecond: 19.84 },
+      queues: { waiting: 0, dead: 2 },
+      unready: ["gateway"],
+    }),
+  ).toBe("12,345 events · 19.8/s · 0 waiting · 2 dead letters · not ready: gateway");
 });

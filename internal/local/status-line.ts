@@ -6,15 +6,16 @@ interface Terminal {
 }
 
 const clearLine = "\r\x1b[2K";
+const lineAbove = "\x1b[1A";
 
 /**
- * The last line of a terminal, which says how things are and is written over. Whoever writes something else there lifts it
- * first and lays it down again after. Silent where there is no terminal.
+ * The last lines of a terminal, which say how things are and are written over. Whoever writes something else there lifts
+ * them first and lays them down again after. Silent where there is no terminal.
  */
 export class StatusLine {
   readonly #terminal: Terminal;
-  #text = "";
-  #isShown = false;
+  #lines: readonly string[] = [];
+  #shown = 0;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -24,27 +25,28 @@ export class StatusLine {
     return this.#terminal.isTTY === true;
   }
 
-  /** @param text of one line; what is too long for the terminal is cut, or it could not be written over */
-  show(text: string): void {
-    this.#text = text.slice(0, Math.max(20, (this.#terminal.columns ?? 80) - 1));
+  /** @param lines what is too long for the terminal is cut, or it could not be written over */
+  show(...lines: readonly string[]): void {
+    const width = Math.max(20, (this.#terminal.columns ?? 80) - 1);
+    this.#lines = lines.map((line) => line.slice(0, width));
     this.lift();
     this.lay();
   }
 
   lift(): void {
-    if (this.#isShown) this.#terminal.write(clearLine);
-    this.#isShown = false;
+    if (this.#shown > 0) this.#terminal.write(clearLine + (lineAbove + clearLine).repeat(this.#shown - 1));
+    this.#shown = 0;
   }
 
   lay(): void {
-    if (!this.isThere || this.#text === "") return;
-    this.#terminal.write(this.#text);
-    this.#isShown = true;
+    if (!this.isThere || this.#lines.length === 0) return;
+    this.#terminal.write(this.#lines.join("\n"));
+    this.#shown = this.#lines.length;
   }
 
-  /** Takes it away for good. */
+  /** Takes them away for good. */
   end(): void {
     this.lift();
-    this.#text = "";
+    this.#lines = [];
   }
 }

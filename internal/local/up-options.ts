@@ -1,6 +1,7 @@
 import { generatorFlags } from "../generator/flags.ts";
 import type { Build } from "../service/command-line.ts";
 import { integer } from "../service/config-values.ts";
+import { usualData } from "../service/running-up.ts";
 import { type Producer, parseProducer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
 
@@ -48,7 +49,7 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
         ),
       )
       .addOption(reading.option("--port <n>", "HTTP port (default: 3000)", integer(1, 65_535)))
-      .option("--data <dir>", "where the data lies (default: .data)")
+      .option("--data <dir>", "where the data lies (default: CROUPIER_DATA, or .data)")
       .option("--fresh", "start with empty data")
       .option("--strict", "let those who connect to its NATS without credentials only look, as in production")
       .option(
@@ -68,7 +69,7 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
           rate,
           producer = [],
           port = 3000,
-          data = ".data",
+          data = usualData(),
           fresh = false,
           strict = false,
           verbose = false,

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { identityOf } from "../local/process-identity.ts";
-import { setVariables } from "./config.ts";
+import { readConfig, setVariables } from "./config.ts";
 import type { VariableName } from "./variables.ts";
 
 /** Where the servers of a running `up` are, for commands that people run beside it. */
@@ -47,12 +47,17 @@ export function announceUp(data: string, { urls, ...more }: Announced): () => vo
   return () => rmSync(file, { force: true });
 }
 
+/** Where `up` keeps its data unless it is told otherwise. */
+export function usualData(): string {
+  return readConfig(["CROUPIER_DATA"]).CROUPIER_DATA;
+}
+
 /**
  * The running `up` whose data lies in this folder, unless the environment says where to go. Also undefined when its file
  * cannot be read.
  */
 export function runningUp(
-  data = resolve(".data"),
+  data = resolve(usualData()),
   env: NodeJS.ProcessEnv | undefined = undefined,
 ): RunningUp | undefined {
   if (setVariables(saysWhere, env).length > 0) return undefined;

@@ -177,6 +177,11 @@ export const variables = {
     default: "1",
     parse: share,
   }),
+  CROUPIER_DATA: define({
+    doc: "data folder of `up`; commands look there for one that runs",
+    default: ".data",
+    parse: text,
+  }),
 } as const;
 
 export type VariableName = keyof typeof variables;
