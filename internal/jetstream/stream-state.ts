@@ -9,9 +9,10 @@ export interface StreamState {
    * times of messages there: all nodes agree on them.
    */
   readonly created: number;
-  /** 0 = unlimited, both. */
+  /** 0 = unlimited, all three. */
   readonly maxAgeMs: number;
   readonly maxBytes: number;
+  readonly maxMessages: number;
   /** How long it remembers message ids. */
   readonly windowMs: number;
   readonly replicas: number;
@@ -38,6 +39,7 @@ export async function stateOf(nc: NatsConnection, stream: string): Promise<Strea
     created: isObject(cluster) && cluster.name !== undefined ? 0 : time(created),
     maxAgeMs: count(limits.max_age) / 1e6,
     maxBytes: count(limits.max_bytes),
+    maxMessages: count(limits.max_msgs),
     windowMs: count(limits.duplicate_window) / 1e6,
     replicas: count(limits.num_replicas),
     messages: count(now.messages),

@@ -12,6 +12,7 @@ export const emptyStream: StreamState = {
   created: 0,
   maxAgeMs: 0,
   maxBytes: 0,
+  maxMessages: 0,
   windowMs: 0,
   replicas: 1,
   messages: 0,

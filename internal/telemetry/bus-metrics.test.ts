@@ -15,6 +15,18 @@ async function read(metrics: Metrics): Promise<Readonly<Record<string, number>>>
   return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ""), Number(line.split(" ").at(-1))]));
 }
 
+test("how full a stream is, is told in messages where they are limited", async () => {
+  for (const [name, max_msgs] of [
+    ["LIMITED", 50],
+    ["UNLIMITED", -1],
+  ] as const)
+    await jsm.streams.add({ name, subjects: [name], max_msgs });
+  const metrics = new Metrics(silent);
+  addStreams(metrics, nc, ["LIMITED", "UNLIMITED"]);
+  const values = Object.entries(await read(metrics)).filter(([name]) => name.includes("max_messages"));
+  expect(values).toEqual([['croupier_stream_max_messages{stream="LIMITED"}', 50]]);
+});
+
 test("a backlog is told in messages and seconds, how full a stream is in bytes, and nothing of what is not there", async () => {
   await ensureStreams(nc, ["raw", "apart"], defaultLimits);
   const reader = { stream: "CASINO_RAW", name: "currency", filter: "casino.event.raw.*", maxAckPending: 10 };

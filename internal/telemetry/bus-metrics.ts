@@ -112,6 +112,13 @@ export function addStreams(metrics: Metrics, nc: NatsConnection, streams: readon
     "Bytes that a stream may hold.",
     of((state) => state.maxBytes),
   );
+  metrics.gauge("croupier_stream_max_messages", "Messages that a stream may hold.", async () =>
+    (await look()).flatMap((state) =>
+      state === undefined || state.maxMessages === 0
+        ? []
+        : [{ labels: { stream: state.stream }, value: state.maxMessages }],
+    ),
+  );
 }
 
 interface Lag extends Reader {

@@ -6,9 +6,8 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { read, table } from "../harness/docs-table.ts";
 import { pipelineForTest } from "../harness/pipeline.ts";
-import { ensurePrometheus, prometheusForTest } from "../harness/prometheus.ts";
+import { ensurePrometheus } from "../harness/prometheus.ts";
 import { serviceForTest } from "../harness/service.ts";
-import { waitFor } from "../harness/wait-for.ts";
 
 const folder = join(import.meta.dirname, "../../observability");
 const run = promisify(execFile);
@@ -55,31 +54,13 @@ describe("the alerts", () => {
   });
 });
 
-test("Prometheus scrapes running services, and an alert fires there", async () => {
-  const { env, nc } = await pipelineForTest();
-  const services = await Promise.all(
-    (["enricher", "gateway", "materializer", "logger", "archiver"] as const).map((name) =>
-      serviceForTest(name, env),
-    ),
-  );
-  for (const { url } of services) {
+test("promtool finds nothing wrong with the metrics of running services", async () => {
+  const { env } = await pipelineForTest();
+  const names = ["enricher", "gateway", "materializer", "logger", "archiver"] as const;
+  for (const { url } of await Promise.all(names.map((name) => serviceForTest(name, env)))) {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     const check = run("promtool", ["check", "metrics"]);
     check.child.stdin?.end(metrics);
     expect((await check).stderr).toBe("");
   }
-
-  const rulesFile = join(folder, "alerts.yml");
-  const ask = await prometheusForTest(
-    services.map(({ url }) => new URL(url).host),
-    rulesFile,
-  );
-  // Its series are there from the start: else there would be no increase to see.
-  await waitFor(async () =>
-    (await ask("query?query=croupier_dead_letters_total")).includes('"reason":"invalid_json"'),
-  );
-  nc.publish("casino.event.raw.casino", "no JSON");
-  await waitFor(async () =>
-    /"alertname":"CroupierDeadLetters","reason":"invalid_json".*?"state":"firing"/.test(await ask("alerts")),
-  );
 });
