@@ -87,6 +87,18 @@ describe("docker-compose.yml", () => {
     ]);
   });
 
+  test("sends traces to Tempo where its profile is chosen, and elsewhere only where a collector is named", () => {
+    const tracing = ours.filter(([, { environment = {} }]) => "OTEL_TRACES_SAMPLER" in environment);
+    expect(tracing.map(([name]) => name)).toEqual(["enricher", "gateway", "archiver", "sender", "generator"]);
+    for (const [, { environment = {} }] of tracing)
+      expect(environment.OTEL_EXPORTER_OTLP_ENDPOINT).toBe(
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose's own form of a variable.
+        "${OTEL_EXPORTER_OTLP_ENDPOINT:-${COMPOSE_PROFILES:+http://tempo:4318}}",
+      );
+    const { distributor } = parse(read("observability/tempo.yml"));
+    expect(distributor.receivers.otlp.protocols.http.endpoint).toBe("0.0.0.0:4318");
+  });
+
   test("confines what it runs, and fixes no container's name, so that each can be scaled", () => {
     for (const [name, service] of Object.entries(services)) {
       expect(service, name).not.toHaveProperty("container_name");
@@ -135,10 +147,12 @@ describe("docker-compose.yml", () => {
 
   test("takes what .env.example explains, with the same defaults", () => {
     const text = read("docker-compose.yml") + read("docker-compose.cluster.yml");
-    const used = [...text.matchAll(/\$\{(\w+):?-([^}]*)\}/g)].map(([, name = "", preset = ""]) => [
-      name,
-      preset,
-    ]);
+    // What is there only where another variable is set is no default of its own.
+    const plain = text.replaceAll(/\$\{(\w+):\+[^}]*\}/g, "");
+    const asked = [...text.matchAll(/\$\{(\w+):\+/g)].map(([, name = ""]) => [name, ""]);
+    const used = [...plain.matchAll(/\$\{(\w+):?-([^}]*)\}/g)]
+      .map(([, name = "", preset = ""]) => [name, preset])
+      .concat(asked);
     const passed = Object.values(services).flatMap(({ environment = {} }) =>
       Object.entries(environment).filter(([, value]) => value === null),
     );
@@ -260,7 +274,7 @@ describe("images", () => {
   );
 
   test("have a version, but for our own", () => {
-    const images = ["grafana/grafana", "nats", "postgres", "prom/prometheus", "redis"];
+    const images = ["grafana/grafana", "grafana/tempo", "nats", "postgres", "prom/prometheus", "redis"];
     expect(Object.keys(used).sort()).toEqual(["croupier", ...images]);
     for (const image of images) expect(used[image]).toMatch(/^v?\d+\.\d+/);
   });

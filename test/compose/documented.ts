@@ -5,7 +5,7 @@ import { check } from "./report.ts";
 
 /** Runs every `docker` command of the docs as it stands there, in the order of the pages. */
 export async function checkDocumented(project: Project): Promise<void> {
-  const commands = documentedCommands().filter(({ command }) => command.startsWith("docker "));
+  const commands = documentedCommands().filter(({ command }) => /^(\w+=\S+ )*docker /.test(command));
   assert.ok(commands.length > 10, `only ${commands.length} commands were found`);
   for (const { page, command } of commands)
     await check(`${page}: ${command}`, async () => {

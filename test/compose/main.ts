@@ -11,6 +11,7 @@ import { checkDocumented } from "./documented.ts";
 import { checkFaults } from "./faults.ts";
 import { checkFirstTry } from "./first-try.ts";
 import { checkImage } from "./image.ts";
+import { checkObservability } from "./observability.ts";
 import { docker, Project, type ProjectOptions } from "./project.ts";
 import { check } from "./report.ts";
 
@@ -50,6 +51,11 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
     on(
       { name: "croupier-check-faults", envFile: madeUpPasswords(), env: { NATS_ANONYMOUS: "" } },
       checkFaults,
+    ),
+  observability: () =>
+    on(
+      { name: "croupier-check-observability", env: { COMPOSE_PROFILES: "observability" } },
+      checkObservability,
     ),
   cluster: () => on({ name: "croupier-check-cluster", files: clustered }, checkCluster),
   documented: () => on({ name: "croupier-check-docs", files: clustered }, checkDocumented),

@@ -49,24 +49,33 @@ export class Project {
   readonly #env: NodeJS.ProcessEnv;
   readonly natsPort: number;
   readonly gateway: string;
+  readonly prometheus: string;
+  readonly grafana: string;
 
-  private constructor(options: ProjectOptions, gatewayPort: number, natsPort: number) {
+  private constructor(
+    options: ProjectOptions,
+    [gateway = 0, nats = 0, prometheus = 0, grafana = 0]: readonly number[],
+  ) {
     this.#name = options.name;
     this.#files = options.files ?? ["docker-compose.yml"];
     this.#envFile = options.envFile ?? "/dev/null";
     this.#env = { ...process.env };
     for (const name of settable) delete this.#env[name];
     Object.assign(this.#env, {
-      GATEWAY_PORT: String(gatewayPort),
-      NATS_PORT: String(natsPort),
+      GATEWAY_PORT: String(gateway),
+      NATS_PORT: String(nats),
+      PROMETHEUS_PORT: String(prometheus),
+      GRAFANA_PORT: String(grafana),
       ...options.env,
     });
-    this.natsPort = natsPort;
-    this.gateway = `http://127.0.0.1:${gatewayPort}`;
+    this.natsPort = nats;
+    this.gateway = `http://127.0.0.1:${gateway}`;
+    this.prometheus = `http://127.0.0.1:${prometheus}`;
+    this.grafana = `http://127.0.0.1:${grafana}`;
   }
 
   static async of(options: ProjectOptions): Promise<Project> {
-    return new Project(options, await freePort(), await freePort());
+    return new Project(options, [await freePort(), await freePort(), await freePort(), await freePort()]);
   }
 
   /** Runs `docker compose <args>` and resolves to its stdout. Throws with what it said. */
@@ -131,7 +140,15 @@ export class Project {
   }
 
   async down(...args: readonly string[]): Promise<void> {
-    await this.compose("--profile", "commands", "down", "--remove-orphans", ...args);
+    await this.compose(
+      "--profile",
+      "commands",
+      "--profile",
+      "observability",
+      "down",
+      "--remove-orphans",
+      ...args,
+    );
   }
 
   /** Containers, volumes and networks of this project that are still there. */
