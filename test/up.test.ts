@@ -84,7 +84,7 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
   await first.exited;
   const second = up(...args);
   await isUp(second);
-  expect(second.stderr()).toMatch(/stopped what an earlier up had left running: .*postgres/);
+  expect(second.stderr()).toMatch(/stopped what an earlier up left running: .*postgres/);
   await waitFor(async () => (await total()) > before);
 
   second.child.stdout?.destroy();

@@ -8,33 +8,33 @@ export interface BannerFacts {
   readonly infrastructure: Infrastructure;
   readonly rates: Endpoint;
   readonly port: number;
-  /** The service that listens on `port`; undefined when none does. */
+  /** The port of the service on `--port`; undefined if there is none. */
   readonly front: string | undefined;
-  /** A fresh API key for it, if it asks for keys. */
+  /** A fresh API key for that service, if it asks for keys. */
   readonly key: string | undefined;
-  /** Signs a browser in to the dashboard, once. */
+  /** A code that signs a browser in to the dashboard, once. */
   readonly code: string | undefined;
-  /** Whether it wants the key for figures too. */
+  /** Whether the aggregates need the key too. */
   readonly figuresWantKey: boolean;
   /** The HTTP ports of the other services. */
   readonly ports: ReadonlyMap<string, number>;
   /** Services that do not answer yet, with what they lack. */
   readonly unready: ReadonlyMap<string, string>;
   readonly data: string;
-  /** What there is to see of the casinos of `--demo`; none without. */
+  /** The lines about the casinos of `--demo`; empty without it. */
   readonly demo: readonly string[];
-  /** Without credentials its NATS lets people only look. */
+  /** Whether anonymous NATS connections are read-only. */
   readonly strict: boolean;
 }
 
-/** What `up` says on stderr once everything runs: plain text, no colours, commands that can be copied. */
+/** The text that `up` writes to stderr once everything runs: no colours, with commands to copy. */
 export function banner(facts: BannerFacts): string {
   const { nats, postgres, redis } = facts.infrastructure;
   const server = nats.port === 4222 ? "" : ` --server ${shownUrl(nats)}`;
   const lines = [
     facts.unready.size === 0
       ? "Croupier is up. Final events go to stdout; Ctrl-C stops everything."
-      : "Croupier is up, but not all of it is ready yet. Ctrl-C stops everything.",
+      : "Croupier is up, but some of it is not ready yet. Ctrl-C stops everything.",
     "",
     ...(facts.code === undefined
       ? []
@@ -57,18 +57,18 @@ export function banner(facts: BannerFacts): string {
   return `\n${lines.join("\n")}\n\n`;
 }
 
-/** Beside the data: events push the banner off a terminal within seconds. */
+/** The banner's file, beside the data: events push the banner off a terminal within seconds. */
 export const bannerFile = "banner.txt";
 
 /**
- * Keeps a banner to be read later, by this user alone: it has a key and passwords.
+ * Writes the banner to a file that only this user can read, because it contains a key and passwords.
  *
- * @param data the folder it lies in
- * @returns what takes it away again
+ * @param data the folder for the file
+ * @returns a function that deletes the file
  */
 export function keepBanner(data: string, text: string): () => void {
   const file = join(data, bannerFile);
-  // One that a killed `up` left behind would keep its mode.
+  // A file that a killed `up` left behind would keep its mode.
   rmSync(file, { force: true });
   writeFileSync(file, text, { mode: 0o600 });
   return () => rmSync(file, { force: true });
@@ -82,8 +82,9 @@ function figures({ front, port, key, figuresWantKey }: BannerFacts): readonly st
 }
 
 /**
- * What one more service in another terminal needs to be told of what is ours; what was given to us its owner knows. The
- * commands (`clients`, `dead-letters`, `prove`, …) find it by its data.
+ * The variables that one more service in another terminal needs for the servers of this `up`. Servers that were given
+ * are left out, because their owner knows them. Commands (`clients`, `dead-letters`, `prove`, …) find this `up` by its
+ * data.
  */
 function exported({
   infrastructure: { nats, postgres, redis },
@@ -95,7 +96,7 @@ function exported({
     ...(nats.port === undefined
       ? []
       : [strict ? `NATS_URL="$(cat '${join(data, "nats/operator-url")}')"` : `NATS_URL=${nats.url}`]),
-    // Its password is the one of every sample, and it listens on loopback.
+    // Showing the password is safe: it is the same for every sample, and Postgres listens only on loopback.
     ...(postgres.port === undefined ? [] : [`DATABASE_URL=${postgres.url}`]),
     ...(redis.port === undefined ? [] : [`REDIS_URL=${redis.url}`]),
     ...(rates.port === undefined ? [] : [`RATES_URL=${rates.url}`]),
@@ -104,7 +105,7 @@ function exported({
     ...(ours.length === 0
       ? []
       : [`  export ${ours.join(" ")}  # for one more service: HTTP_PORT=0 npm run enricher`]),
-    // They look in the usual folder.
+    // Commands look in the default folder.
     ...(data === resolve(usualData()) ? [] : [`  export CROUPIER_DATA='${data}'  # for commands`]),
   ];
 }

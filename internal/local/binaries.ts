@@ -8,38 +8,38 @@ import { downloadNatsRelease } from "./nats-release.ts";
 
 const run = promisify(execFile);
 
-/** A server program that can be started as it is. */
+/** A server program that is ready to start. */
 export interface Binary {
   readonly path: string;
-  /** What it needs in its environment beside our own, such as where its libraries lie. */
+  /** Variables that it needs beside our own environment, such as the path of its libraries. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where it comes from, in words for a person. */
+  /** Its origin, for messages to people. */
   readonly source: string;
 }
 
-/** Where to look; the defaults are this machine's. */
+/** Where to look for binaries; by default on this machine. */
 export interface Places {
   /** Commands to try first, in this order: a bare name is looked up on PATH. */
   readonly commands?: readonly string[];
-  /** Keeps what was fetched once. */
+  /** The folder that caches downloads. */
   readonly cache?: string;
-  /** Where the releases of nats-server are. */
+  /** The URL of nats-server's releases. */
   readonly releases?: string;
   /**
-   * The pinned release of nats-server, where it can be had within seconds, rather than an installed one from before 2.10.5: with
-   * those a full queue may drop its oldest message for a large new one.
+   * Prefers the pinned release of nats-server, if it downloads within seconds, to an installed one from before 2.10.5.
+   * In those a full queue may drop its oldest message for a large new one.
    */
   readonly preferNewer?: boolean;
 }
 
-/** One way of getting a binary. Resolves to undefined, or rejects, when it is not to be had this way. */
+/** One way to get a binary. Resolves to undefined, or rejects, if this way has none. */
 type Rung = () => Promise<Binary | undefined>;
 
 const found = new Map<string, Promise<Binary>>();
 
 /**
- * nats-server 2.9 or newer: installed here, else fetched once (the pinned official release, or Debian's package unpacked
- * beside the system) and kept. Throws one sentence that says what to install when no way works.
+ * Finds nats-server 2.9 or newer: the installed one, else a cached download (the pinned official release, or Debian's
+ * package, unpacked without installing it). Throws one sentence that says what to install if no way works.
  */
 export function findNatsServer(places: Places = {}): Promise<Binary> {
   const cache = places.cache ?? cacheFolder();
@@ -61,14 +61,14 @@ export function findNatsServer(places: Places = {}): Promise<Binary> {
         () => unpackDebian(cache, "nats-server", [], "usr/sbin/nats-server"),
       ],
       "nats-server 2.9 or newer is missing: put it on the PATH (https://github.com/nats-io/nats-server/releases, " +
-        "`apt-get install nats-server` or `brew install nats-server`), or set NATS_URL to a server that runs already.",
+        "`apt-get install nats-server` or `brew install nats-server`), or set NATS_URL to a running server.",
     ),
   );
 }
 
 /**
- * redis-server: installed here, else, on Debian and its kin, its package unpacked beside the system and kept. Throws one
- * sentence that says what to install when no way works.
+ * Finds redis-server: the installed one, else on Debian and its derivatives a cached package, unpacked without
+ * installing it. Throws one sentence that says what to install if no way works.
  */
 export function findRedisServer(places: Places = {}): Promise<Binary> {
   const cache = places.cache ?? cacheFolder();
@@ -89,7 +89,7 @@ export function findRedisServer(places: Places = {}): Promise<Binary> {
   );
 }
 
-/** redis-server where this machine has it, undefined where it has not: nothing is fetched. */
+/** The installed redis-server, or undefined; downloads nothing. */
 export function installedRedisServer(): Promise<Binary | undefined> {
   return installed("redis-server");
 }
@@ -113,7 +113,7 @@ async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Bin
   throw new Error(problems.length === 0 ? nothingWorked : `${nothingWorked} (${problems.join("; ")})`);
 }
 
-/** How long somebody who has an older server waits for a newer one. */
+/** How long a download may take when an older server is installed, in ms. */
 const preferenceMs = 5_000;
 
 type Version = readonly [major: number, minor: number, patch: number];
@@ -139,7 +139,7 @@ function fetched(path: string, source: string): Binary {
   return { path, env: {}, source };
 }
 
-/** Where what was fetched once is kept: for this user, else for this checkout. */
+/** The folder that caches downloads: of this user, else of this checkout. */
 export function cacheFolder(): string {
   // The home folder first: `npm ci` empties node_modules.
   for (const folder of [
@@ -151,7 +151,7 @@ export function cacheFolder(): string {
       accessSync(join(folder, "croupier"), constants.W_OK);
       return join(folder, "croupier");
     } catch {
-      // A home that is read-only, or nobody's: the next one.
+      // The home is read-only or does not exist: try the next folder.
     }
   }
   throw new Error("neither ~/.cache nor node_modules/.cache can be written to");

@@ -1,20 +1,20 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A process that this one has started. */
+/** A child process. */
 export interface Child {
   readonly pid: number;
-  /** Settles when the process ends, by whatever hand, with how: "exit code 1", "signal SIGKILL". Never rejects. */
+  /** Resolves when the process has ended, to how it ended: "exit code 1", "signal SIGKILL". Never rejects. */
   readonly exited: Promise<string>;
-  /** Ends it gracefully, by SIGKILL when it takes longer than `within` ms (10,000). Harmless when it has ended already. */
+  /** Ends it gracefully, or by SIGKILL after `within` ms (10,000). Does nothing if it has ended already. */
   stop(within?: number): Promise<void>;
-  /** Ends it as a crash would. Harmless when it has ended already. */
+  /** Ends it at once, like a crash. Does nothing if it has ended already. */
   kill(): Promise<void>;
 }
 
 /**
- * The handles on a process that was just spawned. Its pid is 0 when it could not be spawned: then `exited` says why.
- * @param stopSignal what asks this kind of process to end gracefully.
+ * Wraps a process that was just spawned. If it could not be spawned, its pid is 0 and `exited` says why.
+ * @param stopSignal asks this kind of process to end gracefully
  */
 export function follow(child: ChildProcess, stopSignal: NodeJS.Signals): Child {
   const exited = new Promise<string>((resolve) => {

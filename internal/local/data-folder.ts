@@ -10,21 +10,21 @@ import { StackError } from "./stack-error.ts";
 const marker = "croupier-data";
 const ours = ["nats", "postgres", "redis", "processes", "logs", bannerFile];
 
-/** What `up` keeps between its runs: the data of its servers, and which processes it has started. One `up` at a time. */
+/** The folder that `up` keeps between runs: its servers' data and its processes. One `up` uses it at a time. */
 export interface DataFolder {
   readonly path: string;
   readonly processes: PidFiles;
   /** The folder of one server's data. */
   of(server: "nats" | "postgres" | "redis"): string;
-  /** Deletes what `up` has put into it, and nothing else; only after leftover processes are gone. Returns what is left. */
+  /** Deletes only what `up` has put into it; call it after leftover processes are gone. Returns what is left. */
   empty(): { readonly elsewhere: string | undefined };
-  /** Lets the next `up` have it. One that was made for this and came to hold nothing is gone afterwards. */
+  /** Releases the folder to the next `up`, and deletes it if this `up` created it and left it empty. */
   release(): void;
 }
 
 /**
- * Takes the folder for this process, making it when missing. @throws StackError when it holds somebody else's files
- * or another living `up` has it; the lock of one that was killed is recognised as such.
+ * Locks the folder for this process, and creates it if it is missing. Recognizes the lock of a killed `up`.
+ * @throws StackError if it holds somebody else's files or another running `up` uses it
  */
 export async function takeDataFolder(dir: string): Promise<DataFolder> {
   const path = resolve(dir);
@@ -37,7 +37,7 @@ export async function takeDataFolder(dir: string): Promise<DataFolder> {
           `${path} holds files that are not Croupier's: choose another folder with --data`,
         );
       }
-      writeFileSync(join(path, marker), "The data of `npm run up`. `npm run up -- --fresh` starts anew.\n");
+      writeFileSync(join(path, marker), "The data of `npm run up`. `npm run up -- --fresh` deletes it.\n");
     }
   } catch (error) {
     if (error instanceof StackError) throw error;
@@ -76,7 +76,7 @@ async function takeLock(lock: string, path: string): Promise<void> {
       writeFileSync(lock, mine, { flag: "wx" });
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      // It may have been made this very moment and not been written to yet.
+      // Another process may have created it this moment and not written to it yet.
       if (holderOf(lock) === "") await sleep(50);
       const [pid, ...identity] = holderOf(lock).split(" ");
       if (identityOf(Number(pid)) === identity.join(" ")) {
@@ -86,7 +86,7 @@ async function takeLock(lock: string, path: string): Promise<void> {
       rmSync(lock, { force: true });
       continue;
     }
-    // Two that find the same stale lock may remove each other's new one: only the last is still there a moment later.
+    // Two processes that find the same stale lock may remove each other's new one: only the last one remains.
     await sleep(50);
     if (holderOf(lock) === mine) return;
   }

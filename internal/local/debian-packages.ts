@@ -8,9 +8,9 @@ import type { Binary } from "./binaries.ts";
 const run = promisify(execFile);
 
 /**
- * A program of a Debian package, unpacked below `cache` with those of its dependencies that this machine lacks, and kept
- * there. Nothing is installed: no system service starts. Resolves to undefined where there is no apt; throws when apt
- * does not know the package or cannot fetch it. Two processes may do it at once.
+ * Unpacks a program of a Debian package below `cache`, with the dependencies that this machine lacks. Installs nothing,
+ * so no system service starts. Resolves to undefined without apt; throws if apt does not know the package or cannot
+ * fetch it. Two processes may do it at once.
  */
 export async function unpackDebian(
   cache: string,
@@ -24,7 +24,7 @@ export async function unpackDebian(
     const fresh = await mkdtemp(join(cache, "unpack-"));
     try {
       await downloadInto(fresh, [name, ...further]).catch(async () => {
-        // A bare image knows no packages at all until its lists are there; a stale list names versions that are gone.
+        // A bare image has no package lists, and a stale list names versions that are gone.
         await run("apt-get", ["-qq", "update"]);
         await downloadInto(fresh, [name, ...further]);
       });

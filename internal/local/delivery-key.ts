@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { Given } from "./infrastructure.ts";
 
 /**
- * The key with which this `up` encrypts the secrets of destinations: made once for each folder of data, since what it has
- * encrypted lies there too. `--fresh` leaves it: it may be needed for a database of somebody else's.
- * @param dir the folder of data
+ * The key with which this `up` encrypts destinations' secrets. It is made once per data folder, which also holds what
+ * it has encrypted. `--fresh` keeps it, because a database outside the folder may need it.
+ * @param dir the data folder
  */
 function deliveryKey(dir: string): string {
   const file = join(dir, "delivery-key");
@@ -20,7 +20,7 @@ function deliveryKey(dir: string): string {
   }
 }
 
-/** What services that know destinations are told, where the environment does not say it: theirs may lie on this machine. */
+/** Defaults for services that call destinations: receivers may run on this machine. */
 export function deliveryEnvironment(given: Given, dir: string): Readonly<Record<string, string>> {
   return {
     ...(given.DELIVERY_KEY === undefined ? { DELIVERY_KEY: deliveryKey(dir) } : {}),

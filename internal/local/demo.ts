@@ -1,7 +1,7 @@
 import { type Producer, producerServices } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
 
-/** The casinos that `up --demo` adds: what they emit. Their players and games are among the samples. */
+/** The casinos that `up --demo` adds, and the events they emit. The samples contain their players and games. */
 const producers: readonly Producer[] = [
   { client: "acme-casino", type: undefined, rate: 5, currencies: ["USD", "CAD", "MXN"] },
   { client: "lucky-spin", type: undefined, rate: 5, currencies: ["GBP", "SEK", "BTC"] },
@@ -10,13 +10,13 @@ const producers: readonly Producer[] = [
 /** Their slugs. */
 export const demoClients: readonly string[] = producers.map(({ client }) => client);
 
-/** What `up --demo` runs beside the rest: a generator for each of its casinos, and what receives the webhooks of all of them. */
+/** The additional services of `up --demo`: a generator for each of its casinos, and one receiver for their webhooks. */
 export const demoServices: readonly ServiceSpec[] = [
   { name: "receiver", args: ["--clients", demoClients.join()], stage: 2, http: "own" },
   ...producerServices(producers).map((spec, index) => ({ ...spec, name: `demo-${demoClients[index]}` })),
 ];
 
-/** What the banner says of them. @param keys by client, as far as they could be made */
+/** The banner's lines about them. @param keys by client; missing if none could be made */
 export function demoLines(
   keys: ReadonlyMap<string, string>,
   { port, receiver }: { readonly port: number; readonly receiver: number | undefined },
@@ -35,8 +35,8 @@ export function demoLines(
     }),
     ...(receiver === undefined
       ? []
-      : [`  curl 127.0.0.1:${receiver}/                      # the webhooks that came, verified`]),
-    "  npm run destinations -- list                  # where they go; deliveries -- list: what came of it",
+      : [`  curl 127.0.0.1:${receiver}/                      # the verified webhooks`]),
+    "  npm run destinations -- list                  # their targets; deliveries -- list: the results",
     "",
   ];
 }

@@ -8,7 +8,7 @@ export async function isFree(port: number): Promise<boolean> {
   return (await whyNotFree(port)) === undefined;
 }
 
-/** The system's code for why no server can listen on this port of 127.0.0.1 now; undefined where one could. */
+/** The system's error code if no server can listen on this port of 127.0.0.1 now; undefined if one could. */
 export function whyNotFree(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
@@ -25,14 +25,14 @@ export function portRefused(port: number, why: string): string {
 }
 
 /**
- * A free port of 127.0.0.1, the `preferred` one when that is free. Not reserved: whoever starts a server on it must be
- * ready to find it taken. Throws when a hundred tries found none.
+ * Finds a free port of 127.0.0.1: `preferred` if that is free. It is not reserved, so a server that starts on it may
+ * still find it taken. Throws after a hundred tries.
  */
 export async function freePort(preferred?: number): Promise<number> {
   if (preferred !== undefined && (await isFree(preferred))) return preferred;
   for (let attempt = 0; attempt < 100; attempt++) {
-    // Below the range the kernel takes for outgoing connections: there a client that keeps reconnecting to a server that
-    // is down can connect to itself, and then holds the port when the server comes back.
+    // Below the kernel's range for outgoing connections. Within it, a client that keeps reconnecting to a server that
+    // is down can connect to itself and then hold the port when the server comes back.
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
     if (await isFree(port)) return port;
   }

@@ -13,31 +13,31 @@ import { startPostgres } from "./postgres-server.ts";
 import { startRedis } from "./redis-server.ts";
 import type { RunningServer, ServerOptions } from "./server.ts";
 
-/** What somebody else runs already; what is missing here is started. */
+/** Servers that already run elsewhere; `up` starts the others. */
 export interface Given {
   readonly NATS_URL?: string | undefined;
   readonly NATS_CREDS?: string | undefined;
   readonly DATABASE_URL?: string | undefined;
   readonly REDIS_URL?: string | undefined;
   readonly RATES_URL?: string | undefined;
-  /** What encrypts the secrets of destinations; undefined = one is made. */
+  /** The key that encrypts destinations' secrets; undefined = `up` makes one. */
   readonly DELIVERY_KEY?: readonly Uint8Array[] | undefined;
   readonly DELIVERY_ALLOW_PRIVATE?: string | undefined;
-  /** Who may ask the gateway for figures; undefined = anybody. */
+  /** Who may read the aggregates over HTTP; undefined = anybody. */
   readonly FIGURES?: "public" | "keys" | undefined;
 }
 
 /** A server that the services use. */
 export interface Endpoint {
-  /** Undefined: done without. */
+  /** Undefined if there is none. */
   readonly url: string | undefined;
-  /** The URL of a service that has a user of its own there, by the service's name. */
+  /** The URL of each service that has its own user there, by the service's name. */
   readonly users?: ReadonlyMap<string, string>;
-  /** What `migrate` is to make their passwords there. */
+  /** The passwords that `migrate` sets for these users. */
   readonly passwords?: ReadonlyMap<string, string>;
-  /** The port of one of ours. */
+  /** The port, if `up` started the server. */
   readonly port?: number;
-  /** For people: whose it is, where its data lies. */
+  /** For people: who runs it and where its data is. */
   readonly note: string;
 }
 
@@ -47,26 +47,26 @@ export interface Infrastructure {
   readonly redis: Endpoint;
 }
 
-/** How the servers are kept, which is the stack's business. */
+/** The stack's part of keeping servers. */
 export interface Keeper {
   readonly folder: DataFolder;
   readonly say: (message: string) => void;
-  /** Takes over a server, from the first moment on, so that it is stopped whatever happens. */
+  /** Takes over a server before it starts, so that it is stopped whatever happens. */
   readonly adopt: (kept: Kept<RunningServer>) => void;
-  /** Whoever connects to our NATS without credentials may only look, as in production. */
+  /** Anonymous NATS connections are read-only, as in production. */
   readonly strict: boolean;
 }
 
-/** The users of the database that `migrate` makes. */
+/** The database users that `migrate` creates. */
 export const databaseUsers = ["enricher", "gateway", "archiver", "generator", "sender", "operator"];
 
-/** The stage of servers: they stop after every service. */
+/** The servers' stage: they stop after every service. */
 export const serverStage = 0;
 
 /**
- * Starts those of NATS, Postgres and Redis that are not given, at once, each on its standard port or on another if that is
- * taken, and keeps them running on that port. Redis is done without where it is not installed. Throws when one of them
- * cannot be started the first time.
+ * Starts NATS, Postgres and Redis at once, except those that are given, and keeps them running. Each gets its standard
+ * port, or another if that is taken. Without an installed redis-server there is no Redis. Throws if one of them cannot
+ * be started the first time.
  */
 export async function startInfrastructure(given: Given, keeper: Keeper): Promise<Infrastructure> {
   const [nats, postgres, redis] = await Promise.all([
@@ -83,7 +83,7 @@ async function theirs(variable: string, url: string): Promise<Endpoint> {
 
 async function ownNats(keeper: Keeper): Promise<Endpoint> {
   const dir = keeper.folder.of("nats");
-  // Only this machine's users can reach it, and what lies in it is a sample.
+  // Only users of this machine can reach it, and it holds sample data.
   const users = natsUsers(keeper.strict ? "inspector" : "operator");
   const { variables } = users;
   const auth = users.credentials("operator");
@@ -101,7 +101,7 @@ async function ownNats(keeper: Keeper): Promise<Endpoint> {
   writeFileSync(file, `${users.url("operator", url)}\n`, { mode: 0o600 });
   return {
     ...endpoint,
-    note: `${server}, without credentials you may look; NATS_URL=$(cat ${file}) for more`,
+    note: `${server}, anonymous connections are read-only; for more NATS_URL=$(cat ${file})`,
   };
 }
 
@@ -125,7 +125,7 @@ async function ownPostgres(keeper: Keeper): Promise<Endpoint> {
 async function ownRedis(keeper: Keeper): Promise<Endpoint> {
   const binary = await installedRedisServer();
   if (binary === undefined) {
-    return { url: undefined, note: "redis-server is not on the PATH; one machine can do without" };
+    return { url: undefined, note: "redis-server is not on the PATH; one machine needs none" };
   }
   const { url, port } = await own(
     "redis-server",
@@ -154,10 +154,10 @@ async function own<S extends RunningServer>(
   return await kept.started;
 }
 
-/** Those that are told where the database is. Others get no URL, least of all its owner's, which is for `migrate`. */
+/** The services that get a database URL. The owner's URL is only for `migrate`. */
 const usesDatabase = ["migrate", "samples", "clients", "receiver", ...databaseUsers];
 
-/** The URLs as a service's environment. */
+/** The servers' URLs as a service's environment. */
 export function environmentOf(
   { nats, postgres, redis }: Infrastructure,
   service: string,
@@ -167,18 +167,18 @@ export function environmentOf(
   return { NATS_URL: urlOf(nats), DATABASE_URL, REDIS_URL: urlOf(redis) };
 }
 
-/** What `migrate` is told beside that. Where the database is somebody else's it is theirs to say. */
+/** Additional environment of `migrate`. For a given database its owner decides. */
 export function passwordsOf({ postgres: { passwords } }: Infrastructure): Record<string, string> {
   if (passwords === undefined) return {};
   return { DATABASE_PASSWORDS: [...passwords].map((pair) => pair.join("=")).join(",") };
 }
 
-/** The URL for people's eyes: passwords of others are not shown. */
+/** The URL to show to people, without the passwords of given servers. */
 export function shownUrl({ url, port }: Endpoint): string {
   return url === undefined ? "none" : port === undefined ? withoutPassword(url) : url;
 }
 
-/** The rates API: somebody else's, or the local sample on its port; without a port there is none. */
+/** The rates API: the given one, or the local sample on its port; undefined port = none. */
 export function ratesEndpoint({ RATES_URL }: Given, port: number | undefined): Endpoint {
   if (RATES_URL) return { url: RATES_URL, note: "from RATES_URL" };
   if (port === undefined) return { url: undefined, note: "--no-rates" };

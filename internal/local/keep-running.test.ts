@@ -59,7 +59,7 @@ test("a later start that fails is tried again; the first one is not", async () =
     (line) => said.push(line),
   );
   await waitFor(() => starts === 3);
-  expect(said).toContain("flaky did not start, it is tried again: Error: port taken");
+  expect(said).toContain("flaky did not start and is tried again: Error: port taken");
   await flaky.stop(1_000);
 
   const broken = keepRunning(

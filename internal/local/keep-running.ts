@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "./child.ts";
 
-/** A process that is started again whenever it ends. */
+/** A process that is restarted whenever it ends. */
 export interface Kept<P extends Child> {
-  /** The first start; rejects when that fails, and then there is no second one. */
+  /** Settles with the first start; if that fails, it rejects and there is no second start. */
   readonly started: Promise<P>;
-  /** Ends it for good: gracefully, by SIGKILL when it takes longer than `within` ms. */
+  /** Ends it for good: gracefully, or by SIGKILL after `within` ms. */
   stop(within: number): Promise<void>;
 }
 
-/** Below the 5 s within which a service is to be back, with room for its start. */
+/** A service has to be back within 5 s, which leaves it the rest for its start. */
 const pauses = [100, 500, 1_000, 2_000, 3_000];
-/** One that ran this long did not die of its own start: the next pause is the shortest again. */
+/** A process that ran this long did not fail at its start, so the next pause is the shortest again. */
 const provenAfter = 20_000;
 
 /**
- * Keeps one process running, for ever: however it ends, it is started again after a pause that grows from 0.1 s to 3 s
- * while it keeps failing. Each end and each failed start is said.
- * @param start gets a signal that aborts when the process is no longer wanted.
+ * Keeps one process running: however it ends, it is restarted after a pause that grows from 0.1 s to 3 s while it keeps
+ * failing. Reports each end and each failed start.
+ * @param start gets a signal that aborts when the process is no longer wanted
  */
 export function keepRunning<P extends Child>(
   name: string,
@@ -51,7 +51,7 @@ export function keepRunning<P extends Child>(
         current = await start(signal);
       } catch (error) {
         current = undefined;
-        if (!signal.aborted) say(`${name} did not start, it is tried again: ${String(error)}`);
+        if (!signal.aborted) say(`${name} did not start and is tried again: ${String(error)}`);
       }
     }
   }
@@ -61,7 +61,7 @@ export function keepRunning<P extends Child>(
     stop: async (within) => {
       unwanted.abort(new Error(`${name} is no longer wanted`));
       await current?.stop(within);
-      // A start that was under way may still have to end.
+      // A start in progress may still have to end.
       await tended;
       await current?.stop(within);
     },

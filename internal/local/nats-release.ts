@@ -10,15 +10,15 @@ const run = promisify(execFile);
 const version = "v2.12.15";
 const officialReleases = "https://github.com/nats-io/nats-server/releases/download";
 
-/** The sums that the official container image checks for the same release. */
+/** The checksums that the official container image uses for this release. */
 const sha256: Readonly<Record<string, string>> = {
   "linux-amd64": "58ab8131f819263897e2fc38e503e1b755b63bcafeecc7d12582487df48ca15e",
   "linux-arm64": "b724db99fefbf8f5c808baa82819ee50350aee9734017e4a478f7e545cef3ab6",
 };
 
 /**
- * The path of the pinned official nats-server below `cache`, downloaded when it is not there yet. Throws when there is
- * none for this machine, the download fails, or its checksum is not the pinned one. Two processes may do it at once.
+ * Returns the path of the pinned official nats-server below `cache`, and downloads it if it is missing. Throws if there
+ * is none for this machine, the download fails, or its checksum is not the pinned one. Two processes may do it at once.
  */
 export async function downloadNatsRelease(
   cache: string,

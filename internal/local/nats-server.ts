@@ -9,21 +9,21 @@ import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./
 export interface NatsOptions extends ServerOptions {
   /** Default: what `findNatsServer()` finds. */
   readonly binary?: string | Binary | undefined;
-  /** A nats.conf; address and port given here win over what it says. Its monitoring gets any free port. */
+  /** A nats.conf; address and port given here override it. Its monitoring gets any free port. */
   readonly config?: string | undefined;
-  /** Variables that the config asks for. The folder of its data is among them as NATS_STORE_DIR. */
+  /** Variables that the config uses. NATS_STORE_DIR, the data folder, is always among them. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Further command line arguments, such as those of a cluster. */
   readonly args?: readonly string[] | undefined;
-  /** Who asks whether it is ready, where the config demands that one says so. */
+  /** Credentials for the readiness check, if the config demands any. */
   readonly auth?: Pick<ConnectionOptions, "user" | "pass" | "tls"> | undefined;
-  /** "connect" for a member of a cluster, whose JetStream answers only once its peers are there. */
+  /** "connect" for a member of a cluster, whose JetStream answers only once its peers run. */
   readonly readyWhen?: "jetstream" | "connect" | undefined;
 }
 
 /**
- * A nats-server (2.9 or newer) with JetStream on 127.0.0.1, handed out once JetStream answers. Throws when there is no
- * binary or the server does not start.
+ * Starts a nats-server (2.9 or newer) with JetStream on 127.0.0.1 and resolves once JetStream answers. Throws if there
+ * is no binary or the server does not start.
  */
 export async function startNats(options: NatsOptions): Promise<RunningServer> {
   const given = options.binary ?? (await findNatsServer());
@@ -55,14 +55,14 @@ export async function startNats(options: NatsOptions): Promise<RunningServer> {
   }
 }
 
-/** As the server reads them: in double quotes, or it would take some for numbers and others for several values. */
+/** Quotes values for the server, which would otherwise take some for numbers and others for several values. */
 function configVariables({ config, variables, dir }: NatsOptions): Record<string, string> {
   if (config === undefined) return {};
   const entries = Object.entries({ NATS_STORE_DIR: dir, ...variables });
   return Object.fromEntries(entries.map(([name, value]) => [name, quoted(value)]));
 }
 
-/** A folder's name may hold what ends a string there, or begins something else within it. */
+/** Escapes characters of a folder's name that have a meaning in a string of the config. */
 function quoted(value: string): string {
   const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
   return `"${value.replaceAll(/["\\\n\r\t]/g, (character) => escapes[character] ?? `\\${character}`)}"`;

@@ -7,10 +7,10 @@ import { StackError } from "./stack-error.ts";
 const script = resolve(import.meta.dirname, "../../nats/move-streams.sh");
 
 /**
- * Moves the streams that a server without accounts has left in this folder to where the one with nats.conf looks for them;
- * where there are none it does nothing. Only while no server runs on the folder.
- * @param say told of each stream that was moved
- * @throws StackError when they must not be moved
+ * Moves the streams of a server without accounts to the folder in which a server with nats.conf looks for them. Does
+ * nothing if there are none. Call it only while no server runs on the folder.
+ * @param say is told of each moved stream
+ * @throws StackError if they must not be moved
  */
 export function moveStreams(storeDir: string, say: (message: string) => void): Promise<void> {
   return new Promise((done, reject) => {
@@ -26,17 +26,18 @@ export function moveStreams(storeDir: string, say: (message: string) => void): P
 }
 
 /**
- * Keeps a nats-server before 2.10 from what a newer one has stored. It takes their marks of deleted messages for messages, with
- * sequences of nineteen digits, and no version delivers what is stored after them: seen with 2.9.10 after 2.10.27 and 2.15.1.
- * @param version as `versionOf` has it
- * @throws StackError when this one must not run there
+ * Keeps a nats-server before 2.10 away from files of a newer one. It takes their marks of deleted messages for messages
+ * with sequences of nineteen digits, and no version delivers what is stored after them (seen with 2.9.10 after 2.10.27
+ * and 2.15.1).
+ * @param version as `versionOf` returns it
+ * @throws StackError if this version must not run there
  */
 export function refuseOlder(storeDir: string, version: string): void {
   if (!isOlder(version, [2, 10, 0])) return;
-  // Which 2.9 does not write.
+  // 2.9 does not write this file.
   const [newer] = globSync("jetstream/*/streams/*/msgs/index.db", { cwd: storeDir });
   if (newer === undefined) return;
   throw new StackError(
-    `${version} would damage ${storeDir}, which a nats-server of 2.10 or newer has written: put a newer one on the PATH, or begin anew with --fresh`,
+    `${version} would damage ${storeDir}, which a nats-server of 2.10 or newer has written: put a newer one on the PATH, or start empty with --fresh`,
   );
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 
-/** The file that says who may do what on the bus. */
+/** The file with all permissions on the bus. */
 export const natsConfig = resolve(import.meta.dirname, "../../nats.conf");
 
-/** The users of nats.conf: the services, by their names, and people. */
+/** The users of nats.conf: services, by their names, and people. */
 export const natsRoles = [
   "gateway",
   "enricher",
@@ -20,9 +20,9 @@ export const natsRoles = [
 
 export type NatsRole = (typeof natsRoles)[number];
 
-/** The users of nats.conf with passwords of their own, for one server that is started with them. */
+/** The users of nats.conf, with passwords for one server. */
 export interface NatsUsers {
-  /** What nats.conf asks of the environment about its users. */
+  /** The variables that nats.conf reads for its users. */
   readonly variables: Readonly<Record<string, string>>;
   credentials(role: NatsRole): { readonly user: NatsRole; readonly pass: string };
   /** A server's URL with this user's credentials in it. */
@@ -30,8 +30,8 @@ export interface NatsUsers {
 }
 
 /**
- * Makes up a password for each user.
- * @param anonymous who somebody is that connects without credentials; undefined = nobody
+ * Generates a password for each user.
+ * @param anonymous the user of anonymous connections; undefined = they are refused
  */
 export function natsUsers(anonymous: NatsRole | undefined): NatsUsers {
   const passwords = new Map(natsRoles.map((role) => [role, randomBytes(16).toString("hex")]));

@@ -8,12 +8,12 @@ export interface LineSink {
   write(lines: Uint8Array | string): Promise<void>;
 }
 
-/** The line at the bottom of the terminal that an outlet writes to. */
+/** The lines at the bottom of the terminal that an outlet writes to. */
 type BottomLine = Pick<StatusLine, "lift" | "lay">;
 
 /**
- * Our own stdout or stderr, which may lose its reader at any time (`| head`): what is written after that is dropped, and
- * everything goes on.
+ * Our own stdout or stderr. It may lose its reader at any time (`| head`): later output is then dropped, and the
+ * process continues.
  */
 export class Outlet implements LineSink {
   readonly #stream: Writable;
@@ -22,8 +22,8 @@ export class Outlet implements LineSink {
   #room = Promise.withResolvers<void>();
 
   /**
-   * @param onClosed called once when the reader is gone.
-   * @param bottom a line on the same terminal, which stays below all that is written
+   * @param onClosed called once when the reader is gone
+   * @param bottom lines on the same terminal that stay below all other output
    */
   constructor(stream: Writable, onClosed: () => void, bottom?: BottomLine) {
     this.#stream = stream;
@@ -37,7 +37,7 @@ export class Outlet implements LineSink {
     });
   }
 
-  /** Resolves when there is room for more: a slow reader slows its source down and fills no memory. */
+  /** Resolves when there is room for more, so that a slow reader slows its source down and fills no memory. */
   async write(data: Uint8Array | string): Promise<void> {
     if (!this.#open) return;
     this.#bottom?.lift();
@@ -46,7 +46,7 @@ export class Outlet implements LineSink {
     if (!hasRoom) await this.#room.promise;
   }
 
-  /** Resolves when all that was written has left this process, or never can, and after half a second in any case. */
+  /** Resolves when all output has left this process or cannot, and after half a second in any case. */
   async flushed(): Promise<void> {
     if (!this.#open) return;
     const written = new Promise<void>((resolve) => this.#stream.write("", () => resolve()));
@@ -62,13 +62,13 @@ export class Outlet implements LineSink {
 const newline = 0x0a;
 
 /**
- * Copies whole lines from a child to an outlet until the child closes its end. A line that the child's death has cut
- * short is dropped: the next child's output would be glued to it.
+ * Copies whole lines from a child to an outlet until the child closes its end. Drops a line that the child's death has
+ * cut short, because the next child's output would be appended to it.
  */
 export async function relayLines(from: Readable, to: LineSink): Promise<void> {
   let rest: Buffer[] = [];
   for await (const chunk of from as AsyncIterable<Buffer>) {
-    // without an encoding a stream of bytes gives Buffers
+    // a stream without an encoding gives Buffers
     const end = chunk.lastIndexOf(newline) + 1;
     if (end > 0) {
       await to.write(Buffer.concat([...rest, chunk.subarray(0, end)]));

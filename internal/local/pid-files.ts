@@ -11,8 +11,7 @@ interface PidFile {
 }
 
 /**
- * A file for each process that `up` has started, so that the next one finds what was left when this one is killed and
- * cannot stop them itself.
+ * A file for each process that `up` has started. If this `up` is killed and cannot stop them, the next one finds them.
  */
 export class PidFiles {
   readonly #folder: string;
@@ -21,7 +20,7 @@ export class PidFiles {
     this.#folder = folder;
   }
 
-  /** @param signal what asks this process to end gracefully. @param stage the higher, the earlier it is to stop. */
+  /** @param signal asks this process to end gracefully. @param stage processes of a higher stage stop earlier. */
   record(name: string, pid: number, stage: number, signal: NodeJS.Signals): void {
     const identity = identityOf(pid);
     if (identity === undefined) return;
@@ -30,14 +29,14 @@ export class PidFiles {
     writeFileSync(join(this.#folder, name), JSON.stringify(file));
   }
 
-  /** Forgets them all, once they have been stopped. */
+  /** Deletes all records, after the processes have been stopped. */
   clear(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /**
-   * Stops what an earlier `up` has left running, highest stage first, by SIGKILL what takes longer than 10 s. Resolves to
-   * the names. Never touches a process that merely has the same id.
+   * Stops what an earlier `up` left running, highest stage first, by SIGKILL after 10 s. Resolves to the names. Never
+   * touches another process that got the same id.
    */
   async stopLeftovers(): Promise<readonly string[]> {
     const left = this.#living();
@@ -48,7 +47,7 @@ export class PidFiles {
     return left.map(({ name }) => name);
   }
 
-  /** At once and without waiting: the last resort of a process that is about to end. */
+  /** Kills them all without waiting: the last resort of a process that is about to end. */
   killAll(): void {
     for (const { file } of this.#living()) send(file, "SIGKILL");
   }
@@ -85,7 +84,7 @@ function send(file: PidFile, signal: NodeJS.Signals): void {
   try {
     process.kill(file.pid, signal);
   } catch {
-    // It has just ended by itself.
+    // The process has just ended by itself.
   }
 }
 
@@ -93,7 +92,7 @@ function read(path: string): PidFile | undefined {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as PidFile; // only `record` writes these
   } catch {
-    // Cut short by a crash in the middle of writing.
+    // A crash cut the file short.
     return undefined;
   }
 }

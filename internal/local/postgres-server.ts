@@ -13,20 +13,21 @@ import { removeStaleLock } from "./stale-postmaster.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
 export interface PostgresOptions extends ServerOptions {
-  /** "fast" never waits for the disk: what is committed survives a crash of Postgres, but not one of the machine. */
+  /** "fast" never waits for the disk: a commit survives a crash of Postgres, but not one of the machine. */
   readonly durability: "durable" | "fast";
-  /** A folder of ours around `dir`, which may be opened for the user that Postgres runs as. Default: `dir` itself. */
+  /** A folder of ours around `dir` that may be opened for the user that Postgres runs as. Default: `dir` itself. */
   readonly ours?: string | undefined;
 }
 
 export interface PostgresServer extends RunningServer {
-  /** Where the data really lies: not below `dir` when the user that Postgres runs as cannot enter that. */
+  /** Where the data really is: not below `dir` if the user that Postgres runs as cannot enter that. */
   readonly place: string;
 }
 
 /**
- * The Postgres from npm on 127.0.0.1, with a role and a database `casino` (password `casino`), handed out once it answers
- * queries. As root it runs as the user `postgres` or `nobody`. Throws when there are no binaries or it does not start.
+ * Starts the Postgres from npm on 127.0.0.1, with a role and a database `casino` (password `casino`), and resolves once
+ * it answers queries. If we are root, it runs as `postgres` or `nobody`. Throws if there are no binaries or it does not
+ * start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const user = unprivilegedUser();
@@ -49,7 +50,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
         url: `postgres://casino:casino@127.0.0.1:${port}/casino`,
         port,
         logFile: join(options.dir, "postgres.log"),
-        // "Fast": open connections are ended, what was committed is kept.
+        // "Fast" shutdown ends open connections and keeps what was committed.
         stopSignal: "SIGINT",
         ready: () => ensureCasino(admin),
         user,
@@ -65,7 +66,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   }
 }
 
-/** The processes of a Postgres that was killed end by themselves, on a busy machine some seconds later. */
+/** The processes of a killed Postgres end by themselves, on a busy machine some seconds later. */
 const predecessorsMs = 10_000;
 
 function predecessorStillEnds(error: unknown): boolean {
@@ -75,7 +76,7 @@ function predecessorStillEnds(error: unknown): boolean {
 function settings(durability: PostgresOptions["durability"]): string[] {
   const chosen = [
     "listen_addresses=127.0.0.1",
-    // The default place for sockets, /tmp, is shared with every other Postgres of this machine.
+    // Every other Postgres of this machine shares the default folder for sockets, /tmp.
     "unix_socket_directories=",
     "max_connections=200",
     "timezone=UTC",
@@ -91,7 +92,7 @@ async function initialise(
   password: string,
   user: SystemUser | undefined,
 ): Promise<void> {
-  // Made beside its final name, so that one that was interrupted is never taken for a whole one.
+  // Initialized under another name, so that an interrupted initdb is never taken for a complete one.
   const fresh = join(place, "data.new");
   const secret = join(place, "initdb-password");
   await rm(fresh, { recursive: true, force: true });
@@ -113,14 +114,14 @@ async function initialise(
   await rename(fresh, join(place, "data"));
 }
 
-/** A random one, kept beside the data: a well-known superuser would let every user of this machine run programs as ours. */
+/** A random password beside the data: with a known one, every user of this machine could run programs as our user. */
 async function superuserPassword(place: string): Promise<string> {
   const file = join(place, "superuser-password");
   if (!existsSync(file)) await writeFile(file, randomBytes(24).toString("hex"), { mode: 0o600 });
   return (await readFile(file, "utf8")).trim();
 }
 
-/** Every start makes sure anew, since the first one may have been cut short. */
+/** Runs at every start, because the first one may have been interrupted. */
 async function ensureCasino(admin: string): Promise<void> {
   const client = new pg.Client({ connectionString: `${admin}/postgres`, connectionTimeoutMillis: 2_000 });
   client.on("error", () => undefined);
@@ -128,7 +129,7 @@ async function ensureCasino(admin: string): Promise<void> {
     await client.connect();
     const { rowCount: roles } = await client.query("select from pg_roles where rolname = 'casino'");
     if (roles === 0) await client.query("create role casino login createdb password 'casino'");
-    // It makes the services' roles. (Since Postgres 16 this gives no power over roles that others have made.)
+    // `casino` creates the services' roles. (Since Postgres 16 this gives no power over roles that others have made.)
     await client.query("alter role casino createrole");
     const { rowCount: databases } = await client.query("select from pg_database where datname = 'casino'");
     if (databases === 0) await client.query("create database casino owner casino");

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
- * What tells the process of this id from any other that ever had or will have the same id: when it was started, and in
- * which run of the machine. Undefined when no such process lives.
+ * Identifies the process of this id uniquely among all that ever have the same id: by its start time and the machine's
+ * boot. Undefined if no such process runs.
  */
 export function identityOf(pid: number): string | undefined {
   return process.platform === "linux" ? fromProc(pid) : fromPs(pid);
@@ -12,7 +12,7 @@ export function identityOf(pid: number): string | undefined {
 function fromProc(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field, the name in parentheses, may itself hold spaces and parentheses.
+    // The second field, the name in parentheses, may itself contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, startTime] = [fields[0], fields[19]];
     if (state === "Z" || state === "X") return undefined;

@@ -1,14 +1,14 @@
 import { generatorFlags } from "../generator/flags.ts";
 import type { ServiceSpec } from "./services.ts";
 
-/** One more generator beside the first: whose events, of which type, and how many a second. */
+/** An additional generator: its client, type and rate per second. */
 export interface Producer {
   readonly client: string;
-  /** Undefined: all of the casino's own. */
+  /** Undefined = all casino types. */
   readonly type: string | undefined;
-  /** Undefined: random gaps. */
+  /** Undefined = random gaps. */
   readonly rate: number | undefined;
-  /** Of its bets and deposits; default: the generator's own. */
+  /** Currencies of its bets and deposits; default: the generator's own. */
   readonly currencies?: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export function parseProducer(text: string): Producer {
   };
 }
 
-/** The generators that these producers are. */
+/** The service specifications of these generators. */
 export function producerServices(producers: readonly Producer[]): readonly ServiceSpec[] {
   return producers.map(({ client, type, rate, currencies }, index) => ({
     name: `producer-${index + 1}-${client}`,

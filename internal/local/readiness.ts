@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Waits until a service's /readyz answers 200. Resolves to undefined then, or after `timeout` ms to what it lacks; rejects
- * only when `signal` aborts.
+ * Waits until a service's /readyz answers 200, then resolves to undefined. After `timeout` ms it resolves to what the
+ * service lacks. Rejects only when `signal` aborts.
  */
 export async function readiness(
   origin: string,

@@ -8,13 +8,13 @@ import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./
 export interface RedisOptions extends ServerOptions {
   /** Default: what `findRedisServer()` finds. */
   readonly binary?: Binary | undefined;
-  /** How many numbered databases it has: 16 by Redis' own default. */
+  /** The number of databases; Redis' default is 16. */
   readonly databases?: number | undefined;
 }
 
 /**
- * A Redis on 127.0.0.1 that keeps everything in memory, handed out once it answers PING. Throws when there is no binary
- * or the server does not start.
+ * Starts a Redis on 127.0.0.1 that keeps everything in memory, and resolves once it answers PING. Throws if there is no
+ * binary or the server does not start.
  */
 export async function startRedis(options: RedisOptions): Promise<RunningServer> {
   const binary = options.binary ?? (await findRedisServer());

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { type LineSink, relayLines } from "./outlet.ts";
 
-/** Runs a script to its end, its lines all go to `messages`. @returns its exit code; null when a signal ended it */
+/** Runs a script to its end and copies its lines to `messages`. @returns its exit code; null if a signal ended it */
 export async function runScript(
   [script, ...args]: readonly [string, ...string[]],
   env: Readonly<Record<string, string>>,

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { SystemUser } from "./system-user.ts";
 
-/** Runs a program to its end, as `user` if given. Throws with the end of what it said when it fails. */
+/** Runs a program to its end, as `user` if given. If it fails, throws with the end of its output. */
 export function runToEnd(path: string, args: readonly string[], user: SystemUser | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"], cwd: "/", ...user });

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-/** The source of the key that `up` makes: no other key has it, so those of earlier runs are known by it. */
+/** The source of keys that `up` makes. No other key has it, so `up` recognizes keys of earlier runs by it. */
 const source = "up";
 
 /**
- * Has a fresh API key made for a client, good for a day, in place of those that earlier runs made. The command does
- * it, and not this process: only services know the database.
+ * Creates an API key for a client, valid for a day, and revokes those of earlier runs. It runs the command `clients`,
+ * because only services and commands access the database.
  * @param script of the command `clients`
  */
 export async function createSampleKey(
@@ -24,7 +24,7 @@ export async function createSampleKey(
   return (await clients("keys", "create", client, source, "--expiry", "24h")).trim();
 }
 
-/** Has a code made that signs a browser in to the dashboard as an operator, once. */
+/** Creates a code that signs a browser in to the dashboard as an operator, once. */
 export async function createSignInCode(
   script: string,
   env: Readonly<Record<string, string>>,
@@ -40,7 +40,7 @@ interface ListedKey {
   readonly revoked_at: string | null;
 }
 
-/** A command that posts one event with that key; its id is of this moment, so that it is a new one each time. */
+/** A command that posts one event with that key; the id is the current time, so that each event is new. */
 export function curlLine(port: number, key: string, now: Date = new Date()): string {
   const event = {
     id: now.getTime(),

@@ -1,6 +1,7 @@
 /**
- * Units of each currency per 1 EUR, as a rates API answers them. A sample with made-up, fixed values, so that everything
- * runs without a network and gives the same amounts each time: never for real money. USD is such that 5 USD are 4.68 EUR.
+ * Units of each currency per 1 EUR, in the form of a rates API's answer. The values are made up and fixed, so that
+ * everything runs without a network and gives the same amounts each time: never use them for real money. 5 USD are 4.68
+ * EUR.
  */
 export const sampleRates = {
   base: "EUR",

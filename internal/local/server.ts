@@ -6,21 +6,21 @@ import { type Child, follow } from "./child.ts";
 import { isFree } from "./free-port.ts";
 import type { SystemUser } from "./system-user.ts";
 
-/** A server that this process has started, ready when handed out. Disposing of it is `stop()`. */
+/** A running server that this process has started. Disposing of it calls `stop()`. */
 export interface RunningServer extends Child, AsyncDisposable {
   readonly url: string;
   readonly port: number;
 }
 
-/** What every kind of server can be started with. */
+/** Start options of every kind of server. */
 export interface ServerOptions {
-  /** Where it keeps its data and its log; made when missing, used again when there. */
+  /** The folder of its data and log; created if missing, reused otherwise. */
   readonly dir: string;
-  /** Default: any free one. A given port that is taken is an error; an own choice that is taken is made again. */
+  /** Default: any free port, chosen again if it is taken meanwhile. A given port that is taken is an error. */
   readonly port?: number | undefined;
-  /** Told the process id as soon as there is one, long before the server is ready. */
+  /** Called with the process id as soon as there is one, long before the server is ready. */
   readonly spawned?: ((pid: number) => void) | undefined;
-  /** When it aborts before the server is ready, the server is stopped and the start throws. */
+  /** If it aborts before the server is ready, the server is stopped and the start throws. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -30,10 +30,10 @@ export interface Launch {
   readonly args: readonly string[];
   readonly url: string;
   readonly port: number;
-  /** Receives what the server says. A file and not a pipe, so that the server survives the death of its starter. */
+  /** Receives the server's output. It is a file, because a pipe would end the server with its starter. */
   readonly logFile: string;
   readonly stopSignal: NodeJS.Signals;
-  /** Resolves when the server answers its clients; rejects while it does not yet. Called until it resolves. */
+  /** Resolves if the server answers its clients, and rejects if not. Called until it resolves. */
   readonly ready: () => Promise<void>;
   readonly user?: SystemUser | undefined;
   readonly spawned: ServerOptions["spawned"];
@@ -42,12 +42,12 @@ export interface Launch {
 
 const readyWithin = 30_000;
 
-/** Another process listens where the server was to. */
+/** Another process listens on the server's port. */
 export class PortTaken extends Error {
   override readonly name = "PortTaken";
 }
 
-/** The server ended before it was ready; `output` is the end of what it said. */
+/** The server ended before it was ready; `output` is the end of its output. */
 export class ServerFailed extends Error {
   override readonly name = "ServerFailed";
   readonly output: string;
@@ -59,13 +59,13 @@ export class ServerFailed extends Error {
 }
 
 /**
- * Starts a server in a process group of its own (Ctrl-C in a terminal must not reach a database before its clients have
- * finished) and waits until it is ready. Throws `PortTaken`, `ServerFailed` when it ends first or is not ready within 30 s, and what
- * `signal` aborts with; then nothing of it is left running.
+ * Starts a server and waits until it is ready. It gets its own process group, because Ctrl-C in a terminal must not
+ * reach a database before its clients have finished. Throws `PortTaken`, `ServerFailed` if it ends first or is not
+ * ready within 30 s, and the reason of `signal`; then nothing of it is left running.
  */
 export async function launch(options: Launch): Promise<RunningServer> {
   options.signal?.throwIfAborted();
-  // Else whoever has the port would answer the question whether ours is ready.
+  // Otherwise another process on the port would answer the readiness check.
   if (!(await isFree(options.port))) throw new PortTaken(`port ${options.port} for ${options.name} is taken`);
   const log = openSync(options.logFile, "a");
   const logStart = fstatSync(log).size;
@@ -75,7 +75,7 @@ export async function launch(options: Launch): Promise<RunningServer> {
       detached: true,
       stdio: ["ignore", log, log],
       env: { ...process.env, ...options.binary.env },
-      // A folder that every user may stand in: the server may run as a user who cannot enter ours.
+      // The server may run as a user who cannot enter our working folder.
       cwd: "/",
       ...options.user,
     });
@@ -115,7 +115,7 @@ export async function launch(options: Launch): Promise<RunningServer> {
   }
 }
 
-/** Whether a start failed only because another process had the port, or has taken it in the same moment. */
+/** Whether a start failed only because another process has the port. */
 export function portWasTaken(error: unknown): boolean {
   return (
     error instanceof PortTaken ||

@@ -4,13 +4,13 @@ import { logEntry, logText } from "../service/log-text.ts";
 import { forTerminal } from "../service/terminal.ts";
 import type { LineSink } from "./outlet.ts";
 
-/** Beyond this a log is put aside as `<name>.1`, in place of the one before. */
+/** Beyond this size a log is renamed to `<name>.1`, replacing the previous one. */
 const mostBytes = 16 * 1024 * 1024;
 
-/** Levels that people want to see at once. */
+/** Levels that people see at once. */
 const loud: ReadonlySet<unknown> = new Set(["warn", "error", "fatal"]);
 
-/** What a service says of itself: all of it goes into a file, and either all of it or what matters to people's eyes too. */
+/** A service's log: a file gets all of it, and the terminal all of it or only what matters. */
 export class ServiceLog implements LineSink {
   readonly #file: string;
   readonly #eyes: LineSink;
@@ -18,7 +18,7 @@ export class ServiceLog implements LineSink {
   #descriptor: number | undefined;
   #size = 0;
 
-  /** @param isQuiet passes on only warnings, errors and what is no log line, each as one line to be read */
+  /** @param isQuiet passes on only warnings, errors and lines that are no log lines, as text */
   constructor(file: string, eyes: LineSink, isQuiet: boolean) {
     this.#file = file;
     this.#eyes = eyes;
@@ -27,7 +27,7 @@ export class ServiceLog implements LineSink {
       mkdirSync(dirname(file), { recursive: true });
       this.#open();
     } catch {
-      // Without a file it is seen all the same, or not at all.
+      // Without the file the lines still reach the terminal, if they matter.
     }
   }
 
@@ -40,7 +40,7 @@ export class ServiceLog implements LineSink {
     if (readable.length > 0) await this.#eyes.write(readable.join(""));
   }
 
-  /** Closes the file; what is written after that is only passed on. */
+  /** Closes the file; later lines are only passed on. */
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
@@ -68,12 +68,12 @@ export class ServiceLog implements LineSink {
 }
 
 /**
- * A line of a service's log as people read it: when, who, how bad, what, and why.
- * @returns undefined for one that is only information
+ * Formats a log line for people: time, service, level, message, and cause.
+ * @returns undefined if the level is not shown
  */
 export function lineForPeople(line: string): string | undefined {
   const entry = logEntry(line);
-  // A crash speaks in its own words.
+  // A crash's output is no log line.
   if (entry === undefined) return line.trim() === "" ? undefined : `${forTerminal(line)}\n`;
   return loud.has(entry.level) ? `${logText(entry)}\n` : undefined;
 }

@@ -11,15 +11,15 @@ export interface ServiceStart {
   readonly stderr: LineSink;
 }
 
-/** A service, and the end of what it writes. */
+/** A service process. */
 export interface ServiceProcess extends Child {
-  /** Settles when all it has written was passed on. */
+  /** Settles when all its output was passed on. */
   readonly relayed: Promise<void>;
 }
 
 /**
- * Starts a service as a process of its own; ready or not is for its /readyz to say. The IPC channel tells it when this
- * process is gone, even by kill -9; the process group of its own leaves the order of stopping to us after a Ctrl-C.
+ * Starts a service as a separate process, and does not wait until it is ready. The IPC channel tells it when this
+ * process is gone, even by kill -9. Its own process group lets us choose the order of stopping after a Ctrl-C.
  */
 export function startService(start: ServiceStart): ServiceProcess {
   const options: SpawnOptions = {
@@ -33,7 +33,7 @@ export function startService(start: ServiceStart): ServiceProcess {
   const relayed = Promise.all([relayLines(stdout, start.stdout), relayLines(stderr, start.stderr)]);
   return {
     ...follow(child, "SIGTERM"),
-    // A pipe that breaks with its process has given what it had.
+    // A pipe that breaks with its process has delivered everything.
     relayed: relayed.then(
       () => undefined,
       () => undefined,

@@ -1,21 +1,21 @@
 /** One service as `npm run up` runs it. */
 export interface ServiceSpec {
-  /** What `--no-<name>` leaves out. */
+  /** The name in `--no-<name>`. */
   readonly name: string;
-  /** Its folder below cmd/, where that has another name. */
+  /** Its folder below cmd/, if that has another name. */
   readonly command?: string;
   readonly args?: readonly string[];
-  /** Services start from the lowest stage to the highest and stop the other way round, each stage at once. */
+  /** Services start from the lowest stage to the highest and stop in reverse; those of a stage start together. */
   readonly stage: 1 | 2 | 3;
-  /** "front": it listens on `--port` when no earlier one of these runs; "own": on any free port; "none": no HTTP. */
+  /** "front": listens on `--port` if no earlier "front" service runs; "own": on any free port; "none": no HTTP. */
   readonly http: "front" | "own" | "none";
-  /** It asks for API keys: `up` has one made and shows how to use it. */
+  /** Whether it asks for API keys: then `up` creates one and shows how to use it. */
   readonly asksForKeys?: true;
-  /** Its stdout is what `up` writes to stdout; everybody else's goes to stderr. */
+  /** Whether `up` passes its stdout on to stdout; the output of all others goes to stderr. */
   readonly writesEvents?: true;
 }
 
-/** Everything that `npm run up` starts beside NATS, Postgres and Redis. A new service is one more line. */
+/** All services that `npm run up` starts. A new service is one more line. */
 export const services: readonly ServiceSpec[] = [
   { name: "rates", stage: 1, http: "own" },
   { name: "enricher", stage: 2, http: "own" },

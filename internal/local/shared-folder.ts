@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * A folder of ours outside the project that every user may pass through but only we may write to, for what a server that
- * runs as another user must reach. It outlives a reboot where the machine has /var/tmp. Throws when somebody else has
- * taken its name.
+ * A folder outside the project that every user may pass through but only we may write to, for files that a server
+ * running as another user must reach. It survives a reboot if the machine has /var/tmp. Throws if another user owns
+ * that name.
  */
 export async function sharedFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
   const folder = join(openRoot(), `croupier-${uid}`);
   await mkdir(folder, { recursive: true });
-  // In a folder everybody writes to, the name may be somebody else's trap.
+  // In a folder that everybody may write to, another user may have created the name as a trap.
   const found = await lstat(folder);
   if (found.uid !== uid || !found.isDirectory())
     throw new Error(`${folder} exists and is not ours: remove it`);

@@ -1,9 +1,9 @@
 import { exitCode } from "../service/exit-code.ts";
 
-/** Something in the way of starting, in one sentence that says what to do. */
+/** Why `up` cannot start, in one sentence that says what to do. */
 export class StackError extends Error {
   override readonly name = "StackError";
-  /** With which `up` ends: `config` where starting it once more would change nothing. */
+  /** The exit code of `up`: `config` if starting it again would not help. */
   readonly exitCode: number;
 
   constructor(message: string, code: number = exitCode.config) {

@@ -9,29 +9,29 @@ import { statusText, watchStack } from "./stack-status.ts";
 import type { StatusLine } from "./status-line.ts";
 import type { UpOptions } from "./up-options.ts";
 
-/** Where the output of `up` and of what it runs goes. */
+/** The destinations of all output of `up` and its services. */
 export interface OutputSettings {
   readonly options: UpOptions;
   /** Where final events go. */
   readonly events: Outlet;
   /** Where everything else goes. */
   readonly messages: Outlet;
-  /** The last lines of a terminal that people look at: figures and where to look. Of what the services say only what matters is shown above. */
+  /** The status lines at the bottom of a terminal. Above them only warnings, errors and restarts are shown. */
   readonly bottom?: StatusLine | undefined;
 }
 
-/** What the status line reports on. */
+/** What the status line covers. */
 export interface StatusSources {
   readonly nats: Config<"NATS_URL" | "NATS_CREDS">;
-  /** Of each service that can be asked whether it is ready. */
+  /** The URL of each service that has a /readyz. */
   readonly ports: ReadonlyMap<string, number>;
-  /** Whether a service writes events: without one there is nothing to count. */
+  /** Whether a service writes events, which the status line counts. */
   readonly hasEvents: boolean;
 }
 
 const newline = 0x0a;
 
-/** Everything that people see of `up`: its own messages, the services' logs, the final events and the status line. */
+/** All output of `up`: its own messages, the services' logs, the final events and the status line. */
 export class StackOutput {
   readonly #settings: OutputSettings;
   readonly #logs = new Map<string, ServiceLog>();
@@ -41,17 +41,17 @@ export class StackOutput {
     this.#settings = settings;
   }
 
-  /** Says one sentence of `up` itself. */
+  /** Writes a message of `up` itself. */
   say(message: string): void {
     void this.#settings.messages.write(`up: ${message}\n`);
   }
 
-  /** Shows what is being started, where there is a status line. */
+  /** Shows what is being started, if there is a status line. */
   showProgress(text: string): void {
     this.#settings.bottom?.show(text);
   }
 
-  /** The log of one service: its own file, and people's eyes. */
+  /** Opens the log of one service: its file, and the terminal. */
   logOf(service: string): ServiceLog {
     const { messages, bottom, options } = this.#settings;
     const file = join(resolve(options.data), "logs", `${service}.log`);
@@ -61,7 +61,7 @@ export class StackOutput {
     return log;
   }
 
-  /** Passes final events on and counts them for the status line. */
+  /** Passes final events on, and counts them for the status line. */
   readonly countedEvents: LineSink = {
     write: (lines) => {
       const bytes = typeof lines === "string" ? Buffer.from(lines) : lines;
@@ -70,11 +70,11 @@ export class StackOutput {
     },
   };
 
-  /** Keeps the status line up to date until `signal` aborts; does nothing without one. Never rejects. */
+  /** Updates the status line until `signal` aborts; does nothing without a status line. Never rejects. */
   async showStatus({ nats, ports, hasEvents }: StatusSources, signal: AbortSignal): Promise<void> {
     const { bottom, options } = this.#settings;
     if (bottom?.isThere !== true) return;
-    // What matters most first: the line is cut where the terminal ends.
+    // The most important comes first, because the line is cut where the terminal ends.
     const where = [
       `http://127.0.0.1:${options.port}`,
       `links and keys: ${join(options.data, bannerFile)}`,
@@ -97,12 +97,12 @@ export class StackOutput {
     }
   }
 
-  /** Removes the status line; messages and events still get through. */
+  /** Removes the status line; messages and events are still written. */
   endStatus(): void {
     this.#settings.bottom?.end();
   }
 
-  /** Waits until the events have left this process, and closes the logs' files. */
+  /** Waits until all events are written, and closes the log files. */
   async close(): Promise<void> {
     await this.#settings.events.flushed();
     for (const log of this.#logs.values()) log.close();

@@ -15,20 +15,20 @@ import type { StackOutput } from "./stack-output.ts";
 export interface ServiceStarts {
   /** Holds `<service>/main.ts`. */
   readonly commands: string;
-  /** Of the generator, in events per second; undefined = its own default. */
+  /** The generator's rate in events per second; undefined = its default. */
   readonly rate: number | undefined;
   readonly ports: ReadonlyMap<string, number>;
   readonly environmentOf: (service: string) => Readonly<Record<string, string>>;
-  /** Remembers each process for the next `up`. */
+  /** Records each process for the next `up`. */
   readonly pids: PidFiles;
-  /** How long a stage is waited for until it is ready, in ms; default a minute. */
+  /** How long to wait for a stage to be ready, in ms; default a minute. */
   readonly readyWithin?: number | undefined;
 }
 
-/** How long each stage may take to stop, in ms; together with what surrounds them less than 10 s. */
+/** How long each stage may take to stop, in ms; the whole stop takes less than 10 s. */
 const patience: Readonly<Record<number, number>> = { 3: 2_200, 2: 3_800, 1: 400, [serverStage]: 2_200 };
 
-/** The servers and services of one `up`: started and stopped stage by stage, restarted whenever one ends by itself. */
+/** The servers and services of one `up`. They start and stop stage by stage; one that ends by itself is restarted. */
 export class StackProcesses {
   readonly #output: StackOutput;
   readonly #kept: { readonly stage: number; readonly process: Kept<Child> }[] = [];
@@ -44,8 +44,8 @@ export class StackProcesses {
   }
 
   /**
-   * Starts services, each stage once the one before is ready. Resolves to what is not ready in time, with what it lacks: it
-   * may still come, and the rest is of use already. @throws StackError when one refuses its configuration
+   * Starts services, each stage once the previous one is ready. Resolves to those that are not ready in time, with what
+   * they lack: they may become ready later. @throws StackError if one refuses its configuration
    */
   async startServices(
     chosen: readonly ServiceSpec[],
@@ -67,20 +67,20 @@ export class StackProcesses {
     return unready;
   }
 
-  /** Stops everything within 10 s, the highest stage first and servers last; by force what takes longer. Never rejects. */
+  /** Stops everything within 10 s, the highest stage first and servers last, by SIGKILL if needed. Never rejects. */
   async stop(): Promise<void> {
     for (const stage of [3, 2, 1, serverStage]) {
       const within = patience[stage] ?? 0;
       const ending = this.#kept
         .filter((kept) => kept.stage === stage)
         .map(({ process }) => process.stop(within));
-      // A start that cannot be interrupted, such as a download, is not waited for.
+      // Some starts cannot be interrupted, such as a download; the stop does not wait for them.
       await Promise.race([Promise.all(ending), sleep(within + 300)]);
     }
     await Promise.race([Promise.all(this.#relays), sleep(500)]);
   }
 
-  /** @returns what the service lacks when the time is over; undefined for one that is ready or listens nowhere */
+  /** @returns what the service lacks when the time is over; undefined if it is ready or has no HTTP */
   async #startUntilReady(
     spec: ServiceSpec,
     how: ServiceStarts,

@@ -4,11 +4,11 @@ import type { NatsConnection } from "nats";
 import { counted } from "../service/counted.ts";
 import { readiness } from "./readiness.ts";
 
-/** How things are at one moment. */
+/** The figures of one moment. */
 export interface Moment {
-  /** Final events since `up` began, and per second lately; undefined where no logger runs. */
+  /** Final events since `up` started, and recently per second; undefined without a logger. */
   readonly events: { readonly total: number; readonly perSecond: number } | undefined;
-  /** Messages in the work queues, and dead letters; undefined where NATS does not say. */
+  /** Messages in the work queues, and dead letters; undefined if NATS does not answer. */
   readonly queues: { readonly waiting: number; readonly dead: number } | undefined;
   /** Services that are not ready, by name. */
   readonly unready: readonly string[];
@@ -16,10 +16,10 @@ export interface Moment {
 
 const queueNames = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED", "CASINO_APART"];
 const lookEveryMs = 1_000;
-/** Over how many looks the rate is taken. */
+/** The number of samples over which the rate is computed. */
 const looks = 5;
 
-/** What is looked at. */
+/** What to sample. */
 export interface Watched {
   readonly nc: NatsConnection;
   /** Final events so far. */
@@ -29,7 +29,7 @@ export interface Watched {
   readonly signal: AbortSignal;
 }
 
-/** Looks once a second until the signal; never rejects. */
+/** Samples once a second until the signal aborts. Never rejects. */
 export async function watchStack({ nc, eventCount, ports, show, signal }: Watched): Promise<void> {
   const counts: { readonly at: number; readonly total: number }[] = [];
   while (!signal.aborted) {
@@ -73,7 +73,7 @@ async function unreadyOf(
   return (await Promise.all(asked)).flat();
 }
 
-/** One line for people. */
+/** Formats the status line. */
 export function statusText({ events, queues, unready }: Moment): string {
   const number = (value: number): string => value.toLocaleString("en-US");
   return [

@@ -28,27 +28,27 @@ export interface StackSettings extends OutputSettings {
   /** Holds `<service>/main.ts`, and those of `migrate`, `samples` and `clients`. */
   readonly commands: string;
   /**
-   * Tries the servers that were given, before anything is started. Resolves to what the services' environment needs because of
-   * them; waits for those that are away. @throws ConfigError
+   * Tries the given servers before anything is started, and waits for those that are away. Resolves to the variables
+   * that the services need because of them. @throws ConfigError
    */
   readonly tryGiven?: (
     say: (sentence: string) => void,
     signal: AbortSignal,
   ) => Promise<Readonly<Record<string, string>>>;
-  /** Looks whether the producers that were asked for can be, once the database is there. @throws ConfigError */
+  /** Checks the requested producers against the database. @throws ConfigError */
   readonly tryProducers?: (databaseUrl: string) => Promise<void>;
   /** How long a stage is waited for until it is ready, in ms; default a minute. */
   readonly readyWithin?: number;
 }
 
-/** Everything that `npm run up` runs. One start, one stop; both may be under way at once. */
+/** Everything that `npm run up` runs. Start and stop it once each; both may be in progress at once. */
 export class Stack {
   readonly #settings: StackSettings;
   readonly #stopping = new AbortController();
   readonly #output: StackOutput;
   readonly #processes: StackProcesses;
   #folder: DataFolder | undefined;
-  /** Takes back the word that this one runs. */
+  /** Deletes the record that this `up` runs. */
   #takeBack: (() => void) | undefined;
   #takeBannerBack: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
@@ -60,8 +60,8 @@ export class Stack {
   }
 
   /**
-   * Starts everything and says where it is; resolves once that is said. Rejects with one sentence when it cannot start at
-   * all, and with whatever the interrupted step gave when `stop` is called meanwhile. In both cases `stop` is still due.
+   * Starts everything and then prints the banner. Rejects with one sentence if it cannot start, and with the
+   * interrupted step's error if `stop` is called meanwhile. In both cases call `stop` afterwards.
    */
   async start(): Promise<void> {
     const { options, given, services } = this.#settings;
@@ -84,7 +84,7 @@ export class Stack {
     if (options.fresh) this.#empty(folder);
     if (!(given.NATS_URL && given.DATABASE_URL) && isTemporary(folder.path))
       this.#output.say(
-        `${folder.path} lies in a temporary folder, which a restart of this machine may empty: choose another with --data`,
+        `${folder.path} is in a temporary folder, which a restart of this machine may empty: choose another folder with --data`,
       );
     const limits = (await this.#settings.tryGiven?.((sentence) => this.#output.say(sentence), signal)) ?? {};
     this.#output.showProgress("starting the servers");
@@ -140,13 +140,13 @@ export class Stack {
     void this.#output.showStatus({ nats, ports, hasEvents }, signal);
   }
 
-  /** Stops everything, generator first and servers last, within 10 s; by force what takes longer. Never rejects. */
+  /** Stops everything within 10 s, the generator first and servers last, by SIGKILL if needed. Never rejects. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
   }
 
-  /** Ends everything at once, as a crash would. */
+  /** Ends everything at once, like a crash. */
   kill(): void {
     this.#folder?.processes.killAll();
     this.#folder?.release();
@@ -156,7 +156,7 @@ export class Stack {
     const folder = await takeDataFolder(this.#settings.options.data);
     this.#folder = folder;
     const left = await folder.processes.stopLeftovers();
-    if (left.length > 0) this.#output.say(`stopped what an earlier up had left running: ${left.join(", ")}`);
+    if (left.length > 0) this.#output.say(`stopped what an earlier up left running: ${left.join(", ")}`);
     return folder;
   }
 
@@ -169,7 +169,7 @@ export class Stack {
     }
     const { NATS_URL, DATABASE_URL, REDIS_URL } = this.#settings.given;
     for (const [name, url] of Object.entries({ NATS_URL, DATABASE_URL, REDIS_URL })) {
-      if (url) this.#output.say(`--fresh leaves alone what ${name} points to`);
+      if (url) this.#output.say(`--fresh does not touch the server that ${name} names`);
     }
   }
 
@@ -181,7 +181,7 @@ export class Stack {
     throw new StackError(`the database could not be migrated (exit code ${code}): see above`, ends);
   }
 
-  /** Everything else is of use without them. */
+  /** A failure is only reported, because everything else works without samples. */
   async #plantSamples(env: Readonly<Record<string, string>>): Promise<void> {
     const { commands, messages, options } = this.#settings;
     const script = resolve(commands, "samples/main.ts");
@@ -199,7 +199,7 @@ export class Stack {
     return ports;
   }
 
-  /** Undefined when it could not be made: everything else is of use without it. */
+  /** Undefined if it could not be made: everything else works without it. */
   async #made(
     what: string,
     make: (script: string, env: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<string>,
@@ -242,7 +242,7 @@ export class Stack {
     this.#takeBannerBack?.();
     await this.#processes.stop();
     await this.#output.close();
-    // What is still there could not be stopped, such as a server whose start was interrupted.
+    // A process that is left could not be stopped, such as a server whose start was interrupted.
     this.#folder?.processes.killAll();
     this.#folder?.processes.clear();
     this.#folder?.release();

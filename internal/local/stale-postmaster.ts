@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { identityOf } from "./process-identity.ts";
 
 /**
- * Removes the lock that a killed Postgres has left in its data folder, where Postgres itself would respect it: while its
- * process id belongs to a zombie, or to another program since the machine or the container was started anew. A postmaster
- * that really has this folder is given 3 s to end, and then left to Postgres' own complaint.
+ * Removes the lock file of a killed Postgres that Postgres itself would respect, because the process id in it belongs
+ * to a zombie, or to another program after a restart of the machine or container. A postmaster that really uses this
+ * folder gets 3 s to end; after that Postgres reports it.
  */
 export async function removeStaleLock(data: string): Promise<void> {
   const lock = join(data, "postmaster.pid");
@@ -23,7 +23,7 @@ function isPostmasterOf(data: string, lock: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(data);
   } catch {
-    // It has just ended.
+    // The process has just ended.
     return false;
   }
 }

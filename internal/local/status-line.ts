@@ -1,4 +1,4 @@
-/** The part of a terminal's stream that is used. */
+/** The part of a terminal's stream that we use. */
 interface Terminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -9,8 +9,8 @@ const clearLine = "\r\x1b[2K";
 const lineAbove = "\x1b[1A";
 
 /**
- * The last lines of a terminal, which say how things are and are written over. Whoever writes something else there lifts
- * them first and lays them down again after. Silent where there is no terminal.
+ * Status lines at the bottom of a terminal, which are overwritten. Other output first clears them and then draws them
+ * again. Does nothing without a terminal.
  */
 export class StatusLine {
   readonly #terminal: Terminal;
@@ -25,7 +25,7 @@ export class StatusLine {
     return this.#terminal.isTTY === true;
   }
 
-  /** @param lines what is too long for the terminal is cut, or it could not be written over */
+  /** @param lines are cut at the terminal's width, because longer ones could not be overwritten */
   show(...lines: readonly string[]): void {
     const width = Math.max(20, (this.#terminal.columns ?? 80) - 1);
     this.#lines = lines.map((line) => line.slice(0, width));
@@ -44,7 +44,7 @@ export class StatusLine {
     this.#shown = this.#lines.length;
   }
 
-  /** Takes them away for good. */
+  /** Removes them for good. */
   end(): void {
     this.lift();
     this.#lines = [];

@@ -10,12 +10,13 @@ interface Stoppable {
   kill(): void;
 }
 
-/** One Ctrl-C can arrive twice: from the terminal, and once more from npm, which passes it on. */
+/** One Ctrl-C can arrive twice: from the terminal, and from npm, which forwards it. */
 const sameWithin = 1_000;
 
 /**
  * Runs the stack until SIGINT, SIGTERM or SIGHUP, then stops it; a second signal ends it at once. Resolves to the exit
- * code: 0 after a signal, also one during the start; that of its error when the start failed, which is said in one sentence.
+ * code: 0 after a signal, also during the start. If the start fails, it prints the error's sentence and resolves to its
+ * code.
  */
 export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<number> {
   let firstAt: number | undefined;
@@ -32,7 +33,7 @@ export async function stopOnSignal(stack: Stoppable, messages: Outlet): Promise<
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, onSignal);
 
-  // The start may be in the middle of something that cannot be interrupted; nobody waits for that after a signal.
+  // The start may be in a step that cannot be interrupted; after a signal we do not wait for it.
   const failure = stack.start().then(
     () => asked.promise,
     async (error: unknown) => {

@@ -8,8 +8,8 @@ export interface SystemUser {
 }
 
 /**
- * The user to run a server as that refuses to be root, as Postgres does: `postgres` or `nobody`; undefined when this
- * process is not root and can run it as itself. Throws when it is root and the machine has neither.
+ * The user for a server that refuses to run as root, such as Postgres: `postgres` or `nobody`. Undefined if this
+ * process is not root and can run it itself. Throws if it is root and the machine has neither user.
  */
 export function unprivilegedUser(): SystemUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -26,7 +26,7 @@ export function unprivilegedUser(): SystemUser | undefined {
   );
 }
 
-/** The first folder on the way to `path`, itself included, that the user may not enter; undefined when the way is open. */
+/** The first folder on the path, itself included, that the user may not enter; undefined if there is none. */
 export function closedFolder(path: string, user: SystemUser): string | undefined {
   const folders: string[] = [];
   for (let folder = resolve(path); ; folder = dirname(folder)) {

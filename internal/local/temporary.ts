@@ -2,10 +2,10 @@ import { realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { sep } from "node:path";
 
-/** Folders that a restart of the machine, or a cleaner that runs from time to time, empties. */
+/** Folders that a restart of the machine, or a periodic cleaner, empties. */
 const temporary = [tmpdir(), "/tmp", "/var/tmp", "/dev/shm", "/run"];
 
-/** Whether what lies at this path, which must exist, may be gone after a restart of the machine. */
+/** Whether a restart of the machine may delete this path, which must exist. */
 export function isTemporary(path: string): boolean {
   const place = realpathSync(path) + sep;
   return temporary.some((folder) => {

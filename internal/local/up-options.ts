@@ -5,24 +5,24 @@ import { usualData } from "../service/running-up.ts";
 import { type Producer, parseProducer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
 
-/** What the command line of `up` asks for. */
+/** The options of `up`. */
 export interface UpOptions {
-  /** Events per second from the generator; undefined = its own random gaps, unless it is among `without`. */
+  /** Events per second from the generator; undefined = random gaps. */
   readonly rate: number | undefined;
-  /** Generators beside the first. */
+  /** Additional generators. */
   readonly producers: readonly Producer[];
   readonly port: number;
   readonly data: string;
   readonly fresh: boolean;
-  /** Whoever connects to its NATS without credentials may only look. */
+  /** Anonymous NATS connections are read-only. */
   readonly strict: boolean;
-  /** On a terminal too it shows all that the services say. */
+  /** A terminal, too, shows the services' whole log. */
   readonly verbose: boolean;
-  /** Two more casinos, with games, producers and webhooks of their own. */
+  /** Adds two casinos with their own games, producers and webhooks. */
   readonly demo: boolean;
-  /** Adds the samples to a database that nobody has used yet. */
+  /** Adds the samples to an unused database. */
   readonly samples: boolean;
-  /** Names of services that are not to run. */
+  /** Names of services that do not run. */
   readonly without: ReadonlySet<string>;
 }
 
@@ -32,7 +32,7 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
     const program = reading
       .program(
         "up",
-        "Starts Croupier on this machine, with a NATS, a Postgres and a Redis of its own unless told of others. Final events go to stdout as JSON lines, all else to stderr. Ctrl-C stops all of it.",
+        "Starts Croupier on this machine, with its own NATS, Postgres and Redis unless the environment names others. Final events go to stdout as JSON lines, everything else to stderr. Ctrl-C stops everything.",
       )
       .addOption(
         reading.option(
@@ -44,23 +44,17 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
       .addOption(
         reading.repeatable(
           "--producer <client[:type[:rate]]>",
-          "one more generator, for this client: casino events or those of a registered type; repeatable",
+          "add a generator for this client: casino events, or those of a registered type; repeatable",
           parseProducer,
         ),
       )
       .addOption(reading.option("--port <n>", "HTTP port (default: 3000)", integer(1, 65_535)))
-      .option("--data <dir>", "where the data lies (default: CROUPIER_DATA, or .data)")
-      .option("--fresh", "start with empty data")
-      .option("--strict", "let those who connect to its NATS without credentials only look, as in production")
-      .option(
-        "--verbose",
-        "on a terminal, show all that the services log; else warnings and a line of figures",
-      )
-      .option(
-        "--demo",
-        "add two more casinos, with games, currencies, producers, keys and webhooks of their own",
-      )
-      .option("--no-samples", "add no sample clients, players and types of event to a new database");
+      .option("--data <dir>", "the data folder (default: CROUPIER_DATA, or .data)")
+      .option("--fresh", "delete existing data first")
+      .option("--strict", "make anonymous NATS connections read-only, as in production")
+      .option("--verbose", "on a terminal, show the services' whole log, not only warnings and a status line")
+      .option("--demo", "add two casinos with their own games, currencies, producers, keys and webhooks")
+      .option("--no-samples", "add no sample clients, players and event types to a new database");
     for (const { name } of services) program.option(`--no-${name}`, `leave out ${name}`);
     program
       .addHelpText("after", environmentHelp)
