@@ -114,6 +114,6 @@ test("says what is wrong", async () => {
     code: 69,
     stdout: "",
     stderr:
-      "dead-letters: NATS is away: nothing answers at nats://***@127.0.0.1:1. Start it, or set NATS_URL.\n",
+      "dead-letters: NATS is away: no NATS answers at nats://***@127.0.0.1:1. Start it, or set NATS_URL.\n",
   });
 });

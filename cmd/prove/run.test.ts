@@ -135,7 +135,7 @@ describe("npm run prove", () => {
     const said = await runHere("cmd/prove/main.ts", [], { env: { ...env, NATS_URL: nowhere } });
     expect(said.code).toBe(69);
     expect(said.stderr).toMatch(
-      /^prove: NATS is away: nothing answers at nats:\/\/\*\*\*@127\.\S+\. Start it/,
+      /^prove: NATS is away: no NATS answers at nats:\/\/\*\*\*@127\.\S+\. Start it/,
     );
     await send(1, 1);
     await settled();

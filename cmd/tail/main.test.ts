@@ -13,8 +13,10 @@ const event = (id: number, description: string) => JSON.stringify({ id, type: "b
 
 test("without the stream it says so and makes none", async () => {
   const command = tail();
-  expect(await command.ended).toMatchObject({ code: 1 });
-  expect(command.stderr).toMatch(/^tail: There is no stream CASINO_EVENTS yet/);
+  expect(await command.ended).toMatchObject({ code: 69 });
+  expect(command.stderr).toBe(
+    `tail: The stream CASINO_EVENTS does not exist yet: an enricher makes it at its start (NATS_URL is ${server.url}).\n`,
+  );
   expect((await jsm.getAccountInfo()).streams).toBe(0);
 });
 

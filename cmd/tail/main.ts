@@ -1,9 +1,9 @@
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { StreamMissing } from "../../internal/jetstream/api.ts";
 import { hasCode, streamNotFound } from "../../internal/jetstream/api-error.ts";
 import { disconnect } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { finalStage, stageStream } from "../../internal/messages/subjects.ts";
-import { CommandError } from "../../internal/service/command-error.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { tailCommand } from "./command.ts";
 import { lineOf } from "./line.ts";
@@ -18,8 +18,7 @@ await runCommand({
     const stream = stageStream(finalStage);
     const jsm = await jetstreamManager(nc, { checkAPI: false });
     await jsm.streams.info(stream).catch((err: unknown) => {
-      if (!hasCode(err, streamNotFound)) throw err;
-      throw new CommandError(`There is no stream ${stream} yet: an enricher makes it.`);
+      throw hasCode(err, streamNotFound) ? new StreamMissing(stream) : err;
     });
     // An ordered consumer of its own: it ends with this process and takes no events from others.
     const consumer = await jetstream(nc).consumers.get(stream, {

@@ -6,8 +6,11 @@ import { table } from "../../internal/service/table.ts";
 
 const states = { up: "running", unready: "not ready", silent: "SILENT", down: "NOT RUNNING" } as const;
 
-/** The picture as lines of text, no wider than 100 columns with names and numbers of the usual size. */
-export function viewLines({ at, picture, broker, figures }: Look): string {
+/**
+ * The picture as lines of text, no wider than 100 columns with names and numbers of the usual size.
+ * @param server where NATS is, for people who meant another one
+ */
+export function viewLines({ at, picture, broker, figures }: Look, server: string): string {
   const { sources, steps, readers, rate, letters, streams } = picture;
   const waiting = steps.reduce((sum, { backlog, apart }) => sum + (backlog ?? 0) + (apart ?? 0), 0);
   const facts = [
@@ -33,12 +36,14 @@ export function viewLines({ at, picture, broker, figures }: Look): string {
   const problems = parts.flatMap(({ name, problems, warnings }) =>
     [...problems, ...warnings].map((sentence) => [name, sentence]),
   );
+  const isHeard = parts.some(({ instances }) => instances.length > 0);
   return [
     `${facts.join("   ")}\n`,
     ...(broker === undefined ? [] : [`NATS: ${broker}\n`]),
     "\n",
     table(parts.map(cells), { head, right: (column) => column >= 2 }),
     ...(problems.length > 0 ? ["\n", table(problems)] : []),
+    ...(isHeard ? [] : [`\nNo service reports at ${server}: start one there, or set NATS_URL.\n`]),
     ...(figures === undefined ? ["\nNo materializer answers.\n"] : ["\n", table(leaders(figures))]),
   ].join("");
 }

@@ -32,6 +32,12 @@ test("shows once what the services say, as plain lines into a pipe", async () =>
   expect(said).toContain("postgres: \\u001b[31maway");
   expect(said).not.toContain("\u001b");
   expect(said).toContain("No materializer answers.");
+  expect(said).not.toContain("No service reports");
+});
+
+test("where no service reports it names the server that it asked", async () => {
+  const said = await runForTest("top", ["--once"], env);
+  expect(said).toContain(`No service reports at ${server.url}: start one there, or set NATS_URL.\n`);
 });
 
 test("with --json it is one object, the same as the dashboard has", async () => {

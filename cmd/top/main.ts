@@ -4,6 +4,7 @@ import { disconnect } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { lookAt } from "../../internal/overview/look.ts";
 import { StatusBoard, statusSubjects } from "../../internal/overview/status-board.ts";
+import { withoutPassword } from "../../internal/service/log.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { topCommand } from "./command.ts";
 import { viewLines } from "./lines.ts";
@@ -30,12 +31,13 @@ await runCommand({
     const screen = isTerminal ? new Screen(process.stdout) : undefined;
     if (screen !== undefined) open.defer(() => screen.close());
     const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
+    const server = withoutPassword(config.NATS_URL);
     await pause(listenMs);
     while (!signal.aborted) {
       const view = await lookAt(nc, layout, board);
       if (json) say(`${JSON.stringify(view)}\n`);
-      else if (screen === undefined) say(`${viewLines(view)}\n`);
-      else screen.show(viewLines(view));
+      else if (screen === undefined) say(`${viewLines(view, server)}\n`);
+      else screen.show(viewLines(view, server));
       if (once) break;
       await pause(everyMs);
     }

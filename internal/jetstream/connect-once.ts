@@ -23,7 +23,7 @@ export async function connectOnce(
   } catch (err) {
     if (signal.aborted || !patience.aborted) throw err;
     const where = withoutPassword(config.NATS_URL);
-    throw new Unavailable(`NATS is away: nothing answers at ${where}. Start it, or set NATS_URL.`, {
+    throw new Unavailable(`NATS is away: no NATS answers at ${where}. Start it, or set NATS_URL.`, {
       cause: err,
     });
   }

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { type RawBuilder, sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -49,6 +51,21 @@ describe("is unavailable", () => {
       message: expect.stringMatching(/^Postgres is away: .+/),
     });
   });
+
+  // As MariaDB and others greet, by which byte they begin with: one that is a message of Postgres, and one that is none.
+  test.each(["d\0\0\0\x0a11.8.3-MariaDB", "J\0\0\0\x0a5.5.5-10.3.39-MariaDB"])(
+    "another kind of server",
+    async (greeting) => {
+      const other = createServer((socket) => socket.on("error", () => undefined).write(greeting)).listen(0);
+      onTestFinished(() => void other.close());
+      await once(other, "listening");
+      const { port } = other.address() as AddressInfo; // it listens on a port
+      expect(await failure(open(`postgres://casino@127.0.0.1:${port}/casino`), sql`select 1`)).toMatchObject({
+        name: "Unavailable",
+        message: "Postgres is away: what answers is no Postgres: is it another kind of server?",
+      });
+    },
+  );
 
   test("a host without an address", async () => {
     expect(await failure(open("postgres://casino@no-such-host.invalid/casino"), sql`select 1`)).toSatisfy(

@@ -95,10 +95,21 @@ const refusals = ["28P01", "28000", "3D000"];
 export function asUnavailable(err: unknown): unknown {
   if (err instanceof pg.DatabaseError && refusals.includes(err.code ?? ""))
     return new Refused(`Postgres refuses us: ${err.message}: check DATABASE_URL`, { cause: err });
-  return isAway(err) ? new Unavailable(`Postgres is away: ${err.message || err}`, { cause: err }) : err;
+  return isAway(err) ? new Unavailable(`Postgres is away: ${whyAway(err)}`, { cause: err }) : err;
+}
+
+/** The driver's words for bytes that no Postgres sends. */
+const foreign = /^received (invalid response|unexpected \w+ message)/i;
+
+/** What a failed connection or query says about the server, for people. */
+export function whyAway(err: Error): string {
+  if (foreign.test(err.message)) return "what answers is no Postgres: is it another kind of server?";
+  return err.message || String(err);
 }
 
 function isAway(err: unknown): err is Error {
+  // Of the same class as the server's own errors, but without a code.
+  if (err instanceof Error && foreign.test(err.message)) return true;
   // The server's own error.
   if (err instanceof pg.DatabaseError)
     return awayClasses.includes(err.code?.slice(0, 2) ?? "") || awayCodes.includes(err.code ?? "");

@@ -87,3 +87,13 @@ test("without a Postgres the command says so and exits 69", async () => {
   expect(await command.logged(/^migrating failed: .*ECONNREFUSED/)).toMatchObject({ level: "fatal" });
   expect(command.stderr).not.toContain("secret");
 });
+
+test("where Postgres refuses the password the command exits 78", async () => {
+  const { url } = await emptyDatabase();
+  const wrong = Object.assign(new URL(url), { password: "wrong" }).href;
+  const command = startCommand("cmd/migrate/main.ts", { env: { DATABASE_URL: wrong } });
+  expect(await command.ended).toEqual({ code: 78, signal: null });
+  expect(await command.logged(/^migrating failed: password authentication failed/)).toMatchObject({
+    level: "fatal",
+  });
+});

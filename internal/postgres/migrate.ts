@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { type Migration, type MigrationResult, Migrator } from "kysely/migration";
-import { isUnavailable, Unavailable } from "../service/unavailable.ts";
-import { asUnavailable, type Database } from "./connect.ts";
+import { isUnavailable, Refused, Unavailable } from "../service/unavailable.ts";
+import { asUnavailable, type Database, whyAway } from "./connect.ts";
 
 const folder = new URL("../../migrations/", import.meta.url);
 
@@ -10,7 +10,7 @@ const folder = new URL("../../migrations/", import.meta.url);
  * lock in the database makes them take turns.
  * @param last the name of the last one to apply; default: all
  * @returns the names applied now
- * @throws the first failure, Unavailable when Postgres is away; then none is applied
+ * @throws the first failure, Unavailable when Postgres is away, Refused when it does not let us in; then none is applied
  */
 export async function migrate(db: Database, last?: string): Promise<readonly string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: load } });
@@ -19,10 +19,11 @@ export async function migrate(db: Database, last?: string): Promise<readonly str
     : migrator.migrateTo(last));
   if (error !== undefined) {
     const failed = results.find((result: MigrationResult) => result.status === "Error")?.migrationName;
-    // A server that is away or refuses us is no bug, and trying again may help.
-    const Kind = isUnavailable(asUnavailable(error)) ? Unavailable : Error;
+    const why = asUnavailable(error);
+    // A server that is away or refuses us is no bug.
+    const Kind = why instanceof Refused ? Refused : isUnavailable(why) ? Unavailable : Error;
     throw new Kind(
-      `${failed === undefined ? "migrating" : `migration ${failed}`} failed: ${error instanceof Error ? error.message : String(error)}`,
+      `${failed === undefined ? "migrating" : `migration ${failed}`} failed: ${error instanceof Error ? whyAway(error) : String(error)}`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { connectPostgres } from "../postgres/connect.ts";
+import { connectPostgres, whyAway } from "../postgres/connect.ts";
 import { sqlState } from "../postgres/sql-state.ts";
 import { withoutPassword } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
@@ -20,7 +20,7 @@ export async function tryPostgres(url: string, watcher: Watcher): Promise<void> 
       } catch (err) {
         if (err instanceof Error && refusals.includes(sqlState(err) ?? ""))
           throw new Refused(`${where} refuses us: ${err.message}: check DATABASE_URL`, { cause: err });
-        throw err;
+        throw err instanceof Error ? new Error(whyAway(err), { cause: err }) : err;
       }
     },
     watcher,
