@@ -1,7 +1,6 @@
 import { findDrift } from "../../internal/jetstream/config-drift.ts";
 import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
-import { GracefulShutdown } from "../../internal/jetstream/graceful-shutdown.ts";
-import { Mailbox } from "../../internal/jetstream/mailbox.ts";
+import { Reader } from "../../internal/jetstream/reader.ts";
 import { brokerAnswers, lagWithinRetention } from "../../internal/jetstream/readiness.ts";
 import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
 import { streamVariables } from "../../internal/jetstream/topology.ts";
@@ -27,21 +26,22 @@ await runService({
     onClose("NATS", () => disconnect(nc));
     const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
     const meter = new WorkMeter("log", loggerDurable);
-    const mailbox = await Mailbox.open(nc, { durable: loggerDurable, log, meter, streams });
+    const reader = new Reader(loggerDurable.name, { nc, log, streams });
+    const mailbox = await reader.open({ durable: loggerDurable, meter });
     const out = stdoutOf(log);
-    const shutdown = new GracefulShutdown(loggerDurable.name);
     const writing = logLines(mailbox, out).then(
       (end) => {
         if (end === "stopped") return;
-        shutdown.abandonLoop();
+        reader.abandon();
         stop("whoever read stdout is gone");
       },
       (err: Error) => {
-        shutdown.abandonLoop();
+        reader.abandon();
         fail(err);
       },
     );
-    onClose("lines", () => shutdown.settle(mailbox, writing));
+    reader.run(writing);
+    onClose("lines", () => reader.stop());
 
     const drift = new ConfigDriftWatch(
       [() => findDrift(nc, { streams: [], durables: [loggerDurable] })],
@@ -51,7 +51,7 @@ await runService({
     const checks = {
       nats: brokerAnswers(nc),
       streams: streams.check,
-      mailbox: () => mailbox.problem,
+      mailbox: () => reader.problem,
       stdout: () => out.problem,
       lag: lagWithinRetention(nc, loggerDurable),
     };

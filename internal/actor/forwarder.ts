@@ -1,6 +1,5 @@
 import { eventText } from "../casino/encode.ts";
 import type { CasinoEvent } from "../casino/event.ts";
-import type { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import type { OnSettled, Outgoing, Publisher } from "../jetstream/publisher.ts";
@@ -30,7 +29,7 @@ export interface ForwarderOptions {
   readonly mailbox: Mailbox;
   readonly copies: CopyRecords;
   readonly untilStored: UntilStored;
-  readonly shutdown: GracefulShutdown;
+  readonly stopping: AbortSignal;
   readonly trace?: HopTrace | undefined;
   /** Handles an event that has become too large for the broker. */
   readonly onTooLarge: (work: Work, because: string) => void;
@@ -54,12 +53,12 @@ export class Forwarder {
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
-    options.shutdown.stopping.addEventListener("abort", () => this.#roomWanted?.(), { once: true });
+    options.stopping.addEventListener("abort", () => this.#roomWanted?.(), { once: true });
   }
 
   /** Resolves when there is room for more events in flight, or the process stops. One caller at a time. */
   async room(): Promise<void> {
-    while (this.#inFlight >= mostInFlight && !this.#options.shutdown.stopping.aborted)
+    while (this.#inFlight >= mostInFlight && !this.#options.stopping.aborted)
       await new Promise<void>((resolve) => {
         this.#roomWanted = resolve;
       });

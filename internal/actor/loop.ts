@@ -1,18 +1,12 @@
-import type { NatsConnection } from "nats";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
-import { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
-import { Mailbox, type MailboxMeter } from "../jetstream/mailbox.ts";
+import type { Mailbox, MailboxMeter } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
-import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import { Reader, type ReaderOptions } from "../jetstream/reader.ts";
 import { StuckMessagesWatch } from "../jetstream/stuck-messages.ts";
-import { UntilStored } from "../jetstream/until-stored.ts";
 import { ReplayClaims } from "../messages/replay-claim.ts";
 import { apartStream } from "../messages/subjects.ts";
 import type { HopTrace } from "../messages/trace.ts";
-import type { Log } from "../service/log.ts";
-import { Outage } from "../service/outage.ts";
-import { isUnavailable } from "../service/unavailable.ts";
 import { catchGivenUp } from "./backstop.ts";
 import { CopyRecords } from "./copies.ts";
 import { type Enriched, Forwarder } from "./forwarder.ts";
@@ -31,17 +25,14 @@ const batchBytes = 256 * 1024;
 /** Counts what becomes of a step's events, in whichever of its mailboxes. */
 export interface StepMeter extends MailboxMeter, SetAsideMeter {}
 
-export interface LoopOptions {
+export interface LoopOptions extends ReaderOptions {
   readonly step: Step;
   /** The stage whose events it takes: the one that the step before it forwards to. */
   readonly takesFrom: string;
   readonly decode: Decode;
-  readonly nc: NatsConnection;
   readonly publisher: Publisher;
-  readonly log: Log;
   readonly meter?: StepMeter;
   readonly trace?: HopTrace | undefined;
-  readonly streams?: Pick<StreamKeeper, "restore">;
   /** This process, shared by all its steps. */
   readonly worker: WorkerProcess;
   /** Replicas of the bucket in which the process notes what it has in hand. */
@@ -73,9 +64,8 @@ export interface LoopOptions {
  */
 export class StepLoop {
   readonly #options: LoopOptions;
+  readonly #reader: Reader;
   readonly #mailbox: Mailbox;
-  readonly #shutdown: GracefulShutdown;
-  readonly #outage: Outage;
   readonly #marks: Marks;
   readonly #isolation: PoisonIsolation;
   readonly #opener: Opener;
@@ -84,23 +74,21 @@ export class StepLoop {
   readonly #turnAway: TurnAway;
   readonly #endBackstop: () => void;
   readonly #stuck: StuckMessagesWatch;
-  #loop: Promise<void> = Promise.resolve();
 
-  private constructor(options: LoopOptions, durable: Durable, mailbox: Mailbox) {
+  private constructor(options: LoopOptions, reader: Reader, durable: Durable, mailbox: Mailbox) {
     this.#options = options;
+    this.#reader = reader;
     this.#mailbox = mailbox;
     const { nc, publisher, worker, replicas, log, trace, takesFrom, bundles = true } = options;
     const { name, stream } = durable;
     const step = options.step.name;
-    const shutdown = new GracefulShutdown(name);
-    this.#outage = new Outage(log);
-    const untilStored = new UntilStored({ shutdown, outage: this.#outage });
+    const { stopping, untilStored } = reader;
     const marks = new Marks(nc, { step: name, worker: worker.id, replicas, log });
     const claims = new ReplayClaims(nc);
-    const common = { ...options, step, mailbox, untilStored, marks, claims, shutdown };
+    const common = { ...options, step, mailbox, untilStored, marks, claims, stopping };
     const setAside = new SetAside(common);
     const turnAway = new TurnAway({ ...common, setAside });
-    [this.#shutdown, this.#marks, this.#setAside, this.#turnAway] = [shutdown, marks, setAside, turnAway];
+    [this.#marks, this.#setAside, this.#turnAway] = [marks, setAside, turnAway];
     this.#forwarder = new Forwarder({
       ...common,
       stage: options.step.forwardsTo,
@@ -116,7 +104,7 @@ export class StepLoop {
       // Few events wait there, and many of them are suspects.
       marksAll: stream === apartStream,
       onPoison: (delivery, because) => turnAway.whole(delivery, deadLetter("max_deliveries", because)),
-      onStuck: () => shutdown.abandonLoop(),
+      onStuck: () => reader.abandon(),
     });
     this.#endBackstop = catchGivenUp({ nc, durable, step, stage: takesFrom, publisher, log });
     this.#stuck = new StuckMessagesWatch(nc, durable, log, options.lookForStuckEveryMs);
@@ -124,30 +112,31 @@ export class StepLoop {
 
   /** Opens a mailbox of the step and starts the loop. @throws Error when the consumer cannot be created. */
   static async start(options: LoopOptions, mailbox: Durable): Promise<StepLoop> {
-    const { nc, log, meter, ackWaitMs, streams, pause } = options;
-    const durable = { ...mailbox, ...(ackWaitMs === undefined ? {} : { ackWaitMs }) };
-    const opened = await Mailbox.open(nc, {
-      ...{ durable, log, meter, batchBytes },
-      ...(streams === undefined ? {} : { streams }),
-      ...(pause === undefined ? {} : { pause }),
-    });
-    const loop = new StepLoop(options, durable, opened);
+    const { meter, ackWaitMs, pause } = options;
+    const durable = { ...mailbox, ackWaitMs };
+    const reader = new Reader(durable.name, options);
+    const loop = new StepLoop(
+      options,
+      reader,
+      durable,
+      await reader.open({ durable, meter, batchBytes, pause }),
+    );
     // Here, so that a bucket that cannot be created is reported at the start and not when there is poison.
     await loop.#marks.suspects();
-    loop.#loop = loop.#takeBatches();
+    reader.run(loop.#takeBatches());
     return loop;
   }
 
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
-    return this.#outage.problem ?? this.#setAside.problem ?? this.#stuck.problem ?? this.#mailbox.problem;
+    return this.#setAside.problem ?? this.#stuck.problem ?? this.#reader.problem;
   }
 
   /** Settles what is in flight or hands it back; a stop never causes a dead letter. */
   async stop(): Promise<void> {
     this.#stuck.close();
     this.#endBackstop();
-    await this.#shutdown.settle(this.#mailbox, this.#loop);
+    await this.#reader.stop();
     await this.#isolation.close();
   }
 
@@ -174,28 +163,21 @@ export class StepLoop {
     worksOf: () => Promise<readonly Work[]>,
   ): Promise<void> {
     let works: readonly Work[] = [];
-    for (let attempts = 1; ; attempts++) {
-      try {
-        // No more than the broker takes: nothing piles up in memory.
-        await this.#forwarder.room();
-        await guard.run(deliveries, async () => {
-          works = await worksOf();
-          if (works.length > 0) this.#settle(works, await this.#ask(works));
-        });
-        this.#outage.succeeded("step", deliveries);
-        return;
-      } catch (err) {
-        if (works.length === 0) throw err;
-        if (this.#shutdown.stopping.aborted)
-          return works.forEach(({ delivery }) => void this.#mailbox.nak(delivery));
-        if (!isUnavailable(err)) {
-          this.#outage.succeeded("step", deliveries); // nothing is away
-          return this.#bisect(works, guard, err);
-        }
-        this.#outage.failed("step", deliveries, err);
-        await this.#shutdown.pauseAfter(attempts);
-      }
+    const call = async () => {
+      // No more than the broker takes: nothing piles up in memory.
+      await this.#forwarder.room();
+      await guard.run(deliveries, async () => {
+        works = await worksOf();
+        if (works.length > 0) this.#settle(works, await this.#ask(works));
+      });
+    };
+    try {
+      if (await this.#reader.hold("step", deliveries, call)) return;
+    } catch (err) {
+      if (works.length === 0) throw err;
+      return this.#bisect(works, guard, err);
     }
+    for (const delivery of works.length > 0 ? deliveriesOf(works) : deliveries) this.#mailbox.nak(delivery);
   }
 
   /** The step threw although nothing is away, a bug: finds the events it throws on, so that the others go on. */
@@ -226,7 +208,7 @@ export class StepLoop {
 
   async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {
     const { step, log } = this.#options;
-    const outcomes = await step.enrich(works, { log, signal: this.#shutdown.cut });
+    const outcomes = await step.enrich(works, { log, signal: this.#reader.cut });
     if (outcomes.length !== works.length)
       throw new Error(`it gave ${outcomes.length} outcomes for ${works.length} events`);
     return outcomes;

@@ -1,5 +1,4 @@
 import type { Delivery } from "../jetstream/delivery.ts";
-import type { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import type { UntilStored } from "../jetstream/until-stored.ts";
@@ -28,7 +27,7 @@ export interface TurnAwayOptions {
   readonly untilStored: UntilStored;
   readonly setAside: SetAside;
   readonly marks: Marks;
-  readonly shutdown: GracefulShutdown;
+  readonly stopping: AbortSignal;
   readonly trace?: HopTrace | undefined;
   readonly log: Log;
 }
@@ -43,9 +42,9 @@ export class TurnAway {
 
   /** Decides about an event that could not be handled: something is away, or this is a bug. */
   async onFailure(delivery: Delivery, err: unknown): Promise<Later | DeadLetter> {
-    const { step, marks, shutdown, log } = this.#options;
+    const { step, marks, stopping, log } = this.#options;
     const message = err instanceof Error ? err.message : String(err);
-    if (isUnavailable(err) || shutdown.stopping.aborted) return later(message);
+    if (isUnavailable(err) || stopping.aborted) return later(message);
     const because = `The step ${step} failed: ${message}`;
     const { stream, streamSequence: seq } = delivery;
     // One of several events leaves its message; failures are counted there, where it is alone.
@@ -58,7 +57,7 @@ export class TurnAway {
     if (enclosed === undefined) this.whole(delivery, outcome);
     else if (outcome.kind === "dead-letter")
       this.#letter(delivery, enclosed, outcome, "event" in work ? work.event.id : undefined);
-    else if (delivery.events > 1 && !this.#options.shutdown.stopping.aborted) this.apart(delivery, enclosed);
+    else if (delivery.events > 1 && !this.#options.stopping.aborted) this.apart(delivery, enclosed);
     else this.#putOff(delivery, outcome);
     if (enclosed !== undefined) this.#options.trace?.end(enclosed, turnedAway(outcome));
   }

@@ -1,17 +1,13 @@
-import type { NatsConnection } from "nats";
 import { SetAside, type SetAsideMeter } from "../actor/set-aside.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
-import { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
-import { Mailbox, type MailboxMeter } from "../jetstream/mailbox.ts";
+import type { Mailbox, MailboxMeter } from "../jetstream/mailbox.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
-import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
-import { UntilStored } from "../jetstream/until-stored.ts";
+import { Reader, type ReaderOptions } from "../jetstream/reader.ts";
 import { archiverName, clientOf, finalStage, stageFilter, stageStream } from "../messages/subjects.ts";
 import type { HopTrace } from "../messages/trace.ts";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
 import type { Log } from "../service/log.ts";
-import { Outage } from "../service/outage.ts";
 import { batches } from "./batches.ts";
 import { EventsTable, type Insert, insertOf, refusalOf } from "./insert.ts";
 import { type DeliveredRow, type Refusal, readRow } from "./row.ts";
@@ -40,16 +36,13 @@ export interface ArchiverMeter extends MailboxMeter, SetAsideMeter {
   inserted(rows: number, added: number, ms: number): void;
 }
 
-export interface ArchiverOptions {
-  readonly nc: NatsConnection;
+export interface ArchiverOptions extends ReaderOptions {
   readonly db: Database;
   readonly publisher: Publisher;
-  readonly log: Log;
   readonly meter?: ArchiverMeter;
   readonly trace?: HopTrace | undefined;
-  readonly streams?: Pick<StreamKeeper, "restore">;
   /** Default: that of all consumers. */
-  readonly ackWaitMs?: number;
+  readonly ackWaitMs?: number | undefined;
 }
 
 /**
@@ -64,50 +57,41 @@ export class Archiver {
   readonly #log: Log;
   readonly #meter: ArchiverMeter | undefined;
   readonly #trace: HopTrace | undefined;
+  readonly #reader: Reader;
   readonly #mailbox: Mailbox;
-  readonly #shutdown: GracefulShutdown;
-  readonly #outage: Outage;
   readonly #setAside: SetAside;
-  #loop: Promise<void> = Promise.resolve();
 
-  private constructor({ nc, db, log, publisher, meter, trace }: ArchiverOptions, mailbox: Mailbox) {
+  private constructor(options: ArchiverOptions, reader: Reader, mailbox: Mailbox) {
+    const { db, log, meter, trace } = options;
     this.#table = new EventsTable(db);
     this.#log = log;
     this.#meter = meter;
     this.#trace = trace;
+    this.#reader = reader;
     this.#mailbox = mailbox;
-    const { name } = archiverDurable;
-    this.#shutdown = new GracefulShutdown(name);
-    this.#outage = new Outage(log);
-    const untilStored = new UntilStored({ shutdown: this.#shutdown, outage: this.#outage });
-    this.#setAside = new SetAside({ step: name, nc, publisher, mailbox, untilStored, log, meter });
+    const { untilStored } = reader;
+    this.#setAside = new SetAside({ ...options, step: archiverName, mailbox, untilStored });
   }
 
   /** Opens the mailbox and starts to archive. @throws Error when the consumer cannot be created */
   static async start(options: ArchiverOptions): Promise<Archiver> {
-    const { nc, log, meter, ackWaitMs, streams } = options;
-    const durable = { ...archiverDurable, ...(ackWaitMs === undefined ? {} : { ackWaitMs }) };
-    const mailbox = await Mailbox.open(nc, {
-      durable,
-      log,
-      meter,
-      batch: batchSize,
-      capacity,
-      ...(streams === undefined ? {} : { streams }),
-    });
-    const archiver = new Archiver(options, mailbox);
-    archiver.#loop = archiver.#archive();
+    const { meter, ackWaitMs } = options;
+    const reader = new Reader(archiverName, options);
+    const durable = { ...archiverDurable, ackWaitMs };
+    const mailbox = await reader.open({ durable, meter, batch: batchSize, capacity });
+    const archiver = new Archiver(options, reader, mailbox);
+    reader.run(archiver.#archive());
     return archiver;
   }
 
   /** What keeps events waiting right now, else undefined: for readiness. */
   get problem(): string | undefined {
-    return this.#outage.problem ?? this.#setAside.problem ?? this.#mailbox.problem;
+    return this.#setAside.problem ?? this.#reader.problem;
   }
 
   /** Settles what is in flight or hands it back. */
   async stop(): Promise<void> {
-    await this.#shutdown.settle(this.#mailbox, this.#loop);
+    await this.#reader.stop();
   }
 
   /** Prepares a batch while the one before is inserted. */
@@ -144,32 +128,31 @@ export class Archiver {
 
   /** Inserts the rows and settles each of them, however long it takes; hands them back when the process stops first. */
   async #store({ rows, insert }: Part): Promise<void> {
-    for (let attempt = 1; !this.#shutdown.stopping.aborted || attempt === 1; attempt++) {
-      try {
-        const began = performance.now();
-        const added = await this.#table.add(insert, this.#shutdown.cut);
-        this.#meter?.inserted(rows.length, added, performance.now() - began);
-        this.#outage.succeeded("insert", rows);
-        this.#log.debug({ rows: rows.length, added }, "archived");
-        // Only once the next insert is on its way.
-        setImmediate(() => {
-          for (const { delivery } of rows) {
-            this.#mailbox.ack(delivery);
-            this.#trace?.end(delivery, archived);
-          }
-        });
-        return;
-      } catch (err) {
-        const refusal = refusalOf(err);
-        if (refusal !== undefined) {
-          this.#outage.succeeded("insert", rows); // Postgres answers
-          return this.#storeApart(rows, refusal);
-        }
-        this.#fails(rows, err);
-        await this.#shutdown.pauseAfter(attempt);
-      }
+    try {
+      const isFinal = (err: unknown) => refusalOf(err) !== undefined;
+      if (await this.#reader.hold("insert", rows, () => this.#insert(rows, insert), { isFinal })) return;
+    } catch (err) {
+      const refusal = refusalOf(err);
+      if (refusal === undefined) throw err;
+      return this.#storeApart(rows, refusal);
     }
     for (const { delivery } of rows) this.#mailbox.nak(delivery);
+  }
+
+  async #insert(rows: readonly DeliveredRow[], insert: Insert): Promise<void> {
+    const began = performance.now();
+    const added = await this.#table.add(insert, this.#reader.cut).catch((err: unknown) => {
+      throw asUnavailable(err);
+    });
+    this.#meter?.inserted(rows.length, added, performance.now() - began);
+    this.#log.debug({ rows: rows.length, added }, "archived");
+    // Only once the next insert is on its way.
+    setImmediate(() => {
+      for (const { delivery } of rows) {
+        this.#mailbox.ack(delivery);
+        this.#trace?.end(delivery, archived);
+      }
+    });
   }
 
   /** Some rows are refused: halves them until each of those is alone. */
@@ -182,13 +165,6 @@ export class Archiver {
     const half = Math.ceil(rows.length / 2);
     for (const part of [rows.slice(0, half), rows.slice(half)])
       await this.#store({ rows: part, insert: insertOf(part) });
-  }
-
-  #fails(rows: readonly DeliveredRow[], err: unknown): void {
-    if (this.#shutdown.cut.aborted) return;
-    const reason = asUnavailable(err);
-    const said = reason instanceof Error ? reason : new Error(String(reason), { cause: err });
-    this.#outage.failed("insert", rows, said);
   }
 }
 

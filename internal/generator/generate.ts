@@ -48,7 +48,7 @@ export async function generate(options: GenerateOptions): Promise<void> {
   const source = `generator-${randomBytes(4).toString("hex")}`;
   log.info({ source, seed, client }, "generating");
 
-  const untilStored = new UntilStored({ shutdown: { stopping: signal }, outage: new Outage(log) });
+  const untilStored = new UntilStored({ stopping: signal, outage: new Outage(log) });
   const buffer = new IngestBuffer({
     publisher: {
       get maxPayload() {

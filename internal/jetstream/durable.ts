@@ -26,7 +26,7 @@ export interface Durable {
   /** Over all processes. Events that wait for rates count too, so leave room for the others. */
   readonly maxAckPending: number;
   /** Default `ackWaitMs`. */
-  readonly ackWaitMs?: number;
+  readonly ackWaitMs?: number | undefined;
   /**
    * Only on a log: a new consumer starts with what was stored from then on, in ms since the epoch, instead of the
    * oldest message.

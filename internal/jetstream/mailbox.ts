@@ -23,9 +23,11 @@ export interface MailboxOptions {
   readonly log: Log;
   readonly meter?: MailboxMeter | undefined;
   /** Recreates the consumer's stream when somebody deletes it; default: it stays missing until someone else does. */
-  readonly streams?: Pick<StreamKeeper, "restore">;
+  readonly streams?: Pick<StreamKeeper, "restore"> | undefined;
   /** Pulls nothing while this returns a sentence, which is then its `problem`. */
-  readonly pause?: () => string | undefined;
+  readonly pause?: (() => string | undefined) | undefined;
+  /** Pulls nothing while this is false, which is no problem. */
+  readonly accepts?: () => boolean;
   /** Most deliveries in one batch. */
   readonly batch?: number;
   /** Most bytes in one batch, at least one message: a message may carry a thousand events. */
@@ -77,6 +79,7 @@ export class Mailbox {
       capacityBytes = 32 * 1024 * 1024,
       requestBytes,
       pause = () => undefined,
+      accepts = () => true,
     }: MailboxOptions,
   ) {
     this.#batch = batch;
@@ -92,7 +95,9 @@ export class Mailbox {
       batch,
       requestBytes,
       room: () =>
-        this.#heldBytes < capacityBytes && pause() === undefined ? this.#capacity - this.#held.size : 0,
+        this.#heldBytes < capacityBytes && accepts() && pause() === undefined
+          ? this.#capacity - this.#held.size
+          : 0,
       onDelivery: (delivery) => this.#onDelivery(delivery),
       onRefused: (code, description) => consumer.refused(code, description),
       onServed: () => consumer.served(),

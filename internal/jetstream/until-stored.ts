@@ -16,8 +16,8 @@ export interface Publication {
 }
 
 export interface UntilStoredOptions {
-  /** `stopping` ends the attempts. */
-  readonly shutdown: { readonly stopping: AbortSignal };
+  /** Ends the attempts. */
+  readonly stopping: AbortSignal;
   readonly outage: Outage;
 }
 
@@ -29,8 +29,8 @@ export class UntilStored {
   readonly #stopping: AbortSignal;
   readonly #outage: Outage;
 
-  constructor({ shutdown, outage }: UntilStoredOptions) {
-    this.#stopping = shutdown.stopping;
+  constructor({ stopping, outage }: UntilStoredOptions) {
+    this.#stopping = stopping;
     this.#outage = outage;
   }
 

@@ -1,13 +1,8 @@
-import type { NatsConnection } from "nats";
 import { LetterWriter } from "../actor/letter-writer.ts";
-import { GracefulShutdown } from "../jetstream/graceful-shutdown.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
-import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
-import { UntilStored } from "../jetstream/until-stored.ts";
+import { Reader, type ReaderOptions } from "../jetstream/reader.ts";
 import { senderName } from "../messages/subjects.ts";
 import type { HopTrace } from "../messages/trace.ts";
-import type { Log } from "../service/log.ts";
-import { Outage } from "../service/outage.ts";
 import type { Deliverer } from "../webhooks/deliver.ts";
 import type { DeliveryRecord } from "../webhooks/deliveries.ts";
 import { type Destination, wants } from "../webhooks/destination.ts";
@@ -26,10 +21,8 @@ import { type DeliveryMeter, Settlement } from "./settlement.ts";
 import { traced } from "./traced.ts";
 
 /** What the runs of one process share. */
-export interface SenderContext {
-  readonly nc: NatsConnection;
+export interface SenderContext extends ReaderOptions {
   readonly publisher: Publisher;
-  readonly streams?: Pick<StreamKeeper, "restore">;
   readonly deliverer: Pick<Deliverer, "deliver">;
   /** Stores records of attempts, all or none. @throws Unavailable */
   readonly record: (records: readonly DeliveryRecord[]) => Promise<void>;
@@ -39,9 +32,8 @@ export interface SenderContext {
   readonly meter?: DeliveryMeter | undefined;
   /** For the attempts of a durable consumer of that name. */
   readonly trace?: ((consumer: string) => HopTrace) | undefined;
-  readonly log: Log;
   /** Default: that of all consumers. */
-  readonly ackWaitMs?: number;
+  readonly ackWaitMs?: number | undefined;
 }
 
 export interface RunOptions extends SenderContext {
@@ -60,8 +52,7 @@ export interface RunOptions extends SenderContext {
 export class DestinationRun {
   readonly #options: RunOptions;
   #destination: Destination;
-  readonly #shutdown: GracefulShutdown;
-  readonly #outage: Outage;
+  readonly #reader: Reader;
   readonly #caller: Caller;
   readonly #order: PlayerOrder | undefined;
   readonly #queue: CallQueue;
@@ -70,7 +61,7 @@ export class DestinationRun {
   #intake: Intake | undefined;
   readonly #underWay = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
-  #hold: string | undefined;
+  #holds: boolean;
   #inCalls = 0;
   readonly #wake = () => this.#callAll();
 
@@ -78,15 +69,13 @@ export class DestinationRun {
     const { nc, publisher, destination, plan, log, record } = options;
     this.#options = options;
     this.#destination = destination;
-    this.#shutdown = new GracefulShutdown(senderName(destination.id));
-    this.#outage = new Outage(log);
+    this.#reader = new Reader(senderName(destination.id), options);
     const { deliverer, calls } = options;
     const { rateLimit } = destination;
     this.#caller = new Caller({ deliverer, calls, plan, rateLimit, wake: this.#wake });
     this.#order = destination.ordered ? new PlayerOrder() : undefined;
     // What it missed comes first.
-    if (destination.ordered)
-      this.#hold = "it is not known yet whether earlier events are to be brought first";
+    this.#holds = destination.ordered;
     this.#queue = new CallQueue(this.#order);
     this.#trace = options.trace?.(senderName(destination.id));
     this.#settlement = new Settlement({
@@ -94,8 +83,8 @@ export class DestinationRun {
       plan,
       publisher,
       letters: new LetterWriter(nc, publisher),
-      untilStored: new UntilStored({ shutdown: this.#shutdown, outage: this.#outage }),
-      recorder: new Recorder({ store: record, outage: this.#outage, signal: this.#shutdown.cut }),
+      untilStored: this.#reader.untilStored,
+      recorder: new Recorder({ store: record, reader: this.#reader }),
       order: this.#order,
       meter: options.meter,
       log,
@@ -105,7 +94,10 @@ export class DestinationRun {
   /** Opens its mailboxes and starts to deliver. @throws Error when a consumer cannot be created; Unavailable */
   static async start(options: RunOptions): Promise<DestinationRun> {
     const run = new DestinationRun(options);
-    await run.#open();
+    await run.#open().catch(async (err: unknown) => {
+      await run.#reader.stop();
+      throw err;
+    });
     return run;
   }
 
@@ -120,9 +112,9 @@ export class DestinationRun {
     this.#callAll();
   }
 
-  /** Takes nothing from the log while there is a reason, such as that earlier events are brought forward. */
-  hold(reason: string | undefined): void {
-    this.#hold = reason;
+  /** Whether to take nothing from the log, as while earlier events are brought first, out of the archive. */
+  hold(holds: boolean): void {
+    this.#holds = holds;
   }
 
   /** Whose turn it is, where its events have an order. */
@@ -142,31 +134,32 @@ export class DestinationRun {
 
   /** Why deliveries wait for which no receiver is to blame, else undefined. */
   get problem(): string | undefined {
-    return this.#outage.problem ?? this.#intake?.problem;
+    return this.#reader.problem;
   }
 
   /** Settles what is under way, or hands it back. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#caller.close();
-    const intake = this.#intake;
-    if (intake === undefined) return;
-    this.#shutdown.stopping.addEventListener("abort", () => this.#handBack(), { once: true });
-    // What is left over then is settled or comes again: nothing else is waited for.
-    const finished = intake.ended.then(() => Promise.all(this.#underWay)).then(() => intake.close());
-    await this.#shutdown.settle(intake, finished);
+    await this.#reader.stop();
+    this.#intake?.close();
   }
 
   async #open(): Promise<void> {
-    const { nc, log, streams, ackWaitMs, destination, bytes } = this.#options;
+    const { log, ackWaitMs, destination, bytes } = this.#options;
+    const reader = this.#reader;
     if (this.#order !== undefined) await this.#learnOrder(this.#order);
-    this.#intake = await Intake.open({
-      ...{ nc, destination, streams, log, ackWaitMs, bytes },
+    const intake = await Intake.open({
+      ...{ reader, destination, log, ackWaitMs, bytes },
       isWanted: (type) => wants(this.#destination, type),
-      pause: () => this.#pause(),
+      pauses: () => this.#pauses(),
       onItem: (item) => this.#queue.add(item),
       onBatch: this.#wake,
     });
+    this.#intake = intake;
+    reader.stopping.addEventListener("abort", () => this.#handBack(), { once: true });
+    // What is left over then is settled or comes again: nothing else is waited for.
+    reader.run(intake.ended.then(() => Promise.all(this.#underWay)).then(() => reader.abandon()));
   }
 
   /** Which players something waits for already; nobody else works on this destination now. */
@@ -175,17 +168,16 @@ export class DestinationRun {
       if (event.playerId !== undefined) order.waits(event.playerId, name, event.sequence, due);
   }
 
-  /** Why nothing is taken from the log; no problem of ours. */
-  #pause(): string | undefined {
-    if (this.#hold !== undefined) return this.#hold;
+  /** Whether nothing is taken from the log: earlier events come first, or its receiver does not take calls. */
+  #pauses(): boolean {
+    if (this.#holds) return true;
     const { isPausing, isProbing, isCalling } = this.#caller;
-    const hasProbe = isProbing && (isCalling || this.#queue.size > 0);
-    return isPausing || hasProbe ? "its receiver does not take calls" : undefined;
+    return isPausing || (isProbing && (isCalling || this.#queue.size > 0));
   }
 
   /** Begins as many calls as may begin now. */
   #callAll(): void {
-    if (this.#shutdown.stopping.aborted) return;
+    if (this.#reader.stopping.aborted) return;
     for (;;) {
       const waitMs = this.#caller.waitMs();
       if (waitMs === undefined) return;
@@ -230,7 +222,7 @@ export class DestinationRun {
     this.#inCalls += items.length;
     try {
       const attempt = await traced(this.#trace, items, () =>
-        this.#caller.call(this.#destination, message, this.#shutdown.cut),
+        this.#caller.call(this.#destination, message, this.#reader.cut),
       );
       // Cut off by a stop: it comes again.
       if (attempt === undefined) return;

@@ -1,9 +1,7 @@
-import type { NatsConnection } from "nats";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Durable } from "../jetstream/durable.ts";
-import type { Stoppable } from "../jetstream/graceful-shutdown.ts";
-import { Mailbox } from "../jetstream/mailbox.ts";
-import type { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import type { Mailbox } from "../jetstream/mailbox.ts";
+import type { Reader } from "../jetstream/reader.ts";
 import type { Log } from "../service/log.ts";
 import type { Destination } from "../webhooks/destination.ts";
 import type { ByteBudget, ByteShare } from "./byte-budget.ts";
@@ -18,18 +16,17 @@ const heldPerMember = 16;
 const pulledBytes = 2 * 1024 * 1024;
 /** Of each of its two mailboxes. */
 const heldBytes = 4 * 1024 * 1024;
-const full = "this process holds as many bytes of events as it may";
 /** A message is handed back for so long at most: then it is looked at again. */
 const longestNakMs = 3_600_000;
 
 export interface IntakeOptions {
-  readonly nc: NatsConnection;
+  /** Opens its mailboxes; whoever stops it closes this too. */
+  readonly reader: Reader;
   readonly destination: Destination;
-  readonly streams?: Pick<StreamKeeper, "restore"> | undefined;
   /** Whether events of this type go there now. */
   readonly isWanted: (type: string) => boolean;
-  /** Takes nothing from the log while it gives a reason; what waits comes all the same. */
-  readonly pause: () => string | undefined;
+  /** Takes nothing from the log while this is true; what waits comes all the same. */
+  readonly pauses: () => boolean;
   /** Of what this process holds. */
   readonly bytes: ByteBudget;
   readonly onItem: (item: Item) => void;
@@ -41,10 +38,9 @@ export interface IntakeOptions {
 }
 
 /** What comes for one destination, from the log and from CASINO_RETRY, once its time has come. */
-export class Intake implements Stoppable {
+export class Intake {
   readonly #options: IntakeOptions;
   readonly #share: ByteShare;
-  readonly #mailboxes: Mailbox[] = [];
   #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(options: IntakeOptions) {
@@ -55,10 +51,10 @@ export class Intake implements Stoppable {
   /** Opens both mailboxes. @throws Error when a consumer cannot be created */
   static async open(options: IntakeOptions): Promise<Intake> {
     const intake = new Intake(options);
-    const { destination } = options;
+    const { destination, pauses } = options;
     try {
-      const waiting = await intake.#open(waitingDurable(destination.id), () => undefined);
-      const fresh = await intake.#open(logDurable(destination), options.pause);
+      const waiting = await intake.#open(waitingDurable(destination.id), () => false);
+      const fresh = await intake.#open(logDurable(destination), pauses);
       intake.#loops = Promise.all([
         intake.#take(waiting, (delivery) => intake.#onWaiting(delivery, waiting)),
         intake.#take(fresh, (delivery) => intake.#onFresh(delivery, fresh)),
@@ -70,48 +66,28 @@ export class Intake implements Stoppable {
     return intake;
   }
 
-  /** Why nothing can be pulled, other than that a pause was asked for, or that enough is held; else undefined. */
-  get problem(): string | undefined {
-    const pause = this.#options.pause();
-    return this.#mailboxes
-      .map(({ problem }) => problem)
-      .find((problem) => problem !== pause && problem !== full);
-  }
-
-  /** Ends once it is stopped and has passed on all that came. */
+  /** Ends once the reader is stopped and all that came is passed on. */
   get ended(): Promise<unknown> {
     return this.#loops;
   }
 
-  async stop(): Promise<void> {
-    await Promise.all(this.#mailboxes.map((mailbox) => mailbox.stop()));
-  }
-
-  async allSettled(): Promise<void> {
-    await Promise.all(this.#mailboxes.map((mailbox) => mailbox.allSettled()));
-  }
-
+  /** Counts nothing as held any more; after the reader has stopped. */
   close(): void {
-    for (const mailbox of this.#mailboxes) mailbox.close();
     this.#share.close();
   }
 
-  async #open(durable: Durable, pause: () => string | undefined): Promise<Mailbox> {
-    const { nc, log, streams, ackWaitMs, destination } = this.#options;
+  #open(durable: Durable, pauses: () => boolean): Promise<Mailbox> {
+    const { reader, ackWaitMs, destination } = this.#options;
     const share = this.#share;
-    const mailbox = await Mailbox.open(nc, {
-      durable: ackWaitMs === undefined ? durable : { ...durable, ackWaitMs },
-      ...(streams === undefined ? {} : { streams }),
+    return reader.open({
+      durable: { ...durable, ackWaitMs },
       batch: pulled,
       requestBytes: pulledBytes,
       capacity: held + heldPerMember * destination.batch,
       capacityBytes: heldBytes,
       meter: share,
-      pause: () => pause() ?? (share.isFull ? full : undefined),
-      log,
+      accepts: () => !pauses() && !share.isFull,
     });
-    this.#mailboxes.push(mailbox);
-    return mailbox;
   }
 
   async #take(mailbox: Mailbox, on: (delivery: Delivery) => void): Promise<void> {

@@ -1,5 +1,4 @@
-import { pauseAfter } from "../service/back-off.ts";
-import type { Outage } from "../service/outage.ts";
+import type { Reader } from "../jetstream/reader.ts";
 import type { DeliveryRecord } from "../webhooks/deliveries.ts";
 
 /** Rows of one insert. */
@@ -8,10 +7,8 @@ const mostAtOnce = 500;
 export interface RecorderOptions {
   /** Stores records, all or none. @throws Unavailable */
   readonly store: (records: readonly DeliveryRecord[]) => Promise<void>;
-  /** Of what keeps deliveries waiting. */
-  readonly outage: Outage;
-  /** Ends the waiting: what is not stored by then is not recorded. */
-  readonly signal: AbortSignal;
+  /** Whose messages wait for it. What is not stored when its time runs out is not recorded. */
+  readonly reader: Pick<Reader, "hold" | "cut">;
 }
 
 interface Entry {
@@ -52,22 +49,9 @@ export class Recorder {
     this.#isStoring = false;
   }
 
-  async #store(records: readonly DeliveryRecord[]): Promise<boolean> {
-    const { store, outage, signal } = this.#options;
-    for (let attempt = 1; ; attempt++)
-      try {
-        await store(records);
-        outage.succeeded("deliveries", records);
-        return true;
-      } catch (err) {
-        if (signal.aborted) return false;
-        const lasts = outage.failed(
-          "deliveries",
-          records,
-          err instanceof Error ? err : new Error(String(err)),
-        );
-        await pauseAfter(Math.max(attempt, lasts), signal);
-        if (signal.aborted) return false;
-      }
+  #store(records: readonly DeliveryRecord[]): Promise<boolean> {
+    const { store, reader } = this.#options;
+    const isFinal = () => false;
+    return reader.hold("deliveries", records, () => store(records), { isFinal, until: reader.cut });
   }
 }

@@ -61,7 +61,7 @@ export class Sender {
   #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(options: SenderOptions) {
-    const { nc, db, publisher, log, streams, deliverer, plan, meter, ackWaitMs, instance } = options;
+    const { nc, db, publisher, log, meter, instance } = options;
     const { bytes = new ByteBudget() } = options;
     this.#options = options;
     this.#places = new Places(db, instance);
@@ -71,9 +71,8 @@ export class Sender {
     this.#leftovers = new Leftovers(nc, log);
     this.#health = new DestinationHealth(options);
     this.#runs = new RunSet({
-      ...{ nc, publisher, deliverer, plan, meter, trace: options.trace, bytes, log },
-      ...(streams === undefined ? {} : { streams }),
-      ...(ackWaitMs === undefined ? {} : { ackWaitMs }),
+      ...options,
+      bytes,
       record: (records) => recordDeliveries(db, records),
       calls: new CallLimit(mostCalls),
       onGone: (destination) =>
@@ -214,8 +213,7 @@ export class Sender {
           await this.#places.note(id, sequence, signal);
           kept.sequence = sequence;
         }
-        const holds = isBehind && run.destination.ordered;
-        run.hold(holds ? "earlier events are brought first, out of the archive" : undefined);
+        run.hold(isBehind && run.destination.ordered);
         for (const request of requests.get(id) ?? []) await this.#requests.work(run, request, signal);
       } catch (err) {
         // The others are not to wait for it.
