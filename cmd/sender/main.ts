@@ -7,7 +7,7 @@ import { streamVariables } from "../../internal/jetstream/topology.ts";
 import { finalStage, retryStage } from "../../internal/messages/subjects.ts";
 import { postgresDrift } from "../../internal/postgres/config-drift.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
-import { keepDeliveriesFor } from "../../internal/sender/delivery-retention.ts";
+import { deleteExpired } from "../../internal/postgres/delete-expired.ts";
 import { addDestinations } from "../../internal/sender/destination-metrics.ts";
 import { Sender } from "../../internal/sender/sender.ts";
 import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
@@ -22,6 +22,7 @@ import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 import { parseNetworks } from "../../internal/webhooks/address-guard.ts";
 import { Deliverer } from "../../internal/webhooks/deliver.ts";
+import { deleteDeliveriesOlderThan } from "../../internal/webhooks/deliveries.ts";
 import { Destinations } from "../../internal/webhooks/destinations.ts";
 import { SecretBox } from "../../internal/webhooks/secret-box.ts";
 
@@ -74,7 +75,12 @@ await runService({
       trace: traces && ((consumer) => traces.hop(consumer)),
     });
     onClose("sender", () => sender.stop());
-    void keepDeliveriesFor(db, { retentionMs: config.DELIVERY_RETENTION, log, signal: stopping });
+    void deleteExpired({
+      what: "deliveries",
+      deleteBatch: (limit) => deleteDeliveriesOlderThan(db, config.DELIVERY_RETENTION, limit, stopping),
+      log,
+      signal: stopping,
+    });
 
     const wanted = { streams: [], durables: [] };
     const drift = new ConfigDriftWatch([() => findDrift(nc, wanted), () => postgresDrift(db)], log);

@@ -1,11 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { sql, type Transaction } from "kysely";
 import type { Database } from "../postgres/connect.ts";
+import { deleteExpired } from "../postgres/delete-expired.ts";
 import type { Schema } from "../postgres/schema.ts";
 import type { Log } from "../service/log.ts";
 
-/** Rows of one delete: it holds their locks, and the connection, for some ten milliseconds. */
-const batchSize = 1_000;
 /** An arbitrary number, the same in every archiver: the holder of its lock deletes. */
 const lockKey = 4_862_090_311;
 const longestGapMs = 60_000;
@@ -19,27 +17,15 @@ export interface RetentionOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * Deletes expired events again and again until the signal, in batches, with pauses as long as the batches so that others
- * get the database. Never rejects: what cannot be deleted now is deleted later.
- */
-export async function keepFor(db: Database, { retentionMs, log, signal }: RetentionOptions): Promise<void> {
-  const gapMs = Math.min(longestGapMs, Math.max(shortestGapMs, retentionMs / 10));
-  while (!signal.aborted) {
-    let deleted = 0;
-    try {
-      for (let batch = batchSize; batch === batchSize && !signal.aborted; ) {
-        const started = performance.now();
-        batch = (await deleteOlderThan(db, retentionMs, batchSize, signal)) ?? 0;
-        deleted += batch;
-        await pause(performance.now() - started, signal);
-      }
-    } catch (err) {
-      if (!signal.aborted) log.warn({ err }, "old events cannot be deleted now");
-    }
-    if (deleted > 0) log.info({ deleted }, "deleted old events");
-    await pause(gapMs, signal);
-  }
+/** Deletes expired events until the signal. Never rejects: what cannot be deleted now is deleted later. */
+export function keepFor(db: Database, { retentionMs, log, signal }: RetentionOptions): Promise<void> {
+  return deleteExpired({
+    what: "events",
+    deleteBatch: async (limit) => (await deleteOlderThan(db, retentionMs, limit, signal)) ?? 0,
+    gapMs: Math.min(longestGapMs, Math.max(shortestGapMs, retentionMs / 10)),
+    log,
+    signal,
+  });
 }
 
 /**
@@ -72,8 +58,4 @@ export async function deleteBatch(
       where stored_at < now() - ${retentionMs}::float8 * interval '1 millisecond'
       order by stored_at limit ${limit}))`.execute(transaction, { signal });
   return Number(numAffectedRows ?? 0);
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
