@@ -164,6 +164,7 @@ describe("imports", () => {
         "internal/service/back-off.ts",
         "internal/service/config.ts",
         "internal/service/log.ts",
+        "internal/service/look-every.ts",
         "internal/service/health.ts",
         "internal/service/outage.ts",
         "internal/service/config-drift.ts",

@@ -1,5 +1,6 @@
 import type { NatsConnection } from "nats";
 import type { Log } from "../service/log.ts";
+import { lookEvery } from "../service/look-every.ts";
 import { StreamMissing } from "./api.ts";
 import { lagOf } from "./consumer-state.ts";
 
@@ -17,7 +18,7 @@ export class BackPressure {
   readonly #stream: string;
   readonly #reader: string;
   readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
+  readonly close: () => void;
   #problem: string | undefined;
 
   /** @param reader a durable consumer of the stream; without one nothing is held up */
@@ -26,8 +27,7 @@ export class BackPressure {
     this.#stream = stream;
     this.#reader = reader;
     this.#log = log;
-    this.#timer = setInterval(() => this.#look(), lookEveryMs).unref();
-    this.#look();
+    this.close = lookEvery(lookEveryMs, `how far ${reader} is behind`, () => this.#look(), log);
   }
 
   /** A sentence while the reader is too far behind, else undefined. */
@@ -35,20 +35,12 @@ export class BackPressure {
     return this.#problem;
   }
 
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
-  #look(): void {
-    this.#behind().then(
-      (problem) => {
-        if (problem !== undefined && this.#problem === undefined) this.#log.warn(problem);
-        if (problem === undefined && this.#problem !== undefined)
-          this.#log.info(`${this.#reader} has caught up: final events are written again`);
-        this.#problem = problem;
-      },
-      (err: unknown) => this.#log.debug({ err }, `cannot see how far ${this.#reader} is behind`),
-    );
+  async #look(): Promise<void> {
+    const problem = await this.#behind();
+    if (problem !== undefined && this.#problem === undefined) this.#log.warn(problem);
+    if (problem === undefined && this.#problem !== undefined)
+      this.#log.info(`${this.#reader} has caught up: final events are written again`);
+    this.#problem = problem;
   }
 
   async #behind(): Promise<string | undefined> {

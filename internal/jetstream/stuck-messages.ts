@@ -2,6 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { apartStream } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
+import { lookEvery } from "../service/look-every.ts";
 import { askBroker, isObject } from "./api.ts";
 import { consumerOf } from "./consumer-state.ts";
 import { type Durable, ensureDurable } from "./durable.ts";
@@ -56,7 +57,7 @@ export class StuckMessagesWatch {
   readonly #nc: NatsConnection;
   readonly #durable: Durable;
   readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
+  readonly close: () => void;
   /** The first message that looked stuck at the last look. */
   #suspect: number | undefined;
   #problem: string | undefined;
@@ -66,8 +67,7 @@ export class StuckMessagesWatch {
     this.#nc = nc;
     this.#durable = durable;
     this.#log = log;
-    this.#timer = setInterval(() => this.#look(), everyMs).unref();
-    this.#look();
+    this.close = lookEvery(everyMs, "stuck messages", () => this.#look(), log);
   }
 
   /** A sentence while messages are stuck, else undefined. */
@@ -75,15 +75,7 @@ export class StuckMessagesWatch {
     return this.#problem;
   }
 
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
-  #look(): void {
-    this.#check().catch((err: unknown) => this.#log.debug({ err }, "cannot look for stuck messages now"));
-  }
-
-  async #check(): Promise<void> {
+  async #look(): Promise<void> {
     const { stream, name } = this.#durable;
     const found = await findStuck(this.#nc, this.#durable);
     if (found === "no consumer") {

@@ -1,4 +1,5 @@
 import type { Log } from "./log.ts";
+import { lookEvery } from "./look-every.ts";
 
 /** Settings of a server that differ from what the services need. They do no harm until the day they matter. */
 export interface ConfigDrift {
@@ -17,22 +18,17 @@ const lookAgainMs = 10 * 60_000;
 export class ConfigDriftWatch {
   readonly #looks: readonly { readonly look: Look; seen: ConfigDrift }[];
   readonly #log: Log;
-  readonly #timer: NodeJS.Timeout;
+  readonly close: () => void;
 
   constructor(looks: readonly Look[], log: Log) {
     this.#looks = looks.map((look) => ({ look, seen: { found: [], unseen: [] } }));
     this.#log = log;
-    this.#timer = setInterval(() => void this.look(), lookAgainMs).unref();
-    void this.look();
+    this.close = lookEvery(lookAgainMs, "config drift", () => this.look(), log);
   }
 
   /** What was found at the last look. */
   get warnings(): readonly string[] {
     return this.#looks.flatMap(({ seen }) => seen.found);
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
   }
 
   /** Never rejects: a server that is away shows nothing. */
