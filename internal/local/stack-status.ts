@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
+import { layout } from "../enrichment/pipeline.ts";
+import { apartStream, deadStream, stageStream } from "../messages/subjects.ts";
 import { counted } from "../service/counted.ts";
 import { readiness } from "./readiness.ts";
 
@@ -14,7 +16,8 @@ export interface Moment {
   readonly unready: readonly string[];
 }
 
-const queueNames = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED", "CASINO_APART"];
+/** Where events wait for a step. */
+const queueNames = [...layout.map(({ takesFrom }) => stageStream(takesFrom)), apartStream];
 const lookEveryMs = 1_000;
 /** The number of samples over which the rate is computed. */
 const looks = 5;
@@ -57,7 +60,7 @@ async function queuesOf(nc: NatsConnection): Promise<Moment["queues"]> {
   let [waiting, dead] = [0, 0];
   for await (const { config, state } of jsm.streams.list()) {
     if (queueNames.includes(config.name)) waiting += state.messages;
-    if (config.name === "CASINO_DEAD") dead = state.messages;
+    if (config.name === deadStream) dead = state.messages;
   }
   return { waiting, dead };
 }
