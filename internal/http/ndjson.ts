@@ -1,5 +1,6 @@
 import { type Line, LineSplitter } from "../records/line-splitter.ts";
 import { Problem, unavailable } from "../service/problem.ts";
+import type { AnswerCounts } from "./answer-counts.ts";
 import { BodyCut, tooSlow } from "./body.ts";
 import type { OpenBody } from "./body-budget.ts";
 import type { BodySource } from "./body-source.ts";
@@ -9,8 +10,7 @@ import type { Work } from "./slices.ts";
 export interface LineSink {
   /** Once it is set, no more lines are read. */
   readonly failure: unknown;
-  /** How many refused lines the answer names. */
-  readonly named: number;
+  readonly counted: Pick<AnswerCounts, "named">;
   /** Whether a line may be added now; if not, await `room` first. */
   readonly hasRoom: boolean;
   /** Resolves once there is room, or with a `failure`. */
@@ -63,7 +63,9 @@ export async function submitLines(
   let [lineBy, eventBy, checkKeyAt] = [began + lineWithinMs, began + eventWithinMs, began + checkKeyEveryMs];
   try {
     for (;;) {
-      counted.keep(overheadBytes + bytesOfUpload + splitter.capacity + submission.named * bytesOfRejected);
+      counted.keep(
+        overheadBytes + bytesOfUpload + splitter.capacity + submission.counted.named * bytesOfRejected,
+      );
       const next = await nextChunk(chunks, Math.min(lineBy, eventBy) - performance.now(), stopping);
       if (next === "stopping")
         return unavailable("The gateway is stopping: send again what is not among these counts.");

@@ -99,7 +99,8 @@ async function submitAll(
 }
 
 function answer(submission: Submission, unread: Problem | undefined, reply: FastifyReply): Counts {
-  const { counts, failure } = submission;
+  const { failure } = submission;
+  const { counts } = submission.counted;
   const { accepted, rejected } = counts;
   if (failure !== undefined)
     throw unavailable(

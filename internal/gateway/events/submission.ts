@@ -4,7 +4,7 @@ import { eventText } from "../../casino/encode.ts";
 import { type CasinoEvent, isMoney } from "../../casino/event.ts";
 import { fieldError } from "../../casino/field-error.ts";
 import { currencyProblem } from "../../casino/money.ts";
-import { AnswerCounts, type Counts } from "../../http/answer-counts.ts";
+import { AnswerCounts } from "../../http/answer-counts.ts";
 import type { LineSink } from "../../http/ndjson.ts";
 import { type PubAck, PublishError } from "../../jetstream/pub-ack.ts";
 import type { RawSender } from "../../messages/raw-message.ts";
@@ -42,7 +42,7 @@ const lastMomentMs = 500;
 /** The events of one request on their way into the stream. */
 export class Submission implements LineSink {
   readonly #options: SubmissionOptions;
-  readonly #counted = new AnswerCounts();
+  readonly counted = new AnswerCounts();
   /** Everything read since the first event that is still undecided: all of it is handled in order. */
   #undecided: { readonly index: number; readonly decoded: Decoded | Promise<Decoded> }[] = [];
   #unanswered = 0;
@@ -56,15 +56,6 @@ export class Submission implements LineSink {
   /** Once it is set, adding more events is pointless. */
   get failure(): Failure | undefined {
     return this.#failure;
-  }
-
-  get counts(): Counts {
-    return this.#counted.counts;
-  }
-
-  /** How many refused events the answer names. */
-  get named(): number {
-    return this.#counted.named;
   }
 
   /** Whether `add` may be called now; if not, await `room` first. */
@@ -134,18 +125,18 @@ export class Submission implements LineSink {
   #take(index: number, decoded: Decoded): void {
     const judged = notAhead(decoded, Date.now(), this.#options.maxAheadMs);
     if (!judged.ok) {
-      this.#counted.reject(index, judged.errors);
+      this.counted.reject(index, judged.errors);
       return;
     }
     const { event } = judged;
     const problem = isMoney(event) ? currencyProblem(event.currency, event.created_at) : undefined;
     if (problem === undefined) this.#send(index, event);
-    else this.#counted.reject(index, [fieldError("/currency", problem)]);
+    else this.counted.reject(index, [fieldError("/currency", problem)]);
   }
 
   #rejectTooLarge(index: number): void {
     const { maxMessageBytes } = this.#options.batcher;
-    this.#counted.reject(index, [
+    this.counted.reject(index, [
       fieldError("", `must be at most ${maxMessageBytes} bytes as JSON, headers included`),
     ]);
   }
@@ -171,7 +162,7 @@ export class Submission implements LineSink {
 
   #settle(index: number, outcome: PubAck | PublishError): void {
     if (!(outcome instanceof PublishError)) {
-      this.#counted.accepted++;
+      this.counted.accepted++;
     } else if (outcome.isTooLarge) this.#rejectTooLarge(index);
     else {
       this.#failure ??= { because: whyRefused(outcome), cause: outcome };

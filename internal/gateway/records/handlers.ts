@@ -135,7 +135,8 @@ export class RecordHandlers<T extends ClientRecord> {
   }
 
   #answer(upload: RecordUpload<T>, unread: Problem | undefined, reply: FastifyReply): Counts {
-    const { counts, failure } = upload;
+    const { failure } = upload;
+    const { counts } = upload.counted;
     const { accepted, rejected } = counts;
     const problem = failure ?? unread;
     if (problem instanceof Problem)

@@ -1,5 +1,5 @@
 import { fieldError } from "../../casino/field-error.ts";
-import { AnswerCounts, type Counts } from "../../http/answer-counts.ts";
+import { AnswerCounts } from "../../http/answer-counts.ts";
 import type { LineSink } from "../../http/ndjson.ts";
 import type { ClientRecord, Read } from "../../records/record.ts";
 
@@ -18,7 +18,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** The records of one request on their way into the database; holds one batch at a time. */
 export class RecordUpload<T extends ClientRecord> implements LineSink {
   readonly #options: RecordUploadOptions<T>;
-  readonly #counted = new AnswerCounts();
+  readonly counted = new AnswerCounts();
   #batch: T[] = [];
   #failure: unknown;
 
@@ -29,14 +29,6 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
   /** Why a batch could not be stored. Once it is set, no more records are taken. */
   get failure(): unknown {
     return this.#failure;
-  }
-
-  get counts(): Counts {
-    return this.#counted.counts;
-  }
-
-  get named(): number {
-    return this.#counted.named;
   }
 
   get hasRoom(): boolean {
@@ -51,7 +43,7 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
   add(index: number, value: unknown): void {
     const result = this.#options.read(value);
     if (result.ok) this.#batch.push(result.record);
-    else this.#counted.reject(index, result.errors);
+    else this.counted.reject(index, result.errors);
   }
 
   addLine(index: number, line: Uint8Array): void {
@@ -59,7 +51,7 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
     try {
       value = JSON.parse(utf8.decode(line));
     } catch {
-      this.#counted.reject(index, [fieldError("", "must be JSON in UTF-8")]);
+      this.counted.reject(index, [fieldError("", "must be JSON in UTF-8")]);
       return;
     }
     this.add(index, value);
@@ -67,7 +59,7 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
 
   addTooLarge(index: number): void {
     const errors = [fieldError("", `must be at most ${this.#options.maxLineBytes} bytes`)];
-    this.#counted.reject(index, errors);
+    this.counted.reject(index, errors);
   }
 
   /** Stores what was taken so far. */
@@ -77,7 +69,7 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
     if (batch.length === 0 || this.#failure !== undefined) return;
     try {
       await this.#options.put(batch);
-      this.#counted.accepted += batch.length;
+      this.counted.accepted += batch.length;
     } catch (err) {
       this.#failure = err;
     }
