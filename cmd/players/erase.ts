@@ -44,7 +44,7 @@ async function erase(
 }
 
 /** What was done and what remains, for people. */
-export function printErasure({ client_id, player_id, done, remains }: Erasure): string {
+function printErasure({ client_id, player_id, done, remains }: Erasure): string {
   const counts = Object.entries(done).map(([place, count]) => [place.replaceAll("_", " "), String(count)]);
   const left = remains.map(({ stream, messages, until }) => [
     stream,

@@ -8,8 +8,8 @@ import { type KeyScope, ownerOf } from "./client-repository.ts";
 import { type FindKeys, type KnownKey, nameOf } from "./key-lookup.ts";
 
 /** How long a code is valid, and how long a session lasts, in ms. */
-export const codeLifeMs = 10 * 60_000;
-export const sessionLifeMs = 12 * 3_600_000;
+const codeLifeMs = 10 * 60_000;
+const sessionLifeMs = 12 * 3_600_000;
 /** Most sessions of one key; another one ends the oldest. */
 const mostOfKey = 20;
 
@@ -62,7 +62,7 @@ export async function createCode(db: Database, scope: KeyScope): Promise<string 
  * @returns undefined when the code does not exist or was used
  * @throws Unavailable
  */
-export async function redeemCode(db: Database, code: string): Promise<OpenSession | undefined> {
+async function redeemCode(db: Database, code: string): Promise<OpenSession | undefined> {
   if (!codeForm.test(code)) return undefined;
   try {
     return await db.transaction().execute(async (trx) => {

@@ -26,7 +26,7 @@ export interface Circumstances {
 }
 
 /** How many events there were, and when. Times are milliseconds since 1970. */
-export class Rhythm {
+class Rhythm {
   readonly #window = new SlidingWindow();
   #total = 0;
   #first = Number.POSITIVE_INFINITY;

@@ -4,7 +4,7 @@ import { Fingerprints } from "./fingerprints.ts";
 
 /** How many of the stream's duplicate windows the materializer's own memory spans. */
 const windows = 3;
-export const defaultWindowMs = 5 * 60_000;
+const defaultWindowMs = 5 * 60_000;
 
 /** What identifies an event. */
 interface Folded {

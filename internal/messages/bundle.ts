@@ -1,7 +1,7 @@
 import { isClient, isSource } from "../casino/event.ts";
 import { isObject } from "../jetstream/api.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
-import { OutgoingHeaders, type ReceivedHeaders } from "../jetstream/wire-headers.ts";
+import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { acceptedHeader, acceptedRanges, parseAccepted } from "./accepted.ts";
 import { type Envelope, isReplays, isTraceparent, newTraceparent, readRate } from "./envelope.ts";
 import { bundleSubject } from "./subjects.ts";
@@ -49,12 +49,6 @@ export function bundleMessage(
   const ranges = acceptedRanges(accepted);
   if (ranges !== "") headers.add(acceptedHeader, ranges);
   return { subject: bundleSubject(stage), payload: lines.join(""), headers };
-}
-
-/** How many events a message claims to carry; 1 when it says nothing. */
-export function countOf(headers: ReceivedHeaders): number {
-  const text = headers.get(countHeader);
-  return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 1;
 }
 
 /** An event as read from a bundle. */

@@ -106,7 +106,7 @@ export function retrySubject(destination: string): string {
 export function senderName(destination: string): string {
   return `${senderPrefix}${destination}`;
 }
-export const senderPrefix = "sender_";
+const senderPrefix = "sender_";
 
 /** The destination's durable consumer of its waiting deliveries. */
 export function retryDurable(destination: string): string {
@@ -166,12 +166,4 @@ export const materializedSubject = "casino.materialized";
 /** `croupier.status.<service>.<instance>`: a service's state, once a second. Outside `casino.>`, which is for events only. */
 export function statusSubject(service: string, instance: string): string {
   return `croupier.status.${service}.${instance}`;
-}
-
-/** The service and the instance of such a subject; undefined for any other. */
-export function parseStatusSubject(
-  subject: string,
-): { readonly service: string; readonly instance: string } | undefined {
-  const [, service, instance] = /^croupier\.status\.([^.]+)\.([^.]+)$/.exec(subject) ?? [];
-  return service === undefined || instance === undefined ? undefined : { service, instance };
 }

@@ -4,7 +4,7 @@ import { decodeStatus, type Status } from "../telemetry/status.ts";
 export const statusSubjects = "croupier.status.*.*";
 
 /** A service that has said nothing for so long, in ms, is taken for gone: each speaks once a second. */
-export const silentAfterMs = 3_000;
+const silentAfterMs = 3_000;
 /** An instance that went for good is shown so long, in ms. */
 const rememberedMs = 60_000;
 /** More instances than anybody runs: what cannot fit is left out. */

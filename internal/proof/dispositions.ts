@@ -2,7 +2,7 @@ import type { AcceptedNumber } from "../messages/accepted.ts";
 import { LineBytes } from "./line-bytes.ts";
 
 /** What became of an accepted event. It may have several dispositions at once, for example while it is handed over. */
-export const dispositions = {
+const dispositions = {
   /** It lies in a work queue. */
   waiting: 1,
   /** It is in CASINO_EVENTS. */

@@ -13,7 +13,7 @@ export class RegistrationError extends CommandError {
   override readonly name = "RegistrationError";
 }
 
-export const maxSchemaBytes = 64 * 1024;
+const maxSchemaBytes = 64 * 1024;
 
 /** One payload can hold hundreds of thousands of values, all invalid. */
 const mostErrors = 20;

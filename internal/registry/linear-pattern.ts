@@ -1,7 +1,7 @@
 import { RE2JS } from "re2js";
 
 /** A regular expression that RE2 does not support; the message says what to write instead. */
-export class UnknownPattern extends Error {
+class UnknownPattern extends Error {
   override readonly name = "UnknownPattern";
 }
 

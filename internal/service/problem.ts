@@ -45,7 +45,7 @@ const knownErrors: Readonly<Record<string, readonly [status: number, detail: str
 };
 
 /** Anything thrown, as a problem that may be shown: an unexpected error shows nothing of itself. */
-export function problemOf(err: unknown): Problem {
+function problemOf(err: unknown): Problem {
   if (err instanceof Problem) return err;
   const { code, statusCode } = (typeof err === "object" && err !== null ? err : {}) as {
     code?: unknown;

@@ -2,7 +2,6 @@ import { expect, onTestFinished, test } from "vitest";
 import { connectForTest, silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { parseStatusSubject } from "../messages/subjects.ts";
 import { announce } from "./announce.ts";
 import { decodeStatus, type Status } from "./status.ts";
 import { StatusPublisher } from "./status-publisher.ts";
@@ -18,7 +17,7 @@ async function listen(): Promise<readonly Status[]> {
     callback: (_err, { data, subject }) => {
       const status = decodeStatus(data);
       if (status === undefined) throw new Error(`no status: ${Buffer.from(data)}`);
-      expect(parseStatusSubject(subject)).toEqual({ service: status.service, instance: status.instance });
+      expect(subject).toBe(`croupier.status.${status.service}.${status.instance}`);
       heard.push(status);
     },
   });

@@ -9,7 +9,7 @@ import { newSecret } from "./sign.ts";
 /** Each of them is a durable consumer of the log. */
 export const mostOfClient = 50;
 /** How long the secret before still signs after a rotation, in ms. */
-export const defaultOverlapMs = 86_400_000;
+const defaultOverlapMs = 86_400_000;
 
 /** What the sender sees of all destinations at one moment. */
 export interface AllDestinations {

@@ -24,8 +24,3 @@ export function pauseAfter(
   const spread = Math.round(pause * (1 - jitter + 2 * jitter * random));
   return Math.max(spread, Math.min(retryAfterMs, longestRetryAfterMs));
 }
-
-/** The longest that all of a plan may take, in ms. */
-export function longestPlan(plan: RetryPlan): number {
-  return plan.reduce((sum, pause) => sum + Math.max(pause * (1 + jitter), longestRetryAfterMs), 0);
-}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { longestPlan, pauseAfter } from "./retry-plan.ts";
+import { pauseAfter } from "./retry-plan.ts";
 
 const plan = [5_000, 300_000];
 
@@ -14,8 +14,4 @@ test("a receiver may ask for more, up to a day, and never for less", () => {
   expect(pauseAfter(plan, 1, 60_000, 0.5)).toBe(60_000);
   expect(pauseAfter(plan, 2, 60_000, 0.5)).toBe(300_000);
   expect(pauseAfter(plan, 1, 1e12, 0.5)).toBe(86_400_000);
-});
-
-test("the longest that a plan may take counts a day for each pause, or more where the pause is longer", () => {
-  expect(longestPlan([1_000, 2 * 86_400_000])).toBe(86_400_000 + 2.4 * 86_400_000);
 });

@@ -4,7 +4,7 @@ import type { Destination } from "./destination.ts";
 import type { WebhookMessage } from "./message.ts";
 
 /** The type of test events: no event can have it, as it has a dot. */
-export const testType = "croupier.test";
+const testType = "croupier.test";
 
 /** What came of a test. */
 export interface TestResult extends Attempt {

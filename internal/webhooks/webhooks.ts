@@ -28,7 +28,7 @@ export function openWebhooks(db: Database, settings: DeliverySettings): Webhooks
 }
 
 /** What makes the calls, as the environment has it; to be closed. */
-export function openDeliverer({
+function openDeliverer({
   DELIVERY_ALLOW_PRIVATE: allow,
   DELIVERY_PROXY: proxy,
 }: Omit<DeliverySettings, "DELIVERY_KEY">): Deliverer {
