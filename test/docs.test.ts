@@ -128,6 +128,13 @@ test("the way through a step is short, and each function on it is where it is sa
   }
 });
 
+test("the table of rooms has every room", () => {
+  const rooms = table("docs/architecture.md", "Rooms").flatMap(([names = ""]) => names.split(", "));
+  const folders = globSync("internal/*/", { cwd: root }).map((folder) => `${folder.replace(/\/$/, "")}/`);
+  expect(folders.length).toBeGreaterThan(20);
+  expect(rooms.filter((room) => room.startsWith("internal/")).toSorted()).toEqual(folders.toSorted());
+});
+
 /** What nats-server says, and not we. */
 const wordsOfTheBroker = ["maximum bytes exceeded"];
 
