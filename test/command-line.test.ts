@@ -81,6 +81,7 @@ describe("flags that npm took for itself", () => {
     [["clients", "keys", "create", "a", "b"], { expiry: "1" }, "-- keys create a b --expiry=1"],
     [["up"], { generator: "", fresh: "true" }, "npm run up -- --fresh --no-generator"],
     [["prove"], { json: "true" }, "npm run prove -- --json"],
+    [["dead-letters", "replay", "3"], { dryrun: "true" }, "npm run dead-letters -- replay 3 --dry-run"],
   ])("%j with %j is refused", async ([script = "", ...args], config, typed) => {
     const ended = await croupier([script, ...args], npm(script, config));
     expect(ended).toMatchObject({ code: 78, stdout: "" });
@@ -91,6 +92,11 @@ describe("flags that npm took for itself", () => {
   test.each([
     ["what npm is set to for itself", ["healthcheck", "--version"], npm("healthcheck", { yes: "" })],
     ["another script's", ["dead-letters", "--version"], npm("test", { dry_run: "true", json: "true" })],
+    [
+      "what is no flag of the command",
+      ["dead-letters", "--version"],
+      npm("dead-letters", { cache: "/root" }),
+    ],
     [
       "a flag that is there all the same",
       ["clients", "keys", "create", "--expiry=never"],

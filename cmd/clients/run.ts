@@ -110,9 +110,13 @@ export async function runCommand(
     case "create key": {
       const { scope, expiresAt } = command;
       const key = await createKey(db, scope, expiresAt);
-      if (scope === "operator") return { output: `${key}\n`, remark: onlyOnce };
-      if (key === undefined) throw noClient(scope.client, `add it with "clients add" first`);
-      return { output: `${key}\n`, remark: onlyOnce };
+      if (scope !== "operator" && key === undefined)
+        throw noClient(scope.client, `add it with "clients add" first`);
+      const until = expiresAt === null ? "for ever" : `until ${shown(expiresAt)}`;
+      return {
+        output: `${key}\n`,
+        remark: `Keep it now: it is not shown again. It is good ${until}.\n`,
+      };
     }
     case "sign in": {
       const { scope } = command;
@@ -190,8 +194,6 @@ function noClient(client: string, next = `"clients list" shows them`): CommandEr
 function clientState({ disabledAt }: ClientRow): string {
   return disabledAt === null ? "" : `disabled ${shown(disabledAt)}`;
 }
-
-const onlyOnce = "Keep it now: it is not shown again.\n";
 
 function state(key: KeyRow, now: number): string {
   if (key.revokedAt !== null) return `revoked ${shown(key.revokedAt)}`;
