@@ -7,11 +7,11 @@ import { materializedSubject } from "../messages/subjects.ts";
 const top = 10;
 const timeoutMs = 2_000;
 
-/** The materializer's answer as it is, with the lists of the first players. */
+/** The materializer's answer, with the lists of the first players. */
 export type Figures = Readonly<Record<string, unknown>> & { readonly events_total: number };
 
 /**
- * Asks over NATS and takes the first materializer's answer.
+ * Requests the aggregates over NATS and takes the first answer.
  * @param client only this client's figures
  * @returns undefined when none answers in time
  */
@@ -27,7 +27,7 @@ export async function readFigures(nc: NatsConnection, client?: string): Promise<
     if (!isObject(figures) || typeof figures.events_total !== "number") return undefined;
     return { ...figures, events_total: figures.events_total };
   } catch {
-    // Nobody listens, or the connection is away: there are no figures then.
+    // No materializer runs, or NATS is away.
     return undefined;
   }
 }

@@ -9,7 +9,7 @@ import type { Instance } from "./status-board.ts";
  */
 export type Health = "up" | "unready" | "silent" | "down";
 
-/** One part of the pipeline, with the sums of its instances. Snake case, because it is shown as JSON as it is. */
+/** One part of the pipeline, with the sums of its instances. Snake case, because it is published as JSON. */
 export interface Part {
   readonly name: string;
   readonly service: string;
@@ -23,13 +23,13 @@ export interface Part {
   readonly in_flight: number;
   readonly redelivered: number;
   readonly dead_letters: number;
-  /** Of the slowest instance; null where nothing was measured lately. */
+  /** The slowest instance's; null if nothing was measured recently. */
   readonly p50_ms: number | null;
   readonly p99_ms: number | null;
-  /** What waits for it, in messages; null where it has no mailbox, or JetStream was not asked. */
+  /** Waiting messages; null if it has no mailbox, or JetStream was not asked. */
   readonly backlog: number | null;
   readonly unacked: number | null;
-  /** Events that wait by themselves, such as for a rate. */
+  /** Events that wait in CASINO_APART, such as for a rate. */
   readonly apart: number | null;
   readonly instances: readonly PartInstance[];
 }
@@ -42,7 +42,7 @@ export interface PartInstance {
   readonly started_at: string;
   readonly ready: boolean;
   readonly silent: boolean;
-  /** How long ago it last spoke. */
+  /** Age of its last status. */
   readonly silent_ms: number;
   readonly cpu: number;
   readonly rss: number;
@@ -59,7 +59,7 @@ export interface Picture {
   readonly rate: number;
   /** `max_bytes` is -1 for a stream without a limit. */
   readonly streams: readonly { stream: string; messages: number; bytes: number; max_bytes: number }[];
-  /** Dead letters that are there now. */
+  /** Dead letters in the stream now. */
   readonly letters: number | null;
 }
 
@@ -69,7 +69,7 @@ export interface Layout {
   readonly takesFrom: string;
 }
 
-/** What reads final events: the service, the name of its work, and its durable where it has one. */
+/** Readers of final events: the service, the name of its work, and its durable if it has one. */
 const readers = [
   { service: "materializer", work: "fold", durable: undefined },
   { service: "logger", work: "log", durable: "logger" },
@@ -78,7 +78,7 @@ const readers = [
 const sender = { service: "sender", work: "deliver" } as const;
 const gateway = { service: "gateway", work: "ingest" } as const;
 
-/** Puts together what services say of themselves and what JetStream knows. @param queues undefined while it was not asked */
+/** Combines services' statuses and JetStream's data. @param queues undefined if JetStream was not asked */
 export function buildPicture(
   layout: readonly Layout[],
   instances: readonly Instance[],
@@ -122,7 +122,7 @@ export function buildPicture(
   };
 }
 
-/** @param sharing whether instances share the events, or each has all of them */
+/** @param sharing whether instances share the events; otherwise each gets all of them */
 function part(
   { name, service, work }: { readonly name: string; readonly service: string; readonly work: string },
   instances: readonly Instance[],

@@ -3,7 +3,7 @@ import { askBroker, isObject, RefusedRequest, StreamMissing } from "../jetstream
 import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
 import { apartStream, deadStream, finalStage, retryStream, stageStream } from "../messages/subjects.ts";
 
-/** A durable consumer as its stream sees it; all counts are of messages, of which each may carry several events. */
+/** A durable consumer's state. All counts are messages, each of which may carry several events. */
 export interface Queue {
   readonly durable: string;
   readonly stream: string;
@@ -13,7 +13,7 @@ export interface Queue {
   readonly unacked: number;
   /** Of those, how many were delivered more than once. */
   readonly redelivered: number;
-  /** Up to this sequence everything is acknowledged. */
+  /** Everything up to this sequence is acknowledged. */
   readonly ackFloor: number;
 }
 
@@ -27,7 +27,7 @@ export interface LetterCount {
   readonly count: number;
 }
 
-/** What JetStream knows of the pipeline at one moment. */
+/** JetStream's data about the pipeline at one moment. */
 export interface Queues {
   readonly durables: readonly Queue[];
   readonly streams: readonly StreamFill[];
@@ -35,9 +35,9 @@ export interface Queues {
 }
 
 /**
- * Asks JetStream for everything at once, two small requests a stream. Streams that nobody has made yet are left out.
- * @param stages of the pipeline, the final one left out
- * @throws Unavailable when NATS is away
+ * Requests everything from JetStream at once, with two small requests per stream. Missing streams are left out.
+ * @param stages of the pipeline, without the final one
+ * @throws Unavailable while NATS is away
  */
 export async function readQueues(nc: NatsConnection, stages: readonly string[]): Promise<Queues> {
   const mailboxes = [...stages.map(stageStream), apartStream, stageStream(finalStage), retryStream];
@@ -54,7 +54,7 @@ async function readDurables(nc: NatsConnection, stream: string): Promise<readonl
   const listed = Array.isArray(answer?.consumers) ? answer.consumers.filter(isObject) : [];
   return listed.flatMap((consumer) => {
     const { name, config, ack_floor: floor } = consumer;
-    // Those that readers make for a while, as for a rebuild, are nobody's mailbox.
+    // Temporary consumers, such as for a rebuild, are no mailboxes.
     if (typeof name !== "string" || !isObject(config) || config.durable_name === undefined) return [];
     return [
       {
@@ -83,7 +83,7 @@ async function readLetters(nc: NatsConnection): Promise<readonly LetterCount[]> 
   });
 }
 
-/** Undefined when there is no such stream, or nobody may look at it. */
+/** Undefined if there is no such stream, or we may not read it. */
 async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

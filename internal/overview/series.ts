@@ -1,13 +1,13 @@
-/** How long rates per second are remembered. */
+/** How many seconds of rates are kept. */
 const seconds = 900;
 
-/** A number for each of the last 900 seconds; seconds of which nothing is known are null. */
+/** A number for each of the last 900 seconds; null for seconds without data. */
 export class Series {
   readonly #values = new Float64Array(seconds).fill(Number.NaN);
   /** The second that was written last. */
   #last = 0;
 
-  /** @param second since 1970; one before the last is ignored, as when the clock was set back */
+  /** @param second since 1970; an earlier one than the last is ignored, as after the clock was set back */
   put(second: number, value: number): void {
     if (second < this.#last) return;
     for (let gap = Math.max(this.#last + 1, second - seconds + 1); gap < second; gap++)
@@ -27,18 +27,18 @@ export class Series {
   }
 }
 
-/** Between two counts more apart than this the rate is not said: it would be that of all the time between. */
+/** If two totals are further apart than this, there is no rate: it would average over all that time. */
 const longestMs = 15_000;
 
-/** Events per second, from a total that is asked for now and then. */
+/** Events per second, computed from a total that is sampled irregularly. */
 export class CountedRate {
   readonly #series = new Series();
   #total: number | undefined;
   #at = 0;
-  /** The latest. */
+  /** The latest rate. */
   last = 0;
 
-  /** @param total undefined where it could not be told; a smaller one than before is of a count that began anew */
+  /** @param total undefined if unknown; a smaller one than before means that counting started over */
   count(total: number | undefined, now: number = performance.now()): void {
     const before = this.#total;
     if (total !== undefined && before !== undefined && total >= before && now - this.#at < longestMs) {

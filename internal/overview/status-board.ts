@@ -1,27 +1,27 @@
 import { decodeStatus, type Status } from "../telemetry/status.ts";
 
-/** Where every service says how it is. */
+/** The subjects of all statuses. */
 export const statusSubjects = "croupier.status.*.*";
 
-/** A service that has said nothing for so long, in ms, is taken for gone: each speaks once a second. */
+/** A service without a status for this long, in ms, counts as silent; each publishes one per second. */
 const silentAfterMs = 3_000;
-/** An instance that went for good is shown so long, in ms. */
+/** How long a silent instance is still shown, in ms. */
 const rememberedMs = 60_000;
-/** More instances than anybody runs: what cannot fit is left out. */
+/** A limit far above real deployments; more instances are left out. */
 const mostInstances = 1_000;
 
-/** An instance of a service, as it last said it is. */
+/** An instance of a service with its last status. */
 export interface Instance {
   readonly status: Status;
-  /** How long ago it last spoke, in ms, by our clock. */
+  /** Age of its last status, in ms, by our clock. */
   readonly silentMs: number;
-  /** Nothing was heard of it for `silentAfterMs`. */
+  /** Whether it has sent nothing for `silentAfterMs`. */
   readonly isSilent: boolean;
 }
 
 /**
- * The latest status of every instance that was heard of. The times are ours, on a clock that only goes forward: those of
- * other machines may differ.
+ * The latest status of every known instance. Times are from our own monotonic clock, because clocks of other machines
+ * may differ.
  */
 export class StatusBoard {
   readonly #heard = new Map<
@@ -30,12 +30,12 @@ export class StatusBoard {
   >();
   readonly #now: () => number;
 
-  /** @param now ms on a clock that only goes forward */
+  /** @param now ms of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Takes a message on `croupier.status.<service>.<instance>`: a service may speak on its own subjects only, and for itself. */
+  /** Takes a message on `croupier.status.<service>.<instance>`; a status for another service or instance is ignored. */
   hear(subject: string, data: Uint8Array): void {
     const status = decodeStatus(data);
     if (status === undefined) return;
@@ -47,7 +47,7 @@ export class StatusBoard {
     this.#heard.set(name, { status, at, since: known?.since ?? at });
   }
 
-  /** By service and instance. One that is silent is forgotten after a minute, or once another has come in its place. */
+  /** All instances by service and instance. A silent one is dropped after a minute, or once another has replaced it. */
   instances(): readonly Instance[] {
     const now = this.#now();
     const instances: Instance[] = [];

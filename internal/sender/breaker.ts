@@ -1,21 +1,21 @@
 /** Terms of a circuit breaker; times in ms. */
 export interface BreakerTerms {
-  /** So many failures in a row open it. */
+  /** This many failures in a row open it. */
   readonly failures: number;
   /** How long after a failure an open one lets the next probe through, at first. */
   readonly probeEveryMs: number;
-  /** The longest that this grows to while nothing but failures comes. */
+  /** The maximum of that pause, reached while all probes fail. */
   readonly longestProbeMs: number;
 }
 
-/** After so many failed probes the time between them doubles. */
+/** After this many failed probes the pause between them doubles. */
 const probesPerStep = 10;
-/** A receiver that asks for patience gets it, but not for ever. */
+/** The longest `Retry-After` that is honoured, in ms. */
 const longestPatienceMs = 3_600_000;
 
 /**
- * Whether a receiver may be called: closed, as often as there is something; open, by one call at a time with pauses between
- * them, until one does well. Of this process alone: each sender finds out for itself.
+ * A circuit breaker for one receiver. Closed, it lets all calls through; open, one probe at a time with pauses between
+ * them, until one succeeds. Each sender process has its own.
  */
 export class Breaker {
   readonly #terms: BreakerTerms;
@@ -27,12 +27,12 @@ export class Breaker {
     this.#terms = terms;
   }
 
-  /** Whether only probes may pass. */
+  /** Whether the breaker is open: only probes may pass. */
   get isOpen(): boolean {
     return this.#failures >= this.#terms.failures;
   }
 
-  /** How long nobody may call it, in ms from `now`; 0 = a call may begin now. */
+  /** How long to wait before the next call, in ms from `now`; 0 = call now. */
   waitMs(now: number): number {
     return Math.max(0, this.#patientUntil - now, this.isOpen ? this.#nextProbe - now : 0);
   }
@@ -42,7 +42,7 @@ export class Breaker {
     this.#patientUntil = 0;
   }
 
-  /** @param retryAfterMs how long the receiver asked to be left alone: it is, by all calls */
+  /** @param retryAfterMs the receiver's `Retry-After`, which holds up all calls */
   failed(now: number, retryAfterMs = 0): void {
     this.#failures++;
     const { failures, probeEveryMs, longestProbeMs } = this.#terms;

@@ -1,13 +1,14 @@
 import type { MailboxMeter } from "../jetstream/mailbox.ts";
 
-/** What is made of an event for its call takes about as much again. */
+/** The body of an event's call takes about as much memory again. */
 const usualMost = 64 * 1024 * 1024;
 
 /**
- * Bounds the bytes of events that a process holds for all of its destinations together. While they are too many, those that hold
- * more than an equal part take nothing more, so that a receiver that hangs keeps nobody else from its events.
+ * Bounds the bytes of events that a process holds for all of its destinations together. Beyond the limit, a destination
+ * that holds more than an equal share pulls no more events, so that a receiver that hangs does not starve the others.
  *
- * It may be exceeded: everybody can come up to an equal part, so to twice as much, and what was asked for before still comes.
+ * The limit may be exceeded: every destination may reach its share, so at most twice the limit, and pulls already
+ * requested still deliver.
  */
 export class ByteBudget {
   readonly #most: number;
@@ -18,12 +19,12 @@ export class ByteBudget {
     this.#most = most;
   }
 
-  /** Bytes that all hold. */
+  /** Bytes that all destinations hold. */
   get held(): number {
     return this.#held;
   }
 
-  /** One more holder's part; to be closed. */
+  /** The share of one more destination. The caller closes it. */
   open(): ByteShare {
     const share: ByteShare = new ByteShare({
       add: (bytes) => {
@@ -43,7 +44,7 @@ interface Ledger {
   readonly close: () => void;
 }
 
-/** What one destination holds. Told of each message of its mailboxes, as their meter. */
+/** The bytes that one destination holds. It is the meter of its mailboxes, which report each message to it. */
 export class ByteShare implements MailboxMeter {
   readonly #ledger: Ledger;
   #held = 0;
@@ -52,7 +53,7 @@ export class ByteShare implements MailboxMeter {
     this.#ledger = ledger;
   }
 
-  /** Whether it is to take nothing more until it, or others, have let go of something. */
+  /** Whether the destination must pull no more until it or others have released something. */
   get isFull(): boolean {
     return this.#ledger.isScarce(this.#held);
   }
@@ -71,7 +72,7 @@ export class ByteShare implements MailboxMeter {
     this.#add(-data.length);
   }
 
-  /** Nothing is held any more. */
+  /** Releases everything. */
   close(): void {
     this.#add(-this.#held);
     this.#ledger.close();

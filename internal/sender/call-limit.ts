@@ -1,4 +1,4 @@
-/** Bounds how many calls are under way in this process. Whoever has to wait is told in its turn. */
+/** Bounds the calls in flight in this process. Waiting callers are woken in order. */
 export class CallLimit {
   readonly #most: number;
   readonly #waiting = new Set<() => void>();
@@ -9,8 +9,8 @@ export class CallLimit {
   }
 
   /**
-   * Whether a call may begin now: then `leave` has to follow.
-   * @param wake called once there is a place again; it asks anew
+   * Whether a call may begin now; if so, call `leave` when it ends.
+   * @param wake is called once a place is free; it has to call `enter` again
    */
   enter(wake: () => void): boolean {
     if (this.#underWay >= this.#most) {
@@ -26,11 +26,11 @@ export class CallLimit {
     const [next] = this.#waiting;
     if (next === undefined) return;
     this.#waiting.delete(next);
-    // Not from within the one that leaves: it is not done with its own.
+    // Deferred, because the caller of `leave` has not finished its own work.
     queueMicrotask(next);
   }
 
-  /** It waits no longer. */
+  /** Removes a waiting caller. */
   forget(wake: () => void): void {
     this.#waiting.delete(wake);
   }

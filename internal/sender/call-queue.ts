@@ -1,26 +1,26 @@
 import type { Item } from "./item.ts";
 import type { PlayerOrder } from "./player-order.ts";
 
-/** Bytes of the events of one call, of one event at least. */
+/** Maximum bytes of a call's events; a call has at least one event. */
 const mostCallBytes = 1024 * 1024;
-/** What waits for its player's turn comes again in so many ms at the earliest. */
+/** The least delay before an item that waits for its player's turn is delivered again, in ms. */
 const leastWaitMs = 250;
 
-/** What is to be done next with items in hand. */
+/** The next action with items in hand. */
 export type Turn =
-  /** A call with these events. */
+  /** Call the receiver with these events. */
   | { readonly kind: "call"; readonly items: readonly Item[] }
-  /** Another of its player comes first: to be put to CASINO_RETRY behind it. */
+  /** Another event of the player comes first: publish this one to CASINO_RETRY behind it. */
   | { readonly kind: "behind"; readonly item: Item }
-  /** It has come from CASINO_RETRY before its player's turn: to be handed back for so long. */
+  /** It came from CASINO_RETRY before its player's turn: hand it back with this delay. */
   | { readonly kind: "later"; readonly item: Item; readonly waitMs: number };
 
-/** The items in hand that may be sent as far as their own time goes, in the order in which they came. */
+/** The items in hand that are due, in the order in which they came. */
 export class CallQueue {
   readonly #order: PlayerOrder | undefined;
   #items: Item[] = [];
 
-  /** @param order where the events of each player go one after the other */
+  /** @param order if each player's events go one after the other */
   constructor(order?: PlayerOrder) {
     this.#order = order;
   }
@@ -33,14 +33,14 @@ export class CallQueue {
     this.#items.push(item);
   }
 
-  /** All that nobody has had yet. */
+  /** All items that `next` has not returned yet. */
   takeAll(): readonly Item[] {
     return this.#items.splice(0);
   }
 
   /**
-   * What is to be done next; undefined when nothing can be done before something else happens.
-   * @param most events of a call
+   * Returns the next action; undefined if nothing can be done now.
+   * @param most maximum events of a call
    */
   next(most: number, now: number): Turn | undefined {
     return this.#order === undefined ? this.#first(most) : this.#firstInTurn(this.#order, most, now);
@@ -51,7 +51,10 @@ export class CallQueue {
     return size === 0 ? undefined : { kind: "call", items: this.#items.splice(0, size) };
   }
 
-  /** What has failed before goes alone: one event that the receiver refuses must not fail others again and again. */
+  /**
+   * An event that has failed before goes alone, so that an event that the receiver refuses does not fail others again
+   * and again.
+   */
   #callSize(items: readonly Item[], most: number): number {
     const [first] = items;
     if (first === undefined) return 0;

@@ -6,25 +6,25 @@ import { Breaker } from "./breaker.ts";
 import type { CallLimit } from "./call-limit.ts";
 import { Pace } from "./pace.ts";
 
-/** Calls under way to one receiver: as many at first, as many once all goes well. */
+/** Concurrent calls to one receiver: at first, and once calls succeed. */
 const firstCalls = 4;
 const mostCalls = 16;
-/** So many failures in a row open its breaker. */
+/** This many failures in a row open the breaker. */
 const failuresUntilOpen = 5;
-/** Of the first pause of the plan: how far apart probes are in the end. */
+/** The longest pause between probes, as a multiple of the plan's first pause. */
 const longestProbePauses = 12;
 
 export interface CallerOptions {
   readonly deliverer: Pick<Deliverer, "deliver">;
-  /** Of the process. */
+  /** The process's limit, shared by all destinations. */
   readonly calls: CallLimit;
   readonly plan: RetryPlan;
   readonly rateLimit: number | null;
-  /** There may be room for a call again. */
+  /** Called when there may be room for a call again. */
   readonly wake: () => void;
 }
 
-/** Calls one receiver, as often and as many at once as is good for it and for the others. */
+/** Calls one receiver, within the limits of its breaker, its rate and the process. */
 export class Caller {
   readonly #options: CallerOptions;
   readonly #breaker: Breaker;
@@ -48,7 +48,7 @@ export class Caller {
     this.#pace.set(perSecond);
   }
 
-  /** Whether it fails so that only single events are tried, with pauses. */
+  /** Whether the receiver is failing, so that only single events are tried, with pauses. */
   get isProbing(): boolean {
     return this.#breaker.isOpen;
   }
@@ -57,41 +57,44 @@ export class Caller {
     return this.#underWay > 0;
   }
 
-  /** Whether the receiver is left alone at the moment. */
+  /** Whether the receiver must not be called at the moment. */
   get isPausing(): boolean {
     return this.#breaker.waitMs(performance.now()) > 0;
   }
 
-  /** Since when nothing but failures has come of it; null when the last call did well; undefined before the first one. */
+  /** Since when all calls have failed; null if the last call succeeded; undefined before the first call. */
   get failingSince(): Date | null | undefined {
     return this.#failingSince;
   }
 
-  /** Others have reached it meanwhile. */
+  /** Records that another process has reached the receiver. */
   forgetFailures(): void {
     if (this.#failingSince instanceof Date) this.#failingSince = new Date();
   }
 
-  /** How long the next call has to wait, in ms; undefined: until one that is under way has ended. */
+  /** How long the next call has to wait, in ms; undefined = until a call in flight has ended. */
   waitMs(): number | undefined {
     if (this.#underWay >= (this.isProbing ? 1 : this.#allowed)) return undefined;
     const now = performance.now();
     return Math.max(this.#breaker.waitMs(now), this.#pace.waitMs(now));
   }
 
-  /** Takes a place for a call; `call` or `leave` has to follow. @returns false when there is none: `wake` tells when there is */
+  /**
+   * Reserves a place for a call; `call` or `leave` must follow.
+   * @returns false if there is none; `wake` is called later
+   */
   enter(): boolean {
     return this.#options.calls.enter(this.#options.wake);
   }
 
-  /** There is nothing to call with. */
+  /** Releases the place without a call. */
   leave(): void {
     this.#options.calls.leave();
   }
 
   /**
-   * Makes the call for which a place was taken.
-   * @returns undefined when it was cut off by the signal: then nobody knows what came of it
+   * Makes the call for which a place was reserved.
+   * @returns undefined if the signal aborted it: then its result is unknown
    */
   async call(
     destination: Destination,
@@ -113,7 +116,7 @@ export class Caller {
     }
   }
 
-  /** It is not to be told any more. */
+  /** Stops waking the owner. */
   close(): void {
     this.#options.calls.forget(this.#options.wake);
   }

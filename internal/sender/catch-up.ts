@@ -13,20 +13,21 @@ import type { Feed } from "./feed.ts";
 const log = stageStream(finalStage);
 /** Events of one page. */
 const pageSize = 500;
-/** Places of the log that one page looks through at most. */
+/** Maximum sequences of the log that one page covers. */
 const widest = 5_000;
 
-/** How far a destination is after a look. */
+/** A destination's position after a check. */
 export interface Progress {
-  /** Up to here its events have left CASINO_EVENTS for it. */
+  /** Up to this sequence the destination's events are handled. */
   readonly sequence: number;
-  /** Whether events that the log has dropped are still to be brought. */
+  /** Whether events that the log has dropped remain to be delivered. */
   readonly isBehind: boolean;
 }
 
 /**
- * Brings a destination what CASINO_EVENTS has dropped before it came to it, out of the archive: by the events' places in
- * the log, so without a gap. What it has had already is left out where a delivery of it is recorded; where not, it comes twice.
+ * Delivers from the archive what CASINO_EVENTS dropped before the destination received it. It goes by the events'
+ * sequences in the log, so without a gap. Events with a recorded delivery are left out; an event whose delivery was not
+ * recorded comes twice.
  */
 export class CatchUp {
   readonly #nc: NatsConnection;
@@ -42,18 +43,19 @@ export class CatchUp {
   }
 
   /**
-   * Looks whether anything was dropped, and brings a page of it.
-   * @param from how far the destination was at the last look; 0 = nobody has looked yet
-   * @throws Unavailable, PublishError and what the broker says: then the next look does it again
+   * Checks whether the log dropped anything, and delivers a page of it.
+   * @param from the position after the last check; 0 = never checked
+   * @throws Unavailable, PublishError and the broker's errors: the next check repeats it
    */
   async look(run: DestinationRun, from: number, signal: AbortSignal): Promise<Progress> {
     const { destination } = run;
-    // The consumer first: where the log has dropped nothing beyond `from` by then, what it acknowledged is its own doing. The
-    // broker moves it along with what is dropped.
+    // Read the consumer first. If the log has dropped nothing beyond `from` after that, the consumer's position comes
+    // from its own acknowledgements, and not from the broker, which moves it along with what is dropped.
     const consumer = (await consumerOf(this.#nc, log, senderName(destination.id)))?.ackFloor;
     if (consumer === undefined) return { sequence: from, isBehind: false };
     const { firstSeq, lastSeq, firstAt, messages } = await stateOf(this.#nc, log);
-    // A log made anew has numbers of its own; and one that goes back to before the destination was made has dropped nothing of it.
+    // A log created again has its own sequences, and a log that reaches back to before the destination existed has
+    // dropped nothing.
     const isAnew = lastSeq < from;
     const hasAll = messages > 0 && firstAt <= destination.createdAt.getTime();
     if (isAnew || (from === 0 && hasAll)) return { sequence: consumer, isBehind: false };
@@ -69,9 +71,9 @@ export class CatchUp {
     const { destination } = run;
     const { id, client } = destination;
     if (!(await this.#feed.hasRoom(id))) return { sequence: after, isBehind: true };
-    // Archivers commit in any order: up to here all is there.
+    // Archivers commit in any order; up to this sequence the archive is complete.
     const archived = (await consumerOf(this.#nc, log, archiverName))?.ackFloor ?? before;
-    // The archive finds narrow ranges of places without an index of them all.
+    // The archive finds narrow ranges of sequences without an index over all of them.
     const end = Math.min(before, archived + 1, after + 1 + widest);
     const page = await finalsBySequence(
       this.#db,
@@ -86,7 +88,7 @@ export class CatchUp {
       const [first, last] = [page[0]?.sequence, page.at(-1)?.sequence];
       this.#log.info(
         { destination: id, events: page.length, first, last },
-        "brought forward from the archive",
+        "delivered from the archive what the log had dropped",
       );
     }
     const isLastPage = page.length < pageSize;
@@ -95,7 +97,7 @@ export class CatchUp {
   }
 }
 
-/** Of the archive, what a destination wants and has not been tried with. */
+/** Condition: archived events that the destination wants and that were never tried. */
 function isMissing({ id, client, types, createdAt }: Destination): RawBuilder<unknown> {
   const ofTypes = types === null ? sql`true` : sql`events.type = any(${[...types]}::text[])`;
   return sql`events.stored_at >= ${createdAt} and ${ofTypes} and not exists (

@@ -8,12 +8,12 @@ import type { DestinationRun } from "./destination-run.ts";
 export interface DestinationHealthOptions {
   readonly nc: NatsConnection;
   readonly destinations: Destinations;
-  /** A destination of which nothing but failures came for so long is disabled, in ms. */
+  /** A destination is disabled once all attempts have failed for this long, in ms. */
   readonly disableAfterMs: number;
   readonly log: Log;
 }
 
-/** Tells Postgres which receivers fail, ends what is not to be called any more, and tells client and operator. */
+/** Records in Postgres which receivers fail, and disables those that must not be called any more. */
 export class DestinationHealth {
   readonly #options: DestinationHealthOptions;
 
@@ -21,7 +21,7 @@ export class DestinationHealth {
     this.#options = options;
   }
 
-  /** Notes how the receivers do, and disables what has failed for too long. @throws Unavailable */
+  /** Records each receiver's state, and disables those that have failed for too long. @throws Unavailable */
   async note(runs: readonly DestinationRun[], signal: AbortSignal): Promise<void> {
     const { destinations, disableAfterMs } = this.#options;
     for (const { destination, caller } of runs) {
@@ -32,19 +32,18 @@ export class DestinationHealth {
       if (failingSince === null) await destinations.markFailing(id, since, signal);
       const first = failingSince !== null && failingSince < since ? failingSince : since;
       if (Date.now() - first.getTime() >= disableAfterMs)
-        await this.disable(destination, `Nothing but failures has come of it since ${first.toISOString()}.`);
+        await this.disable(destination, `All its calls have failed since ${first.toISOString()}.`);
     }
   }
 
   /**
-   * Ends the calls to a destination until somebody enables it again. Never rejects: what cannot be done now is done at the next
-   * occasion.
+   * Disables a destination until somebody enables it again. Never rejects: if it fails, the next occasion repeats it.
    * @param reason a sentence, for its client
    */
   async disable({ id, client }: Destination, reason: string): Promise<void> {
     const { destinations, nc, log } = this.#options;
     try {
-      // Of several senders one tells.
+      // Only one of several senders reports it.
       if (!(await destinations.disable(id, reason))) return;
       log.warn({ destination: id, client }, `a destination is disabled: ${reason}`);
       const said = { destination: id, client_id: client, reason, at: new Date().toISOString() };

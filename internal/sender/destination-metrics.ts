@@ -5,7 +5,7 @@ import { finalStage, retryDurable, retryStream, senderName, stageStream } from "
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Sender } from "./sender.ts";
 
-/** How the destinations are. Every sender knows all of them: take the maximum of several, not the sum. */
+/** Metrics of the destinations. Every sender reports all of them: take the maximum over senders, not the sum. */
 export function addDestinations(metrics: Metrics, sender: Sender, nc: NatsConnection): void {
   metrics.gauge(
     "croupier_destination_disabled",
@@ -18,7 +18,7 @@ export function addDestinations(metrics: Metrics, sender: Sender, nc: NatsConnec
   );
   metrics.gauge(
     "croupier_destination_failing_seconds",
-    "For how long nothing but failures has come of a destination; 0 when it does well.",
+    "For how long all calls to a destination have failed; 0 when they succeed.",
     () =>
       sender.destinations.map(({ id, client, enabled, failingSince }) => ({
         labels: { destination: id, client },
@@ -41,7 +41,7 @@ export function addDestinations(metrics: Metrics, sender: Sender, nc: NatsConnec
   );
 }
 
-/** Of a consumer; one that nobody has made has none. */
+/** A consumer's messages; 0 if the consumer does not exist. */
 async function unsettled(nc: NatsConnection, stream: string, consumer: string): Promise<number> {
   try {
     const state = await consumerOf(nc, stream, consumer);

@@ -20,7 +20,7 @@ import { Recorder } from "./recorder.ts";
 import { type DeliveryMeter, Settlement } from "./settlement.ts";
 import { traced } from "./traced.ts";
 
-/** What the runs of one process share. */
+/** Dependencies that all runs of one process share. */
 export interface SenderContext extends ReaderOptions {
   readonly publisher: Publisher;
   readonly deliverer: Pick<Deliverer, "deliver">;
@@ -30,24 +30,24 @@ export interface SenderContext extends ReaderOptions {
   readonly calls: CallLimit;
   readonly bytes: ByteBudget;
   readonly meter?: DeliveryMeter | undefined;
-  /** For the attempts of a durable consumer of that name. */
+  /** The meter for the durable consumer of this name. */
   readonly trace?: ((consumer: string) => HopTrace) | undefined;
-  /** Default: that of all consumers. */
+  /** Default: the same as all consumers. */
   readonly ackWaitMs?: number | undefined;
 }
 
 export interface RunOptions extends SenderContext {
   readonly destination: Destination;
-  /** The receiver answered that it never wants to be called again. */
+  /** Called when the receiver answered 410: it wants no more calls. */
   readonly onGone: () => void;
 }
 
 /**
- * Brings the events of one destination to its receiver: those that the log has for it, and those that wait in CASINO_RETRY for
- * their time. What fails leaves the log at once, so that one event, or a dead receiver, holds up nothing; while its breaker is
- * open, what has not been tried stays in the log.
+ * Delivers the events of one destination to its receiver: those from the log, and those that wait in CASINO_RETRY until
+ * they are due. A failed event leaves the log at once, so that neither an event nor a dead receiver holds up others.
+ * While the breaker is open, untried events stay in the log.
  *
- * Several processes may run it for one destination, except where it is `ordered` or has a limit of calls: then one alone.
+ * Several processes may run one destination, unless it is `ordered` or has a rate limit: then only one.
  */
 export class DestinationRun {
   readonly #options: RunOptions;
@@ -74,7 +74,7 @@ export class DestinationRun {
     const { rateLimit } = destination;
     this.#caller = new Caller({ deliverer, calls, plan, rateLimit, wake: this.#wake });
     this.#order = destination.ordered ? new PlayerOrder() : undefined;
-    // What it missed comes first.
+    // Events that the destination missed come first.
     this.#holds = destination.ordered;
     this.#queue = new CallQueue(this.#order);
     this.#trace = options.trace?.(senderName(destination.id));
@@ -91,7 +91,7 @@ export class DestinationRun {
     });
   }
 
-  /** Opens its mailboxes and starts to deliver. @throws Error when a consumer cannot be created; Unavailable */
+  /** Opens the mailboxes and starts to deliver. @throws Error if a consumer cannot be created; Unavailable */
   static async start(options: RunOptions): Promise<DestinationRun> {
     const run = new DestinationRun(options);
     await run.#open().catch(async (err: unknown) => {
@@ -105,7 +105,7 @@ export class DestinationRun {
     return this.#destination;
   }
 
-  /** Changed settings hold from the next call on. */
+  /** Applies changed settings from the next call on. */
   change(destination: Destination): void {
     this.#destination = destination;
     this.#caller.rateLimit = destination.rateLimit;
@@ -117,27 +117,27 @@ export class DestinationRun {
     this.#holds = holds;
   }
 
-  /** Whose turn it is, where its events have an order. */
+  /** The order of players' events, if the destination is ordered. */
   get order(): PlayerOrder | undefined {
     return this.#order;
   }
 
-  /** Events in hand: those that wait for a call, and those whose call is under way or just ended. */
+  /** Events in hand: those that wait for a call, and those whose call is in flight or has just ended. */
   get inHand(): number {
     return this.#queue.size + this.#inCalls;
   }
 
-  /** How its receiver does. */
+  /** The receiver's state. */
   get caller(): Pick<Caller, "failingSince" | "forgetFailures"> {
     return this.#caller;
   }
 
-  /** Why deliveries wait for which no receiver is to blame, else undefined. */
+  /** Why deliveries wait although the receiver is not the cause; otherwise undefined. */
   get problem(): string | undefined {
     return this.#reader.problem;
   }
 
-  /** Settles what is under way, or hands it back. */
+  /** Settles calls in flight, or hands their events back. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#caller.close();
@@ -158,11 +158,11 @@ export class DestinationRun {
     });
     this.#intake = intake;
     reader.stopping.addEventListener("abort", () => this.#handBack(), { once: true });
-    // What is left over then is settled or comes again: nothing else is waited for.
+    // What is left over is settled or delivered again, so nothing else has to wait.
     reader.run(intake.ended.then(() => Promise.all(this.#underWay)).then(() => reader.abandon()));
   }
 
-  /** Which players something waits for already; nobody else works on this destination now. */
+  /** Reads which players already have waiting events; no other process works on this destination now. */
   async #learnOrder(order: PlayerOrder): Promise<void> {
     for await (const { event, name, due } of readQueue(this.#options.nc, this.#destination.id))
       if (event.playerId !== undefined) order.waits(event.playerId, name, event.sequence, due);
@@ -175,7 +175,7 @@ export class DestinationRun {
     return isPausing || (isProbing && (isCalling || this.#queue.size > 0));
   }
 
-  /** Begins as many calls as may begin now. */
+  /** Starts as many calls as may start now. */
   #callAll(): void {
     if (this.#reader.stopping.aborted) return;
     for (;;) {
@@ -211,7 +211,7 @@ export class DestinationRun {
     this.#underWay.add(followed);
   }
 
-  /** Never rejects but for a bug. */
+  /** Rejects only for a bug. */
   async #call(items: readonly Item[]): Promise<void> {
     for (const { event } of items) if (event.playerId !== undefined) this.#order?.enter(event.playerId);
     const message = webhookMessage(
@@ -224,9 +224,9 @@ export class DestinationRun {
       const attempt = await traced(this.#trace, items, () =>
         this.#caller.call(this.#destination, message, this.#reader.cut),
       );
-      // Cut off by a stop: it comes again.
+      // A stop aborted the call: its events are delivered again.
       if (attempt === undefined) return;
-      // The receiver wants no calls any more: what it refused so stays where it is, should it be enabled again.
+      // The receiver wants no more calls. The refused events stay where they are, in case it is enabled again.
       if (attempt.gone) this.#options.onGone();
       else await Promise.all(items.map((item) => this.#settlement.settle(item, attempt, message.id, since)));
     } finally {

@@ -10,7 +10,7 @@ import {
 } from "../messages/subjects.ts";
 import type { Destination } from "../webhooks/destination.ts";
 
-/** The consumer of the log that is this destination's own place in it. */
+/** The destination's durable consumer of the log. */
 export function logDurable({
   id,
   client,
@@ -27,7 +27,9 @@ export function logDurable({
   };
 }
 
-/** The consumer of what waits for this destination. One of its own: what waits for another must not fill its places. */
+/**
+ * The destination's durable consumer of CASINO_RETRY, so that another's waiting events do not fill its max_ack_pending.
+ */
 export function waitingDurable(id: string): Durable {
   return {
     stream: retryStream,

@@ -7,10 +7,10 @@ import { retryMessage } from "../messages/retry.ts";
 import { finalStage, retryDurable, retryStream, stageSubject } from "../messages/subjects.ts";
 import type { DestinationRun } from "./destination-run.ts";
 
-/** So much may wait for a destination before more of the archive is put there. */
+/** Archived events are added only while fewer than this wait for a destination. */
 const mostWaiting = 5_000;
 
-/** Puts events of the archive into CASINO_RETRY, from where they go to their destination like all that waits there. */
+/** Publishes archived events to CASINO_RETRY, from where they reach their destination like retries. */
 export class Feed {
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
@@ -20,16 +20,16 @@ export class Feed {
     this.#publisher = publisher;
   }
 
-  /** Whether little enough waits for a destination already. */
+  /** Whether a destination has room for more waiting events. */
   async hasRoom(destination: string): Promise<boolean> {
     const retries = await consumerOf(this.#nc, retryStream, retryDurable(destination));
     return retries !== undefined && retries.pending + retries.unacknowledged < mostWaiting;
   }
 
   /**
-   * Resolves once CASINO_RETRY has all of them; again it stores nothing twice within minutes.
-   * @param origin what they are brought for
-   * @throws PublishError when one of them could not be stored: then all are to be put again
+   * Resolves once CASINO_RETRY has stored all of them. A repeated call within minutes stores nothing twice.
+   * @param origin why they are sent
+   * @throws PublishError if one of them could not be stored: then put all of them again
    */
   async put(run: DestinationRun, finals: readonly FinalText[], origin: string): Promise<void> {
     await Promise.all(finals.map((final) => this.#put(run, final, origin)));
@@ -39,7 +39,7 @@ export class Feed {
     const { client, source, id, type, text, sequence } = final;
     const key = { client, source, id };
     const due = Date.now();
-    // Before it can come.
+    // Before it can be delivered.
     const { order } = run;
     const name = `${keyText(key)}:${origin}`;
     const isNew = final.playerId !== undefined && order?.knows(final.playerId, name) === false;
@@ -58,7 +58,7 @@ export class Feed {
         identity: {},
       }),
     );
-    // It lay there before, and may have been delivered since: nobody has to wait for it.
+    // It was stored before and may have been delivered since, so nobody has to wait for it.
     if (duplicate && isNew) order.isDone(final.playerId, name);
   }
 }

@@ -8,15 +8,15 @@ import type { ByteBudget, ByteShare } from "./byte-budget.ts";
 import { logDurable, waitingDurable } from "./durables.ts";
 import { type Item, readFinal, readWaiting, typeOf, type Unreadable } from "./item.ts";
 
-/** Messages pulled at once, and held: for single calls, and for each event more of a call. */
+/** Messages pulled at once, and held: for single calls, and per additional event of a call. */
 const pulled = 64;
 const held = 256;
 const heldPerMember = 16;
-/** Of one pull: no event is as large, and those of all destinations may come at once. */
+/** Bytes of one pull: larger than any event, and small because all destinations may pull at once. */
 const pulledBytes = 2 * 1024 * 1024;
-/** Of each of its two mailboxes. */
+/** For each of the two mailboxes. */
 const heldBytes = 4 * 1024 * 1024;
-/** A message is handed back for so long at most: then it is looked at again. */
+/** The longest delay for a message that is handed back. */
 const longestNakMs = 3_600_000;
 
 export interface IntakeOptions {
@@ -27,17 +27,17 @@ export interface IntakeOptions {
   readonly isWanted: (type: string) => boolean;
   /** Takes nothing from the log while this is true; what waits comes all the same. */
   readonly pauses: () => boolean;
-  /** Of what this process holds. */
+  /** The destination's share of the bytes that this process holds. */
   readonly bytes: ByteBudget;
   readonly onItem: (item: Item) => void;
-  /** Some items have come. */
+  /** Called when items have come. */
   readonly onBatch: () => void;
   readonly log: Log;
   /** Default: that of all consumers. */
   readonly ackWaitMs?: number | undefined;
 }
 
-/** What comes for one destination, from the log and from CASINO_RETRY, once its time has come. */
+/** Receives one destination's events: from the log, and from CASINO_RETRY once they are due. */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #share: ByteShare;
@@ -48,7 +48,7 @@ export class Intake {
     this.#share = options.bytes.open();
   }
 
-  /** Opens both mailboxes. @throws Error when a consumer cannot be created */
+  /** Opens both mailboxes. @throws Error if a consumer cannot be created */
   static async open(options: IntakeOptions): Promise<Intake> {
     const intake = new Intake(options);
     const { destination, pauses } = options;
@@ -115,12 +115,12 @@ export class Intake {
       return;
     }
     const { stream, streamSequence: seq } = delivery;
-    this.#options.log.error({ stream, seq }, `a message that is no delivery is left out: ${item.because}`);
+    this.#options.log.error({ stream, seq }, `a message that is not a delivery is skipped: ${item.because}`);
     mailbox.term(delivery);
   }
 }
 
-/** Hands an item back for its player's turn, or for a while. */
+/** Hands an item back until its player's turn, or for a while. */
 export function putOff({ mailbox, delivery }: Item, waitMs: number): void {
   mailbox.nak(delivery, Math.min(waitMs, longestNakMs));
 }

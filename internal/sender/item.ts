@@ -14,26 +14,26 @@ import {
 import { clientOf, finalStage, parseEventSubject, stageStream } from "../messages/subjects.ts";
 import { type DeliverableEvent, readDeliverable } from "../webhooks/message.ts";
 
-/** A final event in hand that a destination is to get: what is needed to call with it, and to settle its message. */
+/** A final event in hand for a destination, with what is needed to call the receiver and to settle the message. */
 export interface Item {
   readonly delivery: Delivery;
   readonly mailbox: Mailbox;
   readonly event: DeliverableEvent;
   /** Of the final event. */
   readonly subject: string;
-  /** Whether it comes from CASINO_RETRY, and not from the log. */
+  /** Whether it comes from CASINO_RETRY; otherwise from the log. */
   readonly hasWaited: boolean;
-  /** How many were made before. */
+  /** Number of earlier attempts. */
   readonly attempts: number;
-  /** When the next one may be made, in ms since the epoch; 0 = at once. */
+  /** When the next attempt is due, in ms since the epoch; 0 = at once. */
   readonly due: number;
   readonly origin: string;
-  /** The same through all attempts, no other delivery's of this destination. */
+  /** Identifies the delivery within the destination, the same for all attempts. */
   readonly name: string;
   readonly identity: Identity;
 }
 
-/** A message that is no final event, or no delivery: nothing but ourselves could have put it there. */
+/** A message that is not a final event or not a delivery. Only Croupier can publish it there, so this is a bug. */
 export interface Unreadable {
   readonly because: string;
 }
@@ -50,7 +50,7 @@ export function readFinal(delivery: Delivery, mailbox: Mailbox): Item | Unreadab
 /** Reads a message of CASINO_RETRY. Never throws. */
 export function readWaiting(delivery: Delivery, mailbox: Mailbox): Item | Unreadable {
   const head = readRetryHead(delivery);
-  if (head === undefined) return { because: "It does not say which delivery it is." };
+  if (head === undefined) return { because: "Its headers do not identify a delivery." };
   const event = readDeliverable(head.client, head.source, delivery.data, head.sequence);
   if (event === undefined) return { because: "The body is no final event." };
   const { subject, attempts, due, origin } = head;
@@ -67,12 +67,12 @@ function itemOf(
   return { delivery, mailbox, event, ...rest, name, identity: identityOf(delivery.headers) };
 }
 
-/** The type of a message's event, by its subject alone. */
+/** The event type in a message's subject. */
 export function typeOf({ subject }: Delivery): string {
   return parseEventSubject(subject)?.type ?? "";
 }
 
-/** As what it waits in CASINO_RETRY. */
+/** The message that waits in CASINO_RETRY. */
 export function waitingOf(
   { event, subject, origin, identity }: Item,
   destination: string,
@@ -83,11 +83,11 @@ export function waitingOf(
   return { destination, key, subject, payload: text, sequence, origin, identity, ...terms };
 }
 
-/** What its dead letter is made of: the final event, as if it came from the log just now. */
+/** The source of its dead letter: the final event, as if it had just come from the log. */
 export function deadMessageOf({ event, subject, identity, delivery }: Item, attempts: number): DeadMessage {
   const { sequence, source, text } = event;
   return {
-    // Where its place in the log is not known, its place in CASINO_RETRY tells it from others.
+    // If its sequence in the log is unknown, its sequence in CASINO_RETRY identifies it.
     stream: sequence === undefined ? delivery.stream : stageStream(finalStage),
     streamSequence: sequence ?? delivery.streamSequence,
     storedAt: delivery.storedAt,

@@ -12,7 +12,7 @@ import {
 } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 
-/** Removes what destinations that are gone have left at the broker: their consumers, and what waits for them. */
+/** Removes what deleted destinations have left at the broker: their consumers and waiting events. */
 export class Leftovers {
   readonly #nc: NatsConnection;
   readonly #log: Log;
@@ -22,7 +22,7 @@ export class Leftovers {
     this.#log = log;
   }
 
-  /** The destinations that have a consumer of the log, or for which something waits. @throws what the broker says */
+  /** Destinations that have a consumer of the log or waiting events. @throws the broker's errors */
   async destinations(): Promise<readonly string[]> {
     const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
     const found = new Set<string>();
@@ -35,7 +35,7 @@ export class Leftovers {
     return [...found];
   }
 
-  /** Harmless where another sender is at it too. @throws what the broker says */
+  /** Harmless if another sender does the same. @throws the broker's errors */
   async remove(destination: string): Promise<void> {
     const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
     const unlessMissing = (err: unknown): void => {
@@ -43,11 +43,11 @@ export class Leftovers {
     };
     await jsm.consumers.delete(retryStream, retryDurable(destination)).catch(unlessMissing);
     await jsm.streams.purge(retryStream, { filter: retrySubject(destination) }).catch(unlessMissing);
-    // Last, because it is what the others are found by.
+    // Last, because the others are found through it.
     await jsm.consumers.delete(stageStream(finalStage), senderName(destination)).catch(unlessMissing);
     this.#log.info(
       { destination },
-      "a destination is gone: its consumers and what waited for it are removed",
+      "a destination was deleted: its consumers and waiting events are removed",
     );
   }
 }

@@ -127,7 +127,7 @@ test("one event is sent again, and those of a time replayed, on request", async 
     const done = await db.selectFrom("delivery_requests").select(["sent", "error"]).orderBy("id").execute();
     expect(done).toEqual([
       { sent: "1", error: null },
-      { sent: "0", error: "The archive has no such event, or has it no more." },
+      { sent: "0", error: "The archive does not have this event, or no longer has it." },
       { sent: "0", error: null },
       { sent: "20", error: null },
     ]);

@@ -5,19 +5,19 @@ import { consumerOf } from "../jetstream/consumer-state.ts";
 import { retryDurable, retryStream, retrySubject } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 
-/** Between two looks: only what stays is an orphan. */
+/** Pause between two checks: only a message that both find is an orphan. */
 const secondLookMs = 250;
 
 /**
- * Has the broker deliver again what waits for a destination, where CASINO_RETRY holds something of it that its consumer is done
- * with: a nats-server 2.9 that was killed may know that it was acknowledged, and not that it was removed. Nobody would ever get
- * it, and everybody who counts what waits would count it. The consumer is removed for that, which its mailbox makes anew: what was
- * delivered already is then delivered twice, as after any crash.
+ * Makes the broker deliver a destination's messages of CASINO_RETRY again if its consumer considers them handled: a
+ * killed nats-server 2.9 may remember that a message was acknowledged, but not that it was removed. Nobody would ever
+ * receive such a message, but every count of waiting messages would include it. This removes the consumer, which its
+ * mailbox creates again. What was already delivered then comes twice, as after any crash.
  * @returns how many there were
  * @throws Unavailable, StreamMissing, RefusedRequest
  */
 export async function freeOrphans(nc: NatsConnection, destination: string, log: Log): Promise<number> {
-  // Of most destinations nothing waits, and each is asked about every minute.
+  // Cheap first check, because most destinations have nothing waiting and each is checked every minute.
   if ((await storedFor(nc, destination)) === 0) return 0;
   const first = await orphansOf(nc, destination);
   if (first === 0) return 0;
@@ -27,18 +27,18 @@ export async function freeOrphans(nc: NatsConnection, destination: string, log: 
   await askBroker(nc, `CONSUMER.DELETE.${retryStream}.${retryDurable(destination)}`);
   log.warn(
     { destination, orphans },
-    "the broker holds deliveries that it would never deliver: they come again",
+    "the broker holds deliveries that it would never deliver: they are delivered again",
   );
   return orphans;
 }
 
-/** How many messages the stream has for a destination beyond those that its consumer has; 0 while anything moves. */
+/** How many of a destination's messages the stream has but its consumer does not; 0 while anything changes. */
 async function orphansOf(nc: NatsConnection, destination: string): Promise<number> {
   const name = retryDurable(destination);
   const before = await consumerOf(nc, retryStream, name);
   const stored = await storedFor(nc, destination);
   const after = await consumerOf(nc, retryStream, name);
-  // They do not answer for the same instant: what they say can be compared where nothing has moved in between.
+  // The answers are of different moments, so they are comparable only if nothing changed in between.
   if (before === undefined || after === undefined || JSON.stringify(before) !== JSON.stringify(after))
     return 0;
   return Math.max(0, stored - after.pending - after.unacknowledged);

@@ -1,10 +1,10 @@
-/** At most so many calls a second, a second's worth of them at once. */
+/** Limits calls per second, with bursts of up to one second's calls. */
 export class Pace {
   #perSecond: number | null;
   #tokens: number;
   #at: number;
 
-  /** @param perSecond null: as many as one likes */
+  /** @param perSecond null = no limit */
   constructor(perSecond: number | null, now: number) {
     this.#perSecond = perSecond;
     this.#tokens = perSecond ?? 0;
@@ -17,14 +17,14 @@ export class Pace {
     this.#tokens = Math.min(this.#tokens, perSecond ?? 0);
   }
 
-  /** Until the next call may begin, in ms; 0 = now. */
+  /** Time until the next call may start, in ms; 0 = now. */
   waitMs(now: number): number {
     if (this.#perSecond === null) return 0;
     this.#refill(now, this.#perSecond);
     return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1_000);
   }
 
-  /** A call begins. */
+  /** Counts a call that starts. */
   take(now: number): void {
     if (this.#perSecond === null) return;
     this.#refill(now, this.#perSecond);

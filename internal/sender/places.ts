@@ -1,31 +1,33 @@
 import { sql } from "kysely";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
 
-/** How long a sender looks after a destination without saying so again, in ms. */
+/** How long a sender's claim on a destination lasts without renewal, in ms. */
 export const keptForMs = 6_000;
 
-/** How far a destination is. */
+/** A destination's position. */
 export interface DestinationPlace {
   readonly destination: string;
-  /** Up to here its events have left CASINO_EVENTS for it: delivered, waiting in CASINO_RETRY, or set aside. 0: not known yet. */
+  /**
+   * Up to this sequence of CASINO_EVENTS its events are delivered, in CASINO_RETRY or dead letters. 0 = not known yet.
+   */
   readonly sequence: number;
 }
 
 /**
- * The senders' notes in Postgres: which of them looks after which destination, and how far each destination is. Every method
+ * The senders' records in Postgres: which sender owns which destination, and each destination's position. Every method
  * rejects with `Unavailable` while Postgres is away.
  */
 export class Places {
   readonly #db: Database;
   readonly #keeper: string;
 
-  /** @param keeper the name of this process, no other's */
+  /** @param keeper the unique name of this process */
   constructor(db: Database, keeper: string) {
     this.#db = db;
     this.#keeper = keeper;
   }
 
-  /** Looks after those of the destinations that nobody else looks after, for `keptForMs` from now. @returns those that are ours */
+  /** Claims, for `keptForMs`, those of the destinations that no other sender owns. @returns those that we own */
   async keep(destinations: readonly string[], signal?: AbortSignal): Promise<readonly DestinationPlace[]> {
     if (destinations.length === 0) return [];
     return this.#ask(async () => {
@@ -41,7 +43,7 @@ export class Places {
     });
   }
 
-  /** Notes how far a destination of ours is. */
+  /** Records the position of a destination that we own. */
   async note(destination: string, sequence: number, signal?: AbortSignal): Promise<void> {
     await this.#ask(() =>
       sql`update destination_places set log_sequence = ${sequence}::bigint
@@ -52,7 +54,7 @@ export class Places {
     );
   }
 
-  /** Leaves all of them to others, at once. */
+  /** Releases all our claims at once. */
   async leave(): Promise<void> {
     await this.#ask(() =>
       sql`update destination_places set kept_until = null where keeper = ${this.#keeper}`.execute(this.#db),

@@ -1,21 +1,21 @@
 /** Something that waits in CASINO_RETRY for its player's turn. */
 interface Place {
-  /** In CASINO_EVENTS; 0 where nobody knows it. */
+  /** Sequence in CASINO_EVENTS; 0 if unknown. */
   readonly sequence: number;
   due: number;
 }
 
 /**
- * Whose turn it is where a destination wants the events of each player one after the other, as the log has them. It knows all
- * deliveries that wait in CASINO_RETRY: as long as one of a player waits there, everything of that player that comes later has
- * to wait behind it, and nobody else.
+ * The order of an `ordered` destination: each player's events one after the other, as in the log. It knows all
+ * deliveries in CASINO_RETRY. While one of a player waits there, all later events of that player wait behind it, and no
+ * others.
  */
 export class PlayerOrder {
   readonly #busy = new Set<number>();
-  /** By player: what waits, by a name that the delivery keeps through its attempts. */
+  /** Waiting deliveries by player, then by the delivery's own key. */
   readonly #waiting = new Map<number, Map<string, Place>>();
 
-  /** Whether something of this player is on its way, or waits to be tried again. */
+  /** Whether an event of this player is in flight or waits for another attempt. */
   isHeldUp(player: number): boolean {
     return this.#busy.has(player) || this.#waiting.has(player);
   }
@@ -24,7 +24,7 @@ export class PlayerOrder {
     return this.#busy.has(player);
   }
 
-  /** A call with an event of this player begins; `leave` has to follow. */
+  /** Records that a call with an event of this player starts; `leave` must follow. */
   enter(player: number): void {
     this.#busy.add(player);
   }
@@ -33,12 +33,12 @@ export class PlayerOrder {
     this.#busy.delete(player);
   }
 
-  /** Whether it is known to wait. */
+  /** Whether the delivery is known to wait. */
   knows(player: number, name: string): boolean {
     return this.#waiting.get(player)?.has(name) === true;
   }
 
-  /** Something waits in CASINO_RETRY from now on, or until another time than before. */
+  /** Records that a delivery waits in CASINO_RETRY, or its new due time. */
   waits(player: number, name: string, sequence: number | undefined, due: number): void {
     let places = this.#waiting.get(player);
     if (places === undefined) {
@@ -50,14 +50,14 @@ export class PlayerOrder {
     else place.due = due;
   }
 
-  /** It waits no longer: delivered, or set aside. */
+  /** Records that a delivery no longer waits: it was delivered, or is a dead letter. */
   isDone(player: number, name: string): void {
     const places = this.#waiting.get(player);
     places?.delete(name);
     if (places?.size === 0) this.#waiting.delete(player);
   }
 
-  /** When the first of this player's is due, where that is another one than this; undefined when it is this one's turn. */
+  /** When the player's first delivery is due, if that is another one; undefined if it is this one's turn. */
   dueBefore(player: number, name: string): number | undefined {
     let first: { readonly name: string; readonly place: Place } | undefined;
     for (const [each, place] of this.#waiting.get(player) ?? [])

@@ -7,21 +7,21 @@ import { type RetryHead, readRetryHead } from "../messages/retry.ts";
 import { retryDurable, retryStream, retrySubject } from "../messages/subjects.ts";
 import { type DeliverableEvent, readDeliverable } from "../webhooks/message.ts";
 
-/** What waits for a destination, as it lies in CASINO_RETRY. */
+/** A destination's waiting delivery in CASINO_RETRY. */
 export interface Waiting extends Pick<RetryHead, "due"> {
   readonly event: DeliverableEvent;
-  /** As an `Item` of it is called. */
+  /** The same key as the delivery's `Item` has. */
   readonly name: string;
 }
 
 /**
- * Everything that waits for a destination, in the order stored; what is no delivery is left out. A queue admits no second
- * consumer, so each message is asked for by itself.
+ * Reads everything that waits for a destination, in the order stored, and skips messages that are not deliveries. A
+ * work queue admits no second consumer, so it requests each message separately.
  * @throws Unavailable
  */
 export async function* readQueue(nc: NatsConnection, destination: string): AsyncGenerator<Waiting> {
   const filter = retrySubject(destination);
-  // A broker killed with -9 may hold again what was acknowledged, and never delivers it: nobody is to wait for it.
+  // After kill -9 a broker may hold acknowledged messages again that it never delivers; nothing may wait for them.
   const acknowledged = (await consumerOf(nc, retryStream, retryDurable(destination)))?.ackFloor ?? 0;
   for (let seq = acknowledged + 1; ; seq++) {
     const message = await nextFrom(nc, filter, seq);

@@ -17,8 +17,8 @@ interface Entry {
 }
 
 /**
- * Records attempts, those that come together in one insert. Whoever settles a message waits for it first: what is acknowledged
- * is recorded, whenever the process dies.
+ * Records attempts, concurrent ones in one insert. A message is settled only after its attempt is recorded, so every
+ * acknowledged event has its record, whenever the process dies.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -29,7 +29,10 @@ export class Recorder {
     this.#options = options;
   }
 
-  /** Resolves once it is stored, however long Postgres is away; to false when the process stops first. Never rejects. */
+  /**
+   * Resolves to true once it is stored, however long Postgres is away; to false if the process stops first. Never
+   * rejects.
+   */
   record(record: DeliveryRecord): Promise<boolean> {
     return new Promise((resolve) => {
       this.#waiting.push({ record, resolve });
@@ -39,7 +42,7 @@ export class Recorder {
 
   async #storeAll(): Promise<void> {
     this.#isStoring = true;
-    // Those of one turn travel together.
+    // Records of one turn of the event loop go into one insert.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, mostAtOnce);

@@ -14,7 +14,7 @@ import type { Feed } from "./feed.ts";
 /** Events of one page. */
 const pageSize = 500;
 
-/** Does what is asked for a destination beside what comes by itself: sends one event again, or those of a time. */
+/** Executes requests for a destination: sends one event again, or those of a time range. */
 export class Requests {
   readonly #db: Database;
   readonly #feed: Feed;
@@ -27,8 +27,8 @@ export class Requests {
   }
 
   /**
-   * Does a part of a request, a page at most.
-   * @throws Unavailable, PublishError: then that part is done again
+   * Executes at most one page of a request.
+   * @throws Unavailable, PublishError: then call it again for the same page
    */
   async work(run: DestinationRun, request: DeliveryRequest, signal: AbortSignal): Promise<void> {
     if (request.kind === "resend") return this.#resend(run, request, signal);
@@ -63,7 +63,7 @@ export class Requests {
   ): Promise<void> {
     const final = await finalOf(this.#db, { client, source, id: eventId }, signal);
     if (final === undefined)
-      return finishRequest(this.#db, id, "The archive has no such event, or has it no more.");
+      return finishRequest(this.#db, id, "The archive does not have this event, or no longer has it.");
     await this.#feed.put(run, [final], `request-${id}`);
     await noteProgress(this.#db, id, { position: null, sent: 1 });
     await finishRequest(this.#db, id);

@@ -2,13 +2,13 @@ import type { Destination } from "../webhooks/destination.ts";
 import { DestinationRun, type SenderContext } from "./destination-run.ts";
 
 export interface RunSetOptions extends SenderContext {
-  /** A receiver answered that it never wants to be called again. */
+  /** Called when a receiver answered 410: it wants no more calls. */
   readonly onGone: (destination: Destination) => void;
-  /** A run has ended, and nothing of it is under way any more. */
+  /** Called when a run has ended completely. */
   readonly onEnded: (destination: Destination) => Promise<void>;
 }
 
-/** The runs of a process, one for each destination that it calls. Starts and ends them, none of which holds up the others. */
+/** The runs of a process, one per destination. Starts and stops them without one holding up the others. */
 export class RunSet {
   readonly #options: RunSetOptions;
   readonly #runs = new Map<string, DestinationRun>();
@@ -24,14 +24,14 @@ export class RunSet {
     return [...this.#runs.values()];
   }
 
-  /** Why deliveries wait for which no receiver is to blame, else undefined. */
+  /** Why deliveries wait although no receiver is the cause; otherwise undefined. */
   get problem(): string | undefined {
     for (const problem of this.#problems.values()) return problem;
     for (const run of this.#runs.values()) if (run.problem !== undefined) return run.problem;
     return undefined;
   }
 
-  /** Begins what is needed to have a run for each of these, with its settings of now, and no others. */
+  /** Starts, updates and stops runs so that exactly these destinations run with their current settings. */
   adjust(wanted: readonly Destination[]): void {
     const byId = new Map(wanted.map((destination) => [destination.id, destination]));
     for (const [id, run] of this.#runs)
@@ -49,19 +49,23 @@ export class RunSet {
     for (const id of this.#problems.keys()) if (!byId.has(id)) this.#problems.delete(id);
   }
 
-  /** Ends all runs: each settles what is under way, or hands it back. */
+  /** Stops all runs: each settles its calls in flight, or hands their events back. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.all([...this.all.map((run) => run.stop()), ...this.#changing.values()]);
   }
 
-  /** One change of a destination after the other; what fails is a problem until it works. */
+  /** Applies a destination's changes one after the other; a failure is reported as a problem until it succeeds. */
   #change(id: string, work: () => Promise<void>): void {
     if (this.#changing.has(id)) return;
     const change = work()
       .then(() => void this.#problems.delete(id))
       .catch((err: unknown) => {
-        if (!this.#problems.has(id)) this.#options.log.warn({ err, destination: id }, "not now, and again");
+        if (!this.#problems.has(id))
+          this.#options.log.warn(
+            { err, destination: id },
+            "a destination cannot be started or stopped now; it is tried again",
+          );
         this.#problems.set(id, err instanceof Error ? err.message : String(err));
       })
       .finally(() => this.#changing.delete(id));
@@ -73,7 +77,7 @@ export class RunSet {
     const log = this.#options.log.child({ destination: id, client });
     const onGone = () => this.#options.onGone(destination);
     const run = await DestinationRun.start({ ...this.#options, log, destination, onGone });
-    // A stop has gone through the runs already.
+    // `stop` has already stopped the runs.
     if (this.#isStopping) return run.stop();
     this.#runs.set(id, run);
     log.info("delivering");
@@ -83,7 +87,7 @@ export class RunSet {
     const { destination } = run;
     this.#runs.delete(destination.id);
     await run.stop();
-    this.#options.log.info({ destination: destination.id }, "not delivering any more");
+    this.#options.log.info({ destination: destination.id }, "deliveries to a destination ended");
     await this.#options.onEnded(destination);
   }
 }

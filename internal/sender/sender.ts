@@ -18,31 +18,31 @@ import { RunSet } from "./run-set.ts";
 
 /** How often it asks Postgres for changes of the destinations. */
 const followEveryMs = 1_000;
-/** How often it looks whether a destination has missed something, while it has not. */
+/** How often it checks whether a destination has missed something. */
 const lookEveryMs = 2_000;
 const sweepEveryMs = 60_000;
-/** Calls under way in one process, of all destinations. */
+/** Calls in flight in one process, of all destinations. */
 const mostCalls = 512;
-/** A place in Postgres is relied on for a little less than it holds there. */
+/** A claim counts for a little less time here than in Postgres. */
 const reliedOnMs = keptForMs - 1_500;
 
 export interface SenderOptions extends Omit<SenderContext, "record" | "calls" | "bytes"> {
   readonly db: Database;
   readonly destinations: Destinations;
-  /** A destination of which nothing but failures came for so long is disabled, in ms. */
+  /** A destination is disabled once all attempts have failed for this long, in ms. */
   readonly disableAfterMs: number;
-  /** The name of this process, no other's. */
+  /** The unique name of this process. */
   readonly instance: string;
   /** Bounds what all destinations have in hand; default: 64 MiB. */
   readonly bytes?: ByteBudget;
-  /** For tests: how often it looks for changes, and for what was missed or forgotten. */
+  /** For tests: how often it checks for changes and for missed events. */
   readonly everyMs?: number;
 }
 
 /**
- * Brings final events to the destinations that clients have set up: a run for each that is enabled, following what changes
- * within some two seconds. Any number of senders share the work; each destination has one that looks after it: brings what it
- * missed from the archive, does what is asked for it, and alone runs it where calls have an order or a limit.
+ * Delivers final events to clients' destinations: one run for each enabled destination, following changes within some
+ * two seconds. Any number of senders share the work. Each destination has one owner among them, which delivers what it
+ * missed from the archive, executes requests, and alone calls a destination that is ordered or has a rate limit.
  */
 export class Sender {
   readonly #options: SenderOptions;
@@ -53,11 +53,11 @@ export class Sender {
   readonly #health: DestinationHealth;
   readonly #runs: RunSet;
   readonly #stopping = new AbortController();
-  /** Those that it looks after: how far each is, and by the clock of this process until when. */
+  /** Destinations that this process owns: each one's position, and until when by this process's clock. */
   readonly #kept = new Map<string, { sequence: number; until: number }>();
   #destinations: ReadonlyMap<string, Destination> = new Map();
   #unreadable: ReadonlySet<string> = new Set();
-  #problem: string | undefined = "the destinations are not known yet";
+  #problem: string | undefined = "the destinations are not loaded yet";
   #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(options: SenderOptions) {
@@ -82,7 +82,7 @@ export class Sender {
     meter?.opened(() => this.#runs.all.reduce((sum, run) => sum + run.inHand, 0));
   }
 
-  /** Starts to deliver. What is away at the start is waited for. */
+  /** Starts to deliver, and waits for servers that are away. */
   static start(options: SenderOptions): Sender {
     const sender = new Sender(options);
     const { everyMs } = options;
@@ -94,50 +94,50 @@ export class Sender {
     return sender;
   }
 
-  /** What keeps deliveries waiting for which no receiver is to blame, else undefined: for readiness. */
+  /** Why deliveries wait although no receiver is the cause; otherwise undefined. For readiness. */
   get problem(): string | undefined {
     return this.#problem ?? this.#runs.problem;
   }
 
-  /** As Postgres had them within the last seconds, those too that are not enabled. */
+  /** All destinations as Postgres had them within the last seconds, including disabled ones. */
   get destinations(): readonly Destination[] {
     return [...this.#destinations.values()];
   }
 
-  /** Destinations that cannot be read, for people who look. */
+  /** Warnings about destinations that cannot be read. */
   get warnings(): readonly string[] {
     return [...this.#unreadable];
   }
 
-  /** Settles what is under way, or hands it back; leaves its destinations to others. */
+  /** Settles calls in flight or hands their events back, and releases its claims. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error("the sender is stopping"));
     await this.#runs.stop();
     await this.#loops;
-    await this.#places.leave().catch(() => undefined); // then they are free in a few seconds
+    await this.#places.leave().catch(() => undefined); // then the claims expire in a few seconds
   }
 
-  /** Does something again and again, with pauses; what cannot be done now is said once, and done later. Never rejects. */
+  /** Repeats an action with pauses; logs its failure once and repeats it until it succeeds. Never rejects. */
   async #again(what: string, gapMs: number, work: () => Promise<unknown>): Promise<void> {
     const { signal } = this.#stopping;
     let hasFailed = false;
     while (!signal.aborted) {
       try {
         await work();
-        if (hasFailed) this.#options.log.info(`${what}: looked after again`);
+        if (hasFailed) this.#options.log.info(`${what}: works again`);
         hasFailed = false;
       } catch (err) {
         if (signal.aborted) return;
         const because = err instanceof Error ? err.message : String(err);
         if (what === "destinations") this.#problem = because;
-        if (!hasFailed) this.#options.log.warn({ err }, `${what}: not now, and again until it works`);
+        if (!hasFailed) this.#options.log.warn({ err }, `${what}: failed; it is tried until it works`);
         hasFailed = true;
       }
       await sleep(gapMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Brings the runs to what Postgres says of the destinations now. */
+  /** Adapts the runs to the destinations in Postgres. */
   async #follow(): Promise<void> {
     const { signal } = this.#stopping;
     try {
@@ -165,7 +165,7 @@ export class Sender {
     const kept = await this.#places.keep(due, this.#stopping.signal);
     for (const { destination, sequence } of kept) {
       const known = this.#kept.get(destination);
-      // What was noted by another meanwhile is the truth, where it was another's.
+      // If another process owned it meanwhile, that process's record is the right one.
       const isStillOurs = known !== undefined && known.until > began;
       this.#kept.set(destination, {
         sequence: isStillOurs ? known.sequence : sequence,
@@ -186,7 +186,7 @@ export class Sender {
     );
   }
 
-  /** What of it lies at the broker goes with a destination that was removed. */
+  /** Removes what a deleted destination has left at the broker. */
   async #onEnded({ id }: Destination): Promise<void> {
     if (!this.#destinations.has(id) && !this.#isUnreadable(id)) await this.#leftovers.remove(id);
   }
@@ -195,7 +195,7 @@ export class Sender {
     return [...this.#unreadable].some((text) => text.startsWith(`destination ${id}:`));
   }
 
-  /** Looks after its destinations one after the other; one that is behind gets a page at a time. */
+  /** Serves its own destinations one after the other; one that is behind gets a page at a time. */
   async #lookAfterAll(): Promise<void> {
     const { signal } = this.#stopping;
     const requests = Map.groupBy(
@@ -216,7 +216,7 @@ export class Sender {
         run.hold(isBehind && run.destination.ordered);
         for (const request of requests.get(id) ?? []) await this.#requests.work(run, request, signal);
       } catch (err) {
-        // The others are not to wait for it.
+        // The others must not wait for it.
         failure ??= err;
       }
     }
@@ -233,7 +233,7 @@ export class Sender {
   }
 }
 
-/** Whether one sender alone may call it: an order, or a limit of calls, is nobody's while several do. */
+/** Whether only one sender may call it: several could keep neither an order nor a rate limit. */
 function isExclusive({ ordered, rateLimit }: Destination): boolean {
   return ordered || rateLimit !== null;
 }

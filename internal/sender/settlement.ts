@@ -13,15 +13,15 @@ import { deadMessageOf, type Item, waitingOf } from "./item.ts";
 import type { PlayerOrder } from "./player-order.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** What is told of deliveries. */
+/** Counts deliveries. */
 export interface DeliveryMeter {
   /** @param inFlight how many events are in hand, asked when somebody looks */
   opened(inFlight: () => number): void;
   /** The time, for `done`. */
   now(): number;
-  /** Events were delivered, or set aside. @param since when their call began */
+  /** Events were delivered or became dead letters. @param since when their call began */
   done(events: number, since?: number): void;
-  /** One has to be tried again. */
+  /** An event has to be tried again. */
   returned(): void;
   setAside(reason: string): void;
 }
@@ -39,8 +39,8 @@ export interface SettlementOptions {
 }
 
 /**
- * What becomes of an event after an attempt. Its message is acknowledged once the attempt is recorded, and what failed lies
- * in CASINO_RETRY or CASINO_DEAD; where that does not come to be, because the process stops, it comes again.
+ * Settles an event after an attempt. It acknowledges the message once the attempt is recorded and, after a failure,
+ * once CASINO_RETRY or CASINO_DEAD has the event. If the process stops before that, the event is delivered again.
  */
 export class Settlement {
   readonly #options: SettlementOptions;
@@ -50,7 +50,7 @@ export class Settlement {
   }
 
   /**
-   * Resolves when the item is settled, or will come again. Never rejects.
+   * Resolves when the item is settled, or will be delivered again. Never rejects.
    * @param webhookId of the call
    * @param since when it began, by the meter's clock
    */
@@ -71,12 +71,12 @@ export class Settlement {
     const isStored = isLast
       ? await this.#putAside(item, "delivery_failed", `After ${attempts} attempts: ${because}`, attempts)
       : await this.#wait(item, attempts, Date.now() + pause, because);
-    // Only now: an event of which an attempt is recorded need not be looked for in the log or the archive any more.
+    // Only now, because an event with a recorded attempt is no longer looked for in the log or the archive.
     if (isStored && (await this.#record(item, attempt, webhookId, isLast ? "set_aside" : "failed")))
       item.mailbox.ack(item.delivery);
   }
 
-  /** Puts an event that has not been tried yet behind those of its player that wait. */
+  /** Publishes an untried event to CASINO_RETRY behind its player's waiting events. */
   async putBehind(item: Item): Promise<void> {
     if (await this.#wait(item, item.attempts, Date.now(), undefined)) item.mailbox.ack(item.delivery);
   }
@@ -113,7 +113,10 @@ export class Settlement {
     });
     if (!isStored) return false;
     this.#isDone(item);
-    log.warn({ destination, client, source, event_id: id, reason }, `a delivery is set aside: ${because}`);
+    log.warn(
+      { destination, client, source, event_id: id, reason },
+      `an event becomes a dead letter: ${because}`,
+    );
     return true;
   }
 
@@ -137,7 +140,7 @@ export class Settlement {
   }
 }
 
-/** Why a letter could not be written, whatever of the broker it was that refused. */
+/** Why the broker refused a dead letter. */
 function refusalOf(err: unknown): PublishError {
   if (err instanceof PublishError) return err;
   return new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err });

@@ -2,7 +2,7 @@ import type { HopTrace, SpanResult } from "../messages/trace.ts";
 import type { Attempt } from "../webhooks/deliver.ts";
 import type { Item } from "./item.ts";
 
-/** Makes a call with these items, with a span for each. Of one that was cut off, of which nobody knows what came, there is none. */
+/** Makes a call with these items, with a span for each. A call that was aborted, whose result is unknown, has none. */
 export async function traced(
   trace: HopTrace | undefined,
   items: readonly Item[],

@@ -9,21 +9,24 @@ import type { WorkMeter } from "./work-meter.ts";
 
 export interface AnnounceOptions {
   readonly nc: NatsConnection;
-  /** Its name, which is also its user's on the bus: it may publish the status of no other. */
+  /** The service's name, also that of its user on the bus, which may publish no other service's status. */
   readonly service: string;
   /** The checks and warnings of `/readyz`. */
   readonly checks: ReadyChecks;
   readonly warnings?: Warnings;
   readonly works: readonly WorkMeter[];
   readonly log: Log;
-  /** Whether to answer as a NATS service too; default true. The materializer does that itself, for it has requests to answer. */
+  /**
+   * Whether to answer as a NATS service too; default true. The materializer does that itself, because it answers
+   * requests.
+   */
   readonly isDiscoverable?: boolean;
 }
 
 /**
- * Makes a service seen on the bus: its status once a second on `croupier.status.<service>.<instance>`, and as the NATS service
- * `casino-<service>`, whose endpoints are its works (`nats micro ls|info|stats`).
- * @returns ends it; to be called before the connection is closed
+ * Announces a service on the bus: publishes its status once a second on `croupier.status.<service>.<instance>`, and
+ * answers as the NATS service `casino-<service>`, whose endpoints are its works (`nats micro ls|info|stats`).
+ * @returns a function that ends it; call it before the connection is closed
  */
 export function announce(options: AnnounceOptions): () => void {
   const { nc, service, works, log, isDiscoverable = true } = options;
@@ -49,7 +52,7 @@ export function announce(options: AnnounceOptions): () => void {
   };
 }
 
-/** A step is asked by events on a subject, shared by its consumer: for requests the protocol has the same, and a queue group. */
+/** Presents a step as an endpoint: its subject, and its consumer's name as the queue group. */
 function endpointOf(meter: WorkMeter): readonly Endpoint[] {
   const { name, mailbox } = meter;
   if (mailbox === undefined) return [];

@@ -7,7 +7,9 @@ import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** Measures how long streams take to answer a publisher, of one message after the other: to read a clock for each takes its time. */
+/**
+ * Samples how long streams take to answer a publisher, one message at a time, because reading a clock for each is slow.
+ */
 export class AnswerTimes implements PublisherMeter {
   readonly durations = new DurationHistogram();
   #timed: object | undefined;
@@ -30,10 +32,10 @@ export class AnswerTimes implements PublisherMeter {
   }
 }
 
-/** What a publisher has on its way, and how long streams take to answer it. */
+/** Metrics of a publisher: messages in flight, and how long streams take to answer. */
 export function addPublisher(metrics: Metrics, publisher: Publisher, times: AnswerTimes): void {
   const { stats } = publisher;
-  metrics.counter("croupier_published_total", "Messages by what the stream answered.", () => [
+  metrics.counter("croupier_published_total", "Published messages, by the stream's answer.", () => [
     { labels: { outcome: "stored" }, value: stats.published - stats.duplicates },
     { labels: { outcome: "duplicate" }, value: stats.duplicates },
     { labels: { outcome: "failed" }, value: stats.failed },
@@ -41,18 +43,18 @@ export function addPublisher(metrics: Metrics, publisher: Publisher, times: Answ
   metrics.counter("croupier_publish_resent_total", "Messages that were sent again after a reconnect.", () => [
     { value: stats.resent },
   ]);
-  metrics.gauge("croupier_publish_in_flight", "Messages whose PubAck is due.", () => [
+  metrics.gauge("croupier_publish_in_flight", "Messages that wait for their PubAck.", () => [
     { value: publisher.inFlight },
   ]);
   metrics.gauge("croupier_publish_waiting", "Messages that wait for room in the window.", () => [
     { value: publisher.pending - publisher.inFlight },
   ]);
-  metrics.gauge("croupier_publish_window", "Most messages in flight at once.", () => [
+  metrics.gauge("croupier_publish_window", "Maximum messages in flight.", () => [
     { value: publisher.window },
   ]);
   metrics.histogram(
     "croupier_puback_duration_seconds",
-    "From sent to PubAck, of a sample of messages.",
+    "Time from sending to PubAck, of a sample of messages.",
     () => [times.durations.distribution],
   );
 }
@@ -64,7 +66,7 @@ interface Reader {
   readonly filter: string;
 }
 
-/** How far consumers are behind. Every process that shares a consumer says the same: take the maximum of them. */
+/** How far consumers are behind. All processes that share a consumer report the same: take their maximum. */
 export function addConsumers(metrics: Metrics, nc: NatsConnection, readers: readonly Reader[]): void {
   const look = sharedLook(() => Promise.all(readers.map((reader) => lagOf(nc, reader))));
   const of = (value: (lag: Lag) => number) => async () =>
@@ -73,22 +75,22 @@ export function addConsumers(metrics: Metrics, nc: NatsConnection, readers: read
     );
   metrics.gauge(
     "croupier_consumer_pending_messages",
-    "Messages that were not delivered yet.",
+    "Messages not delivered yet.",
     of((lag) => lag.pending),
   );
   metrics.gauge(
     "croupier_consumer_unacknowledged_messages",
-    "Messages that were delivered and not acknowledged yet.",
+    "Messages delivered but not acknowledged yet.",
     of((lag) => lag.unacknowledged),
   );
   metrics.gauge(
     "croupier_consumer_lag_seconds",
-    "Age of the oldest message that is not acknowledged; 0 when there is none.",
+    "Age of the oldest message that is not acknowledged; 0 if there is none.",
     of((lag) => lag.seconds),
   );
 }
 
-/** How full streams are; those that nobody has made yet are left out. */
+/** How full streams are; missing streams are left out. */
 export function addStreams(metrics: Metrics, nc: NatsConnection, streams: readonly string[]): void {
   const look = sharedLook(() =>
     Promise.all(streams.map((stream) => stateOf(nc, stream).catch(undefinedIfMissing))),
@@ -127,7 +129,7 @@ interface Lag extends Reader {
   readonly seconds: number;
 }
 
-/** @returns undefined where there is no such consumer */
+/** @returns undefined if there is no such consumer */
 async function lagOf(nc: NatsConnection, reader: Reader): Promise<Lag | undefined> {
   const { stream, name, filter } = reader;
   const state = await consumerOf(nc, stream, name).catch(undefinedIfMissing);
@@ -143,7 +145,7 @@ function undefinedIfMissing(err: unknown): undefined {
   if (!(err instanceof StreamMissing)) throw err;
 }
 
-/** One look for all metrics of a scrape, which ask for it within the same moment. */
+/** Shares one request among all metrics of a scrape. */
 function sharedLook<T>(look: () => Promise<T>, ms = 500): () => Promise<T> {
   let last: { readonly at: number; readonly answer: Promise<T> } | undefined;
   return () => {

@@ -1,13 +1,13 @@
 import type { Msg, NatsConnection } from "nats";
 
-/** What `nats micro stats` shows of an endpoint. Times are nanoseconds, as the protocol wants them. */
+/** An endpoint in `nats micro stats`. Times are nanoseconds, as the protocol requires. */
 export interface EndpointFigures {
   readonly num_requests: number;
   readonly num_errors: number;
   readonly last_error?: string;
   readonly processing_time: number;
   readonly average_processing_time: number;
-  /** What the service itself has to tell of it. */
+  /** The service's own data about it. */
   readonly data?: object;
 }
 
@@ -19,7 +19,7 @@ export interface Endpoint {
   readonly figures: () => EndpointFigures;
 }
 
-/** What tools such as `nats micro ls` are told about a service. */
+/** A service's description for tools such as `nats micro ls`. */
 export interface DiscoveredService {
   /** Letters, digits, hyphens and underscores. */
   readonly name: string;
@@ -31,17 +31,18 @@ export interface DiscoveredService {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Where answers may go: to inboxes of those who ask in the usual way, and of `prove`, which awaits no PubAck. */
+/** Subjects to which answers may go: the usual inboxes, and that of `prove`, which awaits no PubAck. */
 const isInbox = (subject = "") => /^_INBOX(_prove)?\./.test(subject);
 
 /**
  * Answers the discovery requests of the NATS micro protocol (ADR-32 of nats-architecture-and-design): PING, INFO and
  * STATS, each to all services, to those of this name and to this instance.
  *
- * By hand: @nats-io/services exists only as a prerelease that brings a NATS core of its own; and it answers wherever it is told to.
- * Whoever asks chooses where the answer goes, and a service may publish what others may not: aimed at
- * `$JS.API.CONSUMER.DELETE.…` or at a client's events, an answer would do harm in its name. So only inboxes are answered.
- * @returns ends the answering
+ * We do not use @nats-io/services: it is a prerelease with its own NATS core, and it answers to any reply subject. The
+ * requester chooses the reply subject, and a service may publish where others may not: an answer to
+ * `$JS.API.CONSUMER.DELETE.…` or to a client's events would do harm in the service's name. So only inboxes are
+ * answered.
+ * @returns a function that ends the answering
  */
 export function answerDiscovery(
   nc: NatsConnection,

@@ -1,30 +1,30 @@
 import type { Distribution } from "./metrics.ts";
 
-/** The ends of the buckets that metrics show: 1 ms to 65.536 s. */
+/** The bucket bounds in metrics: 1 ms to 65.536 s. */
 const shownMs = Array.from({ length: 17 }, (_, doublings) => 2 ** doublings);
 
 /**
- * Durations by how long they were, in buckets that grow by a fifth to a quarter each: a quantile is right to some 20 %. Counting one
- * takes a few nanoseconds and no memory.
+ * A histogram of durations. Each bucket is a fifth to a quarter larger than the previous one, so a quantile is exact to
+ * some 20 %. Counting a duration takes a few nanoseconds and no memory.
  *
- * Durations are whole ticks, small integers, so that whoever measures may keep the beginning of thousands of things without a heap
- * number for each.
+ * Durations are whole ticks, which are small integers, so that callers can keep thousands of start times without
+ * allocating a heap number for each.
  */
 export class DurationHistogram {
   readonly #counts = new Float64Array(bucketCount);
   #sum = 0;
 
-  /** How many were counted. */
+  /** The number of durations counted. */
   get count(): number {
     return this.#counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Of all durations, in seconds. */
+  /** The sum of all durations, in seconds. */
   get sumSeconds(): number {
     return this.#sum / ticksPerMs / 1_000;
   }
 
-  /** @param ticks of `tick` and `ticksSince`; below zero counts as zero. @param times how many took so long */
+  /** @param ticks from `ticksSince`; below zero counts as zero. @param times how often to count it */
   add(ticks: number, times = 1): void {
     const duration = Math.max(0, ticks | 0);
     const bucket = bucketOf(duration);
@@ -36,7 +36,7 @@ export class DurationHistogram {
     this.add(Math.min(ms * ticksPerMs, 2 ** 31 - 1));
   }
 
-  /** The counts so far, to be compared with those of another moment. */
+  /** The current counts, to compare with those of another moment. */
   snapshot(): Float64Array {
     return this.#counts.slice();
   }
@@ -47,7 +47,7 @@ export class DurationHistogram {
     return { buckets, count: this.count, sum: this.sumSeconds };
   }
 
-  /** How many took at most so many ms, a power of two from 1 on: those are ends of buckets. */
+  /** How many durations were at most this many ms; a power of two from 1 on, because these are bucket bounds. */
   countWithin(ms: number): number {
     const end = bucketOf(ms * ticksPerMs);
     let sum = 0;
@@ -57,7 +57,7 @@ export class DurationHistogram {
 }
 
 /**
- * The duration, in ms, within which a share of those took that were counted between two snapshots; null when there were none.
+ * The quantile, in ms, of durations counted between two snapshots; null if there were none.
  * @param share 0.99 for the 99th percentile
  */
 export function quantileBetween(earlier: Float64Array, later: Float64Array, share: number): number | null {
@@ -77,15 +77,15 @@ export function quantileBetween(earlier: Float64Array, later: Float64Array, shar
   return null;
 }
 
-/** A power of two: powers of two of milliseconds are ends of buckets. */
+/** A power of two, so that powers of two of milliseconds are bucket bounds. */
 const ticksPerMs = 16;
 
-/** Now, as a small integer that begins anew every 74 hours. */
+/** The current time as a small integer that wraps around every 74 hours. */
 export function tick(): number {
   return (performance.now() * ticksPerMs) | 0;
 }
 
-/** From an earlier `tick` to now; right for whatever took less than 37 hours. */
+/** The ticks from an earlier `tick` to now; correct up to 37 hours. */
 export function ticksSince(earlier: number): number {
   return (tick() - earlier) | 0;
 }
@@ -99,7 +99,7 @@ function bucketOf(ticks: number): number {
   return (doubling - 1) * 4 + ((ticks >> (doubling - 2)) & 3);
 }
 
-/** The least duration of a bucket, in ticks. */
+/** The lower bound of a bucket, in ticks. */
 function startOf(bucket: number): number {
   if (bucket < 4) return bucket;
   return (4 + (bucket & 3)) * 2 ** ((bucket >> 2) - 1);

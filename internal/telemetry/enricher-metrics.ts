@@ -2,19 +2,19 @@ import type { Metrics } from "./metrics.ts";
 
 export interface EnricherSources {
   readonly rates: { fetchedAt(): number | undefined };
-  /** Set while the last step pauses for the archiver. */
+  /** The reason while the last step pauses for the archiver. */
   readonly archiverLag: { readonly problem: string | undefined };
   readonly duplicateWindowMs: number;
 }
 
-/** What only an enricher knows. */
+/** Metrics that only an enricher has. */
 export function addEnricher(
   metrics: Metrics,
   { rates, archiverLag, duplicateWindowMs }: EnricherSources,
 ): void {
   metrics.gauge(
     "croupier_rates_age_seconds",
-    "Since the rates in use were asked for; nothing before the first. New ones are asked for only when an event needs one.",
+    "Age of the rates in use; absent before the first. New rates are requested only when an event needs one.",
     () => {
       const at = rates.fetchedAt();
       return at === undefined ? [] : [{ value: Math.max(0, Date.now() - at) / 1_000 }];

@@ -12,7 +12,7 @@ import { type Envelope, isTraceparent } from "../messages/envelope.ts";
 import { isBundleSubject, parseApartSubject, parseEventSubject } from "../messages/subjects.ts";
 import { type HopTrace, isSampled, type SpanResult, type TracedMessage } from "../messages/trace.ts";
 
-/** The span of what was begun together, until the last of it has ended. */
+/** A span shared by events that started together, until the last of them has ended. */
 interface Batch {
   readonly span: Span;
   open: number;
@@ -24,8 +24,8 @@ interface Begun {
 }
 
 /**
- * The spans of one consumer, by the semantic conventions of messaging. Events that are not sampled cost a look at their flags.
- * One object is enough for all mailboxes of a step.
+ * The spans of one consumer, by OpenTelemetry's messaging conventions. An event that is not sampled costs only a check
+ * of its flags. One object serves all mailboxes of a step.
  */
 export class HopSpans implements HopTrace {
   readonly #tracer: Tracer;
@@ -33,7 +33,7 @@ export class HopSpans implements HopTrace {
   readonly #followsParents: boolean;
   readonly #begun = new WeakMap<object, Begun>();
 
-  /** @param followsParents whether what its trace says of an event decides alone */
+  /** @param followsParents whether the sampled flag of an event's trace decides alone */
   constructor(tracer: Tracer, consumer: string, followsParents: boolean) {
     this.#tracer = tracer;
     this.#consumer = consumer;
@@ -57,7 +57,7 @@ export class HopSpans implements HopTrace {
       if (this.#followsParents && !isSampled(traceparent)) continue;
       const parent = isTraceparent(traceparent) ? contextOf(traceparent) : ROOT_CONTEXT;
       const message = messageOf(event);
-      // In the trace of the first one: a trace of its own would be sampled by chance.
+      // In the first event's trace, because a trace of its own would be sampled by chance.
       if (events.length > 1) batch ??= this.#startBatch(events.length, message, parent);
       const span = this.#startSpan("process", message, parent);
       if (!span.isRecording()) continue;
@@ -117,7 +117,7 @@ export class HopSpans implements HopTrace {
   }
 }
 
-/** Where a message goes to or came from. */
+/** The destination of a message. */
 export function destination(subject: string) {
   return {
     "messaging.system": "nats",
@@ -126,7 +126,7 @@ export function destination(subject: string) {
   };
 }
 
-/** The subject without what has many values. */
+/** The subject as a template, without tokens that have many values. */
 function templateOf(subject: string): string {
   if (isBundleSubject(subject)) return subject;
   const apart = parseApartSubject(subject);
@@ -137,14 +137,14 @@ function templateOf(subject: string): string {
   return `casino.event.${stage}.{client}${type === undefined ? "" : ".{type}"}`;
 }
 
-/** The context of a hop before, by its valid traceparent. */
+/** The previous hop's context, from its valid traceparent. */
 export function contextOf(traceparent: string): Context {
   const [, traceId = "", spanId = "", flags = ""] = traceparent.split("-");
   const traceFlags = Number.parseInt(flags, 16);
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }
 
-/** With which the next hop continues it. */
+/** The traceparent for the next hop. */
 export function traceparentOf(span: Span): string {
   const { traceId, spanId, traceFlags } = span.spanContext();
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;

@@ -8,31 +8,31 @@ export interface Sample {
   readonly value: number;
 }
 
-/** A distribution as Prometheus has it. */
+/** A Prometheus histogram. */
 export interface Distribution {
   readonly labels?: Labels;
-  /** Ends of buckets, growing, and how many values are not beyond each. */
+  /** Ascending bucket bounds, each with the number of values up to it. */
   readonly buckets: readonly (readonly [end: number, count: number])[];
   readonly count: number;
   readonly sum: number;
 }
 
-/** Asked at each scrape. */
+/** Called at each scrape. */
 export type Collect<T> = () => readonly T[] | Promise<readonly T[]>;
 
 /**
- * The metrics of a service, as `/metrics` gives them. Nothing is counted here: each metric is a question to whoever counts, so that
- * the hot path knows nothing of names and labels. One whose question fails is left out of that answer.
+ * The metrics of a service for `/metrics`. It counts nothing itself: at each scrape it asks the counting code, so the
+ * hot path knows no names and labels. A metric that fails is left out of that scrape.
  */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #log: Log;
 
-  /** @param log is told, at level debug, of questions that fail */
+  /** @param log receives failures, at level debug */
   constructor(log: Log) {
     this.#log = log;
     collectDefaultMetrics({ register: this.#registry });
-    // Gauges under the name of a counter.
+    // prom-client exports these gauges under the name of a counter.
     for (const what of ["handles", "requests", "resources"])
       this.#registry.removeSingleMetric(`nodejs_active_${what}_total`);
   }
@@ -50,7 +50,7 @@ export class Metrics {
     new ObservedElsewhere(name, help, this.#registry, this.#guarded(name, collect));
   }
 
-  /** The answer to a scrape. */
+  /** Renders the answer to a scrape. */
   text(): Promise<string> {
     return this.#registry.metrics();
   }
@@ -64,7 +64,7 @@ export class Metrics {
       try {
         return await collect();
       } catch (err) {
-        this.#log.debug({ err, metric: name }, "a metric cannot be told now");
+        this.#log.debug({ err, metric: name }, "a metric is not available now");
         return [];
       }
     };
@@ -73,8 +73,8 @@ export class Metrics {
 
 type Ask<T> = () => Promise<readonly T[]>;
 
-// The library's own metrics hold their values; these have them told when somebody looks. What it does for us is the form, and the
-// metrics of the process.
+// The library's own metrics hold values; these compute them at each scrape. We use the library for the format and for
+// the metrics of the process.
 
 class CountedElsewhere extends Counter {
   readonly #ask: Ask<Sample>;
@@ -112,7 +112,7 @@ class ObservedElsewhere extends Histogram {
     [this.#name, this.#help, this.#ask] = [name, help, ask];
   }
 
-  /** What the registry asks of a histogram; the library's types do not show it. */
+  /** The method that the registry calls on a histogram, which the library's types do not show. */
   async getForPromString() {
     const values = (await this.#ask()).flatMap(({ labels = {}, buckets, count, sum }) => [
       ...[...buckets, ["+Inf", count] as const].map(([le, value]) => ({

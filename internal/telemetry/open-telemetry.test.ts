@@ -64,11 +64,11 @@ describe("traces", () => {
       traces.send(subject);
       return true;
     };
-    await waitFor(() => exported() && said("does not take traces") === 1);
+    await waitFor(() => exported() && said("does not accept traces") === 1);
     status = 200;
-    await waitFor(() => exported() && said("takes traces again") === 1);
+    await waitFor(() => exported() && said("accepts traces again") === 1);
     status = 400;
-    await waitFor(() => exported() && said("does not take traces") === 2);
+    await waitFor(() => exported() && said("does not accept traces") === 2);
     collector.close();
     collector.closeAllConnections();
     const began = performance.now();

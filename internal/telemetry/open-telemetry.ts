@@ -25,28 +25,28 @@ import { contextOf, destination, HopSpans, traceparentOf } from "./hop-spans.ts"
 
 export interface TracesOptions {
   readonly service: string;
-  /** Of the collector; traces go to `v1/traces` below it. */
+  /** The collector's URL; traces go to `v1/traces` below it. */
   readonly endpoint: string;
   /** As in OTEL_TRACES_SAMPLER. */
   readonly sampler: string;
-  /** What a ratio keeps, from 0 to 1. */
+  /** The share that a ratio sampler keeps, from 0 to 1. */
   readonly share: number;
   readonly log: Log;
-  /** How long spans wait for others, in ms; default 1 s. */
+  /** How long spans wait to be exported together, in ms; default 1 s. */
   readonly delayMs?: number;
 }
 
-/** Spans that wait to be exported; beyond them they are dropped, so that a collector that is away costs a bounded place. */
+/** Maximum spans that wait for export. More are dropped, so that memory stays bounded while the collector is away. */
 const mostSpans = 8_192;
 const spansPerExport = 1_024;
-/** Of a span of a batch: all its events. */
+/** Maximum links of a batch's span: all its events. */
 const mostLinks = 1_024;
-/** How long the end of the process waits for the last export. */
+/** How long a stop waits for the last export, in ms. */
 const farewellMs = 1_000;
 
 /**
- * The spans of one process, exported by OTLP/HTTP in JSON. Where the collector is away they are dropped, which is said once;
- * nothing waits for it.
+ * The spans of one process, exported by OTLP/HTTP in JSON. While the collector is away they are dropped, which is
+ * logged once; nothing waits for it.
  */
 export class Traces implements SourceTrace {
   readonly #provider: TracerProvider;
@@ -56,7 +56,7 @@ export class Traces implements SourceTrace {
   constructor({ service, endpoint, sampler, share, log, delayMs = 1_000 }: TracesOptions) {
     const url = new URL("v1/traces", endpoint.endsWith("/") ? endpoint : `${endpoint}/`).href;
     this.#provider = new TracerProvider({
-      // What the standard variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before ours.
+      // The standard variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override ours.
       resource: defaultResource()
         .merge(
           resourceFromAttributes({
@@ -83,7 +83,7 @@ export class Traces implements SourceTrace {
     log.info({ collector: withoutPassword(url), sampler, share }, "traces are on");
   }
 
-  /** The spans of what a consumer does with each event. */
+  /** The spans of a consumer's work on each event. */
   hop(consumer: string): HopTrace {
     return new HopSpans(this.#tracer, consumer, this.#followsParents);
   }
@@ -114,7 +114,7 @@ export class Traces implements SourceTrace {
     return traceparentOf(span);
   }
 
-  /** Exports what is left, for a moment. Never rejects. */
+  /** Exports what is left, for a limited time. Never rejects. */
   async close(): Promise<void> {
     await Promise.race([
       this.#provider.shutdown().catch(() => undefined),
@@ -144,7 +144,7 @@ function samplerOf(name: string, share: number): Sampler {
   return base === name ? root : new ParentBasedSampler({ root });
 }
 
-/** An exporter that says when it begins to fail, and when it no longer does. */
+/** An exporter that logs when it starts to fail and when it works again. */
 function watched(exporter: SpanExporter, collector: string, log: Log): SpanExporter {
   let isFailing = false;
   return {
@@ -154,9 +154,9 @@ function watched(exporter: SpanExporter, collector: string, log: Log): SpanExpor
         if (fails && !isFailing)
           log.warn(
             { err: result.error, collector },
-            "the collector does not take traces: they are dropped until it does, events are not held up",
+            "the collector does not accept traces: they are dropped until it does; events are not held up",
           );
-        if (!fails && isFailing) log.info({ collector }, "the collector takes traces again");
+        if (!fails && isFailing) log.info({ collector }, "the collector accepts traces again");
         isFailing = fails;
         done(result);
       }),

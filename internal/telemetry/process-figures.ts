@@ -1,19 +1,19 @@
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 
-/** How often the event loop is looked at, in ms. */
+/** How often the event loop is sampled, in ms. */
 const resolution = 20;
 
-/** What this process takes of its machine. */
+/** The resources that this process uses. */
 export interface Figures {
-  /** CPU time since the last look, in cores. */
+  /** CPU time since the last sample, in cores. */
   readonly cpu: number;
   /** Bytes. */
   readonly memory: { readonly rss: number; readonly heap_used: number };
-  /** How late the event loop was since the last look, in ms. */
+  /** Event loop delay since the last sample, in ms. */
   readonly event_loop_p99_ms: number;
 }
 
-/** Looks at this process: each look tells of the time since the one before. */
+/** Samples this process: each sample covers the time since the previous one. */
 export class ProcessFigures {
   readonly #delay = monitorEventLoopDelay({ resolution });
   #cpu = process.cpuUsage();
@@ -28,7 +28,7 @@ export class ProcessFigures {
     const used = (cpu.user + cpu.system - this.#cpu.user - this.#cpu.system) / 1_000;
     const cores = used / Math.max(1, at - this.#at);
     [this.#cpu, this.#at] = [cpu, at];
-    // It measures from one look to the next, which are `resolution` apart when nothing is late; NaN where there was none.
+    // The delay includes the sampling interval of `resolution`; it is NaN without a sample.
     const late = this.#delay.percentile(99) / 1e6 - resolution;
     this.#delay.reset();
     const { heapUsed } = process.memoryUsage();

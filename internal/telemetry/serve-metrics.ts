@@ -3,8 +3,8 @@ import { DurationHistogram } from "./duration-histogram.ts";
 import type { Metrics } from "./metrics.ts";
 
 /**
- * Adds `GET /metrics` to a service's HTTP, and counts all its requests by method, route and status. A path that no route has counts
- * as the route `none`, so that nobody can fill the memory with made-up ones.
+ * Adds `GET /metrics` to a service's HTTP, and counts all requests by method, route and status. An unknown path counts
+ * as the route `none`, so that made-up paths cannot fill the memory.
  * @param options of the route
  */
 export function serveMetrics(
@@ -23,8 +23,10 @@ export function serveMetrics(
     }
     known.durations.addMs(elapsedTime);
   });
-  metrics.histogram("croupier_http_request_duration_seconds", "Requests by how they were answered.", () =>
-    [...requests.values()].map(({ labels, durations }) => ({ ...durations.distribution, labels })),
+  metrics.histogram(
+    "croupier_http_request_duration_seconds",
+    "Duration of requests, by method, route and status.",
+    () => [...requests.values()].map(({ labels, durations }) => ({ ...durations.distribution, labels })),
   );
   app.get("/metrics", options, async (_request, reply) => {
     reply.type(metrics.mediaType).header("cache-control", "no-store");

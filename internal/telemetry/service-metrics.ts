@@ -13,20 +13,20 @@ export interface ServiceMetricsOptions {
   readonly log: Log;
 }
 
-/** The metrics that every service has: of its process, its readiness and its works. What only some have is added to them. */
+/** The metrics that every service has: of its process, its readiness and its works. Services add their own. */
 export function serviceMetrics({ service, checks, warnings, works, log }: ServiceMetricsOptions): Metrics {
   const metrics = new Metrics(log);
   metrics.gauge("croupier_build_info", "The version of the service: always 1.", () => [
     { labels: { service, version: manifest.version }, value: 1 },
   ]);
-  metrics.gauge("croupier_check_ok", "Whether a check of readiness passes: 1, or 0.", async () => {
+  metrics.gauge("croupier_check_ok", "Whether a readiness check passes: 1 or 0.", async () => {
     const found = await lookAt(checks);
     return Object.entries(found.checks).map(([check, result]) => ({
       labels: { service, check },
       value: result === "ok" ? 1 : 0,
     }));
   });
-  metrics.gauge("croupier_warnings", "What somebody should look at, see /readyz.", () => [
+  metrics.gauge("croupier_warnings", "Number of warnings, see /readyz.", () => [
     { labels: { service }, value: warnings?.().length ?? 0 },
   ]);
   addWorks(metrics, works);
@@ -38,26 +38,26 @@ function addWorks(metrics: Metrics, works: readonly WorkMeter[]): void {
     works.map((work) => ({ labels: { work: work.name }, value: value(work) }));
   metrics.counter(
     "croupier_events_total",
-    "Events that were done with: forwarded, written or set aside.",
+    "Events handled: forwarded, written or dead-lettered.",
     of((work) => work.events),
   );
   metrics.counter(
     "croupier_messages_total",
-    "Messages in which those events came.",
+    "Messages that carried these events.",
     of((work) => work.messages),
   );
   metrics.counter(
     "croupier_redeliveries_total",
-    "Messages that had been delivered before.",
+    "Redelivered messages.",
     of((work) => work.redelivered),
   );
   metrics.counter(
     "croupier_retries_total",
-    "Messages that were handed back or refused, to come again.",
+    "Messages handed back or refused, to be delivered again.",
     of((work) => work.retried),
   );
-  // Those that have not come yet too: of a series that begins with 1 Prometheus sees no increase.
-  metrics.counter("croupier_dead_letters_total", "Events that were set aside.", () =>
+  // Include counters of zero, because Prometheus sees no increase in a series that starts with 1.
+  metrics.counter("croupier_dead_letters_total", "Events that became dead letters.", () =>
     works.flatMap(({ name, deadLetters }) =>
       deadReasons.map((reason) => ({ labels: { work: name, reason }, value: deadLetters.get(reason) ?? 0 })),
     ),
@@ -69,10 +69,10 @@ function addWorks(metrics: Metrics, works: readonly WorkMeter[]): void {
   );
   metrics.histogram(
     "croupier_event_duration_seconds",
-    "From when an event was received until it was done with.",
+    "Time from receiving an event until it is handled.",
     () => works.map((work) => ({ ...work.durations.distribution, labels: { work: work.name } })),
   );
-  metrics.histogram("croupier_message_events", "Events that a message carried.", () =>
+  metrics.histogram("croupier_message_events", "Events per message.", () =>
     works.map((work) => ({ ...work.sizes.distribution, labels: { work: work.name } })),
   );
 }

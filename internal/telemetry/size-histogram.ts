@@ -1,9 +1,9 @@
 import type { Distribution } from "./metrics.ts";
 
-/** The largest end of a bucket, as a power of two: 1,024. */
+/** The largest bucket bound, as a power of two: 1,024. */
 const mostDoublings = 10;
 
-/** How many events there were in each of many things, by powers of two. */
+/** A histogram of events per message, with powers of two as bucket bounds. */
 export class SizeHistogram {
   readonly #counts = new Float64Array(mostDoublings + 2);
   #sum = 0;

@@ -20,8 +20,8 @@ export interface StatusPublisherOptions {
 }
 
 /**
- * Says once a second how the service is, to whoever listens. It is core NATS: nobody listening costs nothing, and what is not heard
- * is gone, so a service whose last word is some seconds old is away.
+ * Publishes the service's status once a second over core NATS: without a listener it costs nothing, and nothing is
+ * stored. So a service whose last status is some seconds old is away.
  */
 export class StatusPublisher {
   readonly #options: StatusPublisherOptions;
@@ -52,7 +52,7 @@ export class StatusPublisher {
     const { nc, service, instance } = this.#options;
     if (this.#isClosed || nc.isClosed()) return;
     const status = this.#status();
-    // While it is away the library would keep one for each second.
+    // While NATS is away the library would buffer one status per second.
     if (this.#isConnected) nc.publish(statusSubject(service, instance), encodeStatus(status));
     void this.#look();
   }
@@ -73,7 +73,7 @@ export class StatusPublisher {
     };
   }
 
-  /** One look at a time: while something hangs, the last one that came to an end is told. */
+  /** Runs one check at a time: while it hangs, the previous result is published. */
   async #look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;

@@ -9,67 +9,67 @@ const sentences = Type.Array(Type.String());
 const time = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$" });
 
 const workForm = Type.Object({
-  /** Done with since the process began: forwarded, written, or set aside. */
+  /** Events handled since the process started: forwarded, written or dead-lettered. */
   events: count,
-  /** Events a second, over the last five seconds. */
+  /** Events per second, over the last five seconds. */
   rate: amount,
   /** Events in hand now. */
   in_flight: count,
-  /** Messages in which the events came, since the process began. */
+  /** Messages that carried these events. */
   messages: count,
-  /** Events per message over the last five seconds; null when there were none. */
+  /** Events per message over the last five seconds; null if there were none. */
   bundle_mean: maybe,
-  /** Messages since the process began that had been delivered before. */
+  /** Redelivered messages since the process started. */
   redelivered: count,
-  /** Messages since the process began that were handed back, to come again. */
+  /** Messages handed back since the process started, to be delivered again. */
   retried: count,
-  /** Events set aside since the process began. */
+  /** Dead letters since the process started. */
   dead_letters: count,
   dead_letters_by_reason: Type.Record(Type.String(), count),
-  /** From received until done with, over the last five seconds; null when nothing was measured. */
+  /** Time from receiving until handled, over the last five seconds; null if nothing was measured. */
   p50_ms: maybe,
   p99_ms: maybe,
 });
 
 const statusForm = Type.Object({
   service: slug,
-  /** This process among all, before and after it. */
+  /** Identifies this process among all, past and future. */
   instance: slug,
   host: Type.String(),
   pid: count,
   version: Type.String(),
   started_at: time,
   at: time,
-  /** As `/readyz` has it. */
+  /** The same as in `/readyz`. */
   ready: Type.Boolean(),
-  /** Why not, a sentence for each check that does not pass: `<check>: <sentence>`. */
+  /** A sentence for each failing check: `<check>: <sentence>`. */
   problems: sentences,
-  /** What is no reason to be taken out of service, but for somebody to look. */
+  /** Problems that do not make the service unready. */
   warnings: sentences,
   /** CPU time over the last second, in cores. */
   cpu: amount,
   /** Bytes. */
   memory: Type.Object({ rss: count, heap_used: count }),
-  /** How late the event loop was over the last second. */
+  /** Event loop delay over the last second. */
   event_loop_p99_ms: amount,
-  /** By step of an enricher; `ingest`, `fold`, `log`, `archive` of the others. */
+  /** By an enricher's step; `ingest`, `fold`, `log`, `archive` for others. */
   work: Type.Record(slug, workForm),
 });
 
 /** The keys of a status, and of each of its works: for the docs. */
 export const statusKeys = [...Object.keys(statusForm.properties), ...Object.keys(workForm.properties)];
 
-/** How a service is, as it says once a second on `croupier.status.<service>.<instance>`. */
+/** A service's status, published once a second on `croupier.status.<service>.<instance>`. */
 export type Status = Static<typeof statusForm>;
 
-/** How one of its works goes: a step, or what it reads the log for. */
+/** The figures of one work: a step, or a reader of the log. */
 export type WorkStatus = Static<typeof workForm>;
 
 export function encodeStatus(status: Status): string {
   return JSON.stringify(status);
 }
 
-/** Reads a status; undefined for what is none. What a newer version says beside it is passed over. */
+/** Parses a status; undefined if it is invalid. Keys of newer versions are ignored. */
 export function decodeStatus(data: Uint8Array): Status | undefined {
   let value: unknown;
   try {

@@ -2,7 +2,7 @@ import type { Config } from "../service/config.ts";
 import type { Log } from "../service/log.ts";
 import type { Traces } from "./open-telemetry.ts";
 
-/** What a service reads that is traced. */
+/** The variables of traces. */
 export const traceVariables = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_TRACES_SAMPLER",
@@ -10,7 +10,7 @@ export const traceVariables = [
 ] as const;
 
 /**
- * Opens the export of traces where an endpoint is set; the libraries for it are loaded only then. To be closed behind all that
+ * Opens the export of traces if an endpoint is set, and loads the libraries only then. Close it after everything that
  * is traced.
  */
 export async function openTraces(

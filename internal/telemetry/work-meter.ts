@@ -1,7 +1,7 @@
 import { DurationHistogram, tick, ticksSince } from "./duration-histogram.ts";
 import { SizeHistogram } from "./size-histogram.ts";
 
-/** What is asked of a delivery; `receivedAt` is the meter's own to write. */
+/** What the meter needs of a delivery; only the meter writes `receivedAt`. */
 interface Metered {
   readonly events: number;
   readonly movedOut: number;
@@ -9,7 +9,7 @@ interface Metered {
   receivedAt: number;
 }
 
-/** What is told of the consumer that brings the work. */
+/** Describes the consumer of the work. */
 interface Mailbox {
   readonly stream: string;
   readonly name: string;
@@ -17,16 +17,16 @@ interface Mailbox {
 }
 
 /**
- * Counts the work of one step, or of one reader of the log, since the process began. It stands around the mailbox and knows nothing
- * of what the work is; some 0.1 µs a message. Whoever wants rates compares two moments (`WorkWindow`).
+ * Counts the work of one step or one reader of the log since the process started. It wraps the mailbox, does not know
+ * what the work is, and costs some 0.1 µs per message. `WorkWindow` derives rates from it.
  */
 export class WorkMeter {
   /** The step or reader, as statuses and metrics name it. */
   readonly name: string;
   readonly mailbox: Mailbox | undefined;
-  /** From when an event was received until it was done with. */
+  /** Time from receiving an event until it is handled. */
   readonly durations = new DurationHistogram();
-  /** How many events each message carried. */
+  /** Events per message. */
   readonly sizes = new SizeHistogram();
   readonly #deadLetters = new Map<string, number>();
   readonly #inFlight: (() => number)[] = [];
@@ -35,33 +35,33 @@ export class WorkMeter {
   #redelivered = 0;
   #retried = 0;
 
-  /** @param mailbox the durable consumer whose events it works on, where there is one */
+  /** @param mailbox the durable consumer of its events, if there is one */
   constructor(name: string, mailbox?: Mailbox) {
     this.name = name;
     this.mailbox = mailbox;
   }
 
-  /** Events that are done with: forwarded, written, or set aside. */
+  /** Events handled: forwarded, written or dead-lettered. */
   get events(): number {
     return this.#events;
   }
 
-  /** Messages in which those came. */
+  /** Messages that carried these events. */
   get messages(): number {
     return this.#messages;
   }
 
-  /** Messages that had been delivered before. */
+  /** Redelivered messages. */
   get redelivered(): number {
     return this.#redelivered;
   }
 
-  /** Messages that were handed back, or refused, to come again. */
+  /** Messages handed back or refused, to be delivered again. */
   get retried(): number {
     return this.#retried;
   }
 
-  /** Events that were set aside, by reason. */
+  /** Dead letters by reason. */
   get deadLetters(): ReadonlyMap<string, number> {
     return this.#deadLetters;
   }
@@ -71,7 +71,7 @@ export class WorkMeter {
     return this.#inFlight.reduce((sum, count) => sum + count(), 0);
   }
 
-  /** @param inFlight how many events somebody holds, asked when somebody looks; one for each mailbox of the work */
+  /** @param inFlight returns the events in hand, called at each status; one function per mailbox of the work */
   opened(inFlight: () => number): void {
     this.#inFlight.push(inFlight);
   }
@@ -81,12 +81,12 @@ export class WorkMeter {
     if (delivery.isRedelivered) this.#redelivered++;
   }
 
-  /** All events that the delivery carries are done with, but for those that went on to another mailbox of the same step. */
+  /** All events of the delivery are handled, except those moved to another mailbox of the same step. */
   settled({ events, movedOut, receivedAt }: Metered): void {
     this.done(events - movedOut, receivedAt);
   }
 
-  /** A message was handed back, or refused: it has to come again. */
+  /** A message was handed back or refused, and will be delivered again. */
   returned(): void {
     this.#retried++;
   }
@@ -96,7 +96,7 @@ export class WorkMeter {
     return tick();
   }
 
-  /** For work that comes from elsewhere than a mailbox. @param since `now` at its beginning; undefined = not measured */
+  /** For work that does not come from a mailbox. @param since `now` at its start; undefined = not measured */
   done(events: number, since?: number): void {
     this.#events += events;
     this.#messages++;

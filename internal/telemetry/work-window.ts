@@ -2,7 +2,7 @@ import { quantileBetween } from "./duration-histogram.ts";
 import type { WorkStatus } from "./status.ts";
 import type { WorkMeter } from "./work-meter.ts";
 
-/** What a meter showed at one moment. */
+/** A meter's totals at one moment. */
 interface Moment {
   /** On the clock of `performance.now()`. */
   readonly at: number;
@@ -11,10 +11,10 @@ interface Moment {
   readonly durations: Float64Array;
 }
 
-/** How many looks the window spans: at one a second, rates and durations are those of the last five seconds. */
+/** Number of samples in the window: at one per second, rates and durations cover the last five seconds. */
 const looks = 5;
 
-/** Makes rates and quantiles of a meter's totals: `look` is to be called once a second. */
+/** Derives rates and quantiles from a meter's totals. Call `look` once a second. */
 export class WorkWindow {
   readonly meter: WorkMeter;
   readonly #moments: Moment[] = [];

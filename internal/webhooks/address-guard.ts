@@ -6,7 +6,7 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 /** A network in CIDR notation, parsed. */
 export type Network = readonly [network: Address, bits: number];
 
-/** An address that no call may go to. The message is one sentence, fit for the destination's client. */
+/** An address that must not be called. The message is one sentence for the destination's client. */
 export class AddressRefused extends Error {
   override readonly name = "AddressRefused";
 }
@@ -21,23 +21,23 @@ export function parseNetworks(text: string): readonly Network[] {
 }
 
 const globalUnicast: Network = ipaddr.parseCIDR("2000::/3");
-/** Public by its number, but answered by the host of an Azure machine. */
+/** A public address that the host of an Azure machine answers. */
 const azureHost = "168.63.129.16";
 
-const onlyEncrypted = "Only https is called, outside of networks that DELIVERY_ALLOW_PRIVATE names.";
+const onlyEncrypted = "It must be https, except in networks that DELIVERY_ALLOW_PRIVATE allows.";
 
-/** The host of a URL as an address or a name: an IPv6 address stands in brackets there. */
+/** The host of a URL as an address or a name, without the brackets of an IPv6 address. */
 export const withoutBrackets = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, "$1");
 
 /**
- * Decides which addresses a call may go to. Whoever sets up a destination chooses a name, and whoever answers for the name
- * chooses the address, each time anew: so it is the address that is looked at, when a connection is about to be made.
+ * Decides which addresses may be called. A client chooses the host name, and whoever controls the name chooses the
+ * address, and may change it at any time. So the guard checks the address whenever a connection is opened.
  */
 export class AddressGuard {
   readonly #allowed: readonly Network[];
   readonly #lookup: LookupFunction;
 
-  /** @param allowed networks that would be refused otherwise, and to which plain http may go */
+  /** @param allowed networks that may be called all the same, also by plain http */
   constructor(allowed: readonly Network[] = [], lookup: LookupFunction = systemLookup as LookupFunction) {
     this.#allowed = allowed;
     this.#lookup = lookup;
@@ -45,7 +45,7 @@ export class AddressGuard {
 
   /**
    * @param host a name or an address, without brackets
-   * @throws AddressRefused for an address that is refused; a name may pass
+   * @throws AddressRefused for a forbidden address; a name may pass
    */
   checkLiteral(host: string, isEncrypted: boolean): void {
     if (isIP(host) === 0) return;
@@ -53,14 +53,14 @@ export class AddressGuard {
     if (because !== undefined) throw new AddressRefused(because);
   }
 
-  /** Whether a URL may be called, as far as that shows without looking up its name. @throws AddressRefused */
+  /** Checks a URL without resolving its name. @throws AddressRefused */
   checkUrl({ hostname, protocol }: URL): void {
     const isEncrypted = protocol === "https:";
     if (!isEncrypted && this.#allowed.length === 0) throw new AddressRefused(onlyEncrypted);
     this.checkLiteral(withoutBrackets(hostname), isEncrypted);
   }
 
-  /** As Node's own `lookup`, with those addresses alone that a call may go to; an error when none is left. */
+  /** Like Node's `lookup`, but returns only addresses that may be called; an error if none is left. */
   lookup(isEncrypted: boolean): LookupFunction {
     return (hostname, options, done) => {
       this.#lookup(hostname, { ...options, all: true }, (err, found) => {
@@ -78,7 +78,7 @@ export class AddressGuard {
     };
   }
 
-  /** For a call by a proxy, which finds the address by itself: a name that is only known to lead astray is refused here. */
+  /** For a call through a proxy, which resolves the name itself: refuses only names that are known to be internal. */
   async checkName(host: string, isEncrypted: boolean): Promise<void> {
     this.checkLiteral(host, isEncrypted);
     if (isIP(host) !== 0) return;
@@ -90,13 +90,13 @@ export class AddressGuard {
   }
 
   #refusal(text: string, isEncrypted: boolean): string | undefined {
-    // Of a v4 address in v6 form it is the former that counts.
+    // For an IPv6 address that embeds an IPv4 address, the latter counts.
     const address = ipaddr.process(text);
     if (this.#allowed.some((network) => contains(network, address))) return undefined;
     const range = rangeOf(address);
-    // Without the address, which may be one of names inside that nobody outside should learn.
+    // The message omits the address, because a client must not learn what internal names resolve to.
     if (range !== undefined)
-      return `It is at an address that is not of the public internet (${range}): DELIVERY_ALLOW_PRIVATE has to name its network.`;
+      return `Its address is not on the public internet (${range}): DELIVERY_ALLOW_PRIVATE has to allow its network.`;
     return isEncrypted ? undefined : onlyEncrypted;
   }
 }
@@ -105,11 +105,11 @@ function contains([network, bits]: Network, address: Address): boolean {
   return network.kind() === address.kind() && address.match(network, bits);
 }
 
-/** What is special about an address; undefined for one of the public internet. */
+/** Why an address is not public; undefined for one on the public internet. */
 function rangeOf(address: Address): string | undefined {
   if (address.toString() === azureHost) return "metadata";
   const range = address.range();
   if (range !== "unicast") return range;
-  // All else is not given out: 4-in-6 forms that nobody uses any more, for one.
+  // Everything else is unassigned, such as obsolete forms of IPv4 in IPv6.
   return address.kind() === "ipv6" && !contains(globalUnicast, address) ? "reserved" : undefined;
 }

@@ -186,7 +186,7 @@ describe("an address", () => {
     for (const host of ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
       for (const scheme of ["http", "https"]) {
         const attempt = await deliverer.deliver(to(`${scheme}://${host}:${receiver.port}/`), message, signal);
-        expect(attempt.error, host).toMatch(/not of the public internet/);
+        expect(attempt.error, host).toMatch(/not on the public internet/);
       }
     expect(receiver.received).toEqual([]);
   });
@@ -206,7 +206,7 @@ describe("an address", () => {
     expect(await deliverer.deliver(to(url), message, signal)).toMatchObject({ ok: true });
     expect(await deliverer.deliver(to(url), message, signal)).toMatchObject({
       ok: false,
-      error: expect.stringMatching(/^It is at an address that is not of the public internet \(loopback\)/),
+      error: expect.stringMatching(/^Its address is not on the public internet \(loopback\)/),
     });
     expect(receiver.received).toHaveLength(1);
   });
@@ -218,10 +218,10 @@ describe("an address", () => {
     await new Promise((resolve) => server.close(resolve));
     const deliverer = delivererForTest();
     expect((await deliverer.deliver(to(`http://127.0.0.1:${port}`), message, signal)).error).toBe(
-      "It takes no connections (ECONNREFUSED).",
+      "It refuses connections (ECONNREFUSED).",
     );
     expect((await deliverer.deliver(to("https://no-such-host.invalid"), message, signal)).error).toMatch(
-      /^Its name leads to no address \(E/,
+      /^Its host name cannot be resolved \(E/,
     );
   });
 });
@@ -237,7 +237,7 @@ describe("TLS", () => {
       await delivererForTest({ ca: read("ca.crt") }).deliver(to(receiver.url), message, signal),
     ).toMatchObject({ ok: true });
     expect((await delivererForTest().deliver(to(receiver.url), message, signal)).error).toMatch(
-      /^Its TLS certificate or handshake is not good: .*\([A-Z_]+\)\.$/,
+      /^Its TLS certificate or handshake is not valid: .*\([A-Z_]+\)\.$/,
     );
     const lookup: LookupFunction = (_name, _options, done) =>
       done(null, [{ address: "127.0.0.1", family: 4 }]);
@@ -282,7 +282,7 @@ test("a proxy is asked for the connection, and not for one to an address that is
     ok: true,
   });
   for (const url of ["https://inside.example/", "https://10.0.0.1/"])
-    expect((await deliverer.deliver(to(url), message, signal)).error).toMatch(/not of the public internet/);
+    expect((await deliverer.deliver(to(url), message, signal)).error).toMatch(/not on the public internet/);
   expect(asked).toEqual(["receiver.example:80"]);
   expect(receiver.received).toHaveLength(1);
 });

@@ -5,20 +5,20 @@ import type { Destination } from "./destination.ts";
 import type { WebhookMessage } from "./message.ts";
 import { sign } from "./sign.ts";
 
-/** What became of one call. */
+/** The result of one call. */
 export interface Attempt {
-  /** 2xx. */
+  /** Whether the answer was 2xx. */
   readonly ok: boolean;
-  /** Of the answer; undefined when there was none. */
+  /** The answer's status; undefined if there was no answer. */
   readonly status?: number | undefined;
-  /** The receiver never wants to be called again (410). */
+  /** Whether the receiver wants no more calls (410). */
   readonly gone: boolean;
-  /** How long the receiver asked to be left alone, in ms. */
+  /** The receiver's `Retry-After`, in ms. */
   readonly retryAfterMs?: number | undefined;
-  /** Why it is no success: a sentence for the destination's client. */
+  /** Why it failed: a sentence for the destination's client. */
   readonly error?: string | undefined;
   readonly durationMs: number;
-  /** How the answer begins, at most 1 KiB. */
+  /** The start of the answer's body, at most 1 KiB. */
   readonly answer: string;
   /** When the attempt began. */
   readonly at: Date;
@@ -27,11 +27,11 @@ export interface Attempt {
 export interface DelivererOptions {
   /** Networks besides the public internet. */
   readonly allow?: readonly Network[];
-  /** URL of an HTTP proxy; it finds the addresses of names by itself. */
+  /** URL of an HTTP proxy, which resolves host names itself. */
   readonly proxy?: string | undefined;
   /** How long a call may take in all, in ms. */
   readonly timeoutMs?: number;
-  /** How long an answer may go on behind its status, in ms: it is only read to show how it begins. */
+  /** How long to read an answer's body, in ms: it is only read to show its start. */
   readonly answerWithinMs?: number;
   /** For tests. */
   readonly guard?: AddressGuard;
@@ -39,11 +39,11 @@ export interface DelivererOptions {
   readonly ca?: string | undefined;
 }
 
-/** Read to this length an answer leaves its connection fit for the next call. */
+/** An answer up to this length is read to its end, so that its connection can be reused. */
 const mostRead = 16 * 1024;
 const mostKept = 1_024;
 
-/** Calls receivers. One of a process is enough: it keeps connections open for the next call. */
+/** Calls receivers. One per process is enough: it keeps connections open for later calls. */
 export class Deliverer {
   readonly #dispatcher: Dispatcher;
   readonly #guard: AddressGuard;
@@ -64,7 +64,7 @@ export class Deliverer {
     this.#answerWithinMs = answerWithinMs;
     this.#isProxied = proxy !== undefined;
     const tls = { allowH2: false, ...(ca === undefined ? {} : { ca }) };
-    // The call's own signal ends it; these are for what a signal does not reach.
+    // The call's own signal ends it; these limits cover what a signal does not reach.
     const limits = {
       allowH2: false,
       connectTimeout: timeoutMs,
@@ -80,9 +80,9 @@ export class Deliverer {
   }
 
   /**
-   * One attempt. It never throws for a fault of the receiver, however it behaves: that is what the attempt says.
+   * Makes one attempt. It never throws for a fault of the receiver: the result says what happened.
    * @param signal aborts it
-   * @throws the signal's reason when it was aborted
+   * @throws the signal's reason if it aborts
    */
   async deliver(
     { url, headers, secrets }: Pick<Destination, "url" | "headers" | "secrets">,
@@ -133,17 +133,17 @@ export class Deliverer {
     }
   }
 
-  /** Whether a URL may be called, as far as that shows without looking up its name. @throws AddressRefused */
+  /** Checks a URL without resolving its name. @throws AddressRefused */
   checkUrl(url: URL): void {
     this.#guard.checkUrl(url);
   }
 
-  /** Ends the connections, also those with a call under way. */
+  /** Closes all connections, also those with a call in flight. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
   }
 
-  /** Connects after having looked at the address: at the one that is written in the URL, or at those that its name has now. */
+  /** Connects after checking the address: the one in the URL, or those to which its name resolves now. */
   #connector(options: buildConnector.BuildOptions): buildConnector.connector {
     const encrypted = buildConnector({ ...options, lookup: this.#guard.lookup(true) });
     const plain = buildConnector({ ...options, lookup: this.#guard.lookup(false) });
@@ -163,7 +163,7 @@ export class Deliverer {
     return this.#guard.checkName(withoutBrackets(hostname), protocol === "https:");
   }
 
-  /** Whatever comes behind the status changes nothing about the attempt. */
+  /** Reads the start of the body, which does not change the attempt's result. */
   async #beginningOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
     const chunks: Uint8Array[] = [];
     let read = 0;
@@ -176,7 +176,7 @@ export class Deliverer {
         if (read >= mostRead) break;
       }
     } catch {
-      // Cut, by the receiver or by us.
+      // The receiver or our limit cut the body short.
     } finally {
       clearTimeout(tooLong);
       body.destroy();
@@ -185,7 +185,7 @@ export class Deliverer {
   }
 }
 
-/** As text that Postgres can keep, without half a character at its end. */
+/** Converts bytes to text that Postgres can store, without half a character at its end. */
 function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes, { stream: true }).replaceAll("\0", "");
 }
@@ -203,7 +203,7 @@ function readRetryAfter(header: string | string[] | undefined): number | undefin
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
-/** Of the failure of a call, for the destination's client. */
+/** A sentence about a failed call, for the destination's client. */
 function sentenceOf(err: unknown): string {
   if (err instanceof AddressRefused) return err.message;
   if (err instanceof AggregateError && err.errors.length > 0) return sentenceOf(err.errors[0]);
@@ -212,11 +212,11 @@ function sentenceOf(err: unknown): string {
   if (err instanceof errors.HTTPParserError) return "Its answer is not HTTP.";
   if (err instanceof errors.SocketError || code === "ECONNRESET" || code === "EPIPE")
     return "It closed the connection before its answer.";
-  if (code === "ECONNREFUSED") return "It takes no connections (ECONNREFUSED).";
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `Its name leads to no address (${code}).`;
+  if (code === "ECONNREFUSED") return "It refuses connections (ECONNREFUSED).";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `Its host name cannot be resolved (${code}).`;
   const message = err instanceof Error ? err.message : String(err);
   const reason = message.replace(/\s+/g, " ").slice(0, 200);
-  if (isTls(code, reason)) return `Its TLS certificate or handshake is not good: ${reason} (${code}).`;
+  if (isTls(code, reason)) return `Its TLS certificate or handshake is not valid: ${reason} (${code}).`;
   return `The call failed: ${reason}${code === "" ? "" : ` (${code})`}.`;
 }
 
@@ -224,7 +224,7 @@ function codeOf(err: unknown): string {
   return err instanceof Error && "code" in err ? String(err.code) : "";
 }
 
-/** OpenSSL's codes are many; Node names most of those of certificates so. */
+/** Recognizes TLS errors: OpenSSL has many codes, and Node names most certificate errors like this. */
 function isTls(code: string, reason: string): boolean {
   return (
     /^(?:ERR_TLS|ERR_SSL|EPROTO|CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_OSSL)/.test(

@@ -4,7 +4,9 @@ import type { Schema } from "../postgres/schema.ts";
 import type { Attempt } from "./deliver.ts";
 import type { DeliverableEvent } from "./message.ts";
 
-/** What came of an attempt: `set_aside` when it was the last one, `discarded` when nobody may be called any more. */
+/**
+ * The result of an attempt: `set_aside` if the last one failed, `discarded` if the destination may no longer be called.
+ */
 export const outcomes = ["delivered", "failed", "set_aside", "discarded"] as const;
 export type DeliveryOutcome = (typeof outcomes)[number];
 
@@ -66,11 +68,11 @@ function instantOf(ms: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`to_timestamp(0) + ${ms} * interval '1 ms'`;
 }
 
-/** Which deliveries to list. All conditions must hold. */
+/** A filter of deliveries. All conditions must hold. */
 export interface DeliveryFilter {
-  /** Undefined: every client's. */
+  /** Undefined = every client. */
   readonly client: string | undefined;
-  /** Whether to show what receivers answered, which is for their own client alone. */
+  /** Whether to show receivers' answers, which only their own client may see. */
   readonly withAnswers: boolean;
   readonly destination?: string | undefined;
   readonly outcome?: DeliveryOutcome | undefined;
@@ -80,9 +82,9 @@ export interface DeliveryFilter {
   readonly from?: number | undefined;
   /** Of the attempt, exclusive, ms since the epoch. */
   readonly to?: number | undefined;
-  /** Most on the page, from 1 up. */
+  /** Page size, at least 1. */
   readonly limit: number;
-  /** The page after the one that gave out this cursor. */
+  /** The `next_cursor` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
@@ -100,7 +102,7 @@ export interface DeliveryBody {
   readonly status: number | null;
   readonly duration_ms: number;
   readonly error: string | null;
-  /** How the receiver's answer begins: for the destination's client alone. */
+  /** The start of the receiver's answer, only for the destination's client. */
   readonly answer?: string | null;
   /** RFC 3339, UTC, with milliseconds. */
   readonly at: string;
@@ -112,7 +114,7 @@ export interface DeliveryPage {
   readonly next_cursor: string | null;
 }
 
-/** A cursor that no page has given out. The message is one sentence, fit for whoever sent it. */
+/** A cursor that no page has returned. The message is one sentence for its sender. */
 export class DeliveryCursorError extends Error {
   override readonly name = "DeliveryCursorError";
 
@@ -121,7 +123,7 @@ export class DeliveryCursorError extends Error {
   }
 }
 
-/** The rows of a page, and one more where there are more. @throws DeliveryCursorError */
+/** The rows of a page, plus one if there are more. @throws DeliveryCursorError */
 export function deliveriesQuery({
   client,
   destination,
@@ -138,7 +140,7 @@ export function deliveriesQuery({
     client !== undefined && sql`client_id = ${client}`,
     destination !== undefined && sql`destination_id = ${destination}`,
     outcome !== undefined && sql`outcome = ${outcome}`,
-    // The indexes of those few know themselves by this.
+    // With this condition Postgres uses the partial index of these few rows.
     outcome !== undefined && outcome !== "delivered" && sql`outcome <> 'delivered'`,
     source !== undefined && sql`source = ${source}`,
     eventId !== undefined && sql`event_id = ${eventId}::bigint`,
@@ -150,7 +152,7 @@ export function deliveriesQuery({
   return sql<Row>`select * from deliveries ${where} order by at desc, id desc limit ${limit + 1}`;
 }
 
-/** One page of deliveries, the newest first. @throws DeliveryCursorError, Unavailable */
+/** One page of deliveries, newest first. @throws DeliveryCursorError, Unavailable */
 export async function findDeliveries(
   db: Database,
   filter: DeliveryFilter,
@@ -171,7 +173,7 @@ export async function findDeliveries(
   }
 }
 
-/** One delivery. @param client undefined: of every client, without the answer. @throws Unavailable */
+/** One delivery. @param client undefined = of every client, without the answer. @throws Unavailable */
 export async function findDelivery(
   db: Database,
   id: string,
@@ -191,8 +193,8 @@ export async function findDelivery(
 /**
  * Deletes some of the deliveries that are older.
  * @param ageMs since the attempt
- * @param most how many at once: a long statement would hold up others
- * @returns how many it were: less than `most` when none are left
+ * @param most maximum per call, because a long statement would hold up others
+ * @returns the number deleted: less than `most` if none are left
  */
 export async function deleteDeliveriesOlderThan(
   db: Database,

@@ -2,34 +2,34 @@ import { type RawBuilder, type Selectable, sql } from "kysely";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 
-/** Which events of the archive to send once more. All conditions must hold. */
+/** A filter of archived events to send again. All conditions must hold. */
 export interface ReplayFilter {
   /** When CASINO_EVENTS stored the event, inclusive. */
   readonly from: Date;
   /** Exclusive. */
   readonly to: Date;
-  /** Null: all that the destination takes. */
+  /** Null = all types that the destination wants. */
   readonly types: readonly string[] | null;
-  /** Those alone that no recorded delivery brought there: as far back as deliveries are kept. */
+  /** Only events without a recorded successful delivery, as far back as deliveries are kept. */
   readonly onlyUndelivered: boolean;
 }
 
-/** What the sender is asked to do for a destination, besides what comes by itself. */
+/** A request to the sender to send archived events to a destination. */
 export type DeliveryRequest = {
   readonly id: string;
   readonly destination: string;
   readonly client: string;
   readonly createdAt: Date;
-  /** How far the sender says it is. */
+  /** The sender's position. */
   readonly position: unknown;
-  /** How many events it has taken over. */
+  /** The number of events that it has handled. */
   readonly sent: number;
 } & (
   | { readonly kind: "resend"; readonly source: string; readonly eventId: number }
   | ({ readonly kind: "replay" } & ReplayFilter)
 );
 
-/** Asks the sender to send one event to a destination once more. @returns the request's id. @throws Unavailable */
+/** Requests that one event is sent to a destination again. @returns the request's id. @throws Unavailable */
 export async function requestResend(
   db: Database,
   destination: { readonly id: string; readonly client: string },
@@ -50,7 +50,7 @@ export async function requestResend(
   );
 }
 
-/** Asks the sender to send to a destination what the archive has of it. @returns the request's id. @throws Unavailable */
+/** Requests that archived events are sent to a destination again. @returns the request's id. @throws Unavailable */
 export async function requestReplay(
   db: Database,
   destination: { readonly id: string; readonly client: string },
@@ -82,8 +82,8 @@ async function added(insert: Promise<{ readonly id: string }>): Promise<string> 
 }
 
 /**
- * Condition on rows of `events`, for what a replay sends: the same where they are counted and where they are read.
- * @param destinationTypes what the destination takes; null: all
+ * The condition on rows of `events` for a replay, shared by counting and reading them.
+ * @param destinationTypes the types that the destination wants; null = all
  */
 export function replayedEvents(
   destination: { readonly id: string; readonly client: string; readonly types: readonly string[] | null },
@@ -122,7 +122,7 @@ export async function countReplayed(
   }
 }
 
-/** Those that are not done, the oldest first, for the sender. @throws Unavailable */
+/** Unfinished requests, oldest first, for the sender. @throws Unavailable */
 export async function openRequests(
   db: Database,
   limit = 100,
@@ -141,7 +141,7 @@ export async function openRequests(
   }
 }
 
-/** Notes how far the sender is with a request. @throws Unavailable */
+/** Records the sender's position in a request. @throws Unavailable */
 export async function noteProgress(
   db: Database,
   id: string,
@@ -150,7 +150,7 @@ export async function noteProgress(
   await changed(db, id, { position: JSON.stringify(position), sent: String(sent) });
 }
 
-/** Ends a request. @param error a sentence for the destination's client when it came to nothing. @throws Unavailable */
+/** Finishes a request. @param error a sentence for the destination's client if it failed. @throws Unavailable */
 export async function finishRequest(db: Database, id: string, error: string | null = null): Promise<void> {
   await changed(db, id, { done_at: sql<Date>`now()`, error });
 }
@@ -172,7 +172,7 @@ function readRequest(row: Selectable<Schema["delivery_requests"]>): DeliveryRequ
     position: row.position,
     sent: Number(row.sent),
   };
-  // The table's own checks say which columns each kind has.
+  // The table's checks guarantee the columns of each kind.
   return row.kind === "resend"
     ? { ...common, kind: "resend", source: row.source ?? "", eventId: Number(row.event_id) }
     : {

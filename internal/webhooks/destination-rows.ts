@@ -4,20 +4,20 @@ import type { Schema } from "../postgres/schema.ts";
 import type { Destination, DestinationSettings } from "./destination.ts";
 import type { SecretBox } from "./secret-box.ts";
 
-/** A row of a destination, with the secrets that sign now, the newest first. */
+/** A destination's row, with the secrets that sign now, newest first. */
 export type DestinationRow = Selectable<Schema["destinations"]> & { readonly secrets: readonly string[] };
 
-/** Which destinations to read. All conditions must hold. */
+/** A filter of destinations. All conditions must hold. */
 export interface Which {
   readonly id?: string;
   readonly client?: string | undefined;
-  /** Those behind this id. */
+  /** Only those after this id. */
   readonly after?: string | undefined;
-  /** Most rows. */
+  /** Maximum rows. */
   readonly limit?: number;
 }
 
-/** Reads them by their ids. @throws Unavailable */
+/** Reads destinations, ordered by id. @throws Unavailable */
 export function readRows(
   db: Database,
   { id, client, after, limit }: Which,
@@ -62,7 +62,7 @@ export function readDestination(row: DestinationRow, box: SecretBox): Destinatio
   };
 }
 
-/** Settings as columns: those that are given. */
+/** Converts the given settings to columns. */
 export function columnsOf<S extends Partial<DestinationSettings>>(id: string, settings: S, box: SecretBox) {
   const { url, types, headers, rateLimit, ordered, batch, enabled } = settings;
   const columns = {
@@ -74,7 +74,7 @@ export function columnsOf<S extends Partial<DestinationSettings>>(id: string, se
     batch,
     enabled,
   };
-  // Those that are undefined are left out of the statement. What the caller gives whole is whole here.
+  // Kysely leaves undefined columns out of the statement. If the caller gives all settings, all columns are set.
   return columns as { [K in keyof typeof columns]: Exclude<(typeof columns)[K], undefined> };
 }
 
@@ -82,14 +82,14 @@ function sealed(id: string, headers: Readonly<Record<string, string>>, box: Secr
   return Object.keys(headers).length === 0 ? null : box.seal(JSON.stringify(headers), id);
 }
 
-/** Enabled anew, a destination starts without its past. */
+/** Enabling a destination clears its failures. */
 export function stateOf(enabled: boolean) {
   return enabled
     ? { enabled, disabled_at: null, disabled_reason: null, failing_since: null }
     : { enabled, disabled_at: sql<Date>`coalesce(disabled_at, now())` };
 }
 
-/** @throws Unavailable, also when the signal's time is over; the reason of another abort */
+/** @throws Unavailable, also if the signal times out; the reason of any other abort */
 export async function asking<R>(signal: AbortSignal | undefined, ask: () => Promise<R>): Promise<R> {
   try {
     return await ask();

@@ -1,20 +1,20 @@
-/** Where a client wants its events, as it set it up. */
+/** A destination's settings, as its client set them. */
 export interface DestinationSettings {
   readonly url: string;
-  /** Null: all types of event. */
+  /** Null = all event types. */
   readonly types: readonly string[] | null;
   /** The client's own headers, by name in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Calls a second; null: no limit. */
+  /** Maximum calls per second; null = no limit. */
   readonly rateLimit: number | null;
   /** One event at a time per player. */
   readonly ordered: boolean;
-  /** Most events of one call, 1..100. */
+  /** Maximum events per call, 1..100. */
   readonly batch: number;
   readonly enabled: boolean;
 }
 
-/** What a destination has where its client says nothing. */
+/** Defaults of a destination's settings. */
 export const defaultSettings: Omit<DestinationSettings, "url"> = {
   types: null,
   headers: {},
@@ -24,25 +24,25 @@ export const defaultSettings: Omit<DestinationSettings, "url"> = {
   enabled: true,
 };
 
-/** How a destination does, as the sender sees it. */
+/** A destination's state, which the sender maintains. */
 export interface DestinationState {
   /** Null while it is enabled. */
   readonly disabledAt: Date | null;
   /** A sentence, for its client. */
   readonly disabledReason: string | null;
-  /** Since when nothing but failures has come of it; null when its last attempt did well. */
+  /** Since when all attempts have failed; null if the last one succeeded. */
   readonly failingSince: Date | null;
 }
 
-/** A destination as the sender works with it. It holds secrets: never for a log or an answer. */
+/** A destination with its secrets, for the sender. Never log it or return it. */
 export interface Destination extends DestinationSettings, DestinationState {
   /** `[a-z0-9]{16}`: part of a durable consumer's name and of a subject. */
   readonly id: string;
   readonly client: string;
-  /** Those that sign now, the newest first: two of them during a rotation. Each as `whsec_…`. */
+  /** The secrets that sign now, newest first, each as `whsec_…`; two during a rotation. */
   readonly secrets: readonly string[];
   readonly createdAt: Date;
-  /** Grows with each change of the settings, and with each change of its state. */
+  /** Grows with each change of settings or state. */
   readonly updatedAt: Date;
 }
 

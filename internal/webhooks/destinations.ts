@@ -6,26 +6,26 @@ import { asking, columnsOf, readDestination, readRows, stateOf } from "./destina
 import { SealError, type SecretBox } from "./secret-box.ts";
 import { newSecret } from "./sign.ts";
 
-/** Each of them is a durable consumer of the log. */
+/** Each destination is a durable consumer of the log. */
 export const mostOfClient = 50;
-/** How long the secret before still signs after a rotation, in ms. */
+/** How long the previous secret still signs after a rotation, in ms. */
 const defaultOverlapMs = 86_400_000;
 
-/** What the sender sees of all destinations at one moment. */
+/** All destinations at one moment, for the sender. */
 export interface AllDestinations {
   readonly destinations: readonly Destination[];
-  /** Those that cannot be read: nothing can be sent there now, and nothing about them may be forgotten. */
+  /** Destinations that cannot be read: nothing can be sent there now, but their consumers must stay. */
   readonly unreadable: readonly { readonly id: string; readonly client: string; readonly because: string }[];
 }
 
-/** A client that is not registered, or has all the destinations that it may have. */
+/** The client is not registered, or already has the maximum number of destinations. */
 export class DestinationRefused extends Error {
   override readonly name = "DestinationRefused";
 }
 
 /**
- * The destinations in Postgres. Every method rejects with `Unavailable` while it is away, and with `SealError` for what no
- * key of ours opens. Where a client is asked for, undefined means every client.
+ * The destinations in Postgres. Every method rejects with `Unavailable` while Postgres is away, and with `SealError` if
+ * none of our keys decrypts a secret. For `client`, undefined means every client.
  */
 export class Destinations {
   readonly #db: Database;
@@ -36,7 +36,7 @@ export class Destinations {
     this.#box = box;
   }
 
-  /** By id. @param page those after an id, so many at most; without it all */
+  /** Lists destinations by id. @param page those after an id, up to a limit; without it all */
   async list(
     client: string | undefined,
     page: { readonly after?: string | undefined; readonly limit?: number } = {},
@@ -51,7 +51,7 @@ export class Destinations {
     return rows.map((row) => readDestination(row, this.#box))[0];
   }
 
-  /** Of all clients, enabled or not, for the sender: one that cannot be read does not hide the others. */
+  /** All clients' destinations, enabled or not, for the sender. One that cannot be read does not hide the others. */
   async all(signal?: AbortSignal): Promise<AllDestinations> {
     const destinations: Destination[] = [];
     const unreadable: { id: string; client: string; because: string }[] = [];
@@ -65,13 +65,13 @@ export class Destinations {
     return { destinations, unreadable };
   }
 
-  /** @returns it with its secret, which is shown this once. @throws DestinationRefused */
+  /** @returns the destination with its secret, which is shown only this once. @throws DestinationRefused */
   async create(client: string, settings: DestinationSettings, signal?: AbortSignal): Promise<Destination> {
     const id = newId();
     const secret = newSecret();
     await asking(signal, () =>
       this.#db.transaction().execute(async (trx) => {
-        // One after the other, so that two requests at once do not both take the last place.
+        // The lock serializes requests, so that two at once do not both take the last place.
         await sql`select pg_advisory_xact_lock(hashtextextended(${`destinations of ${client}`}, 0))`.execute(
           trx,
         );
@@ -108,7 +108,7 @@ export class Destinations {
     return this.#found(id, signal);
   }
 
-  /** Replaces what is given. @returns undefined when there is no such destination */
+  /** Replaces the given settings. @returns undefined if there is no such destination */
   async update(
     id: string,
     client: string | undefined,
@@ -130,7 +130,7 @@ export class Destinations {
     return changed.numUpdatedRows === 1n ? this.#found(id, signal) : undefined;
   }
 
-  /** @returns whether there was one */
+  /** @returns whether it existed */
   async remove(id: string, client: string | undefined, signal?: AbortSignal): Promise<boolean> {
     const gone = await asking(signal, () =>
       this.#db
@@ -143,9 +143,9 @@ export class Destinations {
   }
 
   /**
-   * Gives a destination a new secret. The one before signs as well for a while, so that the receiver can be told the new one
-   * meanwhile; older ones end now.
-   * @returns the new secret, which is shown this once; undefined when there is no such destination
+   * Gives a destination a new secret. The previous one also signs for a while, until the receiver has the new one;
+   * older ones end now.
+   * @returns the new secret, which is shown only this once; undefined if there is no such destination
    */
   async rotate(
     id: string,
@@ -182,7 +182,7 @@ export class Destinations {
     );
   }
 
-  /** Notes since when nothing but failures has come of it; a time that was noted before stays. */
+  /** Records since when all attempts have failed; keeps a time recorded before. */
   async markFailing(id: string, since: Date, signal?: AbortSignal): Promise<void> {
     await asking(signal, () =>
       this.#db
@@ -206,9 +206,9 @@ export class Destinations {
   }
 
   /**
-   * Takes no more calls to it until somebody enables it again.
+   * Disables it until somebody enables it again.
    * @param reason a sentence for its client
-   * @returns whether it was enabled: of several senders one does it, and tells
+   * @returns whether it was enabled before: of several senders only one disables and reports it
    */
   async disable(id: string, reason: string, signal?: AbortSignal): Promise<boolean> {
     const disabled = await asking(signal, () =>
@@ -235,5 +235,5 @@ function newId(): string {
   return Array.from({ length: 16 }, () => alphabet[randomInt(alphabet.length)]).join("");
 }
 
-/** Whether a text can be a destination's id. */
+/** Whether a text has the form of a destination's id. */
 export const isDestinationId = (text: string): boolean => /^[a-z0-9]{16}$/.test(text);

@@ -11,13 +11,13 @@ export interface DeliverableEvent {
   readonly createdAt: string;
   /** Absent on events that belong to no player. */
   readonly playerId?: number | undefined;
-  /** Its body as CASINO_EVENTS has it: one JSON object. */
+  /** Its body in CASINO_EVENTS: one JSON object. */
   readonly text: string;
-  /** Its place in CASINO_EVENTS, where it is known. */
+  /** Its sequence in CASINO_EVENTS, if known. */
   readonly sequence?: number | undefined;
 }
 
-/** What one call says. */
+/** The content of one call. */
 export interface WebhookMessage {
   /** The header `webhook-id`. */
   readonly id: string;
@@ -28,8 +28,8 @@ export interface WebhookMessage {
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * A final event of its message in CASINO_EVENTS.
- * @returns undefined where the body is no final event; never throws
+ * Reads a final event from its message in CASINO_EVENTS.
+ * @returns undefined if the body is not a final event; never throws
  */
 export function readDeliverable(
   client: string,
@@ -53,8 +53,8 @@ export function readDeliverable(
 const isId = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 1;
 
 /**
- * The `webhook-id` of an event, by which receivers know what they have had: of client, source and id alone, so it is the
- * same in retries, resends and replays, in the log or out of the archive.
+ * The `webhook-id` of an event, by which receivers detect duplicates. It is derived from client, source and id alone,
+ * so it is the same in retries, resends and replays, from the log or from the archive.
  */
 export function webhookIdOf({
   client,
@@ -65,12 +65,12 @@ export function webhookIdOf({
 }
 
 /**
- * The call that brings these events: one as itself, several as a batch, which has an id of its own, made of theirs.
+ * Builds the call for these events: one event as itself, several as a batch whose id is derived from theirs.
  * @param events at least one, all of one client
  */
 export function webhookMessage(events: readonly DeliverableEvent[], isBatch: boolean): WebhookMessage {
   const [first] = events;
-  if (first === undefined) throw new Error("a call brings at least one event");
+  if (first === undefined) throw new Error("a call needs at least one event");
   if (!isBatch) return { id: webhookIdOf(first), body: `{${contentOf(first)}}` };
   const ids = events.map(webhookIdOf);
   const members = events.map((event, i) => `{"id":${JSON.stringify(ids[i])},${contentOf(event)}}`);
@@ -80,7 +80,7 @@ export function webhookMessage(events: readonly DeliverableEvent[], isBatch: boo
   };
 }
 
-/** The event's own text with whose it is at its end, as `GET /events` shows it. */
+/** The event's own text with client and source appended, as `GET /events` returns it. */
 function contentOf({ client, source, type, createdAt, text }: DeliverableEvent): string {
   const whose = `"client_id":${JSON.stringify(client)},"source":${JSON.stringify(source)}}`;
   return `"type":${JSON.stringify(type)},"timestamp":${JSON.stringify(createdAt)},"data":${text.slice(0, -1)},${whose}`;

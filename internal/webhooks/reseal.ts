@@ -3,9 +3,10 @@ import { asking } from "./destination-rows.ts";
 import type { SecretBox } from "./secret-box.ts";
 
 /**
- * Seals anew what was sealed with a key that is on its way out: then nothing needs that key any more.
- * @returns how many destinations it was
- * @throws SealError for what no key opens, and changes nothing then; Unavailable
+ * Encrypts again, with the first key, whatever was encrypted with an older one, so that nothing needs the older key any
+ * more.
+ * @returns the number of destinations
+ * @throws SealError if no key decrypts a value, and then changes nothing; Unavailable
  */
 export function resealDestinations(db: Database, box: SecretBox, signal?: AbortSignal): Promise<number> {
   return asking(signal, () =>

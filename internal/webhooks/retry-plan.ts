@@ -1,17 +1,17 @@
-/** Pauses between attempts, in ms: after the first attempt the first one. */
+/** Pauses between attempts, in ms; the first one follows the first attempt. */
 export type RetryPlan = readonly number[];
 
-/** How much longer or shorter a pause may be, so that receivers do not get everything of an outage at one moment. */
+/** The share by which a pause varies, so that receivers do not get all events of an outage at once. */
 const jitter = 0.2;
-/** A receiver may ask for patience, but not for ever. */
+/** The longest `Retry-After` that is honoured for an event, in ms. */
 const longestRetryAfterMs = 86_400_000;
 
 /**
  * How long to wait before the next attempt, in ms.
- * @param attempt how many were made, from 1
- * @param retryAfterMs what the receiver asked for: a longer pause, at most a day; never a shorter one
+ * @param attempt number of attempts made, from 1
+ * @param retryAfterMs the receiver's `Retry-After`: it may lengthen a pause, up to a day, but not shorten it
  * @param random 0..1
- * @returns undefined when the plan is over
+ * @returns undefined if no attempt is left
  */
 export function pauseAfter(
   plan: RetryPlan,

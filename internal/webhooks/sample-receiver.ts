@@ -2,32 +2,32 @@ import { Webhook, WebhookVerificationError } from "standardwebhooks";
 import { defaultSettings } from "./destination.ts";
 import type { Destinations } from "./destinations.ts";
 
-/** What has come for one client. */
+/** The calls received for one client. */
 export interface ReceivedOf {
-  /** Calls whose signature is good, and those whose is not. */
+  /** Calls with a valid signature, and those with an invalid one. */
   readonly verified: number;
   readonly refused: number;
-  /** Events of the good ones; a batch has several. */
+  /** Events of the valid calls; a batch has several. */
   readonly events: number;
-  /** The body of the last good one. */
+  /** The body of the last valid call. */
   readonly last: unknown;
 }
 
 const nothing: ReceivedOf = { verified: 0, refused: 0, events: 0, last: null };
 
 /**
- * What receives webhooks of some clients on this machine, for a first try: it verifies each call as a client's own receiver
- * would, with the library of Standard Webhooks, and counts.
+ * Receives webhooks of some clients on this machine, for a first try. It verifies each call with the Standard Webhooks
+ * library, as a client's own receiver would, and counts them.
  */
 export class SampleReceiver {
   readonly #verifiers = new Map<string, Webhook>();
   readonly #received = new Map<string, ReceivedOf>();
 
   /**
-   * Has the events of these clients sent here, from now on; the destination of an earlier run is brought here, with all that waits
-   * for it.
+   * Creates destinations that send these clients' events here. A destination of an earlier run is changed to this URL,
+   * with all events that wait for it.
    * @param url where it listens, such as `http://127.0.0.1:4000`; each client has a path of its own below `/hooks/`
-   * @throws Unavailable, DestinationRefused for a client that there is not
+   * @throws Unavailable, DestinationRefused for an unknown client
    */
   async subscribe(destinations: Destinations, clients: readonly string[], url: string): Promise<void> {
     for (const client of clients) {
@@ -42,12 +42,12 @@ export class SampleReceiver {
     }
   }
 
-  /** What has come, by client. */
+  /** The calls received, by client. */
   get received(): Readonly<Record<string, ReceivedOf>> {
     return Object.fromEntries([...this.#verifiers.keys()].map((client) => [client, this.#of(client)]));
   }
 
-  /** Takes a call. @returns whether it is one of ours: else it is to be answered with a 401 */
+  /** Takes a call. @returns whether it is valid; otherwise answer it with 401 */
   take(client: string, body: string, headers: Readonly<Record<string, string>>): boolean {
     const before = this.#of(client);
     const message = this.#verify(client, body, headers);
@@ -64,7 +64,7 @@ export class SampleReceiver {
     return this.#received.get(client) ?? nothing;
   }
 
-  /** @returns the body, undefined when it is none of ours */
+  /** @returns the body, or undefined if the signature is invalid */
   #verify(client: string, body: string, headers: Readonly<Record<string, string>>): unknown {
     try {
       return this.#verifiers.get(client)?.verify(body, headers);

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 
-/** Something sealed that none of the keys opens. The message is one sentence, with the next move. */
+/** None of the keys decrypts a value. The message is one sentence, with the next move. */
 export class SealError extends Error {
   override readonly name = "SealError";
 }
@@ -10,8 +10,8 @@ const ivBytes = 12;
 const tagBytes = 16;
 
 /**
- * Encrypts what is kept in the database: AES-256-GCM, a new nonce each time. Of several keys the first one encrypts and all
- * decrypt, so that a key can be replaced without a pause.
+ * Encrypts values for the database by AES-256-GCM, with a new nonce each time. Of several keys the first encrypts and
+ * all decrypt, so that a key can be replaced without an interruption.
  */
 export class SecretBox {
   readonly #keys: ReadonlyMap<string, Uint8Array>;
@@ -26,7 +26,7 @@ export class SecretBox {
     this.#keys = new Map(named);
   }
 
-  /** @param owner what it belongs to: sealed for one owner, it does not open for another */
+  /** @param owner the owner of the value; a value sealed for one owner does not open for another */
   seal(text: string, owner: string): string {
     const iv = randomBytes(ivBytes);
     const cipher = createCipheriv("aes-256-gcm", this.#key(this.#current), iv).setAAD(Buffer.from(owner));
@@ -46,7 +46,7 @@ export class SecretBox {
       return decipher.update(bytes.subarray(ivBytes, -tagBytes), undefined, "utf8") + decipher.final("utf8");
     } catch (err) {
       throw new SealError(
-        `What is kept for ${owner} was altered: rotate its secret and set its headers again.`,
+        `The encrypted value of ${owner} was altered: rotate its secret and set its headers again.`,
         {
           cause: err,
         },
@@ -54,7 +54,7 @@ export class SecretBox {
     }
   }
 
-  /** Whether it was sealed with a key that is on its way out. */
+  /** Whether it was sealed with another key than the first. */
   isOld(sealed: string): boolean {
     return !sealed.startsWith(`${this.#current}.`);
   }
@@ -63,13 +63,13 @@ export class SecretBox {
     const key = this.#keys.get(name);
     if (key === undefined)
       throw new SealError(
-        `DELIVERY_KEY lacks the key ${name || "it was encrypted with"}: add it behind the others.`,
+        `DELIVERY_KEY lacks the key ${name || "that encrypted it"}: append it to the others.`,
       );
     return key;
   }
 }
 
-/** Says which key it was, and nothing about the key. */
+/** Identifies a key without revealing anything about it. */
 function nameOf(key: Uint8Array): string {
   return createHash("sha256").update("croupier delivery key\0").update(key).digest("hex").slice(0, 8);
 }

@@ -20,7 +20,7 @@ test("of several keys the first one seals and each opens", () => {
   expect(rotating.isOld(sealed)).toBe(true);
   expect(rotating.isOld(rotating.seal("text", "a"))).toBe(false);
   expect(() => new SecretBox([newer]).open(sealed, "a")).toThrow(
-    /^DELIVERY_KEY lacks the key [0-9a-f]{8}: add it behind the others\.$/,
+    /^DELIVERY_KEY lacks the key [0-9a-f]{8}: append it to the others\.$/,
   );
 });
 

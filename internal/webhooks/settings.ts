@@ -7,7 +7,11 @@ import { hiddenValue, readCustomHeaders } from "./custom-headers.ts";
 import { type Destination, type DestinationSettings, defaultSettings } from "./destination.ts";
 
 const fields = {
-  url: Type.String({ minLength: 1, maxLength: 2_000, description: "where events are posted to; https" }),
+  url: Type.String({
+    minLength: 1,
+    maxLength: 2_000,
+    description: "the https URL to which events are posted",
+  }),
   types: Type.Optional(
     Type.Unsafe<readonly string[] | null>({
       type: ["array", "null"],
@@ -15,12 +19,12 @@ const fields = {
       minItems: 1,
       maxItems: 100,
       uniqueItems: true,
-      description: "the types of event that go there; null = all, also those that are registered later",
+      description: "the event types to send; null = all, including those registered later",
     }),
   ),
   headers: Type.Optional(
     Type.Record(Type.String(), Type.String(), {
-      description: "headers of your own, such as authorization; kept encrypted and never shown again",
+      description: "headers of your own, such as authorization; stored encrypted and never shown again",
     }),
   ),
   rate_limit: Type.Optional(
@@ -28,41 +32,41 @@ const fields = {
       type: ["integer", "null"],
       minimum: 1,
       maximum: 10_000,
-      description: "most calls a second; null = no limit",
+      description: "maximum calls per second; null = no limit",
     }),
   ),
   ordered: Type.Optional(
     Type.Boolean({
-      description: "one event at a time per player: one that fails holds up the player's others",
+      description: "one event at a time per player: a failing event holds up the player's later ones",
     }),
   ),
   batch: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100, description: "most events of one call; 1 = each by itself" }),
+    Type.Integer({ minimum: 1, maximum: 100, description: "maximum events per call; 1 = each alone" }),
   ),
-  enabled: Type.Optional(Type.Boolean({ description: "whether events go there" })),
+  enabled: Type.Optional(Type.Boolean({ description: "whether events are sent" })),
 };
 
-/** A destination as a client sets it up; what is absent has its default. */
+/** The settings of a new destination; absent ones have their default. */
 export const settingsSchema = Type.Object(fields, { additionalProperties: false });
-/** What a client changes about one; what is absent stays. */
+/** A change of settings; absent ones stay. */
 export const changeSchema = Type.Object(
   { ...fields, url: Type.Optional(fields.url) },
   { additionalProperties: false, minProperties: 1 },
 );
 
-/** Settings, or why there are none: then with at least one error. */
+/** Settings, or at least one error. */
 export type ReadSettings<T> =
   | { readonly ok: true; readonly settings: T }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
-/** Whether a URL may be called, as far as that shows without looking up its name. @throws AddressRefused */
+/** Checks a URL without resolving its name. @throws AddressRefused */
 export type CheckUrl = (url: URL) => void;
 
 const ajv = new Ajv({ allErrors: true, ownProperties: true });
 const validateAll = ajv.compile<Static<typeof settingsSchema>>(settingsSchema);
 const validateChange = ajv.compile<Static<typeof changeSchema>>(changeSchema);
 
-/** Reads the settings of a new destination; all that is wrong is said together. */
+/** Reads the settings of a new destination; reports all mistakes together. */
 export function readSettings(value: unknown, checkUrl: CheckUrl): ReadSettings<DestinationSettings> {
   if (!validateAll(value)) return { ok: false, errors: errorsOf(validateAll.errors) };
   const { url } = value;
@@ -71,7 +75,7 @@ export function readSettings(value: unknown, checkUrl: CheckUrl): ReadSettings<D
   return { ok: true, settings: { ...defaultSettings, ...settings, url } };
 }
 
-/** Reads a change of a destination's settings; all that is wrong is said together. */
+/** Reads a change of a destination's settings; reports all mistakes together. */
 export function readChange(value: unknown, checkUrl: CheckUrl): ReadSettings<Partial<DestinationSettings>> {
   if (!validateChange(value)) return { ok: false, errors: errorsOf(validateChange.errors) };
   const { errors, settings } = readFields(value, checkUrl);
@@ -99,11 +103,11 @@ function checkText(text: string, checkUrl: CheckUrl, errors: FieldError[]): void
   const url = URL.parse(text);
   if (url === null || !["http:", "https:"].includes(url.protocol))
     return void wrong("must be a URL that starts with https://");
-  // The database keeps text; what the URL is called by is the same without them.
+  // The URL parser would drop them, but the database stores the text.
   if (/[\s\p{Cc}]/u.test(text) || !text.isWellFormed()) return void wrong("must have no spaces");
   if (url.username !== "" || url.password !== "")
     return void wrong("must have no user and password: use a header for them");
-  if (url.hash !== "") return void wrong("must have no #, which no server would see");
+  if (url.hash !== "") return void wrong("must have no # part, because no server receives it");
   try {
     checkUrl(url);
   } catch (err) {
@@ -112,15 +116,15 @@ function checkText(text: string, checkUrl: CheckUrl, errors: FieldError[]): void
   }
 }
 
-/** ajv does not name a key that should not be there. */
+/** Names an unknown key, which ajv's message does not. */
 function errorsOf(errors: readonly ErrorObject[] | null | undefined): readonly FieldError[] {
   return (errors ?? []).flatMap((error) => {
     if (error.keyword !== "additionalProperties") return fromAjv([error]);
-    return [fieldError(`/${error.params.additionalProperty}`, "is no setting of a destination")];
+    return [fieldError(`/${error.params.additionalProperty}`, "is not a setting of a destination")];
   });
 }
 
-/** A destination as its client sees it: no secret, and its headers by their names alone. */
+/** A destination for its client: without secrets, and with only the names of its headers. */
 export function destinationBody(destination: Destination) {
   return {
     id: destination.id,

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 
-/** A new secret in the form that receivers' libraries take: 32 random bytes. */
+/** Makes a new secret of 32 random bytes, in the form that receivers' libraries accept. */
 export function newSecret(): string {
   return `whsec_${randomBytes(32).toString("base64")}`;
 }
 
-/** The headers by which a receiver knows that a call is ours. */
+/** The headers by which a receiver verifies a call. */
 export interface SignatureHeaders {
   readonly "webhook-id": string;
   readonly "webhook-timestamp": string;
@@ -15,8 +15,9 @@ export interface SignatureHeaders {
 
 /**
  * Signs a call by Standard Webhooks.
- * @param secrets those that sign now: one signature each, so that a receiver verifies with either during a rotation
- * @param at when the attempt is made: receivers refuse what is older than a few minutes
+ * @param secrets the secrets that sign now: one signature each, so that a receiver verifies with either during a
+ * rotation
+ * @param at the time of the attempt: receivers refuse calls older than a few minutes
  */
 export function sign(
   secrets: readonly string[],

@@ -3,15 +3,15 @@ import type { Attempt, Deliverer } from "./deliver.ts";
 import type { Destination } from "./destination.ts";
 import type { WebhookMessage } from "./message.ts";
 
-/** The type of test events: no event can have it, as it has a dot. */
+/** The type of test events. No real event can have it, because it contains a dot. */
 const testType = "croupier.test";
 
-/** What came of a test. */
+/** The result of a test. */
 export interface TestResult extends Attempt {
   readonly webhookId: string;
 }
 
-/** Calls a destination with an event that is none, signed as all are, whether it is enabled or not. It is recorded nowhere. */
+/** Calls a destination, enabled or not, with a signed test event. The attempt is not recorded. */
 export async function deliverTest(
   deliverer: Deliverer,
   destination: Destination,

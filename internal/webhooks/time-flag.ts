@@ -2,7 +2,7 @@ import { parseTimestamp } from "../casino/timestamp.ts";
 import { duration } from "../service/config-values.ts";
 
 /**
- * A time on the command line, or how long ago it was, such as 1h.
+ * Parses a time, or how long ago it was, such as 1h.
  * @throws Error whose message completes the sentence "--name must …"
  */
 export function timeOf(text: string): Date {

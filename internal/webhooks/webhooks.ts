@@ -4,7 +4,7 @@ import { Deliverer } from "./deliver.ts";
 import { Destinations } from "./destinations.ts";
 import { SecretBox } from "./secret-box.ts";
 
-/** What the environment says of deliveries. */
+/** The environment's settings of deliveries. */
 export interface DeliverySettings {
   /** 32 bytes each; the first encrypts. */
   readonly DELIVERY_KEY: readonly Uint8Array[] | undefined;
@@ -12,22 +12,22 @@ export interface DeliverySettings {
   readonly DELIVERY_PROXY: string | undefined;
 }
 
-/** All that those need who set up destinations, look at deliveries or ask for more of them. */
+/** What routes and commands need to manage destinations and deliveries. */
 export interface Webhooks {
   readonly db: Database;
   readonly destinations: Destinations;
-  /** For tests on demand; to be closed. */
+  /** Makes test calls. The caller closes it. */
   readonly deliverer: Deliverer;
 }
 
-/** @returns undefined where there is no key to keep secrets with */
+/** @returns undefined if there is no key to encrypt secrets */
 export function openWebhooks(db: Database, settings: DeliverySettings): Webhooks | undefined {
   const { DELIVERY_KEY: keys } = settings;
   if (keys === undefined) return undefined;
   return { db, destinations: new Destinations(db, new SecretBox(keys)), deliverer: openDeliverer(settings) };
 }
 
-/** What makes the calls, as the environment has it; to be closed. */
+/** Makes the calls, configured by the environment. The caller closes it. */
 function openDeliverer({
   DELIVERY_ALLOW_PRIVATE: allow,
   DELIVERY_PROXY: proxy,

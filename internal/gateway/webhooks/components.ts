@@ -23,7 +23,7 @@ const destination = {
   headers: Type.Record(Type.String(), Type.String(), { description: "their names; no values" }),
   disabled_at: orNull(time(""), "null while it is enabled"),
   disabled_reason: orNull(Type.String(), "why the sender disabled it"),
-  failing_since: orNull(time(""), "since when nothing but failures has come of it"),
+  failing_since: orNull(time(""), "since when all calls have failed"),
   created_at: time("when it was set up"),
   updated_at: time("when it was changed last"),
 };

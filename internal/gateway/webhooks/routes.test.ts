@@ -138,7 +138,7 @@ describe("settings", () => {
     const deliverer = delivererForTest({ allow: [] });
     const ask = await asker({ db, destinations: new Destinations(db, box), deliverer });
     expect((await ask("POST", "/destinations", { url: "http://example.com" })).body.errors).toEqual([
-      { path: "/url", message: expect.stringMatching(/^cannot be called\. Only https is called/) },
+      { path: "/url", message: expect.stringMatching(/^cannot be called\. It must be https/) },
     ]);
   });
 });
