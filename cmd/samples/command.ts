@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { asUnavailable, type Database } from "../../internal/postgres/connect.ts";
+import { asking, type Database } from "../../internal/postgres/connect.ts";
 import { isUntouched, plantSamples } from "../../internal/samples/samples.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { counted } from "../../internal/service/counted.ts";
@@ -26,7 +26,7 @@ export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknown
 
 /** Adds the samples. @returns what was done, for people @throws Unavailable */
 export async function runCommand({ ifUntouched, demo }: SamplesCommand, db: Database): Promise<string> {
-  try {
+  return asking(undefined, async () => {
     if (ifUntouched && !(await isUntouched(db))) return "";
     const { clients, players, games, event_types } = await plantSamples(db, demo);
     const added = [
@@ -36,7 +36,5 @@ export async function runCommand({ ifUntouched, demo }: SamplesCommand, db: Data
       ...(event_types > 0 ? [counted(event_types, "type of event", "types of event")] : []),
     ];
     return added.length === 0 ? "All samples are there already.\n" : `Added samples: ${added.join(", ")}.\n`;
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }

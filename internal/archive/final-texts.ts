@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { archivedEvent, columns, type Row } from "./find-events.ts";
 import { millisecondsOf } from "./instant.ts";
 
@@ -89,7 +89,7 @@ async function read(
 ): Promise<readonly FinalText[]> {
   const query = sql<Row & { readonly log_sequence: string | null; readonly stored_at_ms: string }>`
     select ${columns}, log_sequence, ${millisecondsOf("stored_at")} as stored_at_ms from events where ${which}`;
-  try {
+  return asking(signal, async () => {
     const { rows } = await query.execute(db, signal && { signal });
     return rows.map((row) => {
       const { client_id: client, source, ...event } = archivedEvent(row);
@@ -104,7 +104,5 @@ async function read(
         storedAt: Number(row.stored_at_ms),
       };
     });
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }

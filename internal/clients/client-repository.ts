@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { hashOf, newApiKey, prefixOf } from "./api-key.ts";
 
@@ -54,11 +54,9 @@ export async function takesEventsOf(db: Database, id: string): Promise<boolean> 
 }
 
 async function clientState(db: Database, id: string): Promise<{ disabled_at: Date | null } | undefined> {
-  try {
-    return await db.selectFrom("clients").select("disabled_at").where("id", "=", id).executeTakeFirst();
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  return asking(undefined, () =>
+    db.selectFrom("clients").select("disabled_at").where("id", "=", id).executeTakeFirst(),
+  );
 }
 
 /** Disables or enables a client; harmless to repeat. @returns false when it does not exist */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { FairQueue } from "../service/fair-queue.ts";
 import { isUnavailable, Unavailable } from "../service/unavailable.ts";
 
@@ -29,7 +29,7 @@ export const nameOf = (hash: Buffer): string => hash.toString("base64");
 /** Looks keys up in Postgres. */
 export function postgresKeys(db: Database): FindKeys {
   return async (hashes, signal) => {
-    try {
+    return asking(signal, async () => {
       const rows = await db
         .selectFrom("api_keys")
         .leftJoin("clients", "clients.id", "api_keys.client_id")
@@ -49,9 +49,7 @@ export function postgresKeys(db: Database): FindKeys {
           },
         ]),
       );
-    } catch (err) {
-      throw asUnavailable(err);
-    }
+    });
   };
 }
 

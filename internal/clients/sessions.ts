@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Selectable, sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { hashOf } from "./api-key.ts";
@@ -64,8 +64,8 @@ export async function createCode(db: Database, scope: KeyScope): Promise<string 
  */
 async function redeemCode(db: Database, code: string): Promise<OpenSession | undefined> {
   if (!codeForm.test(code)) return undefined;
-  try {
-    return await db.transaction().execute(async (trx) => {
+  return asking(undefined, () =>
+    db.transaction().execute(async (trx) => {
       const used = await trx
         .deleteFrom("sessions")
         .where("hash", "=", hashOf(code))
@@ -74,16 +74,14 @@ async function redeemCode(db: Database, code: string): Promise<OpenSession | und
         .executeTakeFirst();
       if (used === undefined || used.expires_at.getTime() <= Date.now()) return undefined;
       return insert(trx, used);
-    });
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+    }),
+  );
 }
 
 /** Opens a session for a key's holder; it ends with the key. @throws Unavailable */
 export async function openSession(db: Database, key: KnownKey): Promise<OpenSession> {
-  try {
-    return await db.transaction().execute(async (trx) => {
+  return asking(undefined, () =>
+    db.transaction().execute(async (trx) => {
       const opened = await insert(trx, { key_id: key.id, client_id: key.client, source: key.source });
       // The oldest beyond the limit, and all expired ones.
       await sql`
@@ -91,19 +89,15 @@ export async function openSession(db: Database, key: KnownKey): Promise<OpenSess
           select hash from sessions where key_id = ${key.id}::bigint and kind = 'session'
           order by created_at desc, hash offset ${mostOfKey})`.execute(trx);
       return opened;
-    });
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+    }),
+  );
 }
 
 /** Ends a session; gateways that know it refuse it within seconds. @throws Unavailable */
 export async function endSession(db: Database, token: string): Promise<void> {
-  try {
+  return asking(undefined, async () => {
     await db.deleteFrom("sessions").where("hash", "=", hashOf(token)).execute();
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 /**
@@ -112,7 +106,7 @@ export async function endSession(db: Database, token: string): Promise<void> {
  */
 export function postgresSessions(db: Database): FindKeys {
   return async (hashes, signal) => {
-    try {
+    return asking(signal, async () => {
       const rows = await db
         .selectFrom("sessions")
         .leftJoin("api_keys", "api_keys.id", "sessions.key_id")
@@ -124,9 +118,7 @@ export function postgresSessions(db: Database): FindKeys {
         .where(sql<boolean>`sessions.hash = any(${hashes}::bytea[])`)
         .execute({ signal });
       return new Map(rows.map((row) => [nameOf(row.hash), knownOf(row)]));
-    } catch (err) {
-      throw asUnavailable(err);
-    }
+    });
   };
 }
 

@@ -5,7 +5,7 @@ import {
   eraseFromArchive,
   untilInsertsOfBefore,
 } from "../archive/erased.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 
 /** How much was erased, by place. */
 export type Counts = Readonly<Record<string, number>>;
@@ -119,13 +119,4 @@ interface Row {
   readonly erased_at: Date;
   readonly requested_by: string;
   readonly counts: Counts;
-}
-
-/** @throws Unavailable, also when the signal's time is over; the reason of any other abort */
-async function asking<R>(signal: AbortSignal, ask: () => Promise<R>): Promise<R> {
-  try {
-    return await ask();
-  } catch (err) {
-    throw asUnavailable(signal.aborted ? signal.reason : err);
-  }
 }

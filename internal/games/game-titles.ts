@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { Polling } from "../postgres/polling.ts";
 import type { Log } from "../service/log.ts";
 import { Unavailable } from "../service/unavailable.ts";
@@ -66,7 +66,7 @@ export class GameTitles {
   }
 
   async #load(bounds: () => AbortSignal): Promise<void> {
-    try {
+    return asking(undefined, async () => {
       const query = this.#db.selectFrom("game_versions").select(["client_id", "version"]);
       for (const { client_id: client, version } of await query.execute({ signal: bounds() })) {
         if (this.#catalogues.get(client)?.version === version) continue;
@@ -77,8 +77,6 @@ export class GameTitles {
         this.#catalogues.set(client, { version, titles });
         this.#log.info({ client, games: titles.size }, "titles of games loaded");
       }
-    } catch (err) {
-      throw asUnavailable(err);
-    }
+    });
   }
 }

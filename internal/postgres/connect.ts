@@ -98,6 +98,15 @@ export function asUnavailable(err: unknown): unknown {
   return isAway(err) ? new Unavailable(`Postgres is away: ${whyAway(err)}`, { cause: err }) : err;
 }
 
+/** Asks Postgres. @throws Unavailable if Postgres is away or the signal times out; the reason of any other abort */
+export async function asking<R>(signal: AbortSignal | undefined, ask: () => Promise<R>): Promise<R> {
+  try {
+    return await ask();
+  } catch (err) {
+    throw asUnavailable(signal?.aborted ? signal.reason : err);
+  }
+}
+
 /** The driver's words for bytes that no Postgres sends. */
 const foreign = /^received (invalid response|unexpected \w+ message)/i;
 

@@ -3,7 +3,7 @@ import type { NatsConnection } from "nats";
 import { instant } from "../archive/instant.ts";
 import { isObject } from "../jetstream/api.ts";
 import { materializedSubject } from "../messages/subjects.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { Unavailable } from "../service/unavailable.ts";
 
 /** The players compared, of each client and ranking: as many as the materializer returns. */
@@ -28,7 +28,7 @@ export const everybody = "";
  */
 export async function foldArchive(db: Database, since: number): Promise<ReadonlyMap<string, Figures>> {
   const from = instant(sql`${Math.floor(since)}::bigint`);
-  try {
+  return asking(undefined, async () => {
     const [totals, tops] = await Promise.all([
       sql<{ client: string; total: string }>`
         select client_id as client, count(*) as total from events where stored_at >= ${from} group by 1`.execute(
@@ -60,9 +60,7 @@ export async function foldArchive(db: Database, since: number): Promise<Readonly
       figures.set(client, { total, players: new Map(players.map((row) => [nameOf(row), row.count])) });
     }
     return figures;
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 type Place = { readonly client: string; readonly ranking: string; readonly player: string };
@@ -70,13 +68,11 @@ const nameOf = ({ client, ranking, player }: Place): string => `${ranking} of ${
 
 /** How many rows have events stored in this very millisecond since the epoch. @throws Unavailable */
 export async function countAt(db: Database, ms: number): Promise<number> {
-  try {
+  return asking(undefined, async () => {
     const { rows } = await sql<{ count: string }>`
       select count(*) as count from events where stored_at = ${instant(sql`${ms}::bigint`)}`.execute(db);
     return Number(rows[0]?.count);
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 function ofAll(

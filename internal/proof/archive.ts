@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { instant } from "../archive/instant.ts";
 import { type EventKey, keyText } from "../messages/event-key.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 
 /** Events of one look-up: one round trip, and a few tens of milliseconds of Postgres. */
 const batchSize = 5_000;
@@ -173,11 +173,7 @@ export class ArchiveLookup {
   }
 
   async #ask<T>(query: { execute: (db: Database) => Promise<T> }): Promise<T> {
-    try {
-      return await query.execute(this.#db);
-    } catch (err) {
-      throw asUnavailable(err);
-    }
+    return asking(undefined, () => query.execute(this.#db));
   }
 }
 

@@ -13,7 +13,7 @@ import {
   senderName,
   stageStream,
 } from "../messages/subjects.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { type Check, holds, none, unchecked } from "./check.ts";
 import { Names } from "./names.ts";
 import { waitingIn } from "./waiting.ts";
@@ -101,7 +101,7 @@ async function destinationsOf({
           else updated_at + ${changeMs}::float8 * interval '1 ms' end) * 1000,
         ${from}::float8))::bigint as since_ms
     from destinations left join destination_places on destination_id = id order by id`;
-  return ask(async () => (await query.execute(db)).rows);
+  return asking(undefined, async () => (await query.execute(db)).rows);
 }
 
 /** Archived events that the destination's consumer has acknowledged and no attempt has ended. */
@@ -121,7 +121,7 @@ async function unfinished(
           and deliveries.event_id = events.id and deliveries.destination_id = ${id}
           and deliveries.outcome in ('delivered', 'set_aside', 'discarded'))
     order by log_sequence limit ${mostOpen}`;
-  const { rows } = await ask(() => query.execute(db));
+  const { rows } = await asking(undefined, () => query.execute(db));
   return rows.map((row) => ({ client, source: row.source, id: Number(row.id) }));
 }
 
@@ -167,13 +167,5 @@ class WaitingDeliveries {
     const key = eventOf(headers.get("Nats-Msg-Id").slice(destination.length + 1));
     if (key !== undefined && destinationOf(senderName(destination)) !== undefined)
       this.#found.add(`${destination} ${keyText(key)}`);
-  }
-}
-
-async function ask<T>(question: () => Promise<T>): Promise<T> {
-  try {
-    return await question();
-  } catch (err) {
-    throw asUnavailable(err);
   }
 }

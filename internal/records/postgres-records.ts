@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { sayable } from "../postgres/sayable.ts";
 import type { ClientRecord, RecordKind, RecordStore } from "./record.ts";
 
@@ -67,15 +67,6 @@ export function postgresRecords<T extends ClientRecord>(
         return numAffectedRows === 1n;
       }),
   };
-}
-
-/** @throws Unavailable, also when the signal's time is over; the reason of another abort */
-async function asking<R>(signal: AbortSignal, ask: () => Promise<R>): Promise<R> {
-  try {
-    return await ask();
-  } catch (err) {
-    throw asUnavailable(signal.aborted ? signal.reason : err);
-  }
 }
 
 function recordOf<T>({ id, ...fields }: Row): T {

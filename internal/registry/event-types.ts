@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { isCasinoType, isClient, isEventType } from "../casino/event.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, asUnavailable, type Database } from "../postgres/connect.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
 import { compileDataCheck, RegistrationError } from "./data-check.ts";
 
@@ -25,7 +25,7 @@ export interface TypeChange extends TypeKey {
 
 /** Every registered custom type, by name; the one for all clients before single clients' own. @throws Unavailable */
 export async function listTypes(db: Database): Promise<readonly RegisteredType[]> {
-  try {
+  return asking(undefined, async () => {
     const rows = await db
       .selectFrom("event_type_schemas")
       .select(["type", "client_id", "schema", "updated_at"])
@@ -38,9 +38,7 @@ export async function listTypes(db: Database): Promise<readonly RegisteredType[]
       schema,
       updatedAt: updated_at,
     }));
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 /**
@@ -49,7 +47,7 @@ export async function listTypes(db: Database): Promise<readonly RegisteredType[]
  * @throws Unavailable
  */
 export async function listChanges(db: Database, { type, client }: TypeKey): Promise<readonly TypeChange[]> {
-  try {
+  return asking(undefined, async () => {
     const ofType = db
       .selectFrom("event_type_changes")
       .select(["client_id", "change", "schema", "at"])
@@ -60,9 +58,7 @@ export async function listChanges(db: Database, { type, client }: TypeKey): Prom
         : ofType.where((it) => it.or([it("client_id", "=", client), it("client_id", "is", null)]));
     const rows = await asked.orderBy("id", "desc").execute();
     return rows.map(({ client_id, ...row }) => ({ type, client: client_id ?? undefined, ...row }));
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 /**
@@ -106,16 +102,14 @@ export async function registerType(
  */
 export async function removeType(db: Database, { type, client }: TypeKey): Promise<boolean> {
   checkKey({ type, client });
-  try {
+  return asking(undefined, async () => {
     const { numDeletedRows } = await db
       .deleteFrom("event_type_schemas")
       .where("type", "=", type)
       .where("client_id", "is not distinct from", client ?? null)
       .executeTakeFirst();
     return numDeletedRows > 0n;
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 /** What is wrong with a type or client as given, in sentences. */

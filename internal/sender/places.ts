@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 
 /** How long a sender's claim on a destination lasts without renewal, in ms. */
 export const keptForMs = 6_000;
@@ -30,7 +30,7 @@ export class Places {
   /** Claims, for `keptForMs`, those of the destinations that no other sender owns. @returns those that we own */
   async keep(destinations: readonly string[], signal?: AbortSignal): Promise<readonly DestinationPlace[]> {
     if (destinations.length === 0) return [];
-    return this.#ask(async () => {
+    return asking(signal, async () => {
       const { rows } = await sql<{ destination_id: string; log_sequence: string }>`
         insert into destination_places (destination_id, keeper, kept_until)
         select id, ${this.#keeper}, now() + ${keptForMs}::float8 * interval '1 ms'
@@ -45,7 +45,7 @@ export class Places {
 
   /** Records the position of a destination that we own. */
   async note(destination: string, sequence: number, signal?: AbortSignal): Promise<void> {
-    await this.#ask(() =>
+    await asking(signal, () =>
       sql`update destination_places set log_sequence = ${sequence}::bigint
         where destination_id = ${destination} and keeper = ${this.#keeper}`.execute(
         this.#db,
@@ -56,16 +56,8 @@ export class Places {
 
   /** Releases all our claims at once. */
   async leave(): Promise<void> {
-    await this.#ask(() =>
+    await asking(undefined, () =>
       sql`update destination_places set kept_until = null where keeper = ${this.#keeper}`.execute(this.#db),
     );
-  }
-
-  async #ask<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (err) {
-      throw asUnavailable(err);
-    }
   }
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 import type { Attempt } from "./deliver.ts";
 import type { DeliverableEvent } from "./message.ts";
@@ -56,11 +56,9 @@ export async function recordDeliveries(
       ])}
     ) as rows (destination_id, client_id, source, event_id, event_type, log_sequence, webhook_id, attempt, outcome,
       status, duration_ms, error, answer, at)`;
-  try {
+  return asking(signal, async () => {
     await statement.execute(db, signal && { signal });
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
+  });
 }
 
 /** Milliseconds since the epoch as timestamptz. */
@@ -160,7 +158,7 @@ export async function findDeliveries(
 ): Promise<DeliveryPage> {
   const { limit, withAnswers } = filter;
   const query = deliveriesQuery(filter);
-  try {
+  return asking(signal, async () => {
     const { rows } = await query.execute(db, signal && { signal });
     const shown = rows.slice(0, limit);
     const last = rows.length > limit ? shown.at(-1) : undefined;
@@ -168,9 +166,7 @@ export async function findDeliveries(
       deliveries: shown.map((row) => bodyOf(row, withAnswers)),
       next_cursor: last === undefined ? null : `${last.at.getTime()}.${last.id}`,
     };
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
+  });
 }
 
 /** One delivery. @param client undefined = of every client, without the answer. @throws Unavailable */
@@ -180,14 +176,12 @@ export async function findDelivery(
   client: string | undefined,
   signal?: AbortSignal,
 ): Promise<DeliveryBody | undefined> {
-  try {
+  return asking(signal, async () => {
     const ofClient = client === undefined ? sql`` : sql`and client_id = ${client}`;
     const query = sql<Row>`select * from deliveries where id = ${id}::bigint ${ofClient}`;
     const { rows } = await query.execute(db, signal && { signal });
     return rows.map((row) => bodyOf(row, client !== undefined))[0];
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
+  });
 }
 
 /**
@@ -202,7 +196,7 @@ export async function deleteDeliveriesOlderThan(
   most: number,
   signal?: AbortSignal,
 ): Promise<number> {
-  try {
+  return asking(signal, async () => {
     const { numAffectedRows } = await sql`
       delete from deliveries where ctid = any(array(
         select ctid from deliveries where at < now() - ${ageMs}::float8 * interval '1 ms' limit ${most}))`.execute(
@@ -210,9 +204,7 @@ export async function deleteDeliveriesOlderThan(
       signal && { signal },
     );
     return Number(numAffectedRows ?? 0);
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
+  });
 }
 
 type Row = Selectable<Schema["deliveries"]>;

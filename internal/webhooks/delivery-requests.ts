@@ -1,5 +1,5 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 
 /** A filter of archived events to send again. All conditions must hold. */
@@ -74,11 +74,9 @@ export async function requestReplay(
 }
 
 async function added(insert: Promise<{ readonly id: string }>): Promise<string> {
-  try {
+  return asking(undefined, async () => {
     return (await insert).id;
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 /**
@@ -112,14 +110,12 @@ export async function countReplayed(
   filter: ReplayFilter,
   signal?: AbortSignal,
 ): Promise<number> {
-  try {
+  return asking(signal, async () => {
     const query = sql<{ n: string }>`
       select count(*) as n from events where ${replayedEvents(destination, filter)}`;
     const { rows } = await query.execute(db, signal && { signal });
     return Number(rows[0]?.n ?? 0);
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
+  });
 }
 
 /** Unfinished requests, oldest first, for the sender. @throws Unavailable */
@@ -128,7 +124,7 @@ export async function openRequests(
   limit = 100,
   signal?: AbortSignal,
 ): Promise<readonly DeliveryRequest[]> {
-  try {
+  return asking(signal, async () => {
     const query = db
       .selectFrom("delivery_requests")
       .selectAll()
@@ -136,9 +132,7 @@ export async function openRequests(
       .orderBy("id")
       .limit(limit);
     return (await query.execute(signal && { signal })).map(readRequest);
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
+  });
 }
 
 /** Records the sender's position in a request. @throws Unavailable */
@@ -156,11 +150,9 @@ export async function finishRequest(db: Database, id: string, error: string | nu
 }
 
 async function changed(db: Database, id: string, values: Readonly<Record<string, unknown>>): Promise<void> {
-  try {
+  return asking(undefined, async () => {
     await db.updateTable("delivery_requests").set(values).where("id", "=", id).execute();
-  } catch (err) {
-    throw asUnavailable(err);
-  }
+  });
 }
 
 function readRequest(row: Selectable<Schema["delivery_requests"]>): DeliveryRequest {

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 import type { Destination, DestinationSettings } from "./destination.ts";
 import type { SecretBox } from "./secret-box.ts";
@@ -87,13 +87,4 @@ export function stateOf(enabled: boolean) {
   return enabled
     ? { enabled, disabled_at: null, disabled_reason: null, failing_since: null }
     : { enabled, disabled_at: sql<Date>`coalesce(disabled_at, now())` };
-}
-
-/** @throws Unavailable, also if the signal times out; the reason of any other abort */
-export async function asking<R>(signal: AbortSignal | undefined, ask: () => Promise<R>): Promise<R> {
-  try {
-    return await ask();
-  } catch (err) {
-    throw asUnavailable(signal?.aborted ? signal.reason : err);
-  }
 }

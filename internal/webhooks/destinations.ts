@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import { sql } from "kysely";
-import type { Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { Destination, DestinationSettings } from "./destination.ts";
-import { asking, columnsOf, readDestination, readRows, stateOf } from "./destination-rows.ts";
+import { columnsOf, readDestination, readRows, stateOf } from "./destination-rows.ts";
 import { SealError, type SecretBox } from "./secret-box.ts";
 import { newSecret } from "./sign.ts";
 

@@ -1,5 +1,4 @@
-import type { Database } from "../postgres/connect.ts";
-import { asking } from "./destination-rows.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { SecretBox } from "./secret-box.ts";
 
 /**
