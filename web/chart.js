@@ -83,7 +83,7 @@ function options() {
     cursor: { show: false },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.15, 5)] } },
     axes: [
-      { ...axis, values: (_plot, times) => times.map(minutes), space: 70 },
+      { ...axis, values: (_plot, times) => times.map(minutes), space: 70, size: 30 },
       { ...axis, size: 56 },
     ],
     series: [

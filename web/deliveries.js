@@ -34,14 +34,12 @@ function Destinations({ isOperator, chosen, onChoose }) {
       ${
         answer?.destinations.length > 0 &&
         html`<div class="scroll" tabindex="0" role="group" aria-labelledby="destinations"><table>
-          <thead><tr><th scope="col">destination</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">URL</th><th scope="col">state</th><th scope="col"><span class="visually-hidden">what to do</span></th></tr></thead>
+          <thead><tr><th scope="col">destination</th><th scope="col">state</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">URL</th><th scope="col"><span class="visually-hidden">what to do</span></th></tr></thead>
           <tbody>
             ${answer.destinations.map(
               ({ id, client_id, url, enabled, disabled_reason, failing_since }) => html`
                 <tr key=${id}>
                   <th scope="row"><button type="button" aria-pressed=${chosen === id} onClick=${() => onChoose(chosen === id ? "" : id)} aria-label=${`Deliveries to ${id}`}>${id}</button></th>
-                  ${isOperator && html`<td>${client_id}</td>`}
-                  <td class="break">${url}</td>
                   <td>${
                     !enabled
                       ? html`<span class="badge bad">disabled</span> ${disabled_reason}`
@@ -49,6 +47,8 @@ function Destinations({ isOperator, chosen, onChoose }) {
                         ? html`<span class="badge warn">failing</span> for ${ago(failing_since).replace(" ago", "")}`
                         : html`<span class="badge good">enabled</span>`
                   }</td>
+                  ${isOperator && html`<td>${client_id}</td>`}
+                  <td class="break">${url}</td>
                   <td>
                     <button type="button" disabled=${busy} aria-label=${`Send a test to ${id}`} onClick=${() => test(id)}>Test</button>${" "}
                     <button type="button" disabled=${busy} aria-label=${`${enabled ? "Disable" : "Enable"} ${id}`} onClick=${() => change(id, !enabled)}>${enabled ? "Disable" : "Enable"}</button>
@@ -91,18 +91,18 @@ function Attempts({ isOperator, destination, onAll }) {
       ${
         answer?.deliveries.length > 0 &&
         html`<div class="scroll tall" tabindex="0" role="group" aria-labelledby="attempts"><table>
-          <thead><tr><th scope="col">when</th><th scope="col">event</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">attempt</th><th scope="col">outcome</th><th scope="col">took</th><th scope="col"><span class="visually-hidden">send again</span></th></tr></thead>
+          <thead><tr><th scope="col">when</th><th scope="col">outcome</th><th scope="col">event</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">attempt</th><th scope="col">took</th><th scope="col"><span class="visually-hidden">send again</span></th></tr></thead>
           <tbody>
             ${answer.deliveries.map(
               (one) => html`
                 <tr key=${one.id}>
                   <td>${ago(one.at)}</td>
+                  <td class="outcome"><span class=${`badge ${one.outcome === "delivered" ? "good" : "bad"}`}>${one.outcome}</span> ${one.status} ${one.error}</td>
                   <th scope="row">${one.event_type} ${one.event_id} <small>${one.source}</small></th>
                   ${isOperator && html`<td>${one.client_id}</td>`}
                   <td>${one.attempt}</td>
-                  <td class="break"><span class=${`badge ${one.outcome === "delivered" ? "good" : "bad"}`}>${one.outcome}</span> ${one.status} ${one.error}</td>
                   <td>${duration(one.duration_ms)}</td>
-                  <td><button type="button" disabled=${busy} aria-label=${`Send delivery ${one.id} again`} onClick=${() => resend(one.id)}>Send again</button></td>
+                  <td><button type="button" disabled=${busy} aria-label=${`Send again: delivery ${one.id}`} onClick=${() => resend(one.id)}>Send again</button></td>
                 </tr>
               `,
             )}

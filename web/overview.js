@@ -1,3 +1,4 @@
+import { Attention } from "./attention.js";
 import { Chart } from "./chart.js";
 import { count, duration, rate } from "./format.js";
 import { html } from "./html.js";
@@ -13,14 +14,15 @@ export function Overview({ holder, frame, history, tail, onTail }) {
   const letters = isOperator ? picture.letters : frame.letters;
   return html`
     ${broker && html`<p class="notice bad" role="alert">NATS: ${broker} The services wait for it; nothing that was accepted is lost.</p>`}
+    ${isOperator && !broker && html`<${Attention} picture=${picture} />`}
     <section class="facts" aria-label="At a glance">
       <${Fact} name="events per second" value=${rate(frame.rate)} />
       <${Fact} name="events in all" value=${count(figures?.events_total)} />
       ${isOperator && html`<${Fact} name="messages waiting" value=${count(waiting(picture))} />`}
       <${Fact} name="dead letters" value=${count(letters)} bad=${letters > 0} link="#/dead-letters" />
-      ${isOperator && html`<${Fact} name="age of the rates" value=${rates === null ? "none" : duration(rates.age_ms)} bad=${rates === null || rates.age_ms > 60_000} />`}
+      ${isOperator && html`<${Fact} name="age of the rates" value=${duration(rates?.age_ms)} bad=${lacksRates(picture)} />`}
     </section>
-    ${isOperator && html`<${Pipeline} picture=${picture} />`}
+    ${isOperator && html`<${Pipeline} picture=${picture} isKnown=${!broker} />`}
     <${Chart} history=${history} />
     ${
       figures === null
@@ -38,6 +40,10 @@ function Fact({ name, value, bad = false, link }) {
     ? html`<div class=${`fact ${bad ? "bad" : ""}`}>${shown}</div>`
     : html`<a class=${`fact ${bad ? "bad" : ""}`} href=${link}>${shown}</a>`;
 }
+
+/** Rates are asked for when an event needs one: to have none is no trouble by itself. */
+const lacksRates = ({ steps }) =>
+  steps.some(({ problems }) => problems.some((problem) => problem.startsWith("rates:")));
 
 const waiting = ({ steps }) =>
   steps.every(({ backlog }) => backlog === null)

@@ -1,18 +1,21 @@
 import { ago, bytes, count, duration, rate } from "./format.js";
 import { html } from "./html.js";
 
-/** The pipeline as a picture, from left to right: sources, the steps one after the other, the readers of final events. */
-export function Pipeline({ picture }) {
+/**
+ * The pipeline as a picture, from left to right: sources, the steps one after the other, the readers of final events.
+ * @param {{ picture: object, isKnown: boolean }} props without NATS nobody hears of the services, which may well run
+ */
+export function Pipeline({ picture, isKnown }) {
   const { sources, steps, readers } = picture;
   return html`
     <section aria-labelledby="pipeline">
       <h2 id="pipeline">Pipeline</h2>
       <div class="pipeline">
         <ol class="flow">
-          ${[...sources, ...steps].map((part) => html`<li key=${part.name}><${Part} part=${part} /></li>`)}
+          ${[...sources, ...steps].map((part) => html`<li key=${part.name}><${Part} part=${part} isKnown=${isKnown} /></li>`)}
         </ol>
         <ul class="readers" aria-label="Readers of final events">
-          ${readers.map((part) => html`<li key=${part.name}><${Part} part=${part} small /></li>`)}
+          ${readers.map((part) => html`<li key=${part.name}><${Part} part=${part} isKnown=${isKnown} small /></li>`)}
         </ul>
       </div>
     </section>
@@ -26,8 +29,8 @@ const healths = {
   down: ["bad", "not running"],
 };
 
-function Part({ part, small = false }) {
-  const [tone, says] = healths[part.health];
+function Part({ part, isKnown, small = false }) {
+  const [tone, says] = isKnown ? healths[part.health] : ["unknown", "not known"];
   return html`
     <article class=${`part ${tone} ${small ? "small" : ""}`} data-part=${part.name} data-health=${part.health}>
       <h3>${part.name} <span class=${`badge ${tone}`}>${says}</span></h3>
@@ -41,8 +44,7 @@ function Part({ part, small = false }) {
         <${Entry} name="p99" value=${duration(part.p99_ms)} />
       </dl>
       ${part.problems.map((problem) => html`<p class="problem">${problem}</p>`)}
-      ${part.health === "down" && html`<p class="problem">Start it: <code>npm run ${part.service}</code></p>`}
-      ${part.warnings.length > 0 && html`<details><summary>${part.warnings.length} to look at</summary>${part.warnings.map((one) => html`<p>${one}</p>`)}</details>`}
+      ${isKnown && part.health === "down" && html`<p class="problem">Start it: <code>npm run ${part.service}</code></p>`}
       ${part.instances.length > 0 && html`<${Instances} part=${part} />`}
     </article>
   `;

@@ -175,7 +175,8 @@ test("a receiver that is gone, and one that failed for too long, is disabled, an
   nc.subscribe("casino.operator.>", { callback: (_err, msg) => void told.push([msg.subject, msg.json()]) });
   const gone = await addDestination((await receiverForTest((response) => response.writeHead(410).end())).url);
   const metrics = new Metrics(silent);
-  addDestinations(metrics, startSender({ disableAfterMs: 100 }), nc);
+  const sender = startSender({ disableAfterMs: 100 });
+  addDestinations(metrics, sender, nc);
   await publishBets(1, 4);
   await waitFor(async () => (await destinations.find(gone.id, undefined))?.enabled === false);
   expect((await destinations.find(gone.id, undefined))?.disabledReason).toMatch(/answered 410/);
@@ -199,6 +200,10 @@ test("a receiver that is gone, and one that failed for too long, is disabled, an
     const text = await metrics.text();
     return disabled.every((line) => text.includes(line));
   });
+  for (const { id } of [gone, failing])
+    expect(sender.warnings).toContainEqual(
+      expect.stringContaining(`Destination ${id} of casino is disabled: `),
+    );
   // Its events stay where they are.
   expect(await metrics.text()).toMatch(
     new RegExp(

@@ -104,9 +104,9 @@ export class Sender {
     return [...this.#destinations.values()];
   }
 
-  /** Warnings about destinations that cannot be read. */
+  /** Warnings about destinations that cannot be read, that fail, or that were disabled because they failed. */
   get warnings(): readonly string[] {
-    return [...this.#unreadable];
+    return [...this.#unreadable, ...this.destinations.flatMap((one) => warningOf(one) ?? [])];
   }
 
   /** Settles calls in flight or hands their events back, and releases its claims. */
@@ -236,4 +236,13 @@ export class Sender {
 /** Whether only one sender may call it: several could keep neither an order nor a rate limit. */
 function isExclusive({ ordered, rateLimit }: Destination): boolean {
   return ordered || rateLimit !== null;
+}
+
+function warningOf({ id, client, enabled, failingSince, disabledReason }: Destination): string | undefined {
+  const name = `Destination ${id} of ${client}`;
+  if (disabledReason !== null)
+    return `${name} is disabled: ${disabledReason} Tell the client; what comes meanwhile is kept for it.`;
+  if (enabled && failingSince !== null)
+    return `${name} has only failed since ${failingSince.toISOString().slice(0, 19)}Z. Its answers: npm run deliveries -- list --destination ${id}`;
+  return undefined;
 }

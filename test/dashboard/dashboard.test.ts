@@ -1,12 +1,25 @@
+import { randomBytes } from "node:crypto";
 import axe from "axe-core";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../internal/local/free-port.ts";
+import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { defaultSettings } from "../../internal/webhooks/destination.ts";
+import { Destinations } from "../../internal/webhooks/destinations.ts";
+import { SecretBox } from "../../internal/webhooks/secret-box.ts";
+import { silent } from "../harness/broker.ts";
 import { browserForTest } from "../harness/browser.ts";
 import { keyForTest, pipelineForTest } from "../harness/pipeline.ts";
 import { runForTest, serviceForTest } from "../harness/service.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-const { nc, env } = await pipelineForTest();
+const { nc, env: servers } = await pipelineForTest();
+const secret = randomBytes(32);
+const env = {
+  ...servers,
+  DELIVERY_KEY: secret.toString("base64"),
+  DELIVERY_ALLOW_PRIVATE: "127.0.0.0/8",
+};
 const [gateway, enricher, browser] = await Promise.all([
   serviceForTest("gateway", env),
   serviceForTest("enricher", env),
@@ -89,7 +102,19 @@ describe("an operator", () => {
     await page.locator('[data-part="currency"][data-health="down"]').waitFor();
     expect(await currency.innerText()).toContain("not running");
     expect(await currency.innerText()).toContain("npm run enricher");
+    // It stands before anything else, once for the three steps.
+    const attention = page.locator(".attention li", { hasText: "enricher" });
+    expect(await attention.allInnerTexts()).toEqual([
+      expect.stringMatching(/^enricher\s+is not running.* Start it: npm run enricher$/),
+    ]);
+    const top = (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .evaluate((element) => element.getBoundingClientRect().top);
+    expect(await top(".attention")).toBeLessThan(await top(".facts"));
     await enricher.start();
+    await attention.waitFor({ state: "detached" });
     await page.locator('[data-part="currency"][data-health="up"]').waitFor();
   });
 
@@ -217,6 +242,40 @@ test("says that the gateway does not answer, and goes on by itself when it does"
   await page.getByText("The gateway does not answer").waitFor();
   await gateway.start();
   await page.getByText("live", { exact: true }).waitFor();
+});
+
+test("tells on a narrow phone of a receiver that fails, and no view is wider than the screen", async () => {
+  const db = connectPostgres(env.DATABASE_URL, "test", silent);
+  onTestFinished(() => db.destroy());
+  const url = `http://127.0.0.1:${await freePort()}/a-path-that-is-rather-long/and-goes-on`;
+  const { id: destination } = await new Destinations(db, new SecretBox([secret])).create("lucky", {
+    ...defaultSettings,
+    url,
+  });
+  await serviceForTest("sender", env);
+  publish("lucky", "poison");
+  const page = await signedIn({}, { viewport: { width: 360, height: 740 } });
+  const failing = page.locator(".attention li", { hasText: destination });
+  await waitFor(async () => {
+    publish("lucky", deposit(77));
+    return (await failing.count()) > 0;
+  });
+  expect(await failing.innerText()).toMatch(/sender\s+Destination \w+ of lucky has only failed since/);
+  for (const [view, shown] of [
+    ["Overview", page.locator(".attention")],
+    [/^Dead letters/, page.getByRole("button", { name: /^Open letter/ }).first()],
+    ["Deliveries", page.locator(".badge", { hasText: "failed" }).first()],
+    ["Setup", page.getByRole("heading", { name: "API keys" })],
+  ] as const) {
+    await page.locator("nav").getByRole("link", { name: view }).click();
+    await shown.waitFor();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    expect(
+      await page.evaluate(
+        "document.querySelector('nav').scrollWidth <= document.querySelector('nav').clientWidth",
+      ),
+    ).toBe(true);
+  }
 });
 
 describe.each(["light", "dark"] as const)("in the %s, axe finds nothing wrong", (colorScheme) => {

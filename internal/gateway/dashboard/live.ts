@@ -112,7 +112,10 @@ export class Live {
   }
 
   #forOperators(): object {
-    const picture = buildPicture(this.#options.layout, this.#board.instances(), this.#queues);
+    const instances = this.#board.instances();
+    const picture = buildPicture(this.#options.layout, instances, this.#queues);
+    // A NATS that hangs leaves requests without an answer for a while: all services are silent before that, this one too.
+    const isDeaf = instances.length > 0 && instances.every(({ isSilent }) => isSilent);
     const clients = this.#clients.flatMap((id) => {
       const { figures, rate } = this.#audience(id);
       return figures === undefined
@@ -122,7 +125,7 @@ export class Live {
     return {
       rate: picture.rate,
       picture,
-      broker: this.#broker ?? null,
+      broker: this.#broker ?? (isDeaf ? "no service is heard any more, not even this gateway." : null),
       figures: this.#figures ?? null,
       clients,
       rates: this.#ratesShown(),

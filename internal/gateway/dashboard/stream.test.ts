@@ -81,6 +81,19 @@ describe("the stream", () => {
     await waitFor(() => (second.heard[0]?.data.rates as unknown[] | undefined)?.includes(42));
   });
 
+  test("says that NATS tells nothing any more, rather than that every service has stopped", async () => {
+    const gateway = await gatewayForTest(server, db);
+    const { last } = await listen(gateway);
+    const speak = () => nc.publish(...spoken(statusOf("enricher", { work: { currency: workOf() } })));
+    await waitFor(() => {
+      speak();
+      return last("frame")?.broker === null && JSON.stringify(last("frame")).includes('"health":"up"');
+    });
+    await waitFor(() => String(last("frame")?.broker).startsWith("no service is heard any more"));
+    speak();
+    await waitFor(() => last("frame")?.broker === null);
+  });
+
   test("tells a client nothing of others, and nothing of the pipeline", async () => {
     const gateway = await gatewayForTest(server, db);
     const { last, heard } = await listen(gateway, client, "?tail=true");
