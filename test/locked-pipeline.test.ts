@@ -92,7 +92,10 @@ describe.each(cases)("nats-server $name", async ({ binary, config }) => {
     for (const id of [2, 3])
       nc.publish("casino.event.raw.casino", JSON.stringify({ ...event, id, type: "unknown" }));
     await waitFor(async () => JSON.stringify(await ask("/dead-letters?groups=true")).includes('"count":2'));
-    expect(await ask("/dead-letters/1/replay?dry_run=true", { method: "POST", body: "" })).toMatchObject({});
+    expect(await ask("/dead-letters/1/replay?dry_run=true", { method: "POST", body: "" })).toMatchObject({
+      would: "fail",
+      reason: "unknown_type",
+    });
     await ask("/dead-letters/1/replay", { method: "POST", body: JSON.stringify({ ...event, id: 2 }) });
     await ask("/dead-letters/2", { method: "DELETE" });
     await waitFor(() => logger.output().split("\n").length - 1 === 207);

@@ -144,9 +144,9 @@ describe.each(forms)("%s", (_, decode) => {
     const long = "x".repeat(10_000);
     const event = { id: long, player_id: long, game_id: long, type: "bet", currency: long, created_at: long };
     for (const value of [event, { ...custom, type: long }, { ...custom, data: { [long]: { a: "\0" } } }]) {
-      for (const { path, message } of refusalOf(decode(bytes(value), anyCustomType)).errors) {
-        expect(path.length + message.length).toBeLessThan(200);
-      }
+      const { errors } = refusalOf(decode(bytes(value), anyCustomType));
+      expect(errors).not.toEqual([]);
+      for (const { path, message } of errors) expect(path.length + message.length).toBeLessThan(200);
     }
   });
 

@@ -163,7 +163,7 @@ test("Ctrl-C ends it with 0 also while the broker is away", async () => {
   await generator.logged(/lost NATS/);
   generator.child.kill("SIGINT");
   expect(await generator.ended).toEqual({ code: 0, signal: null });
-  expect(await generator.logged("stopped")).toBeDefined();
+  await generator.logged("stopped");
 });
 
 test("several events in one message: as many as asked for, in order, the last message with the rest", async () => {

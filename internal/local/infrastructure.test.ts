@@ -57,7 +57,9 @@ test("strict, who has no credentials may look, and the operator's URL lies where
   const { username: user, password: pass, host: servers } = new URL(readFileSync(file, "utf8").trim());
   const operator = await connect({ servers, user, pass });
   onTestFinished(() => operator.close());
-  expect((await (await jetstreamManager(operator)).getAccountInfo()).limits).toBeDefined();
+  const jsm = await jetstreamManager(operator);
+  await jsm.streams.add({ name: "CASINO_OPERATED", subjects: ["casino.operated"] });
+  expect(await jsm.streams.delete("CASINO_OPERATED")).toBe(true);
 });
 
 test("each service gets its own user of what up runs, and what is somebody else's as it is given", async () => {

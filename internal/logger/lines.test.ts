@@ -175,7 +175,8 @@ describe("the command", () => {
     expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq).toBe(0);
     command.child.kill("SIGTERM");
     expect(await command.ended).toEqual({ code: 0, signal: null });
-    await waitFor(async () => (await jsm.consumers.info("CASINO_EVENTS", "logger")).num_redelivered === 0);
+    const next = start();
+    await waitFor(() => next.stdout === linesOf(1, 10));
   });
 
   const start = (stdout: "read" | "held" = "read") =>

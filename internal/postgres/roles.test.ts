@@ -95,9 +95,9 @@ describe("each service's queries work under its own role", () => {
 
   test("gateway", async () => {
     const db = as("gateway");
-    const key = await createKey(owner, { client: "casino", source: "test" });
-    expect(key).toBeDefined();
-    expect(await postgresKeys(db)([Buffer.alloc(32)], signal)).toEqual(new Map());
+    const key = (await createKey(owner, { client: "casino", source: "test" })) ?? expect.fail("no key");
+    const found = await postgresKeys(db)([hashOf(key), Buffer.alloc(32)], signal);
+    expect([...found.keys()]).toEqual([hashOf(key).toString("base64")]);
     expect(await hasClient(db, "casino")).toBe(true);
     expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
     const players = postgresRecords(db, playerKind);
