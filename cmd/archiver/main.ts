@@ -10,13 +10,11 @@ import { finalStage } from "../../internal/messages/subjects.ts";
 import { postgresDrift } from "../../internal/postgres/config-drift.ts";
 import { connectPostgres, postgresAnswers } from "../../internal/postgres/connect.ts";
 import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
-import { buildHealth, listen } from "../../internal/service/health.ts";
+import { listen } from "../../internal/service/health.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
-import { announce } from "../../internal/telemetry/announce.ts";
 import { ArchiveMeter } from "../../internal/telemetry/archive-meter.ts";
 import { AnswerTimes, addConsumers, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
-import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
-import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { report } from "../../internal/telemetry/report.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 
 await runService({
@@ -65,16 +63,12 @@ await runService({
       lag: lagWithinRetention(nc, archiverDurable),
     };
     const warnings = () => drift.warnings;
-    const telemetry = { nc, service: "archiver", checks, warnings, works: [meter], log };
-    onClose("status", announce(telemetry));
-    const metrics = serviceMetrics(telemetry);
+    const telemetry = { nc, service: "archiver", checks, warnings, works: [meter], log, onClose };
+    const { metrics, http } = report(telemetry);
     addPublisher(metrics, publisher, times);
     addConsumers(metrics, nc, [archiverDurable]);
     meter.addTo(metrics);
-    const health = buildHealth(checks, log, warnings);
-    serveMetrics(health, metrics);
-    onClose("HTTP", () => health.close());
-    log.info({ http: await listen(health, config) }, "ready");
+    log.info({ http: await listen(http, config) }, "ready");
     return "running";
   },
 });

@@ -24,13 +24,11 @@ import { protobufEvents } from "../../internal/protobuf/decode.ts";
 import { rateVariables, sharedRates } from "../../internal/rates/shared-rates.ts";
 import { Registry } from "../../internal/registry/registry.ts";
 import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
-import { buildHealth, listen } from "../../internal/service/health.ts";
+import { listen } from "../../internal/service/health.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
-import { announce } from "../../internal/telemetry/announce.ts";
 import { AnswerTimes, addConsumers, addPublisher, addStreams } from "../../internal/telemetry/bus-metrics.ts";
 import { addEnricher } from "../../internal/telemetry/enricher-metrics.ts";
-import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
-import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { report } from "../../internal/telemetry/report.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
@@ -131,9 +129,8 @@ await runService({
     };
     const warnings = () => [...drift.warnings, ...rates.warnings()];
     const meters = works.map(({ meter }) => meter);
-    const telemetry = { nc, service: "enricher", checks, warnings, works: meters, log };
-    onClose("status", announce(telemetry));
-    const metrics = serviceMetrics(telemetry);
+    const telemetry = { nc, service: "enricher", checks, warnings, works: meters, log, onClose };
+    const { metrics, http } = report(telemetry);
     addPublisher(metrics, publisher, times);
     addConsumers(metrics, nc, wanted.durables);
     addStreams(
@@ -142,10 +139,7 @@ await runService({
       wanted.streams.map(({ name }) => name),
     );
     addEnricher(metrics, { rates, archiverLag, duplicateWindowMs: config.DUPLICATE_WINDOW });
-    const health = buildHealth(checks, log, warnings);
-    serveMetrics(health, metrics);
-    onClose("HTTP", () => health.close());
-    log.info({ steps: STEPS, http: await listen(health, config) }, "ready");
+    log.info({ steps: STEPS, http: await listen(http, config) }, "ready");
     return "running";
   },
 });

@@ -8,12 +8,10 @@ import { stdoutOf } from "../../internal/logger/file-out.ts";
 import { loggerDurable, logLines } from "../../internal/logger/lines.ts";
 import { finalStage } from "../../internal/messages/subjects.ts";
 import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
-import { buildHealth, listen } from "../../internal/service/health.ts";
+import { listen } from "../../internal/service/health.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
-import { announce } from "../../internal/telemetry/announce.ts";
 import { addConsumers } from "../../internal/telemetry/bus-metrics.ts";
-import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
-import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { report } from "../../internal/telemetry/report.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
 await runService({
@@ -56,14 +54,10 @@ await runService({
       lag: lagWithinRetention(nc, loggerDurable),
     };
     const warnings = () => drift.warnings;
-    const telemetry = { nc, service: "logger", checks, warnings, works: [meter], log };
-    onClose("status", announce(telemetry));
-    const metrics = serviceMetrics(telemetry);
+    const telemetry = { nc, service: "logger", checks, warnings, works: [meter], log, onClose };
+    const { metrics, http } = report(telemetry);
     addConsumers(metrics, nc, [loggerDurable]);
-    const health = buildHealth(checks, log, warnings);
-    serveMetrics(health, metrics);
-    onClose("HTTP", () => health.close());
-    log.info({ http: await listen(health, config) }, "ready");
+    log.info({ http: await listen(http, config) }, "ready");
     return "running";
   },
 });

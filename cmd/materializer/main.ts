@@ -8,11 +8,9 @@ import { buildMaterializerHttp } from "../../internal/materializer/http.ts";
 import { startMaterializedService } from "../../internal/materializer/nats-service.ts";
 import { Replay } from "../../internal/materializer/replay.ts";
 import { finalStage } from "../../internal/messages/subjects.ts";
-import { buildHealth, listen } from "../../internal/service/health.ts";
+import { listen } from "../../internal/service/health.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
-import { announce } from "../../internal/telemetry/announce.ts";
-import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
-import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { report } from "../../internal/telemetry/report.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 import manifest from "../../package.json" with { type: "json" };
 
@@ -40,13 +38,9 @@ await runService({
     onClose("replay", () => replay.close());
     const checks = { nats: brokerAnswers(nc), streams: streams.check, replay: () => replay.problem };
     const warnings = () => [fold.folded.problem].filter((problem) => problem !== undefined);
-    const telemetry = { nc, service: "materializer", checks, warnings, works: [meter], log };
-    onClose("status", announce({ ...telemetry, isDiscoverable: false }));
-    const metrics = serviceMetrics(telemetry);
+    const telemetry = { nc, service: "materializer", checks, warnings, works: [meter], log, onClose };
+    const { metrics, http } = report({ ...telemetry, isDiscoverable: false });
     addFold(metrics, fold, replay, config.FIGURES);
-    const http = buildHealth(checks, log, warnings);
-    serveMetrics(http, metrics);
-    onClose("HTTP", () => http.close());
     buildMaterializerHttp(http, { fold, caughtUp: () => replay.caughtUp(), figures: config.FIGURES, log });
     const address = await listen(http, config);
 

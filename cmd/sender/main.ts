@@ -11,13 +11,11 @@ import { deleteExpired } from "../../internal/postgres/delete-expired.ts";
 import { addDestinations } from "../../internal/sender/destination-metrics.ts";
 import { Sender } from "../../internal/sender/sender.ts";
 import { ConfigDriftWatch } from "../../internal/service/config-drift.ts";
-import { buildHealth, listen } from "../../internal/service/health.ts";
+import { listen } from "../../internal/service/health.ts";
 import { newInstanceName } from "../../internal/service/instance-name.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
-import { announce } from "../../internal/telemetry/announce.ts";
 import { AnswerTimes, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
-import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
-import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { report } from "../../internal/telemetry/report.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 import { parseNetworks } from "../../internal/webhooks/address-guard.ts";
@@ -92,15 +90,11 @@ await runService({
       sender: () => sender.problem,
     };
     const warnings = () => [...drift.warnings, ...sender.warnings];
-    const telemetry = { nc, service: "sender", checks, warnings, works: [meter], log };
-    onClose("status", announce(telemetry));
-    const metrics = serviceMetrics(telemetry);
+    const telemetry = { nc, service: "sender", checks, warnings, works: [meter], log, onClose };
+    const { metrics, http } = report(telemetry);
     addPublisher(metrics, publisher, times);
     addDestinations(metrics, sender, nc);
-    const health = buildHealth(checks, log, warnings);
-    serveMetrics(health, metrics);
-    onClose("HTTP", () => health.close());
-    log.info({ http: await listen(health, config) }, "ready");
+    log.info({ http: await listen(http, config) }, "ready");
     return "running";
   },
 });
