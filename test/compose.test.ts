@@ -303,3 +303,22 @@ test("the image takes along no tests and nothing that is not named", () => {
   const allowed = patterns.filter((pattern) => pattern.startsWith("!")).map((pattern) => pattern.slice(1));
   expect(allowed.some((path) => /^(\.env|\.git|test|\.data|node_modules)/.test(path))).toBe(false);
 });
+
+test("the image has whatever its programs import of internal/local, most of which is left out of it", () => {
+  const ignored = read(".dockerignore").split("\n");
+  const inImage = ["cmd", "internal"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .map((file) => `${folder}/${file}`)
+      .filter((file) => file.endsWith(".ts") && !/\.(test|fixture|arbitrary|example)\.ts$/.test(file))
+      .filter((file) => !file.startsWith("cmd/up/"))
+      .filter((file) => !file.startsWith("internal/local/") || ignored.includes(`!${file}`)),
+  );
+  const imported = inImage.flatMap((file) =>
+    [...read(file).matchAll(/(?:from|import\() ?"(\.[^"]+)"/g)].map(([, path = ""]) =>
+      join(dirname(file), path),
+    ),
+  );
+  const local = imported.filter((file) => file.startsWith("internal/local/"));
+  expect(local.length).toBeGreaterThan(1);
+  for (const file of local) expect(ignored).toContain(`!${file}`);
+});
