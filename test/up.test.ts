@@ -88,7 +88,7 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
   await waitFor(async () => (await total()) > before);
 
   second.child.stdout?.destroy();
-  await waitFor(() => second.stderr().includes("whoever read stdout is gone"));
+  await waitFor(() => second.stderr().includes("the reader of stdout is gone"));
   const then = await total();
   await waitFor(async () => (await total()) > then);
 

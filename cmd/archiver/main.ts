@@ -19,7 +19,7 @@ import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 
 await runService({
   name: "archiver",
-  summary: "keeps every final event in Postgres, once; start as many as needed.",
+  summary: "stores every final event in Postgres, once; start as many as needed.",
   variables: [
     "NATS_URL",
     "NATS_CREDS",

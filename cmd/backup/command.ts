@@ -10,10 +10,10 @@ export const backupCommand: Build<BackupCommand> = (reading) => {
   const program = reading
     .program(
       "backup",
-      "Writes all that Postgres holds, as it is at one moment, into a file that croupier restore reads. Services may go on.",
+      "Saves everything in Postgres, as of one moment, to a file for croupier restore. Services may keep running.",
       ["DATABASE_URL"],
     )
-    .argument("<file>", "- for stdout; one of that name is replaced once the new one is whole");
+    .argument("<file>", "- for stdout; an existing file is replaced once the new one is complete");
   program.action((file) => reading.ask({ file }));
   return program;
 };

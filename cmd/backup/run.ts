@@ -51,8 +51,8 @@ type How = Parameters<typeof writeBackup>[2];
 
 async function toStdout(db: Database, how: How) {
   if (process.stdout.isTTY)
-    throw new CommandError("A backup is no text for a terminal: name a file, or redirect stdout.");
-  // A reader that goes away has not read everything: a failure like any other.
+    throw new CommandError("A backup is binary and not for a terminal: name a file, or redirect stdout.");
+  // A reader that goes away has not read everything, so this is a failure.
   process.stdout.removeAllListeners("error");
   return writeBackup(db, process.stdout, how);
 }

@@ -18,7 +18,7 @@ export type ClientsCommand =
   | { readonly do: "nats"; readonly client: string };
 
 const json = ["--json", "as JSON, for scripts"] as const;
-const yes = ["-y, --yes", "do not ask whether it is meant"] as const;
+const yes = ["-y, --yes", "do not ask for confirmation"] as const;
 
 /** The command `clients`. @param now milliseconds since 1970 */
 export function clientsCommand(now: () => number = Date.now): Build<ClientsCommand> {
@@ -33,7 +33,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
       .command("add")
       .description("add a client")
       .addArgument(client())
-      .option("--name <name>", "its name for people (default: <client>)")
+      .option("--name <name>", "display name (default: <client>)")
       .action((id, { name = id }) => reading.ask({ do: "add", client: id, name }));
     program
       .command("list")
@@ -43,14 +43,14 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
     program
       .command("disable")
       .description(
-        "refuse a client's keys with 403, and set its events that come over NATS aside (unknown_client); it keeps all it has",
+        "refuse a client's keys with 403, and dead-letter its events that come over NATS (unknown_client); its data stay",
       )
       .addArgument(client())
       .option(...yes)
       .action((id, flags) => reading.ask({ do: "disable", client: id, yes: flags.yes ?? false }));
     program
       .command("enable")
-      .description("take a disabled client's events again")
+      .description("accept a disabled client's events again")
       .addArgument(client())
       .action((id) => reading.ask({ do: "enable", client: id }));
     program
@@ -63,9 +63,9 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
     program
       .command("sign-in")
       .description(
-        "make a code that signs a browser in to the dashboard, once, within ten minutes: as an operator, or for a client's own",
+        "make a code that signs a browser in to the dashboard, once, within ten minutes: as an operator, or as a client",
       )
-      .addArgument(reading.argument("[client]", "whose own it is", of(isClient, "[a-z0-9-]{1,40}")))
+      .addArgument(reading.argument("[client]", "the client to sign in as", of(isClient, "[a-z0-9-]{1,40}")))
       .action((id) =>
         reading.ask({
           do: "sign in",
@@ -77,7 +77,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
     keys
       .command("create")
       .description(
-        "create a key with which a producer of that client, named <source>, sends and reads events; or an operator's; it is shown once",
+        "create a key for a client's producer named <source>, or for an operator; it is shown once",
       )
       .addArgument(reading.argument("[client]", "whose key it is", of(isClient, "[a-z0-9-]{1,40}")))
       .addArgument(
@@ -87,7 +87,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
           of(isSource, "[A-Za-z0-9._-]{1,64}"),
         ),
       )
-      .option("--operator", "instead of client and source: good for every client's dead letters")
+      .option("--operator", "instead of client and source: a key for every client's dead letters")
       .addOption(
         reading.option(
           "--expiry <when>",
@@ -119,7 +119,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
     program
       .command("nats")
       .description(
-        "print what to paste into nats.conf, so that producers of that client can publish over NATS; needs no database",
+        "print the part of nats.conf that lets the client's producers publish over NATS; needs no database",
       )
       .addArgument(client())
       .action((id) => reading.ask({ do: "nats", client: id }));

@@ -59,7 +59,7 @@ test("adds clients, and creates, lists and revokes keys; a key is shown once and
 });
 
 test.each([
-  ["add casino", 1, 'clients: There is a client "casino" already.\n'],
+  ["add casino", 1, 'clients: The client "casino" already exists.\n'],
   ["keys create nobody till", 1, 'clients: There is no client "nobody": add it with "clients add" first.\n'],
   ["disable nobody", 1, 'clients: There is no client "nobody": "clients list" shows them.\n'],
   ["keys revoke cr_none", 1, 'clients: There is no key "cr_none": "clients keys list" shows them.\n'],

@@ -19,7 +19,7 @@ import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
-/** What a command writes: what it listed, made or did to stdout, advice to stderr. */
+/** The output of a command: results for stdout, advice for stderr. */
 export interface Answer {
   readonly output: string;
   readonly remark: string;
@@ -30,16 +30,16 @@ export type Ask = (question: string) => Promise<boolean>;
 
 /** What a command can use. */
 interface Surroundings {
-  /** For deleting: no answer means no. */
+  /** Asks before deleting: no answer means no. */
   readonly ask: Ask;
-  /** For reversible things: without a terminal it means yes. */
+  /** Asks before reversible changes: without a terminal it means yes. */
   readonly askIfSeated: Ask;
   /** The gateway's address on this machine, where known. */
   readonly gatewayPort?: number | undefined;
 }
 
 /**
- * Runs a command, after a yes for what is easily requested by mistake.
+ * Runs a command, and asks first if it is easily requested by mistake.
  * @throws CommandError, or Postgres' errors
  */
 export async function runCommand(
@@ -52,7 +52,7 @@ export async function runCommand(
     case "add": {
       const { client, name } = command;
       if (!(await addClient(db, client, name)))
-        throw new CommandError(`There is a client "${client}" already.`);
+        throw new CommandError(`The client "${client}" already exists.`);
       return { output: `Added client ${client}.\n`, remark: "" };
     }
     case "list": {
@@ -81,13 +81,13 @@ export async function runCommand(
       if (!command.yes && !(await askIfSeated(question)))
         throw new CommandError(`${client} was not disabled.`);
       if (!(await setDisabled(db, client, true))) throw noClient(client);
-      const output = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" takes it back.\n`;
+      const output = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" undoes it.\n`;
       return { output, remark: "" };
     }
     case "enable": {
       const { client } = command;
       if (!(await setDisabled(db, client, false))) throw noClient(client);
-      const output = `Enabled ${client}. What was set aside meanwhile "dead-letters replay --all --client ${client} --reason unknown_client" sends again.\n`;
+      const output = `Enabled ${client}. To send its dead letters again: "dead-letters replay --all --client ${client} --reason unknown_client".\n`;
       return { output, remark: "" };
     }
     case "remove": {
@@ -173,7 +173,7 @@ export async function runCommand(
   }
 }
 
-/** What the account of a client's producers needs. Asks no database, so it works with any nats-server. */
+/** The account of a client's producers. It needs no database, so it works with any nats-server. */
 export function natsAnswer(client: string): Answer {
   const account = natsAccount(client);
   return {

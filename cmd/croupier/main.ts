@@ -5,7 +5,7 @@ import { CommandError } from "../../internal/service/command-error.ts";
 import { type CommandEntry, commands } from "../../internal/service/commands.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 
-/** What this process becomes: a command, with the rest of the command line. */
+/** The command that this process runs, with the rest of the command line. */
 interface Dispatch {
   readonly entry: CommandEntry;
   readonly args: readonly string[];
@@ -23,7 +23,7 @@ await runCommand<Dispatch, never>({
       program
         .command(entry.name)
         .description(entry.summary)
-        // All further words belong to the command, --help included.
+        // All further words belong to the command, including --help.
         .helpOption(false)
         .passThroughOptions()
         .allowUnknownOption()
@@ -43,7 +43,7 @@ await runCommand<Dispatch, never>({
   variables: [],
   async run({ entry: { name, file }, args }) {
     const path = resolve(root, file);
-    // As if it had been started directly: it reads its command line and ends the process itself.
+    // The command behaves as if started directly: it reads its command line and ends the process itself.
     process.argv.splice(1, Number.POSITIVE_INFINITY, path, ...args);
     process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM");
     await import(pathToFileURL(path).href).catch((err: unknown) => {

@@ -5,7 +5,7 @@ import { integer } from "../../internal/service/config-values.ts";
 
 type FilterName = keyof typeof filterForms;
 
-/** Which letters a command is about: one, or all that match. */
+/** The letters that a command selects: one, or all that match. */
 export type Target = { readonly seq: number } | { readonly all: LetterFilter };
 
 /** What a command line asks for. */
@@ -28,7 +28,7 @@ const maxLimit = 10_000;
 export function deadLettersCommand(reading: Reading<DeadLettersCommand>): CommandUnknownOpts {
   const program = reading.program(
     "dead-letters",
-    "Shows what was set aside, sends it again, or discards it. --reason, --step and --client narrow each other down. A letter that was sent again is removed; if the event fails once more, it comes back as another letter, with its count of replays.",
+    "Shows dead letters, replays them, or discards them. --reason, --step and --client combine. Replaying removes the letter; if the event fails again, it becomes another letter with a higher count of replays.",
     ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "EVENT_MAX_AHEAD"],
   );
   const filter = (name: FilterName) =>
@@ -70,7 +70,7 @@ export function deadLettersCommand(reading: Reading<DeadLettersCommand>): Comman
     .command("show")
     .description("one letter: error, headers, payload")
     .addArgument(seq("<seq>"))
-    .option("--raw", "the payload alone, as it is")
+    .option("--raw", "only the payload, unchanged")
     .option("--json", "as JSON, for scripts")
     .action((one, { raw = false, json = false }) => {
       if (raw && json) reading.problems.push("show takes --raw or --json, not both.");
@@ -78,21 +78,21 @@ export function deadLettersCommand(reading: Reading<DeadLettersCommand>): Comman
     });
   program
     .command("replay")
-    .description("send it to where it failed; all that match go the oldest first")
+    .description("send a letter, or all that match, oldest first, to where they failed")
     .addArgument(seq("[seq]"))
     .option("--all", "all that match the filters")
     .addOption(filter("reason"))
     .addOption(filter("step"))
     .addOption(filter("client"))
     .option("--payload <file>", "send this instead of the payload")
-    .option("--dry-run", "send nothing, say what would pass now")
+    .option("--dry-run", "send nothing, only report what would pass now")
     .action((one, { all = false, payload, dryRun = false, ...filters }) => {
       if (all && payload !== undefined) reading.problems.push("--payload goes with <seq> only.");
       reading.ask({ do: "replay", target: targetOf(one, all, filterOf(filters), "replay"), payload, dryRun });
     });
   program
     .command("discard")
-    .description("remove it for good, or all that match; asks first")
+    .description("remove a letter, or all that match, for good; asks first")
     .addArgument(seq("[seq]"))
     .option("--all", "all that match the filters")
     .addOption(filter("reason"))

@@ -9,7 +9,7 @@ import { deadLettersCommand } from "./command.ts";
 import { openDryRunRules } from "./dry-run-rules.ts";
 import { runCommand as run } from "./run.ts";
 
-// Its own messages are enough.
+// The command prints its own messages.
 const quiet = createLog("dead-letters", "silent");
 
 await runCommand({

@@ -23,11 +23,11 @@ export interface Desk {
   readonly log: Log;
   /** Writes results. */
   readonly say: (text: string | Uint8Array) => void;
-  /** Shows how far many letters are. */
+  /** Shows the progress of bulk commands. */
   readonly progress: Pick<Progress, "show">;
   /** Asks a yes-or-no question. */
   readonly confirm: (question: string) => Promise<boolean>;
-  /** Aborted when the command is told to stop: it finishes what has begun and begins nothing more. */
+  /** Aborted at a stop: the command finishes letters in progress and starts no more. */
   readonly signal: AbortSignal;
 }
 
@@ -167,7 +167,7 @@ async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<
   if (!yes && !(await confirm(`Discard ${total} dead ${total === 1 ? "letter" : "letters"} for good?`)))
     throw new CommandError("Nothing was discarded.");
   let discarded = 0;
-  // No more than were asked about, even if others arrive meanwhile.
+  // Only as many as the question named, even if others arrive meanwhile.
   const options = { limit: total, signal };
   const work = async (head: LetterHead): Promise<void> => {
     if (await remove(head)) discarded++;

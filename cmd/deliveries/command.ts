@@ -24,7 +24,7 @@ export type DeliveriesCommand =
 export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandUnknownOpts {
   const program = reading.program(
     "deliveries",
-    "What was sent to clients' destinations, and what came of each attempt.",
+    "Lists delivery attempts to clients' destinations, and resends events.",
     ["DATABASE_URL"],
   );
   const id = (text: string): string => {
@@ -35,21 +35,23 @@ export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandU
     .command("list")
     .description("list attempts, the newest first")
     .addOption(
-      reading.option("--client <client>", "of one client", (text) => {
+      reading.option("--client <client>", "only of this client", (text) => {
         if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
         return text;
       }),
     )
     .addOption(
-      reading.option("--destination <id>", "to one destination", (text) => {
+      reading.option("--destination <id>", "only to this destination", (text) => {
         if (!isDestinationId(text)) throw new Error("be 16 letters and digits");
         return text;
       }),
     )
     .addOption(reading.option("--outcome <outcome>", outcomes.join(", "), oneOf(outcomes)))
-    .addOption(reading.option("--event <id>", "of events with this id", integer(1, Number.MAX_SAFE_INTEGER)))
     .addOption(
-      reading.option("--since <time>", "not before this time, RFC 3339, or how long ago, such as 1h", timeOf),
+      reading.option("--event <id>", "only of events with this id", integer(1, Number.MAX_SAFE_INTEGER)),
+    )
+    .addOption(
+      reading.option("--since <time>", "from this time on: RFC 3339, or how long ago, such as 1h", timeOf),
     )
     .addOption(reading.option("--limit <n>", "most lines (default 20)", integer(1, 1_000)))
     .option("--json", "as JSON, for scripts")
@@ -59,7 +61,7 @@ export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandU
   program
     .command("resend")
     .description("send the event of a delivery to its destination once more")
-    .addArgument(reading.argument("<id>", "of the delivery", id))
+    .addArgument(reading.argument("<id>", "id of the delivery", id))
     .action((id) => reading.ask({ do: "resend", id }));
   return program;
 }

@@ -32,13 +32,13 @@ export async function runCommand(command: DeliveriesCommand, run: DeliveriesRun)
     one.error ?? "",
   ]);
   say(table(rows, { head: ["id", "at", "destination", "outcome", "event", "attempt", "took", "error"] }));
-  if (page.next_cursor !== null) remark("There are more: narrow it down, or ask for more by --limit.\n");
+  if (page.next_cursor !== null) remark("There are more: add a filter, or raise --limit.\n");
 }
 
 async function resend(id: string, { db, say, signal }: DeliveriesRun): Promise<void> {
   const delivery = await findDelivery(db, id, undefined, signal);
   if (delivery === undefined)
-    throw new CommandError(`There is no delivery ${id}: "deliveries list" shows them, or it is too old.`);
+    throw new CommandError(`There is no delivery ${id}, or it is too old: "deliveries list" shows them.`);
   const destination = await db
     .selectFrom("destinations")
     .select(["id", "client_id as client", "enabled"])

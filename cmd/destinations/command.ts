@@ -5,7 +5,7 @@ import { duration, durationOrOff, integer, oneOf } from "../../internal/service/
 import { isDestinationId } from "../../internal/webhooks/destinations.ts";
 import { timeOf } from "../../internal/webhooks/time-flag.ts";
 
-/** Settings as JSON has them; absent ones were not given. */
+/** Settings in their JSON form; absent ones were not given. */
 export type GivenSettings = Readonly<Record<string, unknown>>;
 
 /** What a command line asks for. */
@@ -33,11 +33,11 @@ const environment = ["DATABASE_URL", "DELIVERY_KEY", "DELIVERY_ALLOW_PRIVATE", "
 export function destinationsCommand(reading: Reading<DestinationsCommand>): CommandUnknownOpts {
   const program = reading.program(
     "destinations",
-    "Where clients have their events sent, signed. Senders follow within seconds.",
+    "Manages clients' webhook destinations. Senders apply changes within seconds.",
     environment,
   );
   const id = () =>
-    reading.argument("<id>", "of the destination", (text) => {
+    reading.argument("<id>", "id of the destination", (text) => {
       if (!isDestinationId(text)) throw new Error("be 16 letters and digits, as the list has them");
       return text;
     });
@@ -51,8 +51,7 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     return text;
   };
   const json = ["--json", "as JSON, for scripts"] as const;
-  const types = () =>
-    reading.repeatable("--type <type>", "an event type that goes there; several times for several", type);
+  const types = () => reading.repeatable("--type <type>", "an event type to send; repeatable", type);
   const headers = () =>
     reading.repeatable(
       "--header <header>",
@@ -60,8 +59,8 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
       headerOf,
     );
   const rate = () =>
-    reading.option("--rate-limit <n>", "most calls a second; 0 = no limit", integer(0, 10_000));
-  const batch = () => reading.option("--batch <n>", "most events of one call", integer(1, 100));
+    reading.option("--rate-limit <n>", "maximum calls per second; 0 = no limit", integer(0, 10_000));
+  const batch = () => reading.option("--batch <n>", "maximum events per call", integer(1, 100));
   const ordered = () =>
     reading.option("--ordered <on|off>", "one event at a time per player", oneOf(["on", "off"]));
 
@@ -79,7 +78,7 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     .action((id, flags) => reading.ask({ do: "show", id, json: flags.json ?? false }));
   program
     .command("add")
-    .description("have a client's events sent to a URL; prints the id and the secret, this once")
+    .description("send a client's events to a URL; prints the id and, only this once, the secret")
     .addArgument(client("<client>"))
     .argument("<url>", "https")
     .addOption(types())
@@ -92,13 +91,13 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     );
   program
     .command("update")
-    .description("change what is given; the rest stays")
+    .description("change the given settings; the others stay")
     .addArgument(id())
     .option("--url <url>", "https")
     .addOption(types())
-    .option("--all-types", "every type of event goes there")
+    .option("--all-types", "send every event type")
     .addOption(headers())
-    .option("--no-headers", "no headers of its own any more")
+    .option("--no-headers", "remove its own headers")
     .addOption(rate())
     .addOption(batch())
     .addOption(ordered())
@@ -110,13 +109,13 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
         ...(!flags.headers && { headers: {} }),
       };
       if (Object.keys(settings).length === 0)
-        reading.problems.push("Nothing is to be changed: --help lists what can be.");
+        reading.problems.push("No setting was given: --help lists them.");
       reading.ask({ do: "update", id, settings });
     });
   for (const [name, description] of [
-    ["enable", "send events there again, also those that came meanwhile"],
-    ["disable", "send nothing there; what comes meanwhile is kept for it"],
-    ["test", "send a test event now, and say what came of it"],
+    ["enable", "send events there again, including those since it was disabled"],
+    ["disable", "send nothing there; events are kept for it"],
+    ["test", "send a test event now, and print the result"],
   ] as const)
     program
       .command(name)
@@ -125,18 +124,18 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
       .action((id) => reading.ask({ do: name, id }));
   program
     .command("remove")
-    .description("remove one, with all that waits for it")
+    .description("remove one, with all events that wait for it")
     .addArgument(id())
-    .option("-y, --yes", "do not ask whether it is meant")
+    .option("-y, --yes", "do not ask for confirmation")
     .action((id, flags) => reading.ask({ do: "remove", id, yes: flags.yes ?? false }));
   program
     .command("rotate")
-    .description("give one a new secret; prints it, this once")
+    .description("give one a new secret; prints it, only this once")
     .addArgument(id())
     .addOption(
       reading.option(
         "--overlap <time>",
-        "how long the old secret signs as well (default 24h; off = it ends now)",
+        "how long the old secret also signs (default 24h; off = it ends now)",
         durationOrOff,
       ),
     )
@@ -145,20 +144,20 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     );
   program
     .command("replay")
-    .description("send once more what the archive has since a time")
+    .description("send archived events since a time again")
     .addArgument(id())
     .addOption(
       reading
         .option(
           "--since <time>",
-          "when the pipeline had finished the event, RFC 3339, or how long ago, such as 1h",
+          "when the event became final: RFC 3339, or how long ago, such as 1h",
           timeOf,
         )
         .makeOptionMandatory(),
     )
     .addOption(reading.option("--until <time>", "exclusive, in the same form (default now)", timeOf))
     .addOption(reading.option("--type <type>", "only events of this type", type))
-    .option("--only-undelivered", "not what was delivered there, as far back as deliveries are kept")
+    .option("--only-undelivered", "skip delivered events, as far back as deliveries are kept")
     .option("--dry-run", "send nothing, only count")
     .action((id, { since, until, type, onlyUndelivered = false, dryRun = false }) =>
       reading.ask({ do: "replay", id, from: since, to: until, type, onlyUndelivered, dryRun }),
@@ -166,7 +165,7 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
   program
     .command("reseal")
     .description(
-      "encrypt everything with the first key of DELIVERY_KEY, after which the others are not needed",
+      "encrypt everything with the first key of DELIVERY_KEY, so that the others are no longer needed",
     )
     .action(() => reading.ask({ do: "reseal" }));
   return program;

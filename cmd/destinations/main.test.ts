@@ -105,7 +105,7 @@ test("the key that encrypts is replaced by three commands at most", async () => 
   );
   const both = { DELIVERY_KEY: `${next},${DELIVERY_KEY}` };
   expect((await croupier("destinations reseal", both)).stdout).toMatch(
-    /Encrypted anew .* of [1-9]\d* destinations/,
+    /Encrypted the secrets of [1-9]\d* destinations? again/,
   );
   expect((await croupier("destinations list", { DELIVERY_KEY: next })).code).toBe(0);
 });

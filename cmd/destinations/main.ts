@@ -17,7 +17,7 @@ await runCommand({
     const db = open.use(connectPostgres(config.DATABASE_URL, "destinations", log, { max: 1 }));
     const webhooks = openWebhooks(db, config);
     if (webhooks === undefined || keys === undefined)
-      throw new ConfigError(["DELIVERY_KEY must be set, the same as gateways and senders have it."]);
+      throw new ConfigError(["DELIVERY_KEY must be set, to the same value as for gateways and senders."]);
     open.defer(() => webhooks.deliverer.close());
     await run(command, { webhooks, box: new SecretBox(keys), ...rest });
   },

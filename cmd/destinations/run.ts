@@ -55,9 +55,7 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       const settings = good(readSettings(command.settings, checkUrl));
       const { id, secrets } = await destinations.create(command.client, settings, signal);
       say(`${id} ${secrets[0]}\n`);
-      return remark(
-        "Events go there from now on. The secret is shown this once: it is for whoever receives them.\n",
-      );
+      return remark("Events go there from now on. The secret is not shown again: give it to the receiver.\n");
     }
     case "update": {
       const change = good(readChange(command.settings, checkUrl));
@@ -74,7 +72,10 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
     }
     case "remove": {
       const { id, url } = await found(webhooks, command.id, signal);
-      if (!command.yes && !(await ask(`Remove ${id} (${new URL(url).host}), with all that waits for it?`)))
+      if (
+        !command.yes &&
+        !(await ask(`Remove ${id} (${new URL(url).host}), with all events that wait for it?`))
+      )
         throw new CommandError(`${id} was not removed.`);
       if (!(await destinations.remove(id, undefined, signal))) throw missing(id);
       return say(`Removed ${id}.\n`);
@@ -84,7 +85,7 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       if (secret === undefined) throw missing(command.id);
       say(`${secret}\n`);
       const until = new Date(Date.now() + command.overlapMs).toISOString();
-      return remark(`The secret before signs as well until ${until}.\n`);
+      return remark(`The previous secret also signs until ${until}.\n`);
     }
     case "test": {
       const result = await deliverTest(deliverer, await found(webhooks, command.id, signal), signal);
@@ -107,7 +108,7 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
     }
     case "reseal":
       return say(
-        `Encrypted anew what is kept of ${counted(await resealDestinations(db, box, signal), "destination")}.\n`,
+        `Encrypted the secrets of ${counted(await resealDestinations(db, box, signal), "destination")} again.\n`,
       );
   }
 }

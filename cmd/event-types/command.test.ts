@@ -103,7 +103,7 @@ monitor-app           (all)       (time)
 transaction_approved  (all)       (time)
 `);
   const removed = await run("remove", "--type", "level_up", "--client", "lucky-spin");
-  expect(removed).toEqual({ code: 0, out: "level_up is removed for client lucky-spin.\n", err: "" });
+  expect(removed).toEqual({ code: 0, out: "Removed level_up for client lucky-spin.\n", err: "" });
   expect(await run("remove", "--type", "level_up")).toEqual({
     code: 1,
     out: "",

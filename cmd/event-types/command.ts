@@ -26,13 +26,13 @@ export type EventTypesCommand =
 export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandUnknownOpts {
   const program = reading.program(
     "event-types",
-    "Shows and changes the custom types of event. Running processes follow within seconds.",
+    "Shows and changes custom event types. Running processes apply changes within seconds.",
     ["DATABASE_URL"],
   );
   const type = ["--type <t>", "name of the type, [a-z0-9_-]{1,40}"] as const;
   const client = [
     "--client <c>",
-    "only for this client, before the schema for all (default: for all)",
+    "only for this client, with precedence over the schema for all (default: for all)",
   ] as const;
   const keyOf = (flags: { readonly type: string; readonly client?: string | undefined }): TypeKey => {
     const key = { type: flags.type, client: flags.client };
@@ -41,12 +41,12 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
   };
   program
     .command("list")
-    .description("every custom type and whose it is")
+    .description("list custom types and their clients")
     .option("--json", "as JSON, for scripts")
     .action((flags) => reading.ask({ name: "list", json: flags.json ?? false }));
   program
     .command("show")
-    .description("the JSON Schema of a type's data")
+    .description("print the JSON Schema of a type's data")
     .requiredOption(...type)
     .option(
       "--client <c>",
@@ -55,22 +55,22 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
     .action((flags) => reading.ask({ name: "show", ...keyOf(flags) }));
   program
     .command("history")
-    .description("when a type's schema was registered, replaced and removed, newest first")
+    .description("list when a type's schema was registered, replaced and removed, newest first")
     .argument("<type>", "name of the type, [a-z0-9_-]{1,40}")
-    .option("--client <c>", "what this client's events were checked by (default: every client's)")
+    .option("--client <c>", "only schemas that applied to this client (default: every client's)")
     .option("--json", "as JSON, with the schemas, for scripts")
     .action((name, { client, json = false }) =>
       reading.ask({ name: "history", ...keyOf({ type: name, client }), json }),
     );
   program
     .command("test")
-    .description("hold an event's data against the schema of its type, without sending it")
+    .description("validate an event's data against the schema of its type, without sending it")
     .requiredOption(...type)
     .option(
       "--client <c>",
       "as this client's events are checked (default: those of clients without one of their own)",
     )
-    .option("--schema <file>", "against this schema, before it is registered")
+    .option("--schema <file>", "use this schema, which need not be registered")
     .argument("<file>", "the data, a JSON object")
     .action((file, flags) => reading.ask({ name: "test", ...keyOf(flags), file, schema: flags.schema }));
   program
@@ -88,7 +88,7 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
     .description("remove a type: its events become dead letters, unknown_type")
     .requiredOption(...type)
     .option(...client)
-    .option("-y, --yes", "do not ask whether it is meant")
+    .option("-y, --yes", "do not ask for confirmation")
     .action((flags) => reading.ask({ name: "remove", ...keyOf(flags), yes: flags.yes ?? false }));
   return program;
 }
@@ -109,7 +109,7 @@ export async function runCommand(
   if (command.name === "register") return register(db, command, await readJson("schema", command.file));
   const question = `Remove ${command.type} for ${whose(command)}? Its events become dead letters.`;
   if (!command.yes && !(await ask(question))) throw new RegistrationError("Nothing was removed.");
-  if (await removeType(db, command)) return `${command.type} is removed for ${whose(command)}.\n`;
+  if (await removeType(db, command)) return `Removed ${command.type} for ${whose(command)}.\n`;
   throw new RegistrationError(`${command.type} is not registered for ${whose(command)}.`);
 }
 

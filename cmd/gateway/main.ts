@@ -32,7 +32,7 @@ import manifest from "../../package.json" with { type: "json" };
 await runService({
   name: "gateway",
   summary:
-    "takes events over HTTP, validates and stores them, and answers for them; start as many as needed.",
+    "accepts events over HTTP, validates and stores them, and answers questions about them; start as many as needed.",
   variables: [
     "NATS_URL",
     "NATS_CREDS",

@@ -26,7 +26,7 @@ interface Wanted {
   readonly currencies?: readonly string[];
 }
 
-/** Looks up the named client, if somebody said which database knows it. @throws ConfigError */
+/** Looks up the named client, if a database is configured. @throws ConfigError */
 async function look(client: string | undefined, isPointedAt: boolean, db: Database, log: Log): Promise<void> {
   if (client === undefined || !isPointedAt) return;
   try {
@@ -77,7 +77,7 @@ await runService({
     using progress = progressOf(log);
     const { count } = flags;
     const onStored = (stored: number): void => {
-      // What is logged at the end stands on a line of its own.
+      // Ends the status line, so that the last log line starts on a new one.
       if (stored === count) progress.clear();
       else progress.show(() => `${number(stored)} of ${number(count ?? 0)} events stored`);
     };

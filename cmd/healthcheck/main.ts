@@ -1,7 +1,7 @@
 import { CommandError } from "../../internal/service/command-error.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 
-/** Shorter than the interval between two checks; a service's own checks give up after 2 s. */
+/** Shorter than the interval of checks; a service's own checks time out after 2 s. */
 const patienceMs = 4_000;
 
 function address(text: string): string {
@@ -15,7 +15,7 @@ await runCommand<string, never>({
     const program = reading
       .program(
         "healthcheck",
-        "Asks one URL of a service and exits with 0 when the answer is good, with 1 when it is not; for the health checks of containers, whose image has no curl. Prints what was answered.",
+        "Asks one URL of a service, prints the answer, and exits with 0 if it is successful and 1 if not. For health checks of containers, whose image has no curl.",
       )
       .addArgument(reading.argument("<url>", "such as http://127.0.0.1:3000/readyz", address));
     program.action((url) => reading.ask(url));

@@ -16,7 +16,7 @@ import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
 
 await runService({
   name: "logger",
-  summary: "writes every final event as one JSON line to stdout, and nothing else there.",
+  summary: "writes every final event to stdout as one JSON line, and nothing else.",
   variables: ["NATS_URL", "NATS_CREDS", "HTTP_PORT", "HTTP_HOST", ...streamVariables],
   port: 3003,
   async start({ config, log, stopping, onClose, stop, fail }) {
@@ -31,7 +31,7 @@ await runService({
       (end) => {
         if (end === "stopped") return;
         reader.abandon();
-        stop("whoever read stdout is gone");
+        stop("the reader of stdout is gone");
       },
       (err: Error) => {
         reader.abandon();

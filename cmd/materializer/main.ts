@@ -16,7 +16,7 @@ import manifest from "../../package.json" with { type: "json" };
 
 await runService({
   name: "materializer",
-  summary: "keeps totals, rates and top players of all final events in memory and answers for them.",
+  summary: "keeps totals, rates and top players of all final events in memory and serves them.",
   variables: [
     "NATS_URL",
     "NATS_CREDS",
@@ -44,7 +44,7 @@ await runService({
     buildMaterializerHttp(http, { fold, caughtUp: () => replay.caughtUp(), figures: config.FIGURES, log });
     const address = await listen(http, config);
 
-    // Meanwhile other materializers answer. If there are none, no answer is better than half of the figures.
+    // Until then other materializers answer. Without any, no answer is better than incomplete figures.
     await replay.whenCaughtUp();
     onClose(
       "NATS service",

@@ -44,11 +44,11 @@ export function recordsCommand<C = RecordsCommand>(
       .command("import")
       .description(
         `add or replace ${many} from a file: CSV, whose first line names the columns (${["id", ...Object.keys(kind.columns)].join(", ")}) ` +
-          "and whose fields are separated by commas or semicolons, or NDJSON; bad lines are named and left out",
+          "and whose fields are separated by commas or semicolons, or NDJSON; invalid lines are named and skipped",
       )
       .addArgument(client())
       .argument("<file>", "- for stdin")
-      .option("--dry-run", "store nothing, only say what is wrong with the file")
+      .option("--dry-run", "store nothing, only report invalid lines")
       .action((id, file, { dryRun = false }) => reading.ask({ do: "import", client: id, file, dryRun }));
     program
       .command("list")

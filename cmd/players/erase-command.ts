@@ -23,7 +23,7 @@ export const playersCommand: Build<PlayersCommand> = (reading) => {
   program
     .command("erase")
     .description(
-      "take a player's e-mail and last sign-in out of players, archive and dead letters, for good; says where they still are, and until when. Asks first",
+      "erase a player's e-mail and last sign-in from players, archive and dead letters, for good; prints where they remain and until when. Asks first",
     )
     .addArgument(clientArgument(reading, "players"))
     .addArgument(idArgument(reading))

@@ -56,11 +56,11 @@ function printErasure({ client_id, player_id, done, remains }: Erasure): string 
     `Player ${player_id} of ${client_id} is erased from`,
     table(counts).replace(/^/gm, "  ").trimEnd(),
     ...(left.length === 0
-      ? ["No stream holds final events of before."]
+      ? ["No stream holds earlier final events."]
       : [
-          "Events of before, with the e-mail in them, may still be in",
+          "Earlier events, which contain the e-mail, may still be in",
           table(left).replace(/^/gm, "  ").trimEnd(),
-          `The archive keeps none of that. Dead letters and answers to deliveries that come of it from now on are found by the same command${last ? ` after ${last}` : ""}.`,
+          `The archive will not store these data. Run the same command again${last ? ` after ${last}` : ""}, for dead letters and delivery answers made from those events.`,
         ]),
     "",
   ].join("\n");

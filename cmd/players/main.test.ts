@@ -35,7 +35,8 @@ test("imports a file, says what is wrong with it, and lists and shows what it st
     code: 1,
     stdout: "2 players can be stored, 1 refused; nothing was stored.\n",
     stderr:
-      'line 3: email must match pattern "@"\n' + "players: Not every line was taken: they are named above.\n",
+      'line 3: email must match pattern "@"\n' +
+      "players: Not every line was stored: the invalid ones are named above.\n",
   });
   expect(await store.list("casino", 0, 10, signal)).toEqual([]);
   expect(await players(["import", "casino", file])).toMatchObject({
@@ -121,9 +122,9 @@ test("erases a player after a yes, says what is left, and lists who was erased",
   delivery retries        0
   dead letters rewritten  0
   dead letters removed    0
-Events of before, with the e-mail in them, may still be in
+Earlier events, which contain the e-mail, may still be in
   CASINO_EVENTS  1 message  until (when)
-The archive keeps none of that. Dead letters and answers to deliveries that come of it from now on are found by the same command after (when).
+The archive will not store these data. Run the same command again after (when), for dead letters and delivery answers made from those events.
 `);
   expect(JSON.parse((await players(["erased", "casino", "--json"])).stdout)).toMatchObject([
     { player_id: 10, requested_by: "croupier players erase", counts: { players: 1 } },

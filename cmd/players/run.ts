@@ -87,7 +87,8 @@ async function importFile<T extends ClientRecord>(
   }
   progress.clear();
   say(`${said(counts)}.\n`);
-  if (counts.refused > 0) throw new CommandError("Not every line was taken: they are named above.");
+  if (counts.refused > 0)
+    throw new CommandError("Not every line was stored: the invalid ones are named above.");
 }
 
 function opened(file: string): Readable {

@@ -20,31 +20,31 @@ export function proveCommand(reading: Reading<ProveCommand>): CommandUnknownOpts
   const program = reading
     .program(
       "prove",
-      "Shows that every accepted event is accounted for, each once, or which are not. It changes nothing.",
+      "Checks that every accepted event is accounted for exactly once, and names those that are not. Changes nothing.",
       ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "ARCHIVE_RETENTION", "DELIVERY_RETENTION"],
     )
     .addOption(
       reading.option(
         "--wait <time>",
-        "wait until all events are settled, so that everything can be checked; when they are not by then, that is a violation (default: take the pipeline as it is; what cannot be checked while events flow says so)",
+        'wait until all events are settled, so that everything can be checked; it is a violation if they are not by then (default: do not wait; checks that need rest may be "not checked")',
         duration,
       ),
     )
     .addOption(
       reading.option(
         "--since <time>",
-        "look only at what was accepted within this time, such as 1h (default: at all that the streams retain)",
+        "check only events accepted within this time, such as 1h (default: all that the streams retain)",
         duration,
       ),
     )
     .addOption(
       reading.option(
         "--names <n>",
-        `how many of a kind are named (default: ${defaultNames})`,
+        `how many of each kind to name (default: ${defaultNames})`,
         integer(0, mostNames),
       ),
     )
-    .option("--strict", "end with 1 also when something could not be checked")
+    .option("--strict", "exit with 1 also if something could not be checked")
     .option("--json", "the result as one JSON object")
     .addHelpText("after", exitCodes);
   program.action(({ wait, since, names = defaultNames, strict = false, json = false }) =>

@@ -6,7 +6,7 @@ import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
 
 await runService({
   name: "rates",
-  summary: "answers a fixed sample of exchange rates, for trying things out without a network.",
+  summary: "serves fixed sample exchange rates, for a first try without a network.",
   variables: ["HTTP_PORT", "HTTP_HOST"],
   port: 3009,
   async start({ config, log, onClose }) {

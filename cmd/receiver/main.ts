@@ -11,7 +11,7 @@ import { addRoutes } from "./routes.ts";
 await runService({
   name: "receiver",
   summary:
-    "receives clients' webhooks on this machine and verifies them, for a first try; it sets their destinations up itself.",
+    "receives clients' webhooks on this machine and verifies them, for a first try; it creates their destinations itself.",
   variables: [
     ...(["DATABASE_URL", "DELIVERY_KEY", "DELIVERY_ALLOW_PRIVATE", "DELIVERY_PROXY"] as const),
     ...(["HTTP_PORT", "HTTP_HOST"] as const),
@@ -34,7 +34,7 @@ await runService({
     onClose("HTTP", () => app.close());
     const http = await listen(app, config);
     if (webhooks !== undefined) await receiver.subscribe(webhooks.destinations, clients, http);
-    log.info({ http, clients }, "ready: the clients' events come here");
+    log.info({ http, clients }, "ready: the clients' events are sent here");
     return "running";
   },
 });

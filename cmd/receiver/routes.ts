@@ -2,10 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { Problem } from "../../internal/service/problem.ts";
 import type { SampleReceiver } from "../../internal/webhooks/sample-receiver.ts";
 
-/** More than the largest call: a MiB of events, and what a batch says of each. */
+/** Larger than the largest call: a MiB of events, plus a batch's data about each. */
 const bodyLimit = 4 * 1024 * 1024;
 
-/** What it says of itself, and where webhooks come. */
+/** The routes: its own state, and one for webhooks. */
 export function addRoutes(app: FastifyInstance, receiver: SampleReceiver): void {
   // The signature covers the raw text.
   app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) =>
@@ -18,7 +18,7 @@ export function addRoutes(app: FastifyInstance, receiver: SampleReceiver): void 
     async ({ params, body, headers }, reply) => {
       const texts = Object.entries(headers).map(([name, value]) => [name, String(value)]);
       if (!receiver.take(params.client, body, Object.fromEntries(texts)))
-        throw new Problem(401, "The signature is not that of this client's destination.");
+        throw new Problem(401, "The signature does not match this client's destination.");
       return reply.code(204).send();
     },
   );

@@ -12,16 +12,16 @@ export const restoreCommand: Build<RestoreCommand> = (reading) => {
   const program = reading
     .program(
       "restore",
-      "Puts what croupier backup wrote into a migrated database that nobody uses yet: all of it, or on any failure nothing.",
+      "Loads a backup into a migrated, unused database: all of it, or on any failure nothing.",
       ["DATABASE_URL"],
     )
     .argument("<file>", "- for stdin")
-    .option("--replace", "also into one that is used: all that it holds is deleted. Asks first")
+    .option("--replace", "delete everything in a used database first. Asks before it does")
     .option("-y, --yes", "do not ask");
   program.action((file, { replace = false, yes = false }) => {
     if (file === "-" && replace && !yes)
       reading.problems.push(
-        "Stdin is the backup and cannot answer: say --yes with --replace, or name a file.",
+        "Stdin is the backup, so nobody can confirm: add --yes to --replace, or name a file.",
       );
     reading.ask({ file, replace, yes });
   });

@@ -12,5 +12,5 @@ test("nothing is replaced unless that is said", () => {
 test("stdin cannot be the backup and the answer to a question", () => {
   expect(read("-")).toMatchObject({ file: "-" });
   expect(read("-", "--replace", "--yes")).toMatchObject({ file: "-", replace: true });
-  expect(() => read("-", "--replace")).toThrow("Stdin is the backup and cannot answer");
+  expect(() => read("-", "--replace")).toThrow("Stdin is the backup, so nobody can confirm");
 });

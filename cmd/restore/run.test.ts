@@ -221,7 +221,7 @@ describe("refuses, and changes nothing:", () => {
     await plantSamples(db);
     const before = await contents(db);
     await expect(restoring(db, whole)).rejects.toThrow(
-      /^The database is used already \(clients, event_types, .*players/,
+      /^The database is already used \(clients, event_types, .*players/,
     );
     await expect(restoring(db, whole, { replace: true, answer: false })).rejects.toThrow(
       "Nothing was changed.",
@@ -229,7 +229,7 @@ describe("refuses, and changes nothing:", () => {
     expect(await contents(db)).toEqual(before);
 
     expect(await restoring(db, whole, { replace: true, answer: true })).toMatch(
-      /^Delete all that the database holds/,
+      /^Delete everything in the database/,
     );
     expect(await contents(db)).toEqual(saved);
     expect(await restoring(db, whole, { replace: true, yes: true })).not.toMatch(/Delete/);

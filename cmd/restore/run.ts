@@ -50,9 +50,9 @@ async function mayReplace(used: readonly string[], { replace, yes }: RestoreComm
   const what = used.join(", ");
   if (!replace)
     throw new CommandError(
-      `The database is used already (${what}): restore into a new one, or delete all that it holds by --replace.`,
+      `The database is already used (${what}): restore into a new one, or delete everything in it with --replace.`,
     );
   if (yes) return;
-  if (!(await ask(`Delete all that the database holds (${what}) and put the backup in its place?`)))
+  if (!(await ask(`Delete everything in the database (${what}) and load the backup?`)))
     throw new CommandError("Nothing was changed.");
 }

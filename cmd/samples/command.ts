@@ -15,11 +15,11 @@ export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknown
   const program = reading
     .program(
       "samples",
-      "Adds clients, players, games and types of event for a first try. What is there already stays as it is.",
+      "Adds sample clients, players, games and event types. Existing ones stay unchanged.",
       ["DATABASE_URL"],
     )
-    .option("--if-untouched", "only where there is no player, no event and no client but casino yet")
-    .option("--demo", "also the games of the casinos that `up --demo` shows");
+    .option("--if-untouched", "only if there is no player, no event and no client but casino yet")
+    .option("--demo", "also add the casinos of `up --demo`");
   program.action(({ ifUntouched = false, demo = false }) => reading.ask({ ifUntouched, demo }));
   return program;
 }
@@ -33,8 +33,8 @@ export async function runCommand({ ifUntouched, demo }: SamplesCommand, db: Data
       ...(clients > 0 ? [counted(clients, "client")] : []),
       ...(players > 0 ? [counted(players, "player")] : []),
       ...(games > 0 ? [counted(games, "game")] : []),
-      ...(event_types > 0 ? [counted(event_types, "type of event", "types of event")] : []),
+      ...(event_types > 0 ? [counted(event_types, "event type")] : []),
     ];
-    return added.length === 0 ? "All samples are there already.\n" : `Added samples: ${added.join(", ")}.\n`;
+    return added.length === 0 ? "All samples already exist.\n" : `Added samples: ${added.join(", ")}.\n`;
   });
 }

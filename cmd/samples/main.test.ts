@@ -25,7 +25,7 @@ test("adds what is missing, changes nothing that is there, and leaves a database
     );
   expect(await samples("--if-untouched")).toEqual({
     code: 0,
-    said: "Added samples: 2 clients, 11 players, 2 types of event.\n",
+    said: "Added samples: 2 clients, 11 players, 2 event types.\n",
   });
   expect((await emails()).sort()).toEqual([
     "bob@example.com",
@@ -45,6 +45,6 @@ test("adds what is missing, changes nothing that is there, and leaves a database
   expect(await samples()).toMatchObject({ code: 0, said: "Added samples: 1 player.\n" });
   expect(await emails()).toContain("john@example.com");
   expect(await emails()).toContain("other@example.com");
-  expect(await samples()).toEqual({ code: 0, said: "All samples are there already.\n" });
+  expect(await samples()).toEqual({ code: 0, said: "All samples already exist.\n" });
   expect(await samples("--demo")).toEqual({ code: 0, said: "Added samples: 20 games.\n" });
 });

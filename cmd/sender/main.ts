@@ -26,7 +26,7 @@ import { SecretBox } from "../../internal/webhooks/secret-box.ts";
 
 await runService({
   name: "sender",
-  summary: "brings final events to clients' destinations by signed webhooks; start as many as needed.",
+  summary: "sends final events to clients' destinations as signed webhooks; start as many as needed.",
   variables: [
     "NATS_URL",
     "NATS_CREDS",
@@ -45,7 +45,10 @@ await runService({
   port: 3005,
   check: ({ DELIVERY_KEY }) =>
     DELIVERY_KEY === undefined
-      ? { DELIVERY_KEY: "be set, the same for senders and gateways: `openssl rand -base64 32` makes one" }
+      ? {
+          DELIVERY_KEY:
+            "be set, to the same value for senders and gateways: `openssl rand -base64 32` makes one",
+        }
       : {},
   async start({ config, log, stopping, onClose }) {
     const { DELIVERY_KEY = [], DELIVERY_ALLOW_PRIVATE: networks, DELIVERY_PROXY: proxy } = config;

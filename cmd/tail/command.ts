@@ -19,7 +19,7 @@ export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
   const program = reading
     .program(
       "tail",
-      "Shows final events as they come, until Ctrl-C. It only looks: the logger, and everybody else, gets the same events as without it.",
+      "Shows final events as they come, until Ctrl-C. It takes no events from the logger or other readers.",
       ["NATS_URL", "NATS_CREDS"],
     )
     .addOption(
@@ -31,12 +31,14 @@ export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
     .addOption(
       reading.option(
         "--since <time>",
-        "begin so long ago, such as 10m, as far as CASINO_EVENTS goes back (default: now)",
+        "start this long ago, such as 10m, as far back as CASINO_EVENTS goes (default: now)",
         duration,
       ),
     )
-    .addOption(reading.option("--limit <n>", "end after so many events", integer(1, Number.MAX_SAFE_INTEGER)))
-    .option("--json", "each event as a line of JSON, as the logger writes it");
+    .addOption(
+      reading.option("--limit <n>", "end after this many events", integer(1, Number.MAX_SAFE_INTEGER)),
+    )
+    .option("--json", "each event as a JSON line, like the logger");
   program.action(({ client, type, since, limit, json = false }) =>
     reading.ask({ client, type, sinceMs: since, limit, json }),
   );

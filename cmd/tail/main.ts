@@ -20,7 +20,7 @@ await runCommand({
     await jsm.streams.info(stream).catch((err: unknown) => {
       throw hasCode(err, streamNotFound) ? new StreamMissing(stream) : err;
     });
-    // An ordered consumer of its own: it ends with this process and takes no events from others.
+    // Its own ordered consumer ends with this process and takes no events from others.
     const consumer = await jetstream(nc).consumers.get(stream, {
       filter_subjects: `casino.event.${finalStage}.${client}.${type}`,
       ...(sinceMs === undefined
@@ -30,7 +30,7 @@ await runCommand({
             opt_start_time: new Date(Date.now() - sinceMs).toISOString(),
           }),
     });
-    // Before the connection closes: otherwise the server would keep it for five minutes.
+    // Deleted before the connection closes; otherwise the server would keep it for five minutes.
     open.defer(async () => {
       await consumer.delete().catch(() => undefined);
     });

@@ -13,11 +13,11 @@ export function topCommand(reading: Reading<TopCommand>): CommandUnknownOpts {
   const program = reading
     .program(
       "top",
-      "Shows the pipeline as it runs: on a terminal the same picture again every second, into a pipe a block a second. Redelivered and set aside count from when the instances started; the first line has the dead letters that are there.",
+      "Shows the live pipeline: on a terminal as one screen, refreshed every second, into a pipe as one block per second. Redeliveries and dead letters per step count since the instances started; the first line shows the dead letters in the stream.",
       ["NATS_URL", "NATS_CREDS"],
     )
     .option("--once", "show it once and end")
-    .option("--json", "one JSON object a line");
+    .option("--json", "one JSON object per line");
   program.action(({ once = false, json = false }) => reading.ask({ once, json }));
   return program;
 }

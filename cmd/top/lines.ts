@@ -7,8 +7,8 @@ import { table } from "../../internal/service/table.ts";
 const states = { up: "running", unready: "not ready", silent: "SILENT", down: "NOT RUNNING" } as const;
 
 /**
- * The picture as lines of text, no wider than 100 columns with names and numbers of the usual size.
- * @param server where NATS is, for people who meant another one
+ * Formats the picture as text, up to 100 columns wide with usual names and numbers.
+ * @param server the address of NATS, in case the user meant another one
  */
 export function viewLines({ at, picture, broker, figures }: Look, server: string): string {
   const { sources, steps, readers, rate, letters, streams } = picture;

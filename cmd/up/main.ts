@@ -21,7 +21,7 @@ import { variableNames } from "../../internal/service/variables.ts";
 const bottom = new StatusLine(process.stderr);
 const messages = new Outlet(process.stderr, () => undefined, bottom);
 
-const readerGone = "up: whoever read stdout is gone: events go on, unseen\n";
+const readerGone = "up: the reader of stdout is gone; events continue\n";
 // Where events go to the same terminal they run above the line at its bottom.
 const events = new Outlet(
   process.stdout,
@@ -29,10 +29,10 @@ const events = new Outlet(
   process.stdout.isTTY ? bottom : undefined,
 );
 
-// It chooses the services' ports itself.
+// `up` chooses the services' ports itself.
 const inherited = variableNames.filter((name) => name !== "HTTP_PORT");
 
-/** Adds to `problems` what is wrong with a part of the configuration, so that all of it is said at once. */
+/** Adds the mistakes of a part of the configuration to `problems`, so that all are reported at once. */
 function read<T>(part: () => T, problems: string[]): T | undefined {
   try {
     return part();
@@ -43,7 +43,7 @@ function read<T>(part: () => T, problems: string[]): T | undefined {
   }
 }
 
-/** The streams that the services will make, by the limits that are set or usual. */
+/** The streams that the services will create, with the given or default limits. */
 function streamNeeds(given: Partial<StreamLimits>) {
   return {
     limits: { ...readConfig(streamVariables), ...given },
@@ -75,7 +75,7 @@ if (options instanceof TextAsked) {
     };
     const settings = { options, given, services, commands, events, messages, tryGiven, tryProducers, bottom };
     const stack = new Stack(settings);
-    // Whatever a start that was cut short has left open must not keep this process.
+    // Handles that an interrupted start has left open must not keep this process alive.
     process.exit(await stopOnSignal(stack, messages));
   }
 }

@@ -241,7 +241,7 @@ describe("the command", () => {
     await once(stdout, "data");
     stdout.destroy();
     expect(await logger.ended).toEqual({ code: 0, signal: null });
-    expect(await logger.logged("stopping")).toMatchObject({ why: "whoever read stdout is gone" });
+    expect(await logger.logged("stopping")).toMatchObject({ why: "the reader of stdout is gone" });
     expect(logger.stderr).not.toMatch(/EPIPE|stack/);
 
     const next = start();
