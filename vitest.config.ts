@@ -41,8 +41,12 @@ const system = [
   "internal/actor/poison.test.ts",
   "internal/proof/{clean-runs,planted-faults,bundle-faults}.test.ts",
 ];
-/** Tests of the code alone: they share a process, and load what they have in common once. */
+/** Tests of the code alone. They and the tests with servers share processes, which load once what the files have in common. */
 const units = "**/*.unit.test.ts";
+const withServers = {
+  globalSetup: ["test/harness/global-setup.ts"],
+  setupFiles: ["test/harness/end-of-file.ts"],
+};
 const rooms = ["bench", "cmd", "internal", "migrations", "test"];
 
 export default defineConfig({
@@ -62,15 +66,15 @@ export default defineConfig({
         extends: true,
         test: {
           name: "servers",
-          // Each a process of its own: they use servers or other processes, or look at what their own is like.
           include: rooms.map((room) => `${room}/**/*.test.ts`),
           exclude: [units, ...repository, ...system],
-          globalSetup: ["test/harness/global-setup.ts"],
+          ...withServers,
+          isolate: false,
         },
       },
       ...Object.entries({ system, repository }).map(([name, include]) => ({
         extends: true as const,
-        test: { name, include, globalSetup: ["test/harness/global-setup.ts"] },
+        test: { name, include, ...withServers },
       })),
     ],
   },

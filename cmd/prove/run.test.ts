@@ -2,20 +2,12 @@ import { describe, expect, test } from "vitest";
 import { archiverDurable } from "../../internal/archive/archiver.ts";
 import { freePort } from "../../internal/local/free-port.ts";
 import type { Proof } from "../../internal/proof/proof.ts";
-import {
-  databaseUrl,
-  events,
-  jsm,
-  nats,
-  send,
-  settled,
-  startMaterializer,
-  startSteps,
-  stopAll,
-  stored,
-} from "../../internal/proof/system.fixture.ts";
+import { events, systemForTest } from "../../internal/proof/system.fixture.ts";
 import { runHere } from "../../test/harness/command-here.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+
+const { databaseUrl, jsm, nats, send, settled, startMaterializer, startSteps, stopAll, stored } =
+  await systemForTest();
 
 describe("npm run prove", () => {
   const env = { NATS_URL: nats.url, DATABASE_URL: databaseUrl };

@@ -4,8 +4,10 @@ import { decodeRaw } from "../casino/decode.ts";
 import { idsIn } from "../messages/bundle.fixture.ts";
 import { bytesOf } from "../messages/enclosed.ts";
 import { Unavailable } from "../service/unavailable.ts";
-import { count, each, jsm, nc, passOn, raw, send, settled, start, stored } from "./loop.fixture.ts";
+import { each, loopForTest, passOn, raw } from "./loop.fixture.ts";
 import { deadLetter, forward, later } from "./step.ts";
+
+const { count, jsm, nc, send, settled, start, stored } = await loopForTest();
 
 const array = (...ids: readonly number[]) => `[${ids.map(raw).join(", ")}]`;
 const ndjson = { "Content-Type": "application/x-ndjson" };

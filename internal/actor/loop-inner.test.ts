@@ -3,8 +3,10 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { idsIn } from "../messages/bundle.fixture.ts";
 import { bundleLine, bundleMessage } from "../messages/bundle.ts";
-import { count, each, passOn, publisher, raw, start, stored } from "./loop.fixture.ts";
+import { each, loopForTest, passOn, raw } from "./loop.fixture.ts";
 import { deadLetter, later } from "./step.ts";
+
+const { count, publisher, start, stored } = await loopForTest();
 
 const rate = { value: "1.0684", at: "2026-01-01T00:00:00.000Z" };
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

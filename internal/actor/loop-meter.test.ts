@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { WorkMeter } from "../telemetry/work-meter.ts";
-import { count, each, raw, send, settled, start } from "./loop.fixture.ts";
+import { each, loopForTest, raw } from "./loop.fixture.ts";
 import { deadLetter, later } from "./step.ts";
+
+const { count, send, settled, start } = await loopForTest();
 
 test("each event of a step is counted once, whatever becomes of it", async () => {
   const meter = new WorkMeter("test");

@@ -5,20 +5,10 @@ import { decodeRaw } from "../casino/decode.ts";
 import { idsIn } from "../messages/bundle.fixture.ts";
 import { bytesOf } from "../messages/enclosed.ts";
 import { Unavailable } from "../service/unavailable.ts";
-import {
-  count,
-  countEvents,
-  each,
-  jsm,
-  nc,
-  passOn,
-  raw,
-  send,
-  server,
-  settled,
-  start,
-} from "./loop.fixture.ts";
+import { each, loopForTest, passOn, raw } from "./loop.fixture.ts";
 import { forward, later } from "./step.ts";
+
+const { count, countEvents, jsm, nc, send, server, settled, start } = await loopForTest();
 
 describe("the actor loop, when an event cannot be done at once,", () => {
   test("keeps copies in their mailbox until they can be written down", async () => {

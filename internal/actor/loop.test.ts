@@ -4,8 +4,10 @@ import { decodeRaw } from "../casino/decode.ts";
 import { idsIn } from "../messages/bundle.fixture.ts";
 import { readCopies } from "../messages/copies.ts";
 import { bytesOf } from "../messages/enclosed.ts";
-import { count, each, nc, passOn, raw, send, settled, start, stored } from "./loop.fixture.ts";
+import { each, loopForTest, passOn, raw } from "./loop.fixture.ts";
 import { deadLetter, forward } from "./step.ts";
+
+const { count, nc, send, settled, start, stored } = await loopForTest();
 
 describe("the actor loop", () => {
   test("forwards an event with its envelope and removes it from its mailbox", async () => {

@@ -1,20 +1,11 @@
 import { sql } from "kysely";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import {
-  allSettled,
-  db,
-  events,
-  hasRows,
-  jsm,
-  letters,
-  nats,
-  postgres,
-  publishBets,
-  rows,
-  start,
-} from "./archiver.fixture.ts";
+import { archiversForTest, events } from "./archiver.fixture.ts";
 import { archiverDurable } from "./archiver.ts";
+
+const { allSettled, db, hasRows, jsm, letters, nats, postgres, publishBets, rows, start } =
+  await archiversForTest();
 
 describe("an outage", () => {
   test("of Postgres, killed under load: holds what it has, sets nothing aside, goes on", async () => {

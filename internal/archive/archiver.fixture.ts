@@ -11,102 +11,118 @@ import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { deadStream, finalStage, stageStream, stageSubject } from "../messages/subjects.ts";
 import { Archiver, archiverDurable } from "./archiver.ts";
 import { addClients, addTypes, archiveForTest, finalBet } from "./database.fixture.ts";
-
-// A broker, a Postgres and archivers for one test file: each test starts with an empty table and empty streams.
-
-export const nats = await natsForTest();
-export const postgres = await postgresForTest();
-export const { nc, jsm } = await connectForTest(nats);
-export const db = await archiveForTest(postgres.url);
-await addClients(db, "other");
-await addTypes(db, "login");
-export const publisher = new Publisher(nc);
-const archivers: Archiver[] = [];
 /** The stream that the archivers read. */
 export const events = stageStream(finalStage);
 
-beforeEach(async () => {
-  await sql`truncate events`.execute(db);
-  await ensureStreams(nc, [finalStage], defaultLimits);
-});
-afterEach(async () => {
-  await Promise.all(archivers.splice(0).map((archiver) => archiver.stop()));
-  for (const stream of [events, deadStream]) await jsm.streams.delete(stream);
-});
+/** A broker, a Postgres and archivers for one test file: each test starts with an empty table and empty streams. */
+export async function archiversForTest() {
+  const nats = await natsForTest();
+  const postgres = await postgresForTest();
+  const { nc, jsm } = await connectForTest(nats);
+  const db = await archiveForTest(postgres.url);
+  await addClients(db, "other");
+  await addTypes(db, "login");
+  const publisher = new Publisher(nc);
+  const archivers: Archiver[] = [];
 
-/**
- * Starts one more archiver; the test need not stop it.
- * @param ackWaitMs what was on its way when a server was killed comes again that soon
- */
-export async function start(ackWaitMs = 2_000): Promise<Archiver> {
-  const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs });
-  archivers.push(archiver);
-  return archiver;
-}
-
-let sent = 0;
-/** Publishes a message of the final stage, under an id of its own: as one sent again after the stream's window. */
-export async function publish(
-  payload: CasinoEvent | string | Uint8Array,
-  {
-    client = "casino",
-    type = "bet",
-    headers = {},
-  }: { client?: string; type?: string; headers?: Record<string, string> } = {},
-): Promise<void> {
-  const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
-  for (const [name, value] of Object.entries({ "Casino-Source": "test", ...headers })) out.add(name, value);
-  await publisher.publish({
-    subject: stageSubject(finalStage, client, type),
-    payload:
-      typeof payload === "string"
-        ? Buffer.from(payload)
-        : payload instanceof Uint8Array
-          ? payload
-          : encodeEvent(payload),
-    headers: out,
+  beforeEach(async () => {
+    await sql`truncate events`.execute(db);
+    await ensureStreams(nc, [finalStage], defaultLimits);
   });
-}
-/** Bets of the ids from `from` up to, not including, `to`. */
-export const publishBets = (from: number, to: number) =>
-  Promise.all(Array.from({ length: to - from }, (_, i) => publish(finalBet(from + i))));
+  afterEach(async () => {
+    await Promise.all(archivers.splice(0).map((archiver) => archiver.stop()));
+    for (const stream of [events, deadStream]) await jsm.streams.delete(stream);
+  });
 
-/** How many rows there are, and of how many ids. */
-export async function rows(): Promise<{ rows: number; ids: number }> {
-  const { rows } = await sql<{ rows: number; ids: number }>`
-    select count(*)::int as rows, count(distinct (client_id, source, id))::int as ids from events`.execute(
-    db,
-  );
-  return rows[0] ?? expect.fail("no count");
-}
-export const hasRows = (count: number) =>
-  waitFor(async () => (await rows()).rows === count, { what: `${count} rows` });
+  /**
+   * Starts one more archiver; the test need not stop it.
+   * @param ackWaitMs what was on its way when a server was killed comes again that soon
+   */
+  async function start(ackWaitMs = 2_000): Promise<Archiver> {
+    const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs });
+    archivers.push(archiver);
+    return archiver;
+  }
 
-/** Everything delivered is settled. */
-export const allSettled = () =>
-  waitFor(
-    async () => {
-      const { num_pending, num_ack_pending } = await jsm.consumers.info(events, archiverDurable.name);
-      return num_pending + num_ack_pending === 0;
-    },
-    { what: "everything settled" },
-  );
-
-/** The dead letters so far, in the order they were stored. */
-export async function letters() {
-  const { state } = await jsm.streams.info(deadStream);
-  const found = [];
-  for (let seq = state.first_seq; state.messages > 0 && seq <= state.last_seq; seq++) {
-    const message = await jsm.streams.getMessage(deadStream, { seq });
-    if (message === null) continue;
-    const header = (name: string) => message.header.get(name);
-    found.push({
-      subject: message.subject,
-      text: message.string(),
-      reason: header("Casino-Dead-Reason"),
-      because: header("Casino-Dead-Error"),
-      source: header("Casino-Source"),
+  let sent = 0;
+  /** Publishes a message of the final stage, under an id of its own: as one sent again after the stream's window. */
+  async function publish(
+    payload: CasinoEvent | string | Uint8Array,
+    {
+      client = "casino",
+      type = "bet",
+      headers = {},
+    }: { client?: string; type?: string; headers?: Record<string, string> } = {},
+  ): Promise<void> {
+    const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
+    for (const [name, value] of Object.entries({ "Casino-Source": "test", ...headers })) out.add(name, value);
+    await publisher.publish({
+      subject: stageSubject(finalStage, client, type),
+      payload:
+        typeof payload === "string"
+          ? Buffer.from(payload)
+          : payload instanceof Uint8Array
+            ? payload
+            : encodeEvent(payload),
+      headers: out,
     });
   }
-  return found;
+  /** Bets of the ids from `from` up to, not including, `to`. */
+  const publishBets = (from: number, to: number) =>
+    Promise.all(Array.from({ length: to - from }, (_, i) => publish(finalBet(from + i))));
+
+  /** How many rows there are, and of how many ids. */
+  async function rows(): Promise<{ rows: number; ids: number }> {
+    const { rows } = await sql<{ rows: number; ids: number }>`
+      select count(*)::int as rows, count(distinct (client_id, source, id))::int as ids from events`.execute(
+      db,
+    );
+    return rows[0] ?? expect.fail("no count");
+  }
+  const hasRows = (count: number) =>
+    waitFor(async () => (await rows()).rows === count, { what: `${count} rows` });
+
+  /** Everything delivered is settled. */
+  const allSettled = () =>
+    waitFor(
+      async () => {
+        const { num_pending, num_ack_pending } = await jsm.consumers.info(events, archiverDurable.name);
+        return num_pending + num_ack_pending === 0;
+      },
+      { what: "everything settled" },
+    );
+
+  /** The dead letters so far, in the order they were stored. */
+  async function letters() {
+    const { state } = await jsm.streams.info(deadStream);
+    const found = [];
+    for (let seq = state.first_seq; state.messages > 0 && seq <= state.last_seq; seq++) {
+      const message = await jsm.streams.getMessage(deadStream, { seq });
+      if (message === null) continue;
+      const header = (name: string) => message.header.get(name);
+      found.push({
+        subject: message.subject,
+        text: message.string(),
+        reason: header("Casino-Dead-Reason"),
+        because: header("Casino-Dead-Error"),
+        source: header("Casino-Source"),
+      });
+    }
+    return found;
+  }
+  return {
+    nats,
+    postgres,
+    nc,
+    jsm,
+    db,
+    publisher,
+    start,
+    publish,
+    publishBets,
+    rows,
+    hasRows,
+    allSettled,
+    letters,
+  };
 }

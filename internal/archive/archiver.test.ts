@@ -6,23 +6,13 @@ import { encodeEvent } from "../casino/encode.ts";
 import type { CasinoEvent } from "../casino/event.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { deadStream, finalStage } from "../messages/subjects.ts";
-import {
-  allSettled,
-  db,
-  events,
-  hasRows,
-  jsm,
-  letters,
-  nc,
-  publish,
-  publishBets,
-  publisher,
-  rows,
-  start,
-} from "./archiver.fixture.ts";
+import { archiversForTest, events } from "./archiver.fixture.ts";
 import { archiverDurable } from "./archiver.ts";
 import { finalBet } from "./database.fixture.ts";
 import { findEvents } from "./find-events.ts";
+
+const { allSettled, db, hasRows, jsm, letters, nc, publish, publishBets, publisher, rows, start } =
+  await archiversForTest();
 
 describe("an event becomes a row", () => {
   test("with its rate, its times and whose it is; other types with what they have", async () => {

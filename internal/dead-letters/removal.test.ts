@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { Unavailable } from "../service/unavailable.ts";
 import { setAside } from "./letters.fixture.ts";
 import { discard } from "./removal.ts";
-import { count, jsm, letterOf, options, publisher, refusingLedger } from "./replay.fixture.ts";
+import { lettersForTest } from "./replay.fixture.ts";
+
+const { count, jsm, letterOf, options, publisher, refusingLedger } = await lettersForTest();
 
 test("a discard is written into the ledger before the letter goes, and stays undone while that cannot be written", async () => {
   await setAside(publisher, {

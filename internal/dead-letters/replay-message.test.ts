@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { gameStart, setAside } from "./letters.fixture.ts";
-import { count, letterOf, options, publisher, stateOf } from "./replay.fixture.ts";
+import { lettersForTest } from "./replay.fixture.ts";
 import { replay, replayOf, Unreplayable } from "./replay.ts";
+
+const { count, letterOf, options, publisher, stateOf } = await lettersForTest();
 
 const token = "0af7651916cd43dd8448eb211c80319c";
 

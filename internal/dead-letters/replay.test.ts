@@ -9,19 +9,12 @@ import { bytesOf } from "../messages/enclosed.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { forEachLetter } from "./bulk.ts";
 import { gameStart, setAside } from "./letters.fixture.ts";
-import {
-  count,
-  jsm,
-  letterOf,
-  nc,
-  options,
-  publisher,
-  refusingLedger,
-  stateOf,
-  store,
-} from "./replay.fixture.ts";
+import { lettersForTest } from "./replay.fixture.ts";
 import { replay } from "./replay.ts";
 import { LetterStore } from "./store.ts";
+
+const { count, jsm, letterOf, nc, options, publisher, refusingLedger, stateOf, store } =
+  await lettersForTest();
 
 const worker = workerForTest();
 const runs: StepRun[] = [];

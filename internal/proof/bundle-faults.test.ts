@@ -6,9 +6,9 @@ import { acceptedHeader, numberForm, parseAccepted } from "../messages/accepted.
 import { apartMessage } from "../messages/apart.ts";
 import { bundleLine, bundleMessage } from "../messages/bundle.ts";
 import { type Enclosed, openMessage } from "../messages/enclosed.ts";
-import {
-  dead,
-  events,
+import { dead, events, systemForTest, troubles } from "./system.fixture.ts";
+
+const {
   forwarding,
   jsm,
   nc,
@@ -21,9 +21,8 @@ import {
   startSteps,
   stopAll,
   stored,
-  troubles,
   wrong,
-} from "./system.fixture.ts";
+} = await systemForTest();
 
 forwarding.bundles = true;
 

@@ -11,17 +11,16 @@ import { erasePlayer } from "../erasure/erase.ts";
 import type { CheckName } from "./check.ts";
 import type { Proof } from "./proof.ts";
 import { unknownToPlayer } from "./steps.fixture.ts";
-import {
+import { dead, events, queues, systemForTest, troubles } from "./system.fixture.ts";
+
+const {
   db,
-  dead,
   desk,
-  events,
   jsm,
   nats,
   nc,
   proof,
   publishRaw,
-  queues,
   send,
   sendTogether,
   settled,
@@ -33,8 +32,7 @@ import {
   stopAll,
   store,
   stored,
-  troubles,
-} from "./system.fixture.ts";
+} = await systemForTest();
 
 async function replayAll(filter: LetterFilter = {}): Promise<void> {
   await forEachLetter(store, filter, async ({ seq }) => {

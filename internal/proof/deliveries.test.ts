@@ -2,7 +2,11 @@ import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Archiver } from "../archive/archiver.ts";
-import {
+import { sendersForTest } from "../sender/sender.fixture.ts";
+import { receiverForTest } from "../webhooks/receiver.fixture.ts";
+import { deliveryCheck } from "./deliveries.ts";
+
+const {
   addDestination,
   db,
   destinations,
@@ -14,9 +18,7 @@ import {
   publisher,
   startSender,
   waiting,
-} from "../sender/sender.fixture.ts";
-import { receiverForTest } from "../webhooks/receiver.fixture.ts";
-import { deliveryCheck } from "./deliveries.ts";
+} = await sendersForTest();
 
 const check = () => deliveryCheck({ nc, db, retentionMs: 86_400_000, most: 10 });
 

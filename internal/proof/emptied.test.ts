@@ -3,21 +3,9 @@ import { defaultLimits } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { rawStage } from "../messages/subjects.ts";
-import {
-  dead,
-  events,
-  jsm,
-  nc,
-  proof,
-  send,
-  settled,
-  startAll,
-  startSteps,
-  stopAll,
-  stored,
-  troubles,
-  wrong,
-} from "./system.fixture.ts";
+import { dead, events, systemForTest, troubles } from "./system.fixture.ts";
+
+const { jsm, nc, proof, send, settled, startAll, startSteps, stopAll, stored, wrong } = await systemForTest();
 
 // What a hostile order to JetStream, or a slip of the hand, would do: a whole stream gone at once.
 

@@ -6,24 +6,10 @@ import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { copiesMessage } from "../messages/copies.ts";
 import { ledgerMessage } from "../messages/ledger.ts";
 import { partSubject } from "../messages/subjects.ts";
-import {
-  db,
-  dead,
-  events,
-  jsm,
-  nc,
-  proof,
-  publisher,
-  send,
-  settled,
-  startAll,
-  startSteps,
-  stopAll,
-  store,
-  stored,
-  troubles,
-  wrong,
-} from "./system.fixture.ts";
+import { dead, events, systemForTest, troubles } from "./system.fixture.ts";
+
+const { db, jsm, nc, proof, publisher, send, settled, startAll, startSteps, stopAll, store, stored, wrong } =
+  await systemForTest();
 
 describe("a fault is named:", () => {
   test.each([1, 5, 10])("a final event deleted behind its back, the one at %i of 10", async (seq) => {

@@ -26,106 +26,14 @@ import { type ProveOptions, prove } from "./prove.ts";
 import { waitForQuiet } from "./quiet.ts";
 import { places, runSteps, unknownToPlayer } from "./steps.fixture.ts";
 
-// The whole pipeline in one process, on a broker and a Postgres of its own: each test starts with empty streams, an
-// empty table, and the steps, an archiver and a materializer running.
-
-export const nats = await natsForTest();
-export const { nc, jsm } = await connectForTest(nats);
-export const databaseUrl = await databaseForTest();
-export const db = await archiveForTest(databaseUrl);
-await addClients(db, "other");
-export const publisher = new Publisher(nc);
-const worker = workerForTest();
-export const store = new LetterStore(nc);
-/** How dead letters are worked on. */
-export const desk = {
-  store,
-  publish: (message: Parameters<Publisher["publish"]>[0]) => publisher.publish(message),
-  log: silent,
-  by: "test",
-};
-
 export const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
 export const events = stageStream(finalStage);
 export const dead = deadStream;
-
-const running: (() => Promise<unknown>)[] = [];
-
-beforeEach(async () => {
-  unknownToPlayer.clear();
-  await sql`truncate events`.execute(db);
-  await ensureStreams(
-    nc,
-    [...places.map(({ takesFrom }) => takesFrom), apartStage, finalStage, retryStage],
-    defaultLimits,
-  );
-  await startAll();
-});
-afterEach(async () => {
-  await stopAll();
-  // A server that was restarted may otherwise bring back what was written just before.
-  const names = await jsm.streams.names().next();
-  for (const name of names) await jsm.streams.purge(name);
-  for (const name of names) await jsm.streams.delete(name);
-});
-
-/** How steps that are started from now on forward. */
-export const forwarding = { bundles: false };
-
-/** Starts the steps, all or those of these names. */
-export async function startSteps(...names: readonly string[]): Promise<void> {
-  for (const run of await runSteps(names, { nc, publisher, worker, log: silent, ...forwarding }))
-    running.push(() => run.stop());
-}
-
-/** Starts the steps, an archiver and a materializer. */
-export async function startAll(): Promise<void> {
-  await startSteps();
-  await startReaders();
-}
-
-/** Starts an archiver and a materializer. */
-export async function startReaders(): Promise<void> {
-  await startArchiver();
-  await startMaterializer("on");
-}
-
-export async function startArchiver(): Promise<void> {
-  const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs: 2_000 });
-  running.push(() => archiver.stop());
-}
-
-/** @param replay whether it folds what is there already */
-export async function startMaterializer(replay: "on" | "off"): Promise<void> {
-  const fold = new Fold();
-  const reading = new Replay({ nc, fold, log: silent, replay });
-  await reading.whenCaughtUp();
-  const coverage = () => reading.coverage;
-  const endService = startMaterializedService({ nc, fold, log: silent, version: "0.0.0", coverage });
-  running.push(endService, async () => reading.close());
-}
-
-export async function stopAll(): Promise<void> {
-  await Promise.all(running.splice(0).map((stop) => stop()));
-}
 
 export interface Sent {
   readonly client?: string;
   readonly type?: string;
   readonly currency?: string;
-}
-
-/** Sends events with the ids from `from` to `to`, as a producer does: each alone. */
-export async function send(from: number, to: number, sent: Sent = {}): Promise<void> {
-  const sending: Promise<unknown>[] = [];
-  for (let id = from; id <= to; id++) sending.push(publishRaw(JSON.stringify(eventOf(id, sent)), sent));
-  await Promise.all(sending);
-}
-
-/** Sends them in one message, as an array. */
-export async function sendTogether(from: number, to: number, sent: Sent = {}): Promise<void> {
-  const events = Array.from({ length: to - from + 1 }, (_, index) => eventOf(from + index, sent));
-  await publishRaw(JSON.stringify(events), sent);
 }
 
 function eventOf(id: number, { type, currency = "EUR" }: Sent): object {
@@ -141,36 +49,151 @@ function eventOf(id: number, { type, currency = "EUR" }: Sent): object {
   };
 }
 
-export function publishRaw(payload: string, { client = "casino" }: Sent): Promise<unknown> {
-  const headers = new OutgoingHeaders().add("Casino-Source", "test");
-  return publisher.publish({ subject: rawSubject(client), payload: Buffer.from(payload), headers });
-}
-
-/** Everything sent is settled. */
-export const settled = () =>
-  waitFor(async () => (await waitForQuiet(nc, 1_000)).length === 0, { what: "rest" });
-
-/** How many messages a stream has ever stored. */
-export const stored = async (stream: string) => (await jsm.streams.info(stream)).state.last_seq;
-
-export const proof = (options: Partial<ProveOptions> = {}): Promise<Proof> =>
-  prove({ nc, db, patienceMs: 500, ...options });
-
-/** What is wrong, by check: its count and its names; or that it could not be checked. */
-export async function wrong(options: Partial<ProveOptions> = { waitMs: 10_000 }) {
-  const found = await proof(options);
-  expect(found.holds).toBe(false);
-  return Object.fromEntries(
-    Object.entries(troubles(found)).map(([name, { verdict, count, names }]) => [
-      name,
-      verdict === "violated" ? [count, ...names] : verdict,
-    ]),
-  );
-}
-
 /** The checks of a proof that do not hold, by name. */
 export function troubles({ checks }: Proof): Partial<Record<CheckName, Check>> {
   return Object.fromEntries(
     checks.filter(({ verdict }) => verdict !== "holds").map((check) => [check.name, check]),
   );
+}
+
+/** The whole pipeline in one process, on a broker and a Postgres of its own: each test starts with empty streams, an empty table, and the steps, an archiver and a materializer running. */
+export async function systemForTest() {
+  const nats = await natsForTest();
+  const { nc, jsm } = await connectForTest(nats);
+  const databaseUrl = await databaseForTest();
+  const db = await archiveForTest(databaseUrl);
+  await addClients(db, "other");
+  const publisher = new Publisher(nc);
+  const worker = workerForTest();
+  const store = new LetterStore(nc);
+  /** How dead letters are worked on. */
+  const desk = {
+    store,
+    publish: (message: Parameters<Publisher["publish"]>[0]) => publisher.publish(message),
+    log: silent,
+    by: "test",
+  };
+
+  const running: (() => Promise<unknown>)[] = [];
+
+  beforeEach(async () => {
+    unknownToPlayer.clear();
+    await sql`truncate events`.execute(db);
+    await ensureStreams(
+      nc,
+      [...places.map(({ takesFrom }) => takesFrom), apartStage, finalStage, retryStage],
+      defaultLimits,
+    );
+    await startAll();
+  });
+  afterEach(async () => {
+    await stopAll();
+    // A server that was restarted may otherwise bring back what was written just before.
+    const names = await jsm.streams.names().next();
+    for (const name of names) await jsm.streams.purge(name);
+    for (const name of names) await jsm.streams.delete(name);
+  });
+
+  /** How steps that are started from now on forward. */
+  const forwarding = { bundles: false };
+
+  /** Starts the steps, all or those of these names. */
+  async function startSteps(...names: readonly string[]): Promise<void> {
+    for (const run of await runSteps(names, { nc, publisher, worker, log: silent, ...forwarding }))
+      running.push(() => run.stop());
+  }
+
+  /** Starts the steps, an archiver and a materializer. */
+  async function startAll(): Promise<void> {
+    await startSteps();
+    await startReaders();
+  }
+
+  /** Starts an archiver and a materializer. */
+  async function startReaders(): Promise<void> {
+    await startArchiver();
+    await startMaterializer("on");
+  }
+
+  async function startArchiver(): Promise<void> {
+    const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs: 2_000 });
+    running.push(() => archiver.stop());
+  }
+
+  /** @param replay whether it folds what is there already */
+  async function startMaterializer(replay: "on" | "off"): Promise<void> {
+    const fold = new Fold();
+    const reading = new Replay({ nc, fold, log: silent, replay });
+    await reading.whenCaughtUp();
+    const coverage = () => reading.coverage;
+    const endService = startMaterializedService({ nc, fold, log: silent, version: "0.0.0", coverage });
+    running.push(endService, async () => reading.close());
+  }
+
+  async function stopAll(): Promise<void> {
+    await Promise.all(running.splice(0).map((stop) => stop()));
+  }
+
+  /** Sends events with the ids from `from` to `to`, as a producer does: each alone. */
+  async function send(from: number, to: number, sent: Sent = {}): Promise<void> {
+    const sending: Promise<unknown>[] = [];
+    for (let id = from; id <= to; id++) sending.push(publishRaw(JSON.stringify(eventOf(id, sent)), sent));
+    await Promise.all(sending);
+  }
+
+  /** Sends them in one message, as an array. */
+  async function sendTogether(from: number, to: number, sent: Sent = {}): Promise<void> {
+    const events = Array.from({ length: to - from + 1 }, (_, index) => eventOf(from + index, sent));
+    await publishRaw(JSON.stringify(events), sent);
+  }
+
+  function publishRaw(payload: string, { client = "casino" }: Sent): Promise<unknown> {
+    const headers = new OutgoingHeaders().add("Casino-Source", "test");
+    return publisher.publish({ subject: rawSubject(client), payload: Buffer.from(payload), headers });
+  }
+
+  /** Everything sent is settled. */
+  const settled = () => waitFor(async () => (await waitForQuiet(nc, 1_000)).length === 0, { what: "rest" });
+
+  /** How many messages a stream has ever stored. */
+  const stored = async (stream: string) => (await jsm.streams.info(stream)).state.last_seq;
+
+  const proof = (options: Partial<ProveOptions> = {}): Promise<Proof> =>
+    prove({ nc, db, patienceMs: 500, ...options });
+
+  /** What is wrong, by check: its count and its names; or that it could not be checked. */
+  async function wrong(options: Partial<ProveOptions> = { waitMs: 10_000 }) {
+    const found = await proof(options);
+    expect(found.holds).toBe(false);
+    return Object.fromEntries(
+      Object.entries(troubles(found)).map(([name, { verdict, count, names }]) => [
+        name,
+        verdict === "violated" ? [count, ...names] : verdict,
+      ]),
+    );
+  }
+  return {
+    nats,
+    nc,
+    jsm,
+    databaseUrl,
+    db,
+    publisher,
+    store,
+    desk,
+    forwarding,
+    startSteps,
+    startAll,
+    startReaders,
+    startArchiver,
+    startMaterializer,
+    stopAll,
+    send,
+    sendTogether,
+    publishRaw,
+    settled,
+    stored,
+    proof,
+    wrong,
+  };
 }

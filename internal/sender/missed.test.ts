@@ -4,14 +4,13 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { requestReplay, requestResend } from "../webhooks/delivery-requests.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
-import {
+import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts";
+
+const {
   addDestination,
-  bets,
   count,
   db,
   destinations,
-  hasAll,
-  idsOf,
   jsm,
   makeStreams,
   nc,
@@ -19,10 +18,9 @@ import {
   publish,
   publishBets,
   publisher,
-  range,
   startSender,
   waiting,
-} from "./sender.fixture.ts";
+} = await sendersForTest();
 
 const archived = (events: number) =>
   waitFor(

@@ -7,21 +7,10 @@ import { retryMessage } from "../messages/retry.ts";
 import { retryDurable, retryStream } from "../messages/subjects.ts";
 import { type Received, receiverForTest } from "../webhooks/receiver.fixture.ts";
 import { waitingDurable } from "./durables.ts";
-import {
-  addDestination,
-  bets,
-  hasAll,
-  idsOf,
-  jsm,
-  makeStreams,
-  nc,
-  outcomes,
-  publish,
-  publisher,
-  range,
-  startSender,
-  waiting,
-} from "./sender.fixture.ts";
+import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts";
+
+const { addDestination, jsm, makeStreams, nc, outcomes, publish, publisher, startSender, waiting } =
+  await sendersForTest();
 
 const playerOf = (call: Received): number => JSON.parse(call.body).data.player_id;
 /** 300 bets of ten players in turns. */

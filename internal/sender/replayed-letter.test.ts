@@ -4,10 +4,11 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import { replay } from "../dead-letters/replay.ts";
 import { LetterStore } from "../dead-letters/store.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
-import {
+import { idsOf, sendersForTest } from "./sender.fixture.ts";
+
+const {
   addDestination,
   count,
-  idsOf,
   letters,
   makeStreams,
   nc,
@@ -16,7 +17,7 @@ import {
   publisher,
   startSender,
   waiting,
-} from "./sender.fixture.ts";
+} = await sendersForTest();
 
 test("a delivery that was set aside and is sent again goes to its destination alone, with a plan of its own", async () => {
   await makeStreams();

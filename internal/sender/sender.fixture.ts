@@ -18,74 +18,13 @@ import type { Received } from "../webhooks/receiver.fixture.ts";
 import { SecretBox } from "../webhooks/secret-box.ts";
 import { Sender, type SenderOptions } from "./sender.ts";
 
-// A broker, a database and senders for one test file: each test starts with empty streams and without destinations.
-
-export const { server, nc, jsm } = await streamsForTest();
-export const db = await archiveForTest();
-export const destinations = new Destinations(db, new SecretBox([randomBytes(32)]));
-export const publisher = new Publisher(nc);
-afterAll(() => publisher.close());
-const running: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((stop) => stop()));
-  await db.deleteFrom("destinations").execute();
-  await db.deleteFrom("deliveries").execute();
-  await db.deleteFrom("events").execute();
-});
-
-/** Makes the streams; a test calls it first. */
-export const makeStreams = (limits: Partial<typeof defaultLimits> = {}) =>
-  ensureStreams(nc, [finalStage, retryStage], { ...defaultLimits, ...limits });
-
 export interface TestSenderOptions extends Partial<SenderOptions> {
   readonly calls?: DelivererOptions;
-}
-
-let started = 0;
-/** Starts one more sender; the test need not stop it. Its plan has pauses of some tens of milliseconds. */
-export function startSender({ calls = {}, ...options }: TestSenderOptions = {}): Sender {
-  const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8"), ...calls });
-  const sender = Sender.start({
-    ...{ nc, db, publisher, destinations, deliverer, log: silent },
-    plan: [40, 40, 40],
-    disableAfterMs: 3_600_000,
-    instance: `test-${++started}`,
-    ackWaitMs: 2_000,
-    everyMs: 50,
-    ...options,
-  });
-  running.push(async () => {
-    await sender.stop();
-    await deliverer.close();
-  });
-  return sender;
-}
-
-/** A destination of client `casino`, unless said otherwise. */
-export const addDestination = (url: string, settings: Partial<DestinationSettings> = {}) =>
-  destinations.create("casino", { ...defaultSettings, url, ...settings });
-
-/** Publishes final events to the log. */
-export async function publish(events: readonly CasinoEvent[], client = "casino"): Promise<void> {
-  await Promise.all(
-    events.map((event) =>
-      publisher.publish({
-        subject: stageSubject(finalStage, client, event.type),
-        payload: encodeEvent(event),
-        headers: new OutgoingHeaders()
-          .add("Nats-Msg-Id", `${client}:test:${event.id}:final`)
-          .add("Casino-Source", "test")
-          .add("Casino-Accepted", `${event.id} 1700000000000`),
-      }),
-    ),
-  );
 }
 
 /** Bets of the ids from `from` up to, not including, `to`. */
 export const bets = (from: number, to: number, more: Partial<CasinoEvent> = {}) =>
   Array.from({ length: to - from }, (_, i) => finalBet(from + i, more));
-export const publishBets = (from: number, to: number, more: Partial<CasinoEvent> = {}) =>
-  publish(bets(from, to, more));
 
 /** The ids of the events in calls, in the order received; those of batches too. */
 export function idsOf(received: readonly Received[]): readonly number[] {
@@ -108,18 +47,97 @@ export const hasAll = (received: readonly Received[], ids: readonly number[], ti
 
 export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-/** How many messages a stream holds. */
-export const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
-export const waiting = () => count(retryStream);
-export const letters = () => count(deadStream);
+/** A broker, a database and senders for one test file: each test starts with empty streams and without destinations. */
+export async function sendersForTest() {
+  const { server, nc, jsm } = await streamsForTest();
+  const db = await archiveForTest();
+  const destinations = new Destinations(db, new SecretBox([randomBytes(32)]));
+  const publisher = new Publisher(nc);
+  afterAll(() => publisher.close());
+  const running: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((stop) => stop()));
+    await db.deleteFrom("destinations").execute();
+    await db.deleteFrom("deliveries").execute();
+    await db.deleteFrom("events").execute();
+  });
 
-/** How many attempts have been recorded with each outcome; one that a slow machine made twice counts once. */
-export async function outcomes(destination: string): Promise<Readonly<Record<string, number>>> {
-  const rows = await db
-    .selectFrom("deliveries")
-    .select(["outcome", sql<string>`count(distinct (event_id, attempt))`.as("n")])
-    .where("destination_id", "=", destination)
-    .groupBy("outcome")
-    .execute();
-  return Object.fromEntries(rows.map(({ outcome, n }) => [outcome, Number(n)]));
+  /** Makes the streams; a test calls it first. */
+  const makeStreams = (limits: Partial<typeof defaultLimits> = {}) =>
+    ensureStreams(nc, [finalStage, retryStage], { ...defaultLimits, ...limits });
+
+  let started = 0;
+  /** Starts one more sender; the test need not stop it. Its plan has pauses of some tens of milliseconds. */
+  function startSender({ calls = {}, ...options }: TestSenderOptions = {}): Sender {
+    const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8"), ...calls });
+    const sender = Sender.start({
+      ...{ nc, db, publisher, destinations, deliverer, log: silent },
+      plan: [40, 40, 40],
+      disableAfterMs: 3_600_000,
+      instance: `test-${++started}`,
+      ackWaitMs: 2_000,
+      everyMs: 50,
+      ...options,
+    });
+    running.push(async () => {
+      await sender.stop();
+      await deliverer.close();
+    });
+    return sender;
+  }
+
+  /** A destination of client `casino`, unless said otherwise. */
+  const addDestination = (url: string, settings: Partial<DestinationSettings> = {}) =>
+    destinations.create("casino", { ...defaultSettings, url, ...settings });
+
+  /** Publishes final events to the log. */
+  async function publish(events: readonly CasinoEvent[], client = "casino"): Promise<void> {
+    await Promise.all(
+      events.map((event) =>
+        publisher.publish({
+          subject: stageSubject(finalStage, client, event.type),
+          payload: encodeEvent(event),
+          headers: new OutgoingHeaders()
+            .add("Nats-Msg-Id", `${client}:test:${event.id}:final`)
+            .add("Casino-Source", "test")
+            .add("Casino-Accepted", `${event.id} 1700000000000`),
+        }),
+      ),
+    );
+  }
+  const publishBets = (from: number, to: number, more: Partial<CasinoEvent> = {}) =>
+    publish(bets(from, to, more));
+
+  /** How many messages a stream holds. */
+  const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+  const waiting = () => count(retryStream);
+  const letters = () => count(deadStream);
+
+  /** How many attempts have been recorded with each outcome; one that a slow machine made twice counts once. */
+  async function outcomes(destination: string): Promise<Readonly<Record<string, number>>> {
+    const rows = await db
+      .selectFrom("deliveries")
+      .select(["outcome", sql<string>`count(distinct (event_id, attempt))`.as("n")])
+      .where("destination_id", "=", destination)
+      .groupBy("outcome")
+      .execute();
+    return Object.fromEntries(rows.map(({ outcome, n }) => [outcome, Number(n)]));
+  }
+  return {
+    server,
+    nc,
+    jsm,
+    db,
+    destinations,
+    publisher,
+    makeStreams,
+    startSender,
+    addDestination,
+    publish,
+    publishBets,
+    count,
+    waiting,
+    letters,
+    outcomes,
+  };
 }

@@ -6,12 +6,11 @@ import { Metrics } from "../telemetry/metrics.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { addDestinations } from "./destination-metrics.ts";
-import {
+import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts";
+
+const {
   addDestination,
-  bets,
   destinations,
-  hasAll,
-  idsOf,
   jsm,
   letters,
   makeStreams,
@@ -19,11 +18,10 @@ import {
   outcomes,
   publish,
   publishBets,
-  range,
   server,
   startSender,
   waiting,
-} from "./sender.fixture.ts";
+} = await sendersForTest();
 
 test("every final event of a client comes to its destination, from the destination's creation on", async () => {
   await makeStreams();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import pg from "pg";
-import { afterAll, inject } from "vitest";
+import { inject } from "vitest";
 import { type NatsOptions, startNats } from "../../internal/local/nats-server.ts";
 import { startPostgres } from "../../internal/local/postgres-server.ts";
 import { startRedis } from "../../internal/local/redis-server.ts";
@@ -10,11 +10,10 @@ import { tempFolder } from "./temp-folder.ts";
 
 const servers: TestServer[] = [];
 
-// Registered when a test file imports this one, before its own hooks: vitest runs afterAll hooks last to first, so the
-// file closes its connections before its servers go.
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.kill()));
-});
+/** Ends the servers of the test file that ran last. */
+export async function endServers(): Promise<void> {
+  await Promise.all(servers.splice(0).map((server) => server.kill()));
+}
 
 /**
  * A nats-server of this test file's own on a free port, with JetStream ready; ended after the file's last test. May be

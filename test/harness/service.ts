@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { type Child, follow } from "../../internal/local/child.ts";
 import { freePort } from "../../internal/local/free-port.ts";
 import { forget, watch } from "./guard.ts";
@@ -11,9 +10,10 @@ const running = new Set<Child>();
 /** All that a service has from the environment of the tests. */
 const inherited = { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
 
-afterAll(async () => {
+/** Ends the services of the test file that ran last. */
+export async function endServices(): Promise<void> {
   await Promise.all([...running].map((child) => child.kill()));
-});
+}
 
 /** What processes have written, in pieces as they came. */
 interface Written {

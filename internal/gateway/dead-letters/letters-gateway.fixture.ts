@@ -7,41 +7,43 @@ import { Publisher } from "../../jetstream/publisher.ts";
 import { ensureStreams } from "../../jetstream/topology.ts";
 import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
 
-// A broker, clients with keys and gateways for one test file. Each test starts without letters.
-
-export const server = await natsForTest();
-export const { nc, jsm } = await connectForTest(server);
-export const publisher = new Publisher(nc);
-const db = await databaseOfFile();
-await addClient(db, "acme", "Acme");
-const operator = (await createKey(db, "operator")) ?? "";
-export const casino = await keyFor(db, "till");
-export const acme = await keyFor(db, "till", "acme");
-
-beforeEach(async () => {
-  for (const name of ["CASINO_RAW", "CASINO_DEAD"]) await jsm.streams.delete(name).catch(() => false);
-  await ensureStreams(nc, ["raw"], defaultLimits);
-});
-
 export type Method = "GET" | "POST" | "DELETE";
 type Ask = (
   method: Method,
   url: string,
   options?: { key?: string; body?: string | Buffer; type?: string },
 ) => Promise<LightMyRequestResponse>;
-
-/** Sends a request to a new gateway, by default as an operator. */
-export async function gateway(): Promise<Ask> {
-  const { app } = await gatewayForTest(server, db);
-  return async (method, url, { key = operator, body, type = "application/json" } = {}) =>
-    app.inject({
-      method,
-      url,
-      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { "content-type": type }) },
-      ...(body !== undefined && { payload: body }),
-    });
-}
-
-export const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
 export const problem = (status: number, detail: unknown) =>
   expect.objectContaining({ type: "about:blank", status, detail });
+
+/** A broker, clients with keys and gateways for one test file. Each test starts without letters. */
+export async function lettersGatewayForTest() {
+  const server = await natsForTest();
+  const { nc, jsm } = await connectForTest(server);
+  const publisher = new Publisher(nc);
+  const db = await databaseOfFile();
+  await addClient(db, "acme", "Acme");
+  const operator = (await createKey(db, "operator")) ?? "";
+  const casino = await keyFor(db, "till");
+  const acme = await keyFor(db, "till", "acme");
+
+  beforeEach(async () => {
+    for (const name of ["CASINO_RAW", "CASINO_DEAD"]) await jsm.streams.delete(name).catch(() => false);
+    await ensureStreams(nc, ["raw"], defaultLimits);
+  });
+
+  /** Sends a request to a new gateway, by default as an operator. */
+  async function gateway(): Promise<Ask> {
+    const { app } = await gatewayForTest(server, db);
+    return async (method, url, { key = operator, body, type = "application/json" } = {}) =>
+      app.inject({
+        method,
+        url,
+        headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { "content-type": type }) },
+        ...(body !== undefined && { payload: body }),
+      });
+  }
+
+  const count = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
+  return { server, nc, jsm, publisher, casino, acme, gateway, count };
+}

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { gameStart, setAside } from "../../dead-letters/letters.fixture.ts";
-import { count, gateway, jsm, problem, publisher } from "./letters-gateway.fixture.ts";
+import { lettersGatewayForTest, problem } from "./letters-gateway.fixture.ts";
+
+const { count, gateway, jsm, publisher } = await lettersGatewayForTest();
 
 test("replays a letter once; a dry run says what would become of it", async () => {
   await setAside(publisher, { payload: gameStart(1), headers: { "Casino-Source": "crm" } });

@@ -1,17 +1,8 @@
 import { expect, test } from "vitest";
 import { gameStart, setAside } from "../../dead-letters/letters.fixture.ts";
-import {
-  acme,
-  casino,
-  count,
-  gateway,
-  jsm,
-  type Method,
-  nc,
-  problem,
-  publisher,
-  server,
-} from "./letters-gateway.fixture.ts";
+import { lettersGatewayForTest, type Method, problem } from "./letters-gateway.fixture.ts";
+
+const { acme, casino, count, gateway, jsm, nc, publisher, server } = await lettersGatewayForTest();
 
 const seqsOf = (response: { json(): { dead_letters: { seq: number }[] } }) =>
   response.json().dead_letters.map(({ seq }) => seq);

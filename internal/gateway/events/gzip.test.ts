@@ -1,6 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { body, poster, stored } from "./post-events.fixture.ts";
+import { body, postingForTest } from "./post-events.fixture.ts";
+
+const { poster, stored } = await postingForTest();
 
 const post = async (payload: Buffer, contentType: string, encoding = "gzip") =>
   (await poster())(payload, contentType, { "content-encoding": encoding });

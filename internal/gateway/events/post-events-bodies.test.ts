@@ -6,7 +6,9 @@ import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../../test/harness/temp-folder.ts";
 import { EventBatchSchema, EventSchema } from "../../protobuf/event_pb.ts";
 import { deposit, emptyRaw, gatewayForTest } from "../gateway.fixture.ts";
-import { body, db, jsm, key, poster, server, stored } from "./post-events.fixture.ts";
+import { body, postingForTest } from "./post-events.fixture.ts";
+
+const { db, jsm, key, poster, server, stored } = await postingForTest();
 
 describe("size", () => {
   const note = (id: number, bytes: number) =>

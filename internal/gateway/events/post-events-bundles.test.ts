@@ -4,7 +4,9 @@ import { waitFor } from "../../../test/harness/wait-for.ts";
 import { splitRaw } from "../../messages/raw-message.ts";
 import { EventBatchSchema, EventSchema } from "../../protobuf/event_pb.ts";
 import { deposit, emptyRaw, gatewayForTest, storedMessages } from "../gateway.fixture.ts";
-import { body, db, jsm, key, poster, server, stored } from "./post-events.fixture.ts";
+import { body, postingForTest } from "./post-events.fixture.ts";
+
+const { db, jsm, key, poster, server, stored } = await postingForTest();
 
 const ndjson = "application/x-ndjson";
 const range = (from: number, to: number) =>

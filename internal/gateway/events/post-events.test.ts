@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { deposit } from "../gateway.fixture.ts";
-import { body, jsm, poster, stored } from "./post-events.fixture.ts";
+import { body, postingForTest } from "./post-events.fixture.ts";
+
+const { jsm, poster, stored } = await postingForTest();
 
 describe("one event", () => {
   test("is stored under its client and source, in the form of the pipeline, once the answer is there", async () => {
