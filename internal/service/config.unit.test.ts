@@ -38,6 +38,7 @@ test("an empty environment gives the defaults", () => {
     OTEL_TRACES_SAMPLER_ARG: 1,
     DATABASE_URL: "postgres://casino:casino@127.0.0.1:5432/casino",
     HTTP_HOST: "127.0.0.1",
+    CROUPIER_DATA: ".data",
     LOG_LEVEL: "info",
     MATERIALIZER_REPLAY: "on",
     EVENTS_MAX_AGE: day,

@@ -141,17 +141,18 @@ describe("an answer", () => {
   });
 
   test.each([
-    ["that never comes", "", /^There was no answer within 0\.2 s\.$/],
-    ["whose headers never end", "HTTP/1.1 200 OK\r\nx: ", /^There was no answer within 0\.2 s\.$/],
-    ["that is none", "hello\r\n\r\n", /^Its answer is not HTTP\.$/],
+    ["that never comes", 200, "", /^There was no answer within 0\.2 s\.$/],
+    ["whose headers never end", 200, "HTTP/1.1 200 OK\r\nx: ", /^There was no answer within 0\.2 s\.$/],
+    ["that is none", 60_000, "hello\r\n\r\n", /^Its answer is not HTTP\.$/],
     [
       "with too many headers",
+      60_000,
       `HTTP/1.1 200 OK\r\nx: ${"x".repeat(40_000)}\r\n\r\n`,
       /^The headers of its answer are too long\.$/,
     ],
-  ])("%s is a failure", async (_what, bytes, error) => {
+  ])("%s is a failure", async (_what, timeoutMs, bytes, error) => {
     const port = await tcp((socket) => socket.write(bytes));
-    const deliverer = delivererForTest({ timeoutMs: 200 });
+    const deliverer = delivererForTest({ timeoutMs });
     const attempt = await deliverer.deliver(to(`http://127.0.0.1:${port}`), message, signal);
     expect(attempt).toMatchObject({
       ok: false,
