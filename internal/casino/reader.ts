@@ -1,7 +1,7 @@
-import { Ajv } from "ajv";
 import type { Static, TSchema } from "typebox";
 import type { CasinoEvent } from "./event.ts";
 import { type FieldError, fieldError, fromAjv } from "./field-error.ts";
+import { compileOwnSchema } from "./own-schema.ts";
 import { anySchema } from "./schema.ts";
 import { unstorable } from "./storable.ts";
 import { parseTimestamp } from "./timestamp.ts";
@@ -29,13 +29,9 @@ export type Reader = (value: Json, check?: DataCheck) => Decoded;
  */
 export type Build<T> = (value: T, created_at: string, errors: FieldError[]) => CasinoEvent;
 
-// date-time is left to parseTimestamp, which also gives the form to keep: as a format it would run twice.
-// ownProperties: what a key inherits from Object.prototype is not the sender's.
-const ajv = new Ajv({ allErrors: true, ownProperties: true, formats: { "date-time": true } });
-
 /** A reader that reports all errors of an object together: the schema's, the build's and the check's. */
 export function reader<S extends TSchema>(schema: S, build: Build<Static<S>>): Reader {
-  const validate = ajv.compile<Static<S>>(schema);
+  const validate = compileOwnSchema(schema);
   return (value, check) => {
     const candidate: unknown = value;
     const isValid = validate(candidate);
@@ -48,7 +44,7 @@ export function reader<S extends TSchema>(schema: S, build: Build<Static<S>>): R
   };
 }
 
-const validateAny = ajv.compile(anySchema);
+const validateAny = compileOwnSchema(anySchema);
 
 /** What is wrong with an object whose `type` is missing or cannot be one: that, and whatever else is certain. */
 export function untypedErrors(value: Json): readonly FieldError[] {

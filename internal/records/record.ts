@@ -1,6 +1,6 @@
-import { Ajv } from "ajv";
 import type { Static, TObject } from "typebox";
 import { type FieldError, fromAjv } from "../casino/field-error.ts";
+import { compileOwnSchema } from "../casino/own-schema.ts";
 
 /** Something that a client keeps here under an id of its own, such as a player. */
 export interface ClientRecord {
@@ -37,9 +37,6 @@ export interface RecordStore<T extends ClientRecord> {
   remove(client: string, id: number, signal: AbortSignal): Promise<boolean>;
 }
 
-// date-time is left to the kinds, which also make it the form to keep.
-const ajv = new Ajv({ allErrors: true, ownProperties: true, formats: { "date-time": true } });
-
 /**
  * A reader that reports all errors of a value together.
  * @param build makes the record from what the schema accepted, and adds what the schema cannot see to `errors`
@@ -48,7 +45,7 @@ export function recordReader<S extends TObject, T>(
   schema: S,
   build: (value: Static<S>, errors: FieldError[]) => T,
 ): (value: unknown) => Read<T> {
-  const validate = ajv.compile<Static<S>>(schema);
+  const validate = compileOwnSchema(schema);
   return (value) => {
     if (!validate(value)) return { ok: false, errors: fromAjv(validate.errors) };
     const errors: FieldError[] = [];

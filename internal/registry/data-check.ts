@@ -48,17 +48,25 @@ function completed(ajv: Ajv): Ajv {
   return formats.default(ajv);
 }
 
-interface Dialect {
+/** One version of JSON Schema. The two that its schemas share are made when the first one comes: that takes 100 ms. */
+class Dialect {
   readonly make: (allErrors: boolean) => Ajv;
-  readonly shared: { readonly first: Ajv; readonly all: Ajv };
+  #shared: { readonly first: Ajv; readonly all: Ajv } | undefined;
+
+  constructor(make: (allErrors: boolean) => Ajv) {
+    this.make = make;
+  }
+
+  get shared(): { readonly first: Ajv; readonly all: Ajv } {
+    this.#shared ??= { first: this.make(false), all: this.make(true) };
+    return this.#shared;
+  }
 }
 
-const dialects: ReadonlyMap<string, Dialect> = new Map(
-  [
-    ["json-schema.org/draft/2020-12/schema", draft2020] as const,
-    ["json-schema.org/draft-07/schema", draft07] as const,
-  ].map(([uri, make]) => [uri, { make, shared: { first: make(false), all: make(true) } }]),
-);
+const dialects: ReadonlyMap<string, Dialect> = new Map([
+  ["json-schema.org/draft/2020-12/schema", new Dialect(draft2020)],
+  ["json-schema.org/draft-07/schema", new Dialect(draft07)],
+]);
 
 /**
  * Compiles a JSON Schema (2020-12, or draft-07 where `$schema` says so) into a check of a custom type's `data`. The check
@@ -83,11 +91,11 @@ export function compileDataChecks(schema: unknown): DataChecks {
     throw new RegistrationError(
       'The schema must have "type": "object" at its top: data is always an object.',
     );
-  const { make, shared } = dialectOf(schema);
+  const dialect = dialectOf(schema);
   // An id in a schema is registered for the whole ajv, JSON Schema itself included: such a schema gets one of its own.
   const isNamed = /"\$(id|anchor|dynamicAnchor)"/.test(text);
-  const first = compile(schema, isNamed ? make(false) : shared.first);
-  const all = compile(schema, isNamed ? make(true) : shared.all);
+  const first = compile(schema, isNamed ? dialect.make(false) : dialect.shared.first);
+  const all = compile(schema, isNamed ? dialect.make(true) : dialect.shared.all);
   return { first: (data) => errorsOf(first, data), all: (data) => errorsOf(all, data) };
 }
 

@@ -1,7 +1,8 @@
-import { Ajv, type ErrorObject } from "ajv";
+import type { ErrorObject } from "ajv";
 import { type Static, Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../casino/event.ts";
 import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
+import { compileOwnSchema } from "../casino/own-schema.ts";
 import { AddressRefused } from "./address-guard.ts";
 import { hiddenValue, readCustomHeaders } from "./custom-headers.ts";
 import { type Destination, type DestinationSettings, defaultSettings } from "./destination.ts";
@@ -62,9 +63,8 @@ export type ReadSettings<T> =
 /** Checks a URL without resolving its name. @throws AddressRefused */
 export type CheckUrl = (url: URL) => void;
 
-const ajv = new Ajv({ allErrors: true, ownProperties: true });
-const validateAll = ajv.compile<Static<typeof settingsSchema>>(settingsSchema);
-const validateChange = ajv.compile<Static<typeof changeSchema>>(changeSchema);
+const validateAll = compileOwnSchema(settingsSchema);
+const validateChange = compileOwnSchema(changeSchema);
 
 /** Reads the settings of a new destination; reports all mistakes together. */
 export function readSettings(value: unknown, checkUrl: CheckUrl): ReadSettings<DestinationSettings> {
