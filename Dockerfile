@@ -35,7 +35,7 @@ ENV HTTP_HOST=0.0.0.0 HTTP_PORT=3000
 EXPOSE 3000
 # By number, so that Kubernetes sees that it is not root.
 USER 1000:1000
-ENTRYPOINT ["/usr/bin/tini", "--", "node"]
+ENTRYPOINT ["/usr/bin/tini", "--", "node", "--import", "./internal/service/early-stop.js"]
 CMD ["--eval", "console.error('Say which service to run, for example cmd/gateway/main.ts'); process.exit(78)"]
 # Alive, not ready: an engine that restarts what is unhealthy must not do so because Postgres is away.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \

@@ -1,4 +1,4 @@
-import { asUnavailable, connectPostgres } from "../../internal/postgres/connect.ts";
+import { asking, connectPostgres } from "../../internal/postgres/connect.ts";
 import { createLog } from "../../internal/service/log.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { runningUp } from "../../internal/service/running-up.ts";
@@ -14,11 +14,8 @@ await runCommand({
       if (command.do === "nats") return natsAnswer(command.client);
       const log = createLog("clients", "warn");
       const db = open.use(connectPostgres(config.DATABASE_URL, "clients", log, { max: 1 }));
-      return run(command, db, { ask, askIfSeated, gatewayPort: runningUp()?.gatewayPort }).catch(
-        (err: unknown) => {
-          throw asUnavailable(err);
-        },
-      );
+      const { gatewayPort } = runningUp() ?? {};
+      return asking(undefined, () => run(command, db, { ask, askIfSeated, gatewayPort }));
     };
     const { output, remark: remarks } = await answer();
     say(output);

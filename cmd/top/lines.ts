@@ -7,17 +7,18 @@ import { table } from "../../internal/service/table.ts";
 const states = { up: "running", unready: "not ready", silent: "SILENT", down: "NOT RUNNING" } as const;
 
 /**
- * Formats the picture as text, up to 100 columns wide with usual names and numbers.
+ * Formats the picture as text, some 110 columns wide with usual names and numbers. The columns that matter least are the last:
+ * a terminal of 80 columns cuts them off.
  * @param server the address of NATS, in case the user meant another one
  */
 export function viewLines({ at, picture, broker, figures }: Look, server: string): string {
   const { sources, steps, readers, rate, letters, streams } = picture;
   const waiting = steps.reduce((sum, { backlog, apart }) => sum + (backlog ?? 0) + (apart ?? 0), 0);
   const facts = [
-    `croupier ${at.toISOString().slice(11, 19)} UTC`,
+    `${at.toISOString().slice(11, 19)} UTC`,
     `${decimal(rate)} events/s`,
     figures === undefined ? "? events" : counted(figures.events_total, "event"),
-    `${streams.length === 0 ? "? messages" : counted(waiting, "message")} waiting`,
+    `${streams.length === 0 ? "?" : waiting.toLocaleString("en-US")} waiting`,
     letters === null ? "? dead letters" : counted(letters, "dead letter"),
   ];
   const parts = [...sources, ...steps, ...readers];
@@ -26,12 +27,12 @@ export function viewLines({ at, picture, broker, figures }: Look, server: string
     "state",
     "events/s",
     "waiting",
+    "p99 ms",
+    "set aside",
+    "instances",
     "unacked",
     "in flight",
     "redelivered",
-    "set aside",
-    "p99 ms",
-    "instances",
   ];
   const problems = parts.flatMap(({ name, problems, warnings }) =>
     [...problems, ...warnings].map((sentence) => [name, sentence]),
@@ -56,12 +57,12 @@ function cells(part: Part): readonly string[] {
     states[health],
     decimal(rate),
     backlog === null ? "" : String(backlog + (apart ?? 0)),
+    p99_ms === null ? "" : decimal(p99_ms),
+    String(dead_letters),
+    `${part.instances.length - silent}${silent > 0 ? ` and ${silent} silent` : ""}`,
     unacked === null ? "" : String(unacked),
     String(in_flight),
     String(redelivered),
-    String(dead_letters),
-    p99_ms === null ? "" : decimal(p99_ms),
-    `${part.instances.length - silent}${silent > 0 ? ` and ${silent} silent` : ""}`,
   ];
 }
 

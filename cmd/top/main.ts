@@ -37,7 +37,7 @@ await runCommand({
       const view = await lookAt(nc, layout, board);
       if (json) say(`${JSON.stringify(view)}\n`);
       else if (screen === undefined) say(`${viewLines(view, server)}\n`);
-      else screen.show(viewLines(view, server));
+      else screen.show(`${viewLines(view, server)}\nCtrl-C ends it.\n`);
       if (once) break;
       await pause(everyMs);
     }

@@ -52,7 +52,7 @@ export interface LoopOptions extends ReaderOptions {
  *
  * 1. take: the mailbox returns a batch of messages and holds each until it is settled;
  * 2. isolate: a message that has ended a worker is handled alone, to be found and set aside (`isolation.ts`);
- * 3. hold: while something is away the call is repeated, however long it takes;
+ * 3. hold: while something is away the call is repeated, however long it takes (`reader.ts`);
  * 4. open: the events in the messages are found and decoded (`open.ts`);
  * 5. bisect: where the step throws, its events are halved until the one it throws on is alone;
  * 6. ask: the step returns a result for each event;

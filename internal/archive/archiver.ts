@@ -6,7 +6,7 @@ import type { Publisher } from "../jetstream/publisher.ts";
 import { Reader, type ReaderOptions } from "../jetstream/reader.ts";
 import { archiverName, clientOf, finalStage, stageFilter, stageStream } from "../messages/subjects.ts";
 import type { HopTrace } from "../messages/trace.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import type { Log } from "../service/log.ts";
 import { batches } from "./batches.ts";
 import { EventsTable, type Insert, insertOf, refusalOf } from "./insert.ts";
@@ -141,9 +141,8 @@ export class Archiver {
 
   async #insert(rows: readonly DeliveredRow[], insert: Insert): Promise<void> {
     const began = performance.now();
-    const added = await this.#table.add(insert, this.#reader.cut).catch((err: unknown) => {
-      throw asUnavailable(err);
-    });
+    const { cut } = this.#reader;
+    const added = await asking(cut, () => this.#table.add(insert, cut));
     this.#meter?.inserted(rows.length, added, performance.now() - began);
     this.#log.debug({ rows: rows.length, added }, "archived");
     // Only once the next insert is on its way.

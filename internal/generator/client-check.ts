@@ -1,18 +1,12 @@
 import { isCasinoType } from "../casino/event.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { asking, type Database } from "../postgres/connect.ts";
 import { ConfigError } from "../service/config.ts";
 import { nearMiss } from "../service/near-miss.ts";
 import { customEvents } from "./custom.ts";
 
 /** Makes sure that there is this client: events of one that there is not all become dead letters. @throws ConfigError, Unavailable */
 export async function checkClient(db: Database, client: string): Promise<void> {
-  const rows = await db
-    .selectFrom("clients")
-    .select("id")
-    .execute()
-    .catch((err: unknown) => {
-      throw asUnavailable(err);
-    });
+  const rows = await asking(undefined, () => db.selectFrom("clients").select("id").execute());
   const ids = rows.map(({ id }) => id);
   if (ids.includes(client)) return;
   const meant = nearMiss(client, ids);

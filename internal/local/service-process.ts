@@ -11,6 +11,8 @@ export interface ServiceStart {
   readonly stderr: LineSink;
 }
 
+const earlyStop = new URL("../service/early-stop.js", import.meta.url).href;
+
 /** A service process. */
 export interface ServiceProcess extends Child {
   /** Settles when all its output was passed on. */
@@ -27,7 +29,7 @@ export function startService(start: ServiceStart): ServiceProcess {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { ...process.env, ...start.env },
   };
-  const child = spawn(process.execPath, [start.script, ...start.args], options);
+  const child = spawn(process.execPath, ["--import", earlyStop, start.script, ...start.args], options);
   const { stdout, stderr } = child;
   if (stdout === null || stderr === null) throw new Error(`${start.script} was started without pipes`);
   const relayed = Promise.all([relayLines(stdout, start.stdout), relayLines(stderr, start.stderr)]);

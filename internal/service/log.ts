@@ -1,5 +1,6 @@
 import pino from "pino";
 import { logEntry, wholeLogText } from "./log-text.ts";
+import { isUnavailable } from "./unavailable.ts";
 
 export type Log = pino.Logger;
 
@@ -35,12 +36,16 @@ export function reasonOf(err: unknown): string {
   return (err instanceof Error && err.message) || String(err);
 }
 
-/** An error for the log. A DOMException, such as a timeout, has 25 constants that would bury its message. */
+/**
+ * An error for the log. An outage has no stack, which would only show where we waited. A DOMException, such as a timeout,
+ * has 25 constants that would bury its message.
+ */
 export function errorForLog(err: Error): object {
-  const shown = pino.stdSerializers.err(err);
-  if (!(err instanceof DOMException)) return shown;
-  const { type, name, message, stack } = shown;
-  return { type, name, message, stack };
+  if (err instanceof DOMException) {
+    const { type, name, message, stack } = pino.stdSerializers.err(err);
+    return { type, name, message, stack };
+  }
+  return isUnavailable(err) ? { type: err.name, message: err.message } : pino.stdSerializers.err(err);
 }
 
 /** Scheme, user and password, host and port; then path and query. A text with an `@` elsewhere is no such URL. */

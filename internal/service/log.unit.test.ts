@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { errorForLog, withoutPassword } from "./log.ts";
+import { Unavailable } from "./unavailable.ts";
 
 describe("withoutPassword", () => {
   test.each([
@@ -86,4 +87,9 @@ test("a timeout is logged as an error like any other, without the constants of i
     stack: expect.stringContaining("too slow"),
   });
   expect(errorForLog(Object.assign(new Error("no room"), { code: 10077 }))).toMatchObject({ code: 10077 });
+});
+
+test("an outage is logged as a sentence, without a stack and without its cause once more", () => {
+  const outage = new Unavailable("Postgres is away: no such host", { cause: new Error("no such host") });
+  expect(errorForLog(outage)).toEqual({ type: "Unavailable", message: "Postgres is away: no such host" });
 });

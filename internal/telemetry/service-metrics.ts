@@ -1,17 +1,11 @@
 import manifest from "../../package.json" with { type: "json" };
 import { deadReasons } from "../messages/dead-letter.ts";
-import { lookAt, type ReadyChecks, type Warnings } from "../service/health.ts";
-import type { Log } from "../service/log.ts";
+import { lookAt } from "../service/health.ts";
+import type { AnnounceOptions } from "./announce.ts";
 import { Metrics } from "./metrics.ts";
 import type { WorkMeter } from "./work-meter.ts";
 
-export interface ServiceMetricsOptions {
-  readonly service: string;
-  readonly checks: ReadyChecks;
-  readonly warnings?: Warnings;
-  readonly works: readonly WorkMeter[];
-  readonly log: Log;
-}
+type ServiceMetricsOptions = Pick<AnnounceOptions, "service" | "checks" | "warnings" | "works" | "log">;
 
 /** The metrics that every service has: of its process, its readiness and its works. Services add their own. */
 export function serviceMetrics({ service, checks, warnings, works, log }: ServiceMetricsOptions): Metrics {

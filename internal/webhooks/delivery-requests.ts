@@ -1,4 +1,4 @@
-import { type RawBuilder, type Selectable, sql } from "kysely";
+import { type Insertable, type RawBuilder, type Selectable, sql } from "kysely";
 import { asking, type Database } from "../postgres/connect.ts";
 import type { Schema } from "../postgres/schema.ts";
 
@@ -35,19 +35,7 @@ export async function requestResend(
   destination: { readonly id: string; readonly client: string },
   event: { readonly source: string; readonly id: number },
 ): Promise<string> {
-  return added(
-    db
-      .insertInto("delivery_requests")
-      .values({
-        destination_id: destination.id,
-        client_id: destination.client,
-        kind: "resend",
-        source: event.source,
-        event_id: String(event.id),
-      })
-      .returning("id")
-      .executeTakeFirstOrThrow(),
-  );
+  return add(db, destination, { kind: "resend", source: event.source, event_id: String(event.id) });
 }
 
 /** Requests that archived events are sent to a destination again. @returns the request's id. @throws Unavailable */
@@ -56,27 +44,23 @@ export async function requestReplay(
   destination: { readonly id: string; readonly client: string },
   { from, to, types, onlyUndelivered }: ReplayFilter,
 ): Promise<string> {
-  return added(
-    db
-      .insertInto("delivery_requests")
-      .values({
-        destination_id: destination.id,
-        client_id: destination.client,
-        kind: "replay",
-        from_at: from,
-        to_at: to,
-        types: types && [...types],
-        only_undelivered: onlyUndelivered,
-      })
-      .returning("id")
-      .executeTakeFirstOrThrow(),
-  );
+  return add(db, destination, {
+    kind: "replay",
+    from_at: from,
+    to_at: to,
+    types: types && [...types],
+    only_undelivered: onlyUndelivered,
+  });
 }
 
-async function added(insert: Promise<{ readonly id: string }>): Promise<string> {
-  return asking(undefined, async () => {
-    return (await insert).id;
-  });
+async function add(
+  db: Database,
+  { id, client }: { readonly id: string; readonly client: string },
+  request: Omit<Insertable<Schema["delivery_requests"]>, "destination_id" | "client_id">,
+): Promise<string> {
+  const values = { destination_id: id, client_id: client, ...request };
+  const insert = db.insertInto("delivery_requests").values(values).returning("id");
+  return (await asking(undefined, () => insert.executeTakeFirstOrThrow())).id;
 }
 
 /**
