@@ -71,7 +71,7 @@ const defaultLimits: GatewayLimits = {
   heldUpMs: 1_000,
 };
 
-/** What an operator should look at, but no reason to take a gateway out of service. */
+/** Problems for an operator that do not make a gateway unready. */
 export function gatewayWarnings({
   buffer,
   counter,

@@ -174,5 +174,5 @@ test("a body of parameters is held to the types that its description has", async
 test("the answer without a body is described without one", async () => {
   const { app } = await gatewayForTest(server, db);
   const { paths } = (await app.inject("/openapi.json")).json();
-  expect(paths["/dead-letters/{seq}"].delete.responses[204]).toEqual({ description: "it is gone" });
+  expect(paths["/dead-letters/{seq}"].delete.responses[204]).toEqual({ description: "it was discarded" });
 });

@@ -9,8 +9,8 @@ const protoFile = new URL("../../proto/event.proto", import.meta.url);
 const iconFile = new URL("../../web/icon.svg", import.meta.url);
 
 /**
- * Describes the API: `/openapi.json` (OpenAPI 3.1, made from the routes' schemas), `/docs` to browse it without any other
- * server, and `/event.proto`. Register it before the routes it describes.
+ * Describes the API: `/openapi.json` (OpenAPI 3.1, made from the routes' schemas), `/docs` to browse it without any
+ * other server, and `/event.proto`. Register it before the routes it describes.
  */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
@@ -19,14 +19,15 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
       info: {
         title: "Croupier",
         version,
-        description: "Takes casino events, and answers for them. Errors are problem documents (RFC 9457).",
+        description:
+          "Accepts casino events and answers questions about them. Errors are problem documents (RFC 9457).",
       },
       tags: [
         { name: "events", description: "send and read events" },
         { name: "players", description: "the players of the key's client" },
         { name: "games", description: "the games of the key's client" },
-        { name: "dead letters", description: "what was set aside: inspect, send again, discard" },
-        { name: "webhooks", description: "where events go, signed, and what came of it" },
+        { name: "dead letters", description: "inspect, replay and discard dead letters" },
+        { name: "webhooks", description: "destinations of signed webhooks, and delivery attempts" },
         { name: "aggregates", description: "totals, rates and top players" },
         { name: "health", description: "for probes" },
       ],

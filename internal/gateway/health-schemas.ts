@@ -9,7 +9,7 @@ export const healthComponents: Readonly<Record<string, TSchema>> = {
     checks: Type.Record(Type.String(), Type.String(), { description: "`ok`, or what is missing" }),
     warnings: Type.Optional(
       Type.Array(Type.String(), {
-        description: "what somebody should look at; absent while there is nothing",
+        description: "problems that do not make it unready; absent if there are none",
       }),
     ),
   }),
@@ -25,9 +25,9 @@ export const healthSchemas = {
   },
   readyz: {
     operationId: "readyz",
-    summary: "Whether everything the gateway needs is there",
+    summary: "Whether the gateway is ready",
     tags: ["health"],
-    response: { 200: json("Readiness", "it is"), 503: json("Readiness", "it is not") },
+    response: { 200: json("Readiness", "it is ready"), 503: json("Readiness", "it is not ready") },
   },
   metrics: {
     operationId: "metrics",

@@ -85,7 +85,7 @@ export function requireOwnPage({ headers }: FastifyRequest): void {
   if (headers["x-croupier"] !== "dashboard" || (site !== undefined && site !== "same-origin"))
     throw new Problem(
       403,
-      "With a session's cookie this takes the header X-Croupier: dashboard, from our own page.",
+      "A request with a session's cookie also needs the header X-Croupier: dashboard, from our own page.",
     );
 }
 

@@ -90,7 +90,7 @@ test.each([
     for (const answer of answers) {
       expect(answer).toMatch(/^HTTP\/1.1 429 Too Many Requests\r\n/);
       expect(answer).toMatch(/^retry-after: 1$/im);
-      expect(answer).toContain("The bodies that one client has under way may take 2 MiB");
+      expect(answer).toContain("One client's bodies in progress may take 2 MiB");
     }
     const post = (sender: string, body: string) =>
       gateway.app.inject({
@@ -116,5 +116,5 @@ test("only so many bodies of a client are under way, however small", async () =>
   });
   await waitFor(() => answers.length === 1);
   expect(answers[0]).toMatch(/^HTTP\/1.1 429/);
-  expect(answers[0]).toContain("Of one client 3 bodies may be under way at once");
+  expect(answers[0]).toContain("One client may have 3 bodies in progress at once");
 });

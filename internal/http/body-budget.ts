@@ -48,11 +48,11 @@ export class BodyBudget {
     const ofOwner = shareOf(this.#owners, owner);
     const ofAddress = shareOf(this.#addresses, address);
     if (ofOwner.bodies >= bodiesOfOwner)
-      throw tooMuch(`Of one client ${bodiesOfOwner} bodies may be under way at once: wait for answers.`);
+      throw tooMuch(`One client may have ${bodiesOfOwner} bodies in progress at once: wait for answers.`);
     if (ofAddress.bodies >= bodiesOfAddress)
-      throw tooMuch(`From one address ${bodiesOfAddress} bodies may be under way at once: wait for answers.`);
+      throw tooMuch(`One address may have ${bodiesOfAddress} bodies in progress at once: wait for answers.`);
     if (this.#all.bodies >= bodies)
-      throw unavailable("Too many bodies are under way at the moment: try again shortly.");
+      throw unavailable("Too many bodies are in progress at the moment: try again shortly.");
     const shares = [this.#all, ofOwner, ofAddress];
     for (const share of shares) share.bodies++;
     this.#owners.set(owner, ofOwner);
@@ -82,10 +82,10 @@ export class BodyBudget {
     const { bytes, bytesOfOwner } = this.#options;
     if (ofOwner.bytes + more > bytesOfOwner)
       throw tooMuch(
-        `The bodies that one client has under way may take ${bytesOfOwner / MiB} MiB: send fewer at once.`,
+        `One client's bodies in progress may take ${bytesOfOwner / MiB} MiB: send fewer at once.`,
       );
     if (this.#all.bytes + more > bytes)
-      throw unavailable("The bodies under way take too much memory at the moment: try again shortly.");
+      throw unavailable("The bodies in progress take too much memory at the moment: try again shortly.");
   }
 }
 
@@ -93,7 +93,8 @@ export class BodyBudget {
 export interface OpenBody extends Disposable {
   /**
    * Sets how many bytes of memory it takes now, in total.
-   * @throws Problem 429 when that is too much for the owner, 503 when it is too much overall; then its former size counts
+   * @throws Problem 429 when that is too much for the owner, 503 when it is too much overall; then its former size
+   * counts
    */
   keep(bytes: number): void;
 }

@@ -56,7 +56,7 @@ export function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, un
   } catch {
     // Reported below.
   }
-  throw new Problem(400, "The body is no JSON object in UTF-8.");
+  throw new Problem(400, "The body is not a JSON object in UTF-8.");
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

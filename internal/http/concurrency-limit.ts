@@ -82,7 +82,7 @@ export class ConcurrencyLimit {
       return unavailable(`Too many requests ${what} at the moment: try again shortly.`);
     return new Problem(
       429,
-      `Of one client ${ofOwner} requests ${what} at once, and the others wait: send fewer at a time.`,
+      `${ofOwner} requests of one client ${what} at once and the others wait: send fewer at a time.`,
       { headers: { "retry-after": "1" } },
     );
   }

@@ -36,9 +36,9 @@ interface Audience {
 }
 
 /**
- * What the page shows, put together once a second for all viewers: one frame for operators, one for each client that
- * looks. JetStream and the materializer are asked only while somebody looks. Services' status messages are always
- * received, so that a new viewer sees the last 15 minutes.
+ * The page's data, composed once a second for all viewers: one frame for operators, one for each client that watches.
+ * It asks JetStream and the materializer only while somebody watches. It always receives services' status messages, so
+ * that a new viewer sees the last 15 minutes.
  */
 export class Live {
   readonly viewers = new Viewers();
@@ -99,7 +99,7 @@ export class Live {
     }
   }
 
-  /** Nobody looks: what is known would be outdated when somebody does. */
+  /** Nobody watches: drops data that would be outdated for the next viewer. */
   #rest(): void {
     this.#queues = undefined;
     this.#figures = undefined;
@@ -114,7 +114,8 @@ export class Live {
   #forOperators(): object {
     const instances = this.#board.instances();
     const picture = buildPicture(this.#options.layout, instances, this.#queues);
-    // A NATS that hangs leaves requests without an answer for a while: all services are silent before that, this one too.
+    // A NATS that hangs leaves requests without an answer for a while: all services are silent before that, this one
+    // too.
     const isDeaf = instances.length > 0 && instances.every(({ isSilent }) => isSilent);
     const clients = this.#clients.flatMap((id) => {
       const { figures, rate } = this.#audience(id);
@@ -125,7 +126,7 @@ export class Live {
     return {
       rate: picture.rate,
       picture,
-      broker: this.#broker ?? (isDeaf ? "no service is heard any more, not even this gateway." : null),
+      broker: this.#broker ?? (isDeaf ? "no status arrives any more, not even this gateway's." : null),
       figures: this.#figures ?? null,
       clients,
       rates: this.#ratesShown(),

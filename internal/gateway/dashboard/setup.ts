@@ -13,8 +13,8 @@ const dayMs = 86_400_000;
 const mostDays = 3_650;
 
 /**
- * Keys and event types, for the dashboard. A client sees its own; only operators change any. Operators' keys are created
- * on the command line only, so that a stolen session cannot create itself a lasting key.
+ * Keys and event types, for the dashboard. A client sees its own; only operators change any. Operators' keys are
+ * created on the command line only, so that a stolen session cannot create itself a lasting key.
  */
 export function addSetupRoutes(
   app: FastifyInstance,
@@ -44,7 +44,7 @@ export function addSetupRoutes(
     if (days !== undefined && !(Number.isInteger(days) && Number(days) >= 1 && Number(days) <= mostDays))
       throw new Problem(
         400,
-        `days must be an integer from 1 to ${mostDays}, or absent for a key that is good for ever.`,
+        `days must be an integer from 1 to ${mostDays}, or absent for a key that does not expire.`,
       );
     const expiresAt = days === undefined ? null : new Date(Date.now() + Number(days) * dayMs);
     const key = await sayable(() => createKey(db, { client: client_id, source }, expiresAt));
@@ -85,7 +85,7 @@ export function addSetupRoutes(
     if (client_id !== undefined && typeof client_id !== "string")
       throw new Problem(400, "client_id must be a text, or absent for all clients.");
     const outcome = await sayable(() => registerType(db, { type, client: client_id }, schema));
-    log.info({ by, type, client: client_id }, `${outcome} a type of event from the dashboard`);
+    log.info({ by, type, client: client_id }, `${outcome} an event type from the dashboard`);
     return { outcome };
   });
 
@@ -95,8 +95,8 @@ export function addSetupRoutes(
     const { client_id } = request.query as { client_id?: unknown }; // checked below
     const client = typeof client_id === "string" ? client_id : undefined;
     if (!(await sayable(() => removeType(db, { type, client }))))
-      throw new Problem(404, "There is no such type.");
-    log.info({ by, type, client }, "removed a type of event from the dashboard");
+      throw new Problem(404, "There is no such event type.");
+    log.info({ by, type, client }, "removed an event type from the dashboard");
     return reply.code(204).send();
   });
 }
@@ -105,7 +105,7 @@ export function addSetupRoutes(
 function operator(request: FastifyRequest): string {
   const { client, keyId } = holderOf(request);
   if (client === undefined) return `key ${keyId}`;
-  throw new Problem(403, "Only an operator changes keys and types of event.");
+  throw new Problem(403, "Only an operator may change keys and event types.");
 }
 
 async function sayable<T>(work: () => Promise<T>): Promise<T> {

@@ -33,8 +33,8 @@ export interface SignInOptions {
 const atOnce = { all: 4, ofOwner: 2, what: "sign in" };
 
 /**
- * Signing in and out. A code, which works once, or an API key becomes a cookie that no script can read and that no other
- * site can make a browser send.
+ * Signing in and out. A code, which works once, or an API key becomes a cookie that no script can read and that no
+ * other site can make a browser send.
  */
 export function addSignIn(
   app: FastifyInstance,
@@ -72,7 +72,7 @@ export function addSignIn(
       if (opened !== undefined) return opened;
       throw new Problem(
         401,
-        "This link was used already, or is older than ten minutes: make another with `npm run clients -- sign-in`.",
+        "This link was already used, or is older than ten minutes: make another with `npm run clients -- sign-in`.",
       );
     }
     if (typeof key !== "string") throw new Problem(400, "The body must have a `code` or a `key`.");

@@ -89,7 +89,7 @@ describe("the stream", () => {
       speak();
       return last("frame")?.broker === null && JSON.stringify(last("frame")).includes('"health":"up"');
     });
-    await waitFor(() => String(last("frame")?.broker).startsWith("no service is heard any more"));
+    await waitFor(() => String(last("frame")?.broker).startsWith("no status arrives any more"));
     speak();
     await waitFor(() => last("frame")?.broker === null);
   });

@@ -21,7 +21,7 @@ const parameters = Type.Object(
     client_id: Type.Optional(
       Type.String({ pattern: "^[a-z0-9-]{1,40}$", description: "the name of a client" }),
     ),
-    type: Type.Optional(Type.String({ pattern: EVENT_TYPE_PATTERN, description: "a type of event" })),
+    type: Type.Optional(Type.String({ pattern: EVENT_TYPE_PATTERN, description: "an event type" })),
   },
   { additionalProperties: false },
 );

@@ -145,7 +145,7 @@ export class DeadLetterHandlers {
     if (letter === undefined) throw missing(seq);
     const { client } = holderOf(request);
     if (client !== undefined && client !== letter.client)
-      throw new Problem(403, "This dead letter is not of this API key's client.");
+      throw new Problem(403, "This dead letter belongs to another client than this API key.");
     return letter;
   }
 

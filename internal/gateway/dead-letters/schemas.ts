@@ -15,27 +15,27 @@ import { deadReasons } from "../../messages/dead-letter.ts";
 const seq = Type.Integer({
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
-  description: "the letter's place in CASINO_DEAD",
+  description: "the letter's sequence in CASINO_DEAD",
 });
-const client = Type.String({ description: "whose it is" });
+const client = Type.String({ description: "the event's client" });
 const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
 
 const head = {
   seq,
-  at: Type.String({ format: "date-time", description: "when it was set aside" }),
+  at: Type.String({ format: "date-time", description: "when the event became a dead letter" }),
   reason: Type.String({ description: `one of ${deadReasons.join(", ")}` }),
   step: Type.String({ description: "the step that gave up" }),
   client_id: client,
-  error: Type.String({ description: "a sentence, with JSON pointers where there are any" }),
-  subject: Type.String({ description: "where the message failed" }),
+  error: Type.String({ description: "a sentence, with JSON pointers if there are any" }),
+  subject: Type.String({ description: "the subject on which the message failed" }),
   deliveries: Type.Integer({ description: "how often it was delivered" }),
-  replays: Type.Integer({ description: "how often it was sent again before" }),
+  replays: Type.Integer({ description: "number of earlier replays" }),
   bytes: Type.Integer({ description: "size of the payload" }),
 };
 
 const outlook = {
   would: oneOf("pass", "fail", "perhaps pass"),
-  reason: Type.Optional(Type.String({ description: "with which it would fail" })),
+  reason: Type.Optional(Type.String({ description: "the reason with which it would fail" })),
   because: Type.Optional(Type.String()),
 };
 
@@ -48,18 +48,18 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
     groups: Type.Optional(
       Type.Array(
         Type.Object({ reason: Type.String(), step: Type.String(), client_id: client, count: Type.Integer() }),
-        { description: "how many there are of each kind, the most frequent first; when asked for" },
+        { description: "counts by kind, most frequent first; only if requested" },
       ),
     ),
   }),
   DeadLetter: Type.Object({
     ...head,
     errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
-      description: "`error` taken apart, with JSON pointers into the payload",
+      description: "the parts of `error`, with JSON pointers into the payload",
     }),
     source: Type.String({ description: "the producer within the client" }),
     headers: Type.Record(Type.String(), Type.String(), {
-      description: "all of the message's; `traceparent` is its trace",
+      description: "all headers of the message; `traceparent` is its trace",
     }),
     payload: Type.String({ description: "the original bytes" }),
     payload_encoding: oneOf("utf-8", "base64"),
@@ -68,16 +68,16 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
   Replayed: Type.Object({
     seq,
     outcome: oneOf("replayed", "already replayed"),
-    subject: Type.String({ description: "where it was sent" }),
-    replays: Type.Integer({ description: "how often it was sent again, this time included" }),
+    subject: Type.String({ description: "the subject to which it was sent" }),
+    replays: Type.Integer({ description: "number of replays, including this one" }),
   }),
   ReplayedMany: Type.Object({
     replayed: Type.Integer(),
-    already_replayed: Type.Integer({ description: "sent before; only the letter was still there" }),
+    already_replayed: Type.Integer({ description: "already sent; only the letter was left" }),
     failed: Type.Array(Type.Object({ seq, because: Type.String() }), {
-      description: "letters that cannot be sent again",
+      description: "letters that cannot be replayed",
     }),
-    more: Type.Boolean({ description: "whether letters that match are left: go on with `next_cursor`" }),
+    more: Type.Boolean({ description: "whether matching letters are left: continue with `next_cursor`" }),
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: "null at the end" }),
   }),
   DeadLetterOutlooks: Type.Object({
@@ -85,7 +85,7 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
     perhaps_pass: Type.Integer(),
     fail: Type.Integer(),
     dead_letters: Type.Array(ref("DeadLetterOutlook")),
-    more: Type.Boolean({ description: "whether there are more letters that match" }),
+    more: Type.Boolean({ description: "whether there are more matching letters" }),
     next_cursor: Type.Union([Type.String(), Type.Null()], { description: "null at the end" }),
   }),
 };
@@ -97,18 +97,18 @@ const either = (description: string, ...names: readonly string[]) => ({
 
 const bodyProblems = {
   413: problems("Problem", "the body is larger than 1 MiB"),
-  415: problems("Problem", "the body has another Content-Type, or a Content-Encoding"),
+  415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
 };
 const common = { tags: ["dead letters"], security: withKey };
 const keyProblems = {
-  401: problems("Problem", "no API key, or none that exists"),
+  401: problems("Problem", "the API key is missing or unknown"),
   403: problems("Problem", "the API key was revoked or has expired, or the letter is another client's"),
   429: problems("Problem", "too many requests with this API key; see Retry-After"),
-  503: problems("Problem", "the broker is away, or too many read at once; see Retry-After"),
+  503: problems("Problem", "the broker is away, or too many requests read at once; see Retry-After"),
 };
 const oneProblems = {
-  400: problems("Problem", "the number is none, or a parameter is unknown"),
-  404: problems("Problem", "there is no such letter (any more)"),
+  400: problems("Problem", "the number is invalid, or a parameter is unknown"),
+  404: problems("Problem", "the letter does not exist, or no longer does"),
   ...keyProblems,
 };
 const params = Type.Object({ seq });
@@ -127,7 +127,7 @@ const filter = {
 };
 const dryRun = {
   dry_run: Type.Optional(
-    Type.Boolean({ default: false, description: "sends nothing, tells what would pass now" }),
+    Type.Boolean({ default: false, description: "send nothing, report what would pass now" }),
   ),
 };
 /** Letters of a bulk replay by default; also the maximum of a dry run. */
@@ -148,7 +148,7 @@ export const deadLetterSchemas = {
     ...common,
     operationId: "listDeadLetters",
     summary: "List dead letters",
-    description: "The newest first; with an operator's key of all clients, else of the key's client.",
+    description: "Newest first; an operator's key lists all clients' letters, another key its own client's.",
     querystring: Type.Object(
       {
         ...filter,
@@ -157,7 +157,7 @@ export const deadLetterSchemas = {
         groups: Type.Optional(
           Type.Boolean({
             default: false,
-            description: "also count all that match by reason, step and client: reads every letter",
+            description: "also count all matching letters by reason, step and client; reads every letter",
           }),
         ),
       },
@@ -180,25 +180,25 @@ export const deadLetterSchemas = {
     ...common,
     ...optionalBody,
     operationId: "replayDeadLetter",
-    summary: "Send a dead letter again",
+    summary: "Replay a dead letter",
     description:
-      "Sends the payload, or the one in the body, to where it failed, with client, source and id as they were, and " +
-      "removes the letter. An event that fails again comes back as another letter, with its count of replays.",
+      "Sends the payload, or the one in the body, to where it failed, with the same client, source and id, and " +
+      "removes the letter. An event that fails again becomes another letter, with a higher count of replays.",
     params,
     querystring: Type.Object(dryRun, { additionalProperties: false }),
     body: {
       content: {
-        "application/json": { schema: Type.Object({}, { description: "the mended event; optional" }) },
+        "application/json": { schema: Type.Object({}, { description: "the corrected event; optional" }) },
       },
     },
     response: {
-      200: either("it was sent; or, in a dry run, what would become of it", "Replayed", "DeadLetterOutlook"),
+      200: either("it was sent; or the result of a dry run", "Replayed", "DeadLetterOutlook"),
       ...oneProblems,
       400: problems(
         "Problem",
-        "the number is none, a parameter is wrong or unknown, or the payload in the body would fail: see `because`",
+        "the number is invalid, a parameter is wrong or unknown, or the payload in the body would fail: see `because`",
       ),
-      409: problems("Problem", "the letter cannot be sent again"),
+      409: problems("Problem", "the letter cannot be replayed"),
       ...bodyProblems,
     },
   },
@@ -206,13 +206,13 @@ export const deadLetterSchemas = {
     ...common,
     ...optionalBody,
     operationId: "replayDeadLetters",
-    summary: "Send all dead letters again that match",
+    summary: "Replay all matching dead letters",
     description:
-      "The oldest first, at most `limit` and for at most 20 s. Takes its parameters from the query or from the body.",
+      "Oldest first, at most `limit`, for at most 20 s. Parameters are in the query or in the body.",
     querystring: many,
     body: { content: { "application/json": { schema: many } } },
     response: {
-      200: either("what became of them; or, in a dry run, would", "ReplayedMany", "DeadLetterOutlooks"),
+      200: either("the results; or those of a dry run", "ReplayedMany", "DeadLetterOutlooks"),
       400: problems("Problem", "a parameter is wrong or unknown"),
       ...keyProblems,
       ...bodyProblems,
@@ -223,6 +223,6 @@ export const deadLetterSchemas = {
     operationId: "discardDeadLetter",
     summary: "Discard a dead letter for good",
     params,
-    response: { 204: Type.Null({ description: "it is gone" }), ...oneProblems },
+    response: { 204: Type.Null({ description: "it was discarded" }), ...oneProblems },
   },
 } as const;

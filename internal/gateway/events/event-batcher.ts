@@ -6,7 +6,9 @@ import { type RawSender, rawMessages } from "../../messages/raw-message.ts";
 
 export interface EventBatcherOptions {
   readonly buffer: IngestBuffer;
-  /** Whether several events may travel in one message; asked each time, because a reconnect may lead to another server. */
+  /**
+   * Whether several events may travel in one message; asked each time, because a reconnect may lead to another server.
+   */
   readonly bundles: () => boolean;
 }
 
@@ -18,9 +20,9 @@ interface Batch {
 }
 
 /**
- * Publishes the events that the door has accepted. Events of one sender that are added within one turn of the event loop,
- * by one request or many, travel in as few messages as fit, and share a trace unless they bring their own. Nothing waits
- * longer than that turn.
+ * Publishes accepted events. Events of one sender that are added within one turn of the event loop, by one request or
+ * many, travel in as few messages as fit, and share a trace unless they have their own. Nothing waits longer than that
+ * turn.
  */
 export class EventBatcher {
   readonly #buffer: IngestBuffer;
@@ -36,7 +38,7 @@ export class EventBatcher {
     this.#bundles = bundles;
   }
 
-  /** Most bytes of one message, headers included. */
+  /** Maximum bytes of one message, including headers. */
   get maxMessageBytes(): number {
     return this.#buffer.maxMessageBytes;
   }
@@ -46,7 +48,7 @@ export class EventBatcher {
     return this.#buffer.hasRoomBeside(this.#events, this.#bytes);
   }
 
-  /** As `IngestBuffer.room`. */
+  /** The same as `IngestBuffer.room`. */
   room(signal: AbortSignal): Promise<boolean> {
     this.#flush();
     return this.#buffer.room(signal);

@@ -86,16 +86,16 @@ export const eventSchemas = {
     operationId: "postEvents",
     summary: "Send events",
     description:
-      "Takes one event, up to 1000 as an array (1 MiB), any number as lines, or a protobuf Event or EventBatch of " +
-      "/event.proto. The answer comes once the events are stored. Sending an event again is harmless: client, source " +
-      "and id tell it apart.",
+      "Accepts one event, up to 1000 as an array (1 MiB), any number as lines, or a protobuf Event or EventBatch of " +
+      "/event.proto. It answers once the events are stored. Sending an event again is harmless: client, source " +
+      "and id identify it.",
     tags: ["events"],
     security: withKey,
     headers: Type.Object({
       traceparent: Type.Optional(
         Type.String({
           description:
-            "W3C Trace Context, continued by every event; without it those of a message share a new trace",
+            "W3C Trace Context, continued by every event; without it the events of a message share a new trace",
         }),
       ),
     }),
@@ -123,17 +123,17 @@ export const eventSchemas = {
       ...keyProblems,
       408: problems("CountsProblem", "the body, or its next line, took too long"),
       413: problems("Problem", "more than 1000 events, or more than 1 MiB"),
-      415: problems("Problem", "a Content-Type or Content-Encoding that is not taken"),
+      415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
       503: problems(
         "CountsProblem",
-        "the stream is full or the broker away: send all again; see Retry-After",
+        "the stream is full or the broker is away: send all events again; see Retry-After",
       ),
     },
   },
   list: {
     operationId: "getEvents",
     summary: "Read persisted events",
-    description: "The events of the key's client by `created_at`, the latest first.",
+    description: "The events of the key's client by `created_at`, latest first.",
     tags: ["events"],
     security: withKey,
     querystring: Type.Object({
@@ -145,7 +145,7 @@ export const eventSchemas = {
       to: Type.Optional(time("the latest `created_at`, excluded")),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit })),
       cursor: Type.Optional(
-        Type.String({ pattern: "^[A-Za-z0-9_-]+$", description: "a `next_cursor` of an earlier answer" }),
+        Type.String({ pattern: "^[A-Za-z0-9_-]+$", description: "the `next_cursor` of an earlier answer" }),
       ),
     }),
     response: {

@@ -7,9 +7,7 @@ const ranked = Type.Object({
   client_id: Type.String(),
 });
 const best = Type.Union([ref("RankedPlayer"), Type.Null()]);
-const list = Type.Optional(
-  Type.Array(ref("RankedPlayer"), { description: "present when `top` was asked for" }),
-);
+const list = Type.Optional(Type.Array(ref("RankedPlayer"), { description: "present if `top` was given" }));
 
 /** The components of the API's description that aggregates need. */
 export const figureComponents: Readonly<Record<string, TSchema>> = {

@@ -10,9 +10,8 @@ import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
 
 /**
- * Deletes a player's personal data wherever it is kept, and reports what was done. Repeating it continues where it was
- * cut off.
- * @param by who asked for it
+ * Deletes a player's personal data everywhere and reports what was done. Repeating it continues an interrupted run.
+ * @param by who requested it
  * @throws Unavailable
  */
 export type ErasePlayer = (client: string, id: number, by: string, signal: AbortSignal) => Promise<object>;
@@ -26,7 +25,7 @@ const querystring = Type.Object(
       Type.Boolean({
         default: false,
         description:
-          "also takes e-mail and last sign-in out of archive and dead letters, for good; answers 200 with what was done, also when there is no such player any more",
+          "also erase e-mail and last sign-in from the archive and the dead letters, for good; answers 200 with what was done, even if the player no longer exists",
       }),
     ),
   },
@@ -45,17 +44,17 @@ export const erasureComponents = {
     done: Type.Unsafe({ ...counts, description: "how much was erased now, by place" }),
     counts: Type.Unsafe({
       ...counts,
-      description: "how much was erased, over all times that it was asked for",
+      description: "how much was erased by all requests together",
     }),
     remains: Type.Array(
       Type.Object({
         stream: Type.String(),
-        messages: count("all of them, whoever's they are"),
+        messages: count("all messages, of all players"),
         until: Type.Union([Type.String({ format: "date-time" }), Type.Null()], {
-          description: "null: until the steps have had them",
+          description: "null = until the steps have handled them",
         }),
       }),
-      { description: "streams in which events of before still have the e-mail" },
+      { description: "streams in which earlier events still contain the e-mail" },
     ),
   }),
 };
@@ -68,9 +67,12 @@ export const erasureSchema = <R extends { readonly response: object; readonly su
   summary: "Delete or erase a player",
   querystring,
   response: {
-    200: json("Erasure", "with `erase=true`: what was done, and what is left"),
+    200: json("Erasure", "with `erase=true`: what was done and what remains"),
     ...remove.response,
-    503: problems("Problem", "Postgres or NATS is away, or it is not done yet: ask again; see Retry-After"),
+    503: problems(
+      "Problem",
+      "Postgres or NATS is away, or it is not finished: repeat the request; see Retry-After",
+    ),
   },
 });
 
@@ -102,7 +104,9 @@ export class ErasureHandler {
         return await this.#erase(client, id, `key ${keyId}`, signal);
       } catch (cause) {
         if (!isUnavailable(cause) && !signal.aborted) throw cause;
-        throw unavailable("The player is not erased everywhere yet: ask again, and it goes on.", { cause });
+        throw unavailable("The player is not erased everywhere yet: repeat the request, and it continues.", {
+          cause,
+        });
       }
     });
   }

@@ -73,9 +73,9 @@ export class RecordHandlers<T extends ClientRecord> {
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     const result = kind.read(isObject ? { id, ...value } : value);
     if (!result.ok)
-      throw new Problem(400, `The body is no ${kind.one}.`, { members: { errors: result.errors } });
+      throw new Problem(400, `The body is not a valid ${kind.one}.`, { members: { errors: result.errors } });
     if (result.record.id !== id)
-      throw new Problem(400, `The body has another id than the path, which says ${id}.`);
+      throw new Problem(400, `The id in the body differs from the id ${id} in the path.`);
     const added = await this.#ask(client, (store, signal) => store.put(client, [result.record], signal));
     reply.code(added === 1 ? 201 : 200);
     return result.record;

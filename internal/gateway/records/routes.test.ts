@@ -81,7 +81,14 @@ describe("one player", () => {
   });
 
   test.each<[string, Method, string, unknown, number, object]>([
-    ["of another id", "PUT", "/players/10", player(11), 400, { detail: /another id than the path/ }],
+    [
+      "of another id",
+      "PUT",
+      "/players/10",
+      player(11),
+      400,
+      { detail: /differs from the id 10 in the path/ },
+    ],
     ["without an e-mail", "PUT", "/players/10", {}, 400, { errors: [{ path: "/email" }] }],
     ["that is none", "PUT", "/players/10", [], 400, { errors: [{ path: "", message: "must be object" }] }],
     ["that is no JSON", "PUT", "/players/10", "{", 400, { detail: "The body is not JSON in UTF-8." }],
@@ -154,7 +161,7 @@ describe("a player that is erased", () => {
     const answer = await app.inject({ method: "DELETE", url: "/players/10?erase=true", headers });
     expect(answer.statusCode).toBe(503);
     expect(answer.headers["retry-after"]).toBeDefined();
-    expect(answer.json().detail).toContain("ask again, and it goes on");
+    expect(answer.json().detail).toContain("repeat the request, and it continues");
   });
 });
 

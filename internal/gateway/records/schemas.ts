@@ -24,7 +24,7 @@ export function recordComponents<T extends ClientRecord>(
     [name]: kind.schema,
     [`${name}Fields`]: Type.Object(
       { id: Type.Optional(id ?? Type.Never()), ...fields },
-      { description: "an `id`, where there is one, has to be that of the path" },
+      { description: "an `id`, if there is one, must equal the path's" },
     ),
     [`${name}Page`]: Type.Object({
       [kind.many]: Type.Array(ref(name), { description: "by id" }),
@@ -40,22 +40,22 @@ export function recordSchemas<T extends ClientRecord>(kind: RecordKind<T>) {
   const common = { tags: [many], security: withKey };
   const failures = {
     ...keyProblems,
-    503: problems("Problem", "Postgres is away, or too much is asked of it at once; see Retry-After"),
+    503: problems("Problem", "Postgres is away, or there are too many requests at once; see Retry-After"),
   };
   const params = Type.Object({ id: Type.Integer(idForm) });
   const missing = { 404: problems("Problem", `the client has no such ${one}`) };
-  const wrongId = problems("Problem", "the id is none");
+  const wrongId = problems("Problem", "the id is invalid");
   const bodyFailures = {
     408: problems("CountsProblem", "the body, or its next line, took too long"),
     413: problems("Problem", `more than 1000 ${many}, or more than 1 MiB`),
-    415: problems("Problem", "a Content-Type or Content-Encoding that is not taken"),
+    415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
   };
   return {
     list: {
       ...common,
       operationId: `list${name}s`,
       summary: `List the client's ${many}`,
-      description: "By id. A page begins after the last id of the one before, whatever was changed since.",
+      description: "By id. A page starts after the last id of the previous page, whatever has changed since.",
       querystring: Type.Object({
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit })),
         cursor: numberCursor,
@@ -77,14 +77,13 @@ export function recordSchemas<T extends ClientRecord>(kind: RecordKind<T>) {
       ...common,
       operationId: `put${name}`,
       summary: `Add or replace a ${one}`,
-      description:
-        "What is there under the id is replaced whole: a field that the body does not have is not kept.",
+      description: "Replaces an existing one whole: a field that the body lacks is not kept.",
       params,
       body: { content: { "application/json": { schema: ref(`${name}Fields`) } } },
       response: {
-        200: json(name, "it took the place of another"),
+        200: json(name, "it replaced another"),
         201: json(name, "it is new"),
-        400: problems("CountsProblem", "the id is none, or the body is no such record: see `errors`"),
+        400: problems("CountsProblem", "the id is invalid, or the body is not a valid record: see `errors`"),
         ...failures,
         ...bodyFailures,
       },
@@ -112,7 +111,7 @@ export function recordSchemas<T extends ClientRecord>(kind: RecordKind<T>) {
         400: problems("CountsProblem", "the body cannot be read, or everything in it is invalid"),
         ...failures,
         ...bodyFailures,
-        503: problems("CountsProblem", "Postgres is away: send all again; see Retry-After"),
+        503: problems("CountsProblem", "Postgres is away: send all of them again; see Retry-After"),
       },
     },
     remove: {
@@ -120,7 +119,7 @@ export function recordSchemas<T extends ClientRecord>(kind: RecordKind<T>) {
       operationId: `delete${name}`,
       summary: `Delete a ${one}`,
       params,
-      response: { 204: Type.Null({ description: "it is gone" }), 400: wrongId, ...missing, ...failures },
+      response: { 204: Type.Null({ description: "it was deleted" }), 400: wrongId, ...missing, ...failures },
     },
   };
 }

@@ -36,7 +36,7 @@ export class WebhookAccess {
     if (this.#webhooks === undefined)
       throw new Problem(
         503,
-        "This gateway has no DELIVERY_KEY to keep secrets with: its operator has to set one.",
+        "This gateway has no DELIVERY_KEY to encrypt secrets: its operator has to set one.",
       );
     return this.#webhooks;
   }
@@ -53,7 +53,7 @@ export class WebhookAccess {
       } catch (err) {
         if (err instanceof DestinationRefused) throw new Problem(409, err.message, { cause: err });
         if (err instanceof SealError)
-          throw unavailable("Its secrets cannot be read: the operator has to look at DELIVERY_KEY.", {
+          throw unavailable("Its secrets cannot be decrypted: the operator has to check DELIVERY_KEY.", {
             cause: err,
           });
         if (!isUnavailable(err)) throw err;
@@ -63,7 +63,7 @@ export class WebhookAccess {
   }
 }
 
-/** Whose destinations are asked for; undefined: all clients'. @throws Problem 403 when they belong to another client */
+/** The client whose destinations are requested; undefined = all. @throws Problem 403 if it is another than the key's */
 export function clientOf(
   { client_id: client }: { client_id?: string | undefined },
   { client: own }: KeyHolder,

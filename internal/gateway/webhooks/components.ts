@@ -8,7 +8,7 @@ export const idPattern = "^[a-z0-9]{16}$";
 export const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
 const orNull = (schema: TSchema, description: string) => Type.Union([schema, Type.Null()], { description });
 const time = (description: string) => Type.String({ format: "date-time", description });
-/** The client it belongs to: for operators, who have none of their own. */
+/** The client, for operators, who have none of their own. */
 export const ownClient = Type.Optional(
   Type.String({
     pattern: clientPattern,
@@ -18,17 +18,17 @@ export const ownClient = Type.Optional(
 
 const destination = {
   id: Type.String({ pattern: idPattern }),
-  client_id: Type.String({ description: "whose it is" }),
+  client_id: Type.String({ description: "its client" }),
   ...Type.Required(settingsSchema).properties,
   headers: Type.Record(Type.String(), Type.String(), { description: "their names; no values" }),
   disabled_at: orNull(time(""), "null while it is enabled"),
   disabled_reason: orNull(Type.String(), "why the sender disabled it"),
   failing_since: orNull(time(""), "since when all calls have failed"),
-  created_at: time("when it was set up"),
-  updated_at: time("when it was changed last"),
+  created_at: time("when it was created"),
+  updated_at: time("when it was last changed"),
 };
 const secret = Type.String({
-  description: "`whsec_…`, by which receivers verify the signature; this answer alone shows it",
+  description: "`whsec_…`, with which receivers verify the signature; only this answer shows it",
 });
 
 /** The components of the API's description that webhooks need. */
@@ -47,17 +47,21 @@ export const webhookComponents: Readonly<Record<string, TSchema>> = {
   NewSecret: Type.Object({
     id: Type.String({ pattern: idPattern }),
     secret,
-    old_secret_expires_at: time("until when the one before signs as well"),
+    old_secret_expires_at: time("until when the previous secret also signs"),
   }),
   TestResult: Type.Object({
     ok: Type.Boolean({ description: "whether the receiver answered with 2xx" }),
     webhook_id: Type.String(),
-    status: orNull(Type.Integer(), "of the answer; null when there was none"),
-    error: orNull(Type.String(), "why it is no success"),
+    status: orNull(Type.Integer(), "the answer's status; null if there was no answer"),
+    error: orNull(Type.String(), "why it failed"),
     duration_ms: count("how long it took"),
-    answer: Type.Optional(Type.String({ description: "how the answer begins; for the client's own keys" })),
+    answer: Type.Optional(
+      Type.String({ description: "the start of the answer; only for the client's own keys" }),
+    ),
   }),
-  SendRequest: Type.Object({ request_id: Type.String({ description: "the sender does it within seconds" }) }),
+  SendRequest: Type.Object({
+    request_id: Type.String({ description: "the sender executes it within seconds" }),
+  }),
   ReplayCount: Type.Object({ events: count("how many events would be sent now") }),
   Delivery: Type.Object({
     id: Type.String(),
@@ -66,19 +70,19 @@ export const webhookComponents: Readonly<Record<string, TSchema>> = {
     source: Type.String(),
     event_id: Type.Integer(),
     event_type: Type.String(),
-    webhook_id: Type.String({ description: "of the call: the event's, or its batch's" }),
+    webhook_id: Type.String({ description: "the call's id: the event's, or its batch's" }),
     attempt: Type.Integer({ minimum: 1 }),
     outcome: oneOf(...outcomes),
-    status: orNull(Type.Integer(), "of the answer; null when there was none"),
-    duration_ms: count("of the call"),
-    error: orNull(Type.String(), "why it is no success"),
+    status: orNull(Type.Integer(), "the answer's status; null if there was no answer"),
+    duration_ms: count("duration of the call"),
+    error: orNull(Type.String(), "why it failed"),
     answer: Type.Optional(
-      orNull(Type.String(), "how the answer begins, at most 1 KiB; for the client's own keys"),
+      orNull(Type.String(), "the start of the answer, at most 1 KiB; only for the client's own keys"),
     ),
     at: time("when the attempt was made"),
   }),
   DeliveryPage: Type.Object({
-    deliveries: Type.Array(ref("Delivery"), { description: "the newest first" }),
+    deliveries: Type.Array(ref("Delivery"), { description: "newest first" }),
     next_cursor: nextCursor,
   }),
   SettingsProblem: Type.Object(

@@ -11,7 +11,10 @@ import type { Destination } from "../../webhooks/destination.ts";
 import { clientOf, missing, queryOf, type WebhookAccess } from "./access.ts";
 import { webhookSchemas } from "./schemas.ts";
 
-/** The handlers that show deliveries and ask for more. An operator's key works on all of them, a client's key on its own. */
+/**
+ * The handlers that show deliveries and ask for more. An operator's key works on all of them, a client's key on its
+ * own.
+ */
 export class DeliveryHandlers {
   readonly #access: WebhookAccess;
 
@@ -45,7 +48,7 @@ export class DeliveryHandlers {
     );
     const { from, to, type, only_undelivered: onlyUndelivered = false, dry_run: dryRun = false } = parameters;
     if (from === undefined)
-      throw new Problem(400, "from must be given: since when events are sent once more.");
+      throw new Problem(400, "from must be given: the time since which events are sent again.");
     const filter = {
       from: dateOf(from),
       to: to === undefined ? new Date() : dateOf(to),

@@ -10,7 +10,9 @@ import { deliverTest } from "../../webhooks/test-event.ts";
 import { clientOf, idOf, missing, queryOf, type WebhookAccess } from "./access.ts";
 import { webhookSchemas } from "./schemas.ts";
 
-/** The handlers of the routes of destinations. An operator's key works on all destinations, a client's key on its own. */
+/**
+ * The handlers of the routes of destinations. An operator's key works on all destinations, a client's key on its own.
+ */
 export class DestinationHandlers {
   readonly #access: WebhookAccess;
   readonly #stopping: AbortSignal;
@@ -46,11 +48,12 @@ export class DestinationHandlers {
     if (client === undefined)
       throw new Problem(
         400,
-        "An operator's key belongs to no client: say by client_id whose destination it is.",
+        "An operator's key belongs to no client: name the destination's client in client_id.",
       );
     const { deliverer } = this.#access.open();
     const read = readSettings(body, (url) => deliverer.checkUrl(url));
-    if (!read.ok) throw new Problem(400, "The body is no destination.", { members: { errors: read.errors } });
+    if (!read.ok)
+      throw new Problem(400, "The body is not a valid destination.", { members: { errors: read.errors } });
     const made = await this.#access.ask(request, ({ destinations }, signal) =>
       destinations.create(client, read.settings, signal),
     );
@@ -68,7 +71,9 @@ export class DestinationHandlers {
     const { deliverer } = this.#access.open();
     const read = readChange(jsonOf(bodyOf(request)), (url) => deliverer.checkUrl(url));
     if (!read.ok)
-      throw new Problem(400, "The body changes no destination.", { members: { errors: read.errors } });
+      throw new Problem(400, "The body is not a valid change of a destination.", {
+        members: { errors: read.errors },
+      });
     const id = idOf(request);
     const changed = await this.#access.ask(request, ({ destinations }, signal) =>
       destinations.update(id, holderOf(request).client, read.settings, signal),

@@ -14,7 +14,9 @@ export interface WebhookDependencies {
   readonly webhooks: Webhooks | undefined;
 }
 
-/** Adds the routes of destinations and deliveries: an operator's key works on all of them, a client's key on its own. */
+/**
+ * Adds the routes of destinations and deliveries: an operator's key works on all of them, a client's key on its own.
+ */
 export async function addWebhookRoutes(
   app: FastifyInstance,
   { webhooks }: WebhookDependencies,
@@ -25,7 +27,7 @@ export async function addWebhookRoutes(
   const destinations = new DestinationHandlers(access, context.stopping);
   const deliveries = new DeliveryHandlers(access);
   await app.register(async (scope) => {
-    bufferBodies(scope, context, { maxBytes: 64 * 1024, whenTooLarge: "no destination has so much to say" });
+    bufferBodies(scope, context, { maxBytes: 64 * 1024, whenTooLarge: "no destination needs that much" });
     const on = (schema: object) => ({ ...context.behindKey, schema });
     const of = webhookSchemas;
     const one = "/destinations/:id";

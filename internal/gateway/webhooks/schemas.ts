@@ -12,7 +12,7 @@ const given = (meaning: string) =>
 
 const common = { tags: ["webhooks"], security: withKey };
 const failures = {
-  401: problems("Problem", "no API key, or none that exists"),
+  401: problems("Problem", "the API key is missing or unknown"),
   403: problems("Problem", "the API key was revoked or has expired, or `client_id` is another client"),
   429: problems("Problem", "too many requests with this API key, or of this client at once; see Retry-After"),
   503: problems("Problem", "Postgres is away, or this gateway has no DELIVERY_KEY"),
@@ -20,35 +20,35 @@ const failures = {
 const bodyFailures = {
   408: problems("Problem", "the body took too long"),
   413: problems("Problem", "the body is larger than 64 KiB"),
-  415: problems("Problem", "the body has another Content-Type, or a Content-Encoding"),
+  415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
 };
 const ofOne = {
-  400: problems("Problem", "the id is none, or a parameter is wrong or unknown"),
-  404: problems("Problem", "there is no such destination of this client"),
+  400: problems("Problem", "the id is invalid, or a parameter is wrong or unknown"),
+  404: problems("Problem", "this client has no such destination"),
   ...failures,
 };
 const params = Type.Object({ id: Type.String({ pattern: idPattern }) });
 const limit = Type.Optional(
-  Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit, description: "most of a page" }),
+  Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit, description: "maximum per page" }),
 );
 const noParameters = Type.Object({}, { additionalProperties: false });
 const bodyOf = (name: string) => ({ content: { "application/json": { schema: ref(name) } } });
 
 const replayParameters = Type.Object(
   {
-    from: Type.Optional(given("when the pipeline had finished the event, inclusive; required")),
-    to: Type.Optional(given("exclusive; now, when it is absent")),
+    from: Type.Optional(given("when the event became final, inclusive; required")),
+    to: Type.Optional(given("exclusive; default: now")),
     type: Type.Optional(
       Type.String({ pattern: EVENT_TYPE_PATTERN, description: "the name of an event type, such as bet" }),
     ),
     only_undelivered: Type.Optional(
       Type.Boolean({
         default: false,
-        description: "leaves out what was delivered there, as far back as deliveries are kept",
+        description: "skip delivered events, as far back as deliveries are kept",
       }),
     ),
     dry_run: Type.Optional(
-      Type.Boolean({ default: false, description: "sends nothing, tells how many events it would be" }),
+      Type.Boolean({ default: false, description: "send nothing, only count the events" }),
     ),
   },
   { additionalProperties: false },
@@ -61,7 +61,7 @@ const rotateParameters = Type.Object(
         minimum: 0,
         maximum: 604_800,
         default: 86_400,
-        description: "how long the secret before signs as well",
+        description: "how long the previous secret also signs",
       }),
     ),
   },
@@ -73,13 +73,13 @@ export const webhookSchemas = {
   list: {
     ...common,
     operationId: "listDestinations",
-    summary: "List where events go",
+    summary: "List destinations",
     querystring: Type.Object(
       {
         client_id: ownClient,
         limit,
         cursor: Type.Optional(
-          Type.String({ pattern: idPattern, description: "a `next_cursor` of an earlier answer" }),
+          Type.String({ pattern: idPattern, description: "the `next_cursor` of an earlier answer" }),
         ),
       },
       { additionalProperties: false },
@@ -93,17 +93,17 @@ export const webhookSchemas = {
   create: {
     ...common,
     operationId: "createDestination",
-    summary: "Have events sent somewhere",
+    summary: "Add a destination",
     description:
-      "Final events of the key's client are posted to the URL from now on, signed by Standard Webhooks. The answer shows " +
-      "the secret, this once. An operator's key says whose it is by `client_id`.",
+      "Final events of the key's client are posted to the URL from now on, signed by Standard Webhooks. Only this answer shows " +
+      "the secret. With an operator's key, `client_id` names the client.",
     querystring: noParameters,
     body: bodyOf("DestinationSettings"),
     response: {
-      201: json("NewDestination", "it is set up"),
+      201: json("NewDestination", "it was created"),
       400: problems("SettingsProblem", "the settings are wrong: see `errors`"),
       ...failures,
-      409: problems("Problem", "the client has as many as it may have"),
+      409: problems("Problem", "the client has the maximum number of destinations"),
       ...bodyFailures,
     },
   },
@@ -119,24 +119,25 @@ export const webhookSchemas = {
     ...common,
     operationId: "changeDestination",
     summary: "Change a destination",
-    description: "What the body does not have stays. Enabled anew, it gets what it missed as well.",
+    description:
+      "Settings that the body lacks stay. A destination that is enabled again also gets what it missed.",
     params,
     querystring: noParameters,
     body: bodyOf("DestinationChange"),
     response: {
-      200: json("Destination", "as it is now"),
+      200: json("Destination", "the changed destination"),
       ...ofOne,
-      400: problems("SettingsProblem", "the id is none, or the settings are wrong: see `errors`"),
+      400: problems("SettingsProblem", "the id is invalid, or the settings are wrong: see `errors`"),
       ...bodyFailures,
     },
   },
   remove: {
     ...common,
     operationId: "deleteDestination",
-    summary: "Remove a destination, with all that waits for it",
+    summary: "Remove a destination, with all events that wait for it",
     params,
     querystring: noParameters,
-    response: { 204: Type.Null({ description: "it is gone" }), ...ofOne },
+    response: { 204: Type.Null({ description: "it was removed" }), ...ofOne },
   },
   rotate: {
     ...common,
@@ -144,34 +145,34 @@ export const webhookSchemas = {
     operationId: "rotateDestinationSecret",
     summary: "Give a destination a new secret",
     description:
-      "Until the overlap is over each call is signed with both, so that the receiver can change in peace.",
+      "Until the overlap ends, each call is signed with both secrets, so that the receiver can switch at any time.",
     params,
     querystring: rotateParameters,
     body: { content: { "application/json": { schema: rotateParameters } } },
-    response: { 200: json("NewSecret", "the new secret, shown this once"), ...ofOne, ...bodyFailures },
+    response: { 200: json("NewSecret", "the new secret, shown only this once"), ...ofOne, ...bodyFailures },
   },
   test: {
     ...common,
     operationId: "testDestination",
     summary: "Send a test event now",
-    description: "An event of the type `croupier.test`, signed as all are; the answer says what came of it.",
+    description: "An event of the type `croupier.test`, signed like all others. The answer has the result.",
     params,
     querystring: noParameters,
-    response: { 200: json("TestResult", "what came of it"), ...ofOne },
+    response: { 200: json("TestResult", "the result"), ...ofOne },
   },
   replay: {
     ...common,
     ...optionalBody,
     operationId: "replayToDestination",
-    summary: "Send what the archive has once more",
+    summary: "Send archived events again",
     description:
-      "Events keep their `webhook-id`, by which the receiver knows what it has had. Takes its parameters from the query or from the body.",
+      "Events keep their `webhook-id`, so that the receiver can detect duplicates. Parameters are in the query or in the body.",
     params,
     querystring: replayParameters,
     body: { content: { "application/json": { schema: replayParameters } } },
     response: {
-      200: json("ReplayCount", "in a dry run: how many events it would be"),
-      202: json("SendRequest", "it is asked for"),
+      200: json("ReplayCount", "in a dry run: the number of events"),
+      202: json("SendRequest", "the request is recorded"),
       ...ofOne,
       409: problems("Problem", "the destination is disabled"),
       ...bodyFailures,
@@ -180,8 +181,8 @@ export const webhookSchemas = {
   deliveries: {
     ...common,
     operationId: "listDeliveries",
-    summary: "List what was sent, and what came of it",
-    description: "One for each event of each attempt, the newest first.",
+    summary: "List delivery attempts",
+    description: "One for each event of each attempt, newest first.",
     querystring: Type.Object(
       {
         client_id: ownClient,
@@ -195,13 +196,13 @@ export const webhookSchemas = {
         event_id: Type.Optional(
           Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "the event's id" }),
         ),
-        from: Type.Optional(given("of the attempt, inclusive")),
-        to: Type.Optional(given("of the attempt, exclusive")),
+        from: Type.Optional(given("time of the attempt, inclusive")),
+        to: Type.Optional(given("time of the attempt, exclusive")),
         limit,
         cursor: Type.Optional(
           Type.String({
             pattern: "^[1-9][0-9]{0,14}\\.[1-9][0-9]{0,17}$",
-            description: "a `next_cursor` of an earlier answer",
+            description: "the `next_cursor` of an earlier answer",
           }),
         ),
       },
@@ -216,13 +217,13 @@ export const webhookSchemas = {
   resend: {
     ...common,
     operationId: "resendDelivery",
-    summary: "Send the event of a delivery once more",
+    summary: "Send the event of a delivery again",
     params: Type.Object({ id: Type.String({ pattern: "^[1-9][0-9]{0,17}$" }) }),
     querystring: noParameters,
     response: {
-      202: json("SendRequest", "it is asked for"),
+      202: json("SendRequest", "the request is recorded"),
       ...ofOne,
-      404: problems("Problem", "there is no such delivery of this client, or its destination is gone"),
+      404: problems("Problem", "this client has no such delivery, or its destination was removed"),
       409: problems("Problem", "the destination is disabled"),
     },
   },
