@@ -8,9 +8,11 @@ export async function confirm(question: string, signal: AbortSignal): Promise<bo
   const close = (): void => lines.close();
   lines.once("SIGINT", close);
   signal.addEventListener("abort", close);
-  const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
+  const closed = new Promise<undefined>((resolve) => lines.once("close", () => resolve(undefined)));
   const answer = await Promise.race([lines.question(`${question} [y/N] `), closed]);
+  // Nobody has ended the line of the question.
+  if (answer === undefined) process.stderr.write("\n");
   signal.removeEventListener("abort", close);
   close();
-  return /^y(es)?$/i.test(answer.trim());
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
