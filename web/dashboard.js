@@ -1,5 +1,6 @@
 import { DeadLetters } from "./dead-letters.js";
 import { Deliveries } from "./deliveries.js";
+import { clock } from "./format.js";
 import { html } from "./html.js";
 import { openStream } from "./live.js";
 import { Overview } from "./overview.js";
@@ -55,7 +56,7 @@ export function Dashboard({ holder, onSignOut, onEnded }) {
     <${Header} current=${current} holder=${holder} state=${state} letters=${lettersOf(frame)} onSignOut=${onSignOut} />
     <main id="main" tabindex="-1">
       <h1 class="visually-hidden">${current.title}</h1>
-      ${state === "lost" && html`<p class="notice bad" role="alert">The gateway does not answer. What you see is from before; it is tried again every few seconds.</p>`}
+      ${state === "lost" && html`<p class="notice bad" role="alert">The gateway does not answer${frame && `: what you see is of ${clock(new Date(frame.at))}`}. The page tries again every few seconds; if it stays so, look at the gateway's log.</p>`}
       <${current.view} holder=${holder} frame=${frame} history=${history} tail=${tail} onTail=${setQuery} />
     </main>
   `;

@@ -18,7 +18,7 @@ export function SignIn({ problem, onKey }) {
         <input id="key" ref=${input} type="password" autocomplete="off" required placeholder="cr_…" spellcheck="false" autofocus />
         <button type="submit" class="primary">Sign in</button>
         <p class="hint">
-          An operator's key shows everything, a client's key what is its own. Without a key, open the link that
+          An operator's key shows everything, a client's key what is its own. Without a key, open the link that${" "}
           <code>npm run up</code> prints, or make one with <code>npm run clients -- sign-in</code>.
         </p>
       </form>

@@ -34,27 +34,36 @@ export function viewLines({ at, picture, broker, figures }: Look, server: string
     "in flight",
     "redelivered",
   ];
+  // Without NATS nobody hears of the services, which may well run.
+  const isKnown = broker === undefined;
   const problems = parts.flatMap(({ name, problems, warnings }) =>
     [...problems, ...warnings].map((sentence) => [name, sentence]),
   );
+  const down = new Set(parts.filter(({ health }) => health === "down").map(({ service }) => service));
   const isHeard = parts.some(({ instances }) => instances.length > 0);
   return [
     `${facts.join("   ")}\n`,
     ...(broker === undefined ? [] : [`NATS: ${broker}\n`]),
     "\n",
-    table(parts.map(cells), { head, right: (column) => column >= 2 }),
+    table(
+      parts.map((part) => cells(part, isKnown)),
+      { head, right: (column) => column >= 2 },
+    ),
     ...(problems.length > 0 ? ["\n", table(problems)] : []),
+    ...(isKnown && isHeard && down.size > 0
+      ? ["\n", table([...down].map((service) => [service, `does not run: npm run ${service}`]))]
+      : []),
     ...(isHeard ? [] : [`\nNo service reports at ${server}: start one there, or set NATS_URL.\n`]),
     ...(figures === undefined ? ["\nNo materializer answers.\n"] : ["\n", table(leaders(figures))]),
   ].join("");
 }
 
-function cells(part: Part): readonly string[] {
+function cells(part: Part, isKnown: boolean): readonly string[] {
   const { name, health, rate, backlog, apart, unacked, in_flight, redelivered, dead_letters, p99_ms } = part;
   const silent = part.instances.filter((instance) => instance.silent).length;
   return [
     name,
-    states[health],
+    isKnown ? states[health] : "not known",
     decimal(rate),
     backlog === null ? "" : String(backlog + (apart ?? 0)),
     p99_ms === null ? "" : decimal(p99_ms),

@@ -28,6 +28,7 @@ test("shows once what the services say, as plain lines into a pipe", async () =>
   expect(said).toMatch(/^\d\d:\d\d:\d\d UTC {3}38 events\/s {3}\? events {3}\? waiting/);
   expect(said).toMatch(/^currency +running +40 +12 +0 +1 +0 +0$/m);
   expect(said).toMatch(/^logger +NOT RUNNING/m);
+  expect(said).toMatch(/^logger +does not run: npm run logger$/m);
   expect(said).toMatch(/^archiver +not ready/m);
   expect(said).toContain("postgres: \\u001b[31maway");
   expect(said).not.toContain("\u001b");
