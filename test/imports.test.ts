@@ -233,12 +233,20 @@ test("no file is longer than can be read in one go", () => {
   expect(long.filter((file) => lines(file) > 250)).toEqual([]);
 });
 
-test("what shares a process with other tests uses no server and leaves the process as it is", () => {
+test("a unit test uses no server and leaves the process as it is", () => {
   const ownProcess =
     /harness\/|\.fixture\.ts|node:child_process|node:worker_threads|afterAll|process\.|globalThis/;
   const units = files.filter((file) => file.endsWith(".unit.test.ts"));
   expect(units.length).toBeGreaterThan(50);
   expect(units.filter((file) => ownProcess.test(sourceOf(file)))).toEqual([]);
+});
+
+test("no fixture registers hooks when it is loaded: test files share processes, so it is loaded for the first alone", () => {
+  const whenLoaded = /^(after|before)(All|Each)\(/m;
+  expect("import x;\nafterEach(() => {});").toMatch(whenLoaded);
+  const shared = files.filter((file) => /\.fixture\.ts$|^test\/harness\/(?!end-of-file|.*\.test)/.test(file));
+  expect(shared.length).toBeGreaterThan(30);
+  expect(shared.filter((file) => whenLoaded.test(sourceOf(file)))).toEqual([]);
 });
 
 test("every file is named for what it holds", () => {
