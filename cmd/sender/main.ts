@@ -18,11 +18,10 @@ import { AnswerTimes, addPublisher } from "../../internal/telemetry/bus-metrics.
 import { report } from "../../internal/telemetry/report.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
-import { parseNetworks } from "../../internal/webhooks/address-guard.ts";
-import { Deliverer } from "../../internal/webhooks/deliver.ts";
 import { deleteDeliveriesOlderThan } from "../../internal/webhooks/deliveries.ts";
 import { Destinations } from "../../internal/webhooks/destinations.ts";
 import { SecretBox } from "../../internal/webhooks/secret-box.ts";
+import { openDeliverer } from "../../internal/webhooks/webhooks.ts";
 
 await runService({
   name: "sender",
@@ -51,7 +50,6 @@ await runService({
         }
       : {},
   async start({ config, log, stopping, onClose }) {
-    const { DELIVERY_KEY = [], DELIVERY_ALLOW_PRIVATE: networks, DELIVERY_PROXY: proxy } = config;
     const nc = await connectNats("sender", config, log, stopping);
     onClose("NATS", () => disconnect(nc));
     const traces = await openTraces("sender", config, log);
@@ -63,13 +61,13 @@ await runService({
     const times = new AnswerTimes();
     const publisher = new Publisher(nc, { meter: times, onNoStream: () => void streams.restore() });
     onClose("publisher", () => publisher.close());
-    const deliverer = new Deliverer({ proxy, allow: networks === undefined ? [] : parseNetworks(networks) });
+    const deliverer = openDeliverer(config);
     onClose("calls", () => deliverer.close());
 
     const meter = new WorkMeter("deliver");
     const sender = Sender.start({
       ...{ nc, db, publisher, streams, deliverer, meter, log },
-      destinations: new Destinations(db, new SecretBox(DELIVERY_KEY)),
+      destinations: new Destinations(db, new SecretBox(config.DELIVERY_KEY ?? [])),
       plan: config.DELIVERY_RETRIES,
       disableAfterMs: config.DELIVERY_DISABLE_AFTER,
       instance: newInstanceName(),

@@ -28,7 +28,7 @@ export function openWebhooks(db: Database, settings: DeliverySettings): Webhooks
 }
 
 /** Makes the calls, configured by the environment. The caller closes it. */
-function openDeliverer({
+export function openDeliverer({
   DELIVERY_ALLOW_PRIVATE: allow,
   DELIVERY_PROXY: proxy,
 }: Omit<DeliverySettings, "DELIVERY_KEY">): Deliverer {
