@@ -1,6 +1,6 @@
 import type { NatsConnection } from "nats";
 import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
-import type { Outgoing, Publisher } from "../jetstream/publisher.ts";
+import type { OnSettled, Outgoing, Publisher } from "../jetstream/publisher.ts";
 import { readStored } from "../jetstream/stored-message.ts";
 import {
   type DeadMessage,
@@ -57,6 +57,11 @@ export class LetterWriter {
     }
   }
 
+  /** As `write`, and reports the result once: one attempt of `UntilStored`. */
+  attempt(message: DeadMessage, why: SettingAside, onSettled: OnSettled): void {
+    this.write(message, why).catch(refusalOf).then(onSettled);
+  }
+
   async #store(message: DeadMessage, why: SettingAside, terms: LetterTerms): Promise<PubAck> {
     const letter = this.#letterOf(message, why, terms);
     if (fits(letter, this.#maxBytes))
@@ -98,4 +103,10 @@ export class LetterWriter {
     const { record } = await lastRecordOf(this.#nc, seq);
     return record !== undefined && record.kind !== "replaying" && record.id === id;
   }
+}
+
+/** Why a letter could not be written, whatever part of the broker refused. */
+function refusalOf(err: unknown): PublishError {
+  if (err instanceof PublishError) return err;
+  return new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err });
 }

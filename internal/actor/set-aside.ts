@@ -2,7 +2,6 @@ import type { NatsConnection } from "nats";
 import { isSource } from "../casino/event.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
-import { PublishError } from "../jetstream/pub-ack.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import type { UntilStored } from "../jetstream/until-stored.ts";
 import type { DeadMessage, DeadReason } from "../messages/dead-letter.ts";
@@ -76,12 +75,7 @@ export class SetAside {
     };
     const place = `${delivery.stream} ${delivery.streamSequence}`;
     untilStored.publish({
-      publish: (onSettled) => {
-        this.#letters
-          .write(message, { step, client, reason, because })
-          .catch((err: unknown) => refusalOf(err))
-          .then(onSettled);
-      },
+      publish: (onSettled) => this.#letters.attempt(message, { step, client, reason, because }, onSettled),
       what: "dead letter",
       onStored: ({ seq: letter, duplicate }) => {
         this.#unplaced.delete(place);
@@ -99,10 +93,4 @@ export class SetAside {
       onGivenUp: () => mailbox.nak(delivery),
     });
   }
-}
-
-/** Why a letter could not be written, whatever part of the broker refused. */
-function refusalOf(err: unknown): PublishError {
-  if (err instanceof PublishError) return err;
-  return new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err });
 }

@@ -1,5 +1,4 @@
 import type { LetterWriter } from "../actor/letter-writer.ts";
-import { PublishError } from "../jetstream/pub-ack.ts";
 import type { OnSettled, Publisher } from "../jetstream/publisher.ts";
 import type { UntilStored } from "../jetstream/until-stored.ts";
 import type { DeadReason } from "../messages/dead-letter.ts";
@@ -108,9 +107,9 @@ export class Settlement {
     const { client, source, id } = item.event;
     const message = deadMessageOf(item, attempts);
     const why = { step: senderName(destination), client, reason, because };
-    const isStored = await this.#untilStored("dead letter", (onSettled) => {
-      letters.write(message, why).catch(refusalOf).then(onSettled);
-    });
+    const isStored = await this.#untilStored("dead letter", (onSettled) =>
+      letters.attempt(message, why, onSettled),
+    );
     if (!isStored) return false;
     this.#isDone(item);
     log.warn(
@@ -138,10 +137,4 @@ export class Settlement {
       });
     });
   }
-}
-
-/** Why the broker refused a dead letter. */
-function refusalOf(err: unknown): PublishError {
-  if (err instanceof PublishError) return err;
-  return new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err });
 }
