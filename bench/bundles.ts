@@ -3,7 +3,7 @@ import { stageStream } from "../internal/messages/subjects.ts";
 import { messagesStored } from "./streams.ts";
 
 const stages = ["raw", "priced", "profiled"];
-/** So many bundles are looked at for the largest: reading all of them would cost what is measured. */
+/** The number of bundles searched for the largest: reading all of them would disturb the measurement. */
 const samples = 500;
 
 /** How many events travelled in one message, while somebody counted. */
@@ -29,7 +29,10 @@ export class BundleSizes {
     return new BundleSizes(nc, await stored(nc));
   }
 
-  /** @param events how many have passed each stage meanwhile @returns the mean of each stage, and the largest of a sample */
+  /**
+   * @param events how many have passed each stage meanwhile
+   * @returns the mean of each stage, and the largest of a sample
+   */
   async means(events: number): Promise<ReadonlyMap<string, number>> {
     const after = await stored(this.#nc);
     const means = stages.map((stage): [string, number] => [

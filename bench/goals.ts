@@ -16,7 +16,7 @@ const cell = (name: string): Goal["figure"] => {
   return (cells) => Number(cells[name]);
 };
 
-/** Of the server and the services, without whoever sends. */
+/** CPU of the server and the services, without the senders. */
 const cpuOfSystem: Goal["figure"] = (cells) => {
   const byProcess = cells["CPU by process"];
   if (!(byProcess instanceof Map)) return Number.NaN;

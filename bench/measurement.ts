@@ -8,9 +8,9 @@ export interface Run {
   readonly options: Options;
   /** The broker's limit in this round. */
   readonly limit: number;
-  /** Servers of its own beside the bench, for what needs other settings; closed by whoever opens them. */
+  /** Separate servers for measurements that need other settings. The caller closes them. */
   readonly openBench: (config: string) => Promise<Bench>;
-  /** Says on stderr what is under way. */
+  /** Reports progress on stderr. */
   readonly progress: (text: string) => void;
 }
 
@@ -22,7 +22,7 @@ export interface Measurement {
   readonly title: string;
   /** Once a run, not once a round: it takes long, or its figure is no best of many. */
   readonly once?: true;
-  /** Why it cannot be done with these options, else undefined. */
+  /** Why it cannot run with these options; otherwise undefined. */
   readonly lacks?: (options: Options) => string | undefined;
   readonly measure: (run: Run) => Promise<readonly Row[]>;
 }

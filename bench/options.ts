@@ -11,11 +11,13 @@ export interface Options {
   readonly rounds: number;
   /** Events of one pass through the pipeline. */
   readonly events: number;
-  /** Events that pass before a clock starts: what is measured runs for days, and new programs compile their code first. */
+  /**
+   * Events that pass before a clock starts: what is measured runs for days, and new programs compile their code first.
+   */
   readonly warmUp: number;
   /** How long a steady load lasts, in seconds. */
   readonly seconds: number;
-  /** Events in all, at each of which the growing system is looked at; ascending. */
+  /** Total events, ascending, at each of which the growing system is measured. */
   readonly growthEvents: readonly number[];
   readonly growthPlayers: readonly number[];
   /** Where the plot of the growth goes. */
@@ -40,7 +42,7 @@ Measures publishing, the whole pipeline and its latency on servers of its own. P
   --rabbitmq URL    a RabbitMQ to compare with, such as amqp://guest:guest@127.0.0.1:5672
 `;
 
-/** @throws Error with one sentence for whoever typed it */
+/** @throws Error with one sentence for the user */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

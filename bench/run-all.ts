@@ -16,7 +16,10 @@ export interface Results {
   }[];
 }
 
-/** Every measurement once per round, in turns, so that a noisy spell of the machine meets all of them; and the limit in each. */
+/**
+ * Every measurement once per round, in turns, so that a noisy spell of the machine meets all of them; and the limit in
+ * each.
+ */
 export async function runAll(
   wanted: readonly Measurement[],
   options: Options,
@@ -55,7 +58,7 @@ export async function runAll(
   };
 }
 
-/** Work that waits for a broker which is being stopped may wait for ever. */
+/** Work that waits for a stopping broker may wait forever. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

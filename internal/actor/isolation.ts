@@ -116,7 +116,7 @@ export class PoisonIsolation {
     await marks.clear(survived);
   }
 
-  /** Its marks stay: should the letter fail, whoever gets the message next knows as much. */
+  /** Its marks stay, so that if the letter fails, the message's next receiver knows as much. */
   #setAside(delivery: Delivery, { workers }: Trouble): void {
     const { step, onPoison, log } = this.#options;
     // Not in the letter: clients read theirs, and the names are those of our machines.

@@ -24,14 +24,17 @@ interface CurrentRates {
   readonly missing: ReadonlyMap<string, unknown>;
 }
 
-/** The current rules, as far as they lie outside of a letter. */
+/** The current rules outside of a letter. */
 export interface DryRunRules {
   readonly types: EventTypes;
   /** How far after its acceptance an event may be dated; Infinity takes any date. */
   readonly maxAheadMs: number;
   /** Whether a client is registered. @throws Unavailable */
   readonly knowsClient: (client: string) => Promise<boolean>;
-  /** The rates that the pipeline would use now, in units per euro, and the currencies it waits for; undefined when unknown. */
+  /**
+   * The rates that the pipeline would use now, in units per euro, and the currencies it waits for; undefined when
+   * unknown.
+   */
   readonly currentRates: () => Promise<CurrentRates | undefined>;
 }
 
@@ -60,7 +63,7 @@ export async function dryRunReplay(
       other: protobufEvents,
       maxAheadMs: rules.maxAheadMs,
     });
-    // A replayed event is accepted anew.
+    // A replayed event gets a new time of acceptance.
     const accepted = acceptedForm({ number: 1, at: Date.now() });
     const envelope = { client, source: sourceOf(letter), traceparent: "", accepted };
     const decoded = await decode({ envelope, mediaType, bytes, isWhole: true });
@@ -102,7 +105,7 @@ async function onPrice(
     : undefined;
 }
 
-/** Reasons that lie in a step or a receiver, which the letter does not show. */
+/** Reasons of a step or a receiver, which the letter does not show. */
 const notInTheLetter: readonly string[] = ["max_deliveries", "delivery_failed", "too_large"];
 
 function onHistory({ reason, error }: Letter, event: CasinoEvent, stage: string): DryRunResult {

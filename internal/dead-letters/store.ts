@@ -15,7 +15,7 @@ export class LetterStore {
     this.#nc = nc;
   }
 
-  /** All letters that exist now; later ones lie outside of it. */
+  /** All letters that exist now, without later ones. */
   async range(): Promise<Range> {
     const { firstSeq, lastSeq } = await stateOf(this.#nc, deadStream);
     // An empty stream has its first sequence after its last, or 0 if it never held anything.
@@ -35,7 +35,7 @@ export class LetterStore {
   }
 
   /**
-   * Removes a letter, and its parts that lie elsewhere.
+   * Removes a letter and its separate parts.
    * @param overwrite also overwrites its bytes on the server's disk
    * @returns false when it was already gone
    */

@@ -21,11 +21,13 @@ export interface Survey {
 export interface LetterPage {
   /** The newest first. */
   readonly letters: readonly LetterHead[];
-  /** The next page lies before this sequence; undefined at the end. */
+  /** The next page ends before this sequence; undefined at the end. */
   readonly before: number | undefined;
 }
 
-/** Anybody who publishes names clients, so their number is unbounded; beyond this many groups they count as "(others)". */
+/**
+ * Anybody who publishes names clients, so their number is unbounded; beyond this many groups they count as "(others)".
+ */
 const mostGroups = 1_000;
 const others = { reason: "(others)", step: "", client: "" };
 

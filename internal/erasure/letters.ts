@@ -39,7 +39,7 @@ const anew = ":erased";
  * removed where they cannot be read. The ledger is written before a letter goes. After an interruption a second run
  * continues, and rewrites no letter twice.
  * @param from the first sequence to look at
- * @returns what was done, and the sequence from which letters were not looked at
+ * @returns what was done, and the sequence from which letters were not read
  * @throws Unavailable, and the signal's reason
  */
 export async function eraseLetters(

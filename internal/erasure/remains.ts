@@ -6,7 +6,7 @@ import { apartStream, finalStage, stageStream } from "../messages/subjects.ts";
 /** A stream that still holds earlier events with the person's data. */
 export interface Remains {
   readonly stream: string;
-  /** All its messages, whoever they concern. */
+  /** All its messages, of all players. */
   readonly messages: number;
   /**
    * Until when it holds its present messages, as an ISO date-time. Null: until the steps have handled them, and then as

@@ -6,7 +6,7 @@ export interface BucketOptions {
   /** Shown by `nats kv ls`. */
   readonly description: string;
   readonly replicas: number;
-  /** How long an entry stays, in ms; the server may take a second or so longer. 0 = for ever. */
+  /** How long an entry stays, in ms; the server may take a second or so longer. 0 = forever. */
   readonly ttl: number;
   readonly maxBytes: number;
 }

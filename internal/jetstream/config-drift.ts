@@ -71,7 +71,7 @@ const notThere = [10059, 10014];
 async function capturedRequests(jsm: JetStreamManager): Promise<readonly string[]> {
   const warnings: string[] = [];
   for await (const name of jsm.streams.names(materializedSubject)) {
-    // A stream that this user may not look at is taken for one that answers.
+    // A stream that this user may not read counts as answering.
     const info = await jsm.streams.info(name).catch(() => undefined);
     if (info?.config.no_ack !== true)
       warnings.push(

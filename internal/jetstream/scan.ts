@@ -19,7 +19,7 @@ export interface ScanOptions extends Range {
   readonly filter?: string;
   /** Headers without payloads; the header `Nats-Msg-Size` then says how large the payload is. */
   readonly headersOnly: boolean;
-  /** Messages per request; at most two requests lie in memory at once. */
+  /** Messages per request; at most two requests are in memory at once. */
   readonly batch?: number;
   /**
    * How long to wait, in ms, for messages of the range that do not arrive: in a cluster the server read from may be

@@ -16,8 +16,8 @@ export interface NumberLimits {
 const defaultLimits: NumberLimits = { chunks: 2 ** 14, full: 2 ** 18, partial: 2 ** 16 };
 
 /**
- * Remembers the accepted numbers of folded events, of any age: one bit for each raw message, and none where all of 32,768
- * neighbours have arrived. A message of several events has bits of its own until the last of them arrives.
+ * Remembers the accepted numbers of folded events, of any age: one bit for each raw message, and none where all of
+ * 32,768 neighbours have arrived. A message of several events has bits of its own until the last of them arrives.
  *
  * Bounded: beyond some 80 MiB, which is 500 million numbers with gaps among them, the oldest are forgotten.
  */
@@ -60,7 +60,7 @@ export class AcceptedNumbers {
     this.#addMessage(number);
   }
 
-  /** Forgets everything: the numbers start anew. */
+  /** Forgets everything, because the numbers start over. */
   clear(): void {
     this.#chunks = new Map();
     this.#full = new Set();

@@ -28,8 +28,8 @@ export interface FingerprintOptions {
  * process draws its own key, so that no producer can choose ids that collide with another's.
  *
  * Time is measured by the events' stored times, so that a rebuild remembers the same. A gap counts as one generation at
- * most and a step back as nothing, so that a wrong clock makes nothing forgotten. It uses 256 tables that grow and shrink
- * one by one: rebuilding a single large one would stop everything else for a second.
+ * most and a step back as nothing, so that a wrong clock makes nothing forgotten. It uses 256 tables that grow and
+ * shrink one by one: rebuilding a single large one would stop everything else for a second.
  */
 export class Fingerprints {
   readonly #spanMs: number;
@@ -51,7 +51,9 @@ export class Fingerprints {
   #last: number | undefined;
   #swept = 0;
 
-  /** @param options.most default 40 million: half a gigabyte, 35,000 events a second for a quarter of an hour and some */
+  /**
+   * @param options.most default 40 million: half a gigabyte, 35,000 events a second for a quarter of an hour and some
+   */
   constructor({ spanMs, most = 40_000_000 }: FingerprintOptions) {
     this.#spanMs = spanMs;
     this.#generationMs = spanMs / generations;
@@ -68,7 +70,7 @@ export class Fingerprints {
     return this.#tables.reduce((sum, table) => sum + table.byteLength, 0);
   }
 
-  /** Why less than the span is remembered, else undefined. */
+  /** Why less than the span is remembered; otherwise undefined. */
   get problem(): string | undefined {
     if (this.#kept >= Math.min(this.#generation, generations)) return undefined;
     const seconds = Math.round((this.#kept * this.#generationMs) / 1_000);
@@ -80,7 +82,10 @@ export class Fingerprints {
     return this.#last === undefined ? Number.POSITIVE_INFINITY : (this.#began[this.#tag(this.#kept)] ?? 0);
   }
 
-  /** Remembers an event; false when it is already remembered. @param storedAt when the stream stored it, ms since 1970 */
+  /**
+   * Remembers an event; false when it is already remembered.
+   * @param storedAt when the stream stored it, ms since 1970
+   */
   add(client: string, source: string, id: number, storedAt: number): boolean {
     this.#advance(storedAt);
     const key = this.#keyOf(client, source);

@@ -38,12 +38,15 @@ export class FoldedEvents {
     this.#numbers.clear();
   }
 
-  /** Why events may be counted twice, else undefined. */
+  /** Why events may be counted twice; otherwise undefined. */
   get problem(): string | undefined {
     return this.#fingerprints.problem;
   }
 
-  /** Accepted numbers start anew: those accepted from this time on, in ms since 1970, count. Until it is called, none do. */
+  /**
+   * Accepted numbers start over: only those accepted from this time on, in ms since 1970, count. Before the first call
+   * none do.
+   */
   numbersSince(createdAt: number): void {
     this.#numbersSince = createdAt;
     this.#numbers.clear();

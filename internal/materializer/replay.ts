@@ -48,10 +48,10 @@ interface Place {
 
 /**
  * Folds the final events into `fold`, first those that the stream retains and then new ones, until `close`. After NATS
- * was away it continues at the sequence after the last one folded, never by time, which goes back when the broker's clock
- * is corrected. The message at that place tells whether the stream is still the same; the creation time does not, because
- * each node of a cluster of nats-server 2.10 reports another. If the stream is another one, or has lost its tail, it
- * starts from nothing with what that stream retains, so that all materializers have the same figures.
+ * was away it continues at the sequence after the last one folded, never by time, which goes back when the broker's
+ * clock is corrected. The message at that place tells whether the stream is still the same; the creation time does not,
+ * because each node of a cluster of nats-server 2.10 reports another. If the stream is another one, or has lost its
+ * tail, it starts from nothing with what that stream retains, so that all materializers have the same figures.
  */
 export class Replay {
   readonly #options: ReplayOptions;
@@ -75,7 +75,7 @@ export class Replay {
     void this.#run();
   }
 
-  /** Whether everything that the stream held when the folding began is folded. Stays true unless it starts anew. */
+  /** Whether everything that the stream held when the folding began is folded. Stays true unless it starts over. */
   caughtUp(): boolean {
     return this.#isCaughtUp;
   }

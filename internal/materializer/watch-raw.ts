@@ -3,12 +3,12 @@ import type { NatsConnection } from "nats";
 import { askBroker, isObject } from "../jetstream/api.ts";
 import { rawStage, stageStream } from "../messages/subjects.ts";
 
-/** How often CASINO_RAW is looked at. */
+/** How often CASINO_RAW is checked. */
 const everyMs = 10_000;
 
 /**
- * Tells when accepted numbers begin anew because somebody has deleted CASINO_RAW, until the signal fires or the connection is
- * closed.
+ * Reports when accepted numbers start over because somebody deleted CASINO_RAW, until the signal fires or the
+ * connection is closed.
  * @param onNewNumbers is given the time of creation of the stream that they are of, in ms since the epoch
  */
 export async function watchRaw(

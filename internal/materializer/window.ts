@@ -21,7 +21,7 @@ export class SlidingWindow {
   }
 
   /**
-   * How many events lie in the last `seconds` before `now`, those later than `now` left out.
+   * The number of events in the last `seconds` before `now`, without those later than `now`.
    * @param seconds 1 to 3600
    * @param now milliseconds since 1970
    */

@@ -22,7 +22,7 @@ import {
   stageSubject,
 } from "./subjects.ts";
 
-/** One event as it lies in a message, alone or with others. */
+/** One event in a message, alone or with others. */
 export interface Enclosed {
   readonly envelope: Envelope;
   /** Its media type; empty = JSON. */

@@ -30,7 +30,7 @@ export interface LetterRecord {
   readonly token?: string;
   /** Of a replay: the number of replays, including this one. */
   readonly replays?: number;
-  /** Where the message lies that was made from it, `<stream>:<sequence>`, if it was replayed or rewritten. */
+  /** The message made from it, `<stream>:<sequence>`, if it was replayed or rewritten. */
   readonly storedAs?: string;
   /** Who did it. */
   readonly by: string;

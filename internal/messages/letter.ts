@@ -36,7 +36,7 @@ export interface LetterHead {
 /** A dead letter with everything in it. */
 export interface Letter extends LetterHead {
   readonly headers: ReceivedHeaders;
-  /** The original bytes, wherever they lie. */
+  /** The original bytes, wherever they are stored. */
   readonly payload: Uint8Array;
   /** Whether these are all bytes: a separate part may be gone. */
   readonly isWhole: boolean;

@@ -132,7 +132,7 @@ export const deadStream = "CASINO_DEAD";
 /** The stream that records which dead letters were replayed or discarded. */
 export const ledgerStream = "CASINO_LEDGER";
 
-/** `casino.ledger.letter.<seq>`: what became of a dead letter, by its sequence in CASINO_DEAD. */
+/** `casino.ledger.letter.<seq>`: what was done with a dead letter, by its sequence in CASINO_DEAD. */
 export function ledgerSubject(letter: number): string {
   return `casino.ledger.letter.${letter}`;
 }
@@ -163,7 +163,10 @@ export function clientOf(subject: string): string {
 /** Request subject and service name of the aggregates: on no stream, whose PubAck would answer the request. */
 export const materializedSubject = "casino.materialized";
 
-/** `croupier.status.<service>.<instance>`: a service's state, once a second. Outside `casino.>`, which is for events only. */
+/**
+ * `croupier.status.<service>.<instance>`: a service's state, once a second. Outside `casino.>`, which is for events
+ * only.
+ */
 export function statusSubject(service: string, instance: string): string {
   return `croupier.status.${service}.${instance}`;
 }

@@ -14,7 +14,7 @@ export type Database = Kysely<Schema>;
 const usual = { max: 4, statementTimeoutMs: 10_000 };
 /** An event can wait longer for a connection than a probe. */
 const connectTimeoutMs = 5_000;
-/** A process that hangs in a transaction must not hold its locks for ever. */
+/** A process that hangs in a transaction must not hold its locks forever. */
 const idleInTransactionMs = 60_000;
 
 /** Settings that a caller knows better than the URL, which all services may share. */
@@ -62,8 +62,8 @@ export function connectPostgres(
     // `pg` parses times only in this style and returns null for others, which a database may have as its default.
     options: `${given.options} -c datestyle=ISO`.trim(),
   });
-  // A connection that breaks during a query fails the query and also emits an error event. Unhandled, the event would end
-  // the process.
+  // A connection that breaks during a query fails the query and also emits an error event. Unhandled, the event would
+  // end the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
   // A broken idle connection is replaced at the next query.
   pool.on("error", (err) => log.warn({ because: reasonOf(err) }, "lost an idle Postgres connection"));
@@ -89,8 +89,8 @@ const awayCodes = [
 const refusals = ["28P01", "28000", "3D000"];
 
 /**
- * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later (`Refused` when the
- * server does not let us in), otherwise the error itself, which is a bug, bad data or an abort.
+ * The database's failure in the pipeline's terms: `Unavailable` when the same query may succeed later (`Refused` when
+ * the server does not let us in), otherwise the error itself, which is a bug, bad data or an abort.
  */
 export function asUnavailable(err: unknown): unknown {
   if (err instanceof pg.DatabaseError && refusals.includes(err.code ?? ""))

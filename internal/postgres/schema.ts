@@ -1,6 +1,9 @@
 import type { Generated } from "kysely";
 
-/** The tables as the migrations make them; migrations/schema.sql shows the same in SQL. `pg` hands bigint over as a string. */
+/**
+ * The tables as the migrations make them; migrations/schema.sql shows the same in SQL. `pg` hands bigint over as a
+ * string.
+ */
 export interface Schema {
   clients: ClientsTable;
   players: PlayersTable;
@@ -49,7 +52,7 @@ interface GameVersionsTable {
 
 interface ApiKeysTable {
   id: Generated<string>;
-  /** Null: an operator's key, good for every client. */
+  /** Null = an operator's key, valid for every client. */
   client_id: string | null;
   source: string | null;
   prefix: string;
@@ -78,7 +81,7 @@ interface EventTypesTable {
 
 interface EventTypeSchemasTable {
   type: string;
-  /** Null: for every client that has none of its own. */
+  /** Null = for every client without its own. */
   client_id: string | null;
   schema: unknown;
   updated_at: Generated<Date>;

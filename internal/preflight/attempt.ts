@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createLog } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
 
-/** How whoever starts something is told, and can stop it. */
+/** How an attempt reports to its caller and is stopped. */
 export interface Watcher {
   /** Takes one sentence. */
   readonly say: (sentence: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** What is tried here is said here, and not logged. */
+/** Attempts are reported to the caller and not logged. */
 export const silent = createLog("up", "silent");
 
 const retryMs = 500;

@@ -5,7 +5,7 @@ import type { Watcher } from "./attempt.ts";
 
 const refusal = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/;
 
-/** Tries a Redis, without which everything goes on: one that is away is said, not waited for. @throws Refused */
+/** Tries Redis. Everything works without it, so it reports an absent one and does not wait. @throws Refused */
 export async function tryRedis(url: string, { say, signal }: Watcher): Promise<void> {
   const where = `Redis at ${withoutPassword(url)}`;
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 });

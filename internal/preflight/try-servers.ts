@@ -12,8 +12,8 @@ export type Named = Partial<
 >;
 
 /**
- * Tries each server once before anything is started, all at the same time. Waits for a NATS and a Postgres that are away, for
- * ever, and says so once.
+ * Tries each server once before anything is started, all at the same time. Waits for a NATS and a Postgres that are
+ * away, for ever, and says so once.
  * @returns limits of streams that fit where the usual ones do not
  * @throws ConfigError with a sentence for each that does not let us in or cannot do what we need
  */
@@ -51,7 +51,7 @@ export async function tryServers(
   return fitted ?? {};
 }
 
-/** Tries the rates API. Events that need no rate go on without it, so one that is away is said, not waited for. @throws Refused */
+/** Tries the rates API. Many events flow without it, so it reports an absent one and does not wait. @throws Refused */
 async function tryRates({ RATES_URL, RATES_API_KEY }: Named, { say, signal }: Watcher): Promise<void> {
   if (RATES_URL === undefined) return;
   try {

@@ -5,7 +5,7 @@ import { asking, type Database } from "../postgres/connect.ts";
 
 /** Events of one look-up: one round trip, and a few tens of milliseconds of Postgres. */
 const batchSize = 5_000;
-/** Look-ups under way while the next batch is read. */
+/** Look-ups in flight while the next batch is read. */
 const concurrency = 2;
 
 export interface ArchiveBounds {

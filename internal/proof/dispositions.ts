@@ -3,7 +3,7 @@ import { LineBytes } from "./line-bytes.ts";
 
 /** What became of an accepted event. It may have several dispositions at once, for example while it is handed over. */
 const dispositions = {
-  /** It lies in a work queue. */
+  /** It is in a work queue. */
   waiting: 1,
   /** It is in CASINO_EVENTS. */
   final: 2,
@@ -40,7 +40,7 @@ const pageSize = 2 ** 16;
 interface Page {
   /** The dispositions of each message as a whole. */
   readonly whole: Uint8Array;
-  /** Where the events of each message lie in the lines; 0 = none was met. */
+  /** Where the events of each message are in the lines; 0 = none was found. */
   lines: Uint32Array | undefined;
 }
 
@@ -54,7 +54,7 @@ export class Dispositions {
   readonly #pages = new Map<number, Page>();
   readonly #lines = new LineBytes();
 
-  /** @param last the last number considered: higher ones are ignored, whoever made them up */
+  /** @param last the last number considered; higher ones are ignored, because somebody made them up */
   constructor(last: number) {
     this.#last = last;
   }

@@ -39,7 +39,7 @@ const usualDeliveryRetentionMs = 7 * 86_400_000;
 export interface ProveOptions {
   readonly nc: NatsConnection;
   readonly db: Database;
-  /** How long the archivers keep rows; undefined = for ever. */
+  /** How long the archivers keep rows; undefined = forever. */
   readonly archiveRetentionMs?: number | undefined;
   /** How long the senders keep attempts. Default 7 days. */
   readonly deliveryRetentionMs?: number | undefined;
@@ -58,8 +58,8 @@ export interface ProveOptions {
 
 /**
  * Proves that every accepted event is accounted for, each once, from the contents of the streams, Postgres and the
- * materializer. It changes nothing and may run while events flow: it reads upstream before downstream, so that it meets a
- * moving event at least once.
+ * materializer. It changes nothing and may run while events flow: it reads upstream before downstream, so that it meets
+ * a moving event at least once.
  * @throws Unavailable when something it has to ask is away: then nothing is proved
  */
 export async function prove(options: ProveOptions): Promise<Proof> {

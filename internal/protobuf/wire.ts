@@ -10,14 +10,15 @@ export interface WireFlaw {
 }
 
 /**
- * The first place at which bytes are not what the schema says, in the message or in one within it: a field of another wire
- * type, a message that reaches beyond the one around it, one that is cut off.
+ * The first place at which bytes are not what the schema says, in the message or in one within it: a field of another
+ * wire type, a message that reaches beyond the one around it, one that is cut off.
  *
- * The decoder looks at a field's number only: a wrapped `amount` would become another amount and, by the bytes left over,
- * another id. Fields that the schema does not have are passed over, as protobuf has it.
+ * The decoder looks at a field's number only: a wrapped `amount` would become another amount and, by the bytes left
+ * over, another id. Fields that the schema does not have are passed over, as protobuf has it.
  *
  * Messages glued together pass for one, in which the last value of each field counts: all but the last would be lost
- * without a word. So in the outermost message a single field comes once, and no field has a number that the schema reserves.
+ * without a word. So in the outermost message a single field comes once, and no field has a number that the schema
+ * reserves.
  *
  * @param mostLevels of messages within messages
  */
@@ -90,7 +91,7 @@ function checkField(field: DescField, wireType: WireType, reader: BinaryReader, 
   else {
     const length = reader.uint32();
     const end = reader.pos + length;
-    // Else a message without an end would be read to the end of the bytes.
+    // Otherwise a message without an end would be read to the end of the bytes.
     if (end > reader.len) throw new Stray("must not be cut off");
     if (within === "map entry") checkEntry(field, reader, end, levels);
     else checkMessage(within, reader, end, levels - 1);

@@ -61,11 +61,11 @@ export interface Run<N extends VariableName, F extends Flags> {
 }
 
 /**
- * Runs a service as this process. Parses flags and environment (all problems at once, exit 78) and starts the service. On
- * SIGTERM, SIGINT or the end of a supervising parent it closes everything opened, newest first (exit 0). If closing fails
- * or exceeds the deadline, it exits with 1: what was in flight comes again from its stream. A failed start exits with 78
- * when a server refuses us, with 69 when one is away, with 1 when it explains what cannot be done, and otherwise, like
- * every bug, with 70.
+ * Runs a service as this process. Parses flags and environment (all problems at once, exit 78) and starts the service.
+ * On SIGTERM, SIGINT or the end of a supervising parent it closes everything opened, newest first (exit 0). If closing
+ * fails or exceeds the deadline, it exits with 1: what was in flight comes again from its stream. A failed start exits
+ * with 78 when a server refuses us, with 69 when one is away, with 1 when it explains what cannot be done, and
+ * otherwise, like every bug, with 70.
  */
 export async function runService<N extends VariableName, const F extends Flags = Record<never, never>>(
   service: Service<N, F>,
@@ -97,7 +97,7 @@ export async function runService<N extends VariableName, const F extends Flags =
       );
       process.exit(code || exitCode.failed);
     }, shutdownDeadlineMs);
-    // A start that is still under way may register more closers meanwhile.
+    // A start that is still in progress may register more closers meanwhile.
     for (let closer = open.pop(); closer !== undefined; closer = open.pop()) {
       closing = closer.what;
       try {

@@ -1,8 +1,8 @@
 import type { Log } from "./log.ts";
 
 /**
- * Looks at something at once and again in intervals. What cannot be seen now is looked at the next time.
- * @param what is looked at, for the log
+ * Checks something at once and again at intervals. A failed check is repeated the next time.
+ * @param what names the check in the log
  * @returns ends it
  */
 export function lookEvery(ms: number, what: string, look: () => Promise<void>, log: Log): () => void {

@@ -9,7 +9,7 @@ const pace = { terminal: 200, elsewhere: 10_000 };
 const clearLine = "\r\x1b[2K";
 
 /**
- * What a long command says on stderr of how far it is: on a terminal a status line that it overwrites, elsewhere a plain
+ * The progress of a long command on stderr: on a terminal a status line that it overwrites, elsewhere a plain
  * line every ten seconds, the first after as long.
  */
 export class Progress implements Disposable {

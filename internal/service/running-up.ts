@@ -36,7 +36,10 @@ export interface Announced extends Pick<RunningUp, "gatewayPort" | "ownerUrl"> {
   readonly urls: Readonly<Record<string, string>>;
 }
 
-/** Writes the addresses for commands, readable only by this user, because URLs contain passwords. @returns removes them */
+/**
+ * Writes the addresses for commands, readable only by this user, because URLs contain passwords.
+ * @returns removes them
+ */
 export function announceUp(data: string, { urls, ...more }: Announced): () => void {
   const { pid } = process;
   const known = Object.fromEntries(urlNames.flatMap((name) => (urls[name] ? [[name, urls[name]]] : [])));
@@ -53,7 +56,7 @@ export function usualData(): string {
 }
 
 /**
- * The running `up` whose data lies in this folder, unless the environment says where to go. Also undefined when its file
+ * The running `up` whose data is in this folder, unless the environment names servers. Also undefined when its file
  * cannot be read.
  */
 export function runningUp(

@@ -24,7 +24,7 @@ export interface LockedBroker {
 
 /**
  * A server of the test file's own with the repository's nats.conf, or another that includes it.
- * @param anonymous who connects without credentials; undefined = nobody may
+ * @param anonymous the user of anonymous connections; undefined = they are refused
  * @param options.variables instead of those that are made up for the users
  */
 export async function lockedNatsForTest(
@@ -66,8 +66,8 @@ export interface NatsVersion {
 }
 
 /**
- * The versions of nats-server to be had here, each once: the one that all tests use, the pinned official release where it
- * can be downloaded, and those that NATS_SERVERS names (paths, comma-separated). At least one, the oldest first.
+ * The versions of nats-server to be had here, each once: the one that all tests use, the pinned official release where
+ * it can be downloaded, and those that NATS_SERVERS names (paths, comma-separated). At least one, the oldest first.
  */
 export async function natsVersions(): Promise<readonly NatsVersion[]> {
   const release = await downloadNatsRelease(cacheFolder()).catch(() => undefined);

@@ -7,7 +7,7 @@ import { tempFolder } from "./temp-folder.ts";
 const tlsFolder = "/etc/nats/tls";
 
 /**
- * A copy of nats.conf in which includes that are commented out are switched on, as somebody would do by hand.
+ * A copy of nats.conf with commented-out includes enabled, as an operator would do.
  * @param includes such as "nats/tls.conf"; that one then takes the tests' certificate
  * @returns its path
  */
