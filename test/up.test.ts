@@ -60,7 +60,7 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
   const first = up(...args);
   await isUp(first);
   await waitFor(() => first.lines.length > 10);
-  expect(first.stderr()).toContain(`${data} lies in a temporary folder`);
+  expect(first.stderr()).toContain(`${data} is in a temporary folder`);
   for (const line of first.lines.slice(0, 10)) expect(JSON.parse(line)).toHaveProperty("description");
   await waitFor(async () => (await total()) > 10);
 
