@@ -229,7 +229,7 @@ test("an operator makes a key of a client on the page, and revokes it", async ()
 
 test("a link works once, and says so the second time", async () => {
   const code = (await runForTest("clients", ["sign-in"], env)).trim();
-  for (const expected of ["Pipeline", "was used already"]) {
+  for (const expected of ["Pipeline", "was already used"]) {
     const page = await newPage();
     await page.goto(`${gateway.url}/#code=${code}`);
     await page.getByText(expected).waitFor();
