@@ -103,7 +103,7 @@ describe("an operator", () => {
     expect(await currency.innerText()).toContain("not running");
     expect(await currency.innerText()).toContain("npm run enricher");
     // It stands before anything else, once for the three steps.
-    const attention = page.locator(".attention li", { hasText: "enricher" });
+    const attention = page.locator(".attention li", { hasText: "npm run enricher" });
     expect(await attention.allInnerTexts()).toEqual([
       expect.stringMatching(/^enricher\s+is not running.* Start it: npm run enricher$/),
     ]);
