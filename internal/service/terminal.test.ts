@@ -39,6 +39,7 @@ test("no command writes what came from outside past it", () => {
     "cmd/up/main.ts: `up: {hint}\\n`);",
     "cmd/up/main.ts: `up: {listed(problems)}`);",
     "cmd/up/main.ts: options.text);",
+    'internal/service/confirm.ts: "\\n");',
     "internal/service/lifecycle.ts: `{name}: {listed(problems)}`);",
     "internal/service/lifecycle.ts: flags.text);",
     "internal/service/run-command.ts: command.text);",
