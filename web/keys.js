@@ -16,7 +16,7 @@ export function Keys({ isOperator, clients }) {
       <p class="hint">Of each only its beginning is kept. Gateways refuse one that was revoked within 5 seconds.</p>
       ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
       ${isOperator && html`<${NewKey} clients=${clients} busy=${busy} onMake=${(wanted) => doing(async () => setMade((await ask("POST", "/dashboard/keys", wanted)).key))} />`}
-      <div role="status">${made && html`<p class="notice good">The key, shown this once: <code class="secret">${made}</code></p>`}</div>
+      <div role="status">${made && html`<p class="notice good">The key, shown only once: <code class="secret">${made}</code></p>`}</div>
       ${answer?.keys.length === 0 && html`<p class="hint">There are none yet.</p>`}
       ${
         answer?.keys.length > 0 &&
@@ -59,6 +59,6 @@ function NewKey({ clients, busy, onMake }) {
 
 function stateOf({ revoked_at, expires_at }) {
   if (revoked_at !== null) return `revoked ${ago(revoked_at)}`;
-  if (expires_at === null) return "good for ever";
-  return Date.parse(expires_at) > Date.now() ? `good until ${expires_at.slice(0, 10)}` : "expired";
+  if (expires_at === null) return "never expires";
+  return Date.parse(expires_at) > Date.now() ? `valid until ${expires_at.slice(0, 10)}` : "expired";
 }

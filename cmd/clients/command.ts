@@ -91,7 +91,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
       .addOption(
         reading.option(
           "--expiry <when>",
-          "a duration such as 12h or 90d, or a time such as 2030-01-01T00:00:00Z (default: good for ever)",
+          "a duration such as 12h or 90d, or a time such as 2030-01-01T00:00:00Z (default: it never expires)",
           (text) => expiry(text, now()),
         ),
       )

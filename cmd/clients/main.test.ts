@@ -30,16 +30,16 @@ test("adds clients, and creates, lists and revokes keys; a key is shown once and
   const created = await clients("keys create lucky till --expiry 12h");
   expect(created).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/^Keep it now: it is not shown again\. It is good until 20\S+Z\.\n$/),
+    stderr: expect.stringMatching(/^Keep it now: it is not shown again\. It is valid until 20\S+Z\.\n$/),
   });
-  expect((await clients("keys create casino bar")).stderr).toContain("It is good for ever.");
+  expect((await clients("keys create casino bar")).stderr).toContain("It never expires.");
   const key = created.stdout.trim();
   expect(key).toMatch(/^cr_[0-9a-f]{8}_[0-9a-f]{48}$/);
   const prefix = key.slice(0, 11);
   expect((await clients("keys create --operator")).stdout).toMatch(/^cr_/);
 
   const listed = (await clients("keys list lucky")).stdout;
-  expect(listed).toMatch(new RegExp(`^prefix .*\n${prefix}  lucky   till    20\\S+  good until 20\\S+Z\n$`));
+  expect(listed).toMatch(new RegExp(`^prefix .*\n${prefix}  lucky   till    20\\S+  valid until 20\\S+Z\n$`));
   expect(listed).not.toContain(key);
   expect((await clients("keys list")).stdout).toContain("(operator)");
 

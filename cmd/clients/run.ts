@@ -112,10 +112,10 @@ export async function runCommand(
       const key = await createKey(db, scope, expiresAt);
       if (scope !== "operator" && key === undefined)
         throw noClient(scope.client, `add it with "clients add" first`);
-      const until = expiresAt === null ? "for ever" : `until ${shown(expiresAt)}`;
+      const until = expiresAt === null ? "It never expires." : `It is valid until ${shown(expiresAt)}.`;
       return {
         output: `${key}\n`,
-        remark: `Keep it now: it is not shown again. It is good ${until}.\n`,
+        remark: `Keep it now: it is not shown again. ${until}\n`,
       };
     }
     case "sign in": {
@@ -197,8 +197,8 @@ function clientState({ disabledAt }: ClientRow): string {
 
 function state(key: KeyRow, now: number): string {
   if (key.revokedAt !== null) return `revoked ${shown(key.revokedAt)}`;
-  if (key.expiresAt === null) return "good for ever";
-  return `${key.expiresAt.getTime() > now ? "good until" : "expired"} ${shown(key.expiresAt)}`;
+  if (key.expiresAt === null) return "never expires";
+  return `${key.expiresAt.getTime() > now ? "valid until" : "expired"} ${shown(key.expiresAt)}`;
 }
 
 function shown(time: Date): string {

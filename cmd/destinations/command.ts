@@ -78,7 +78,7 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     .action((id, flags) => reading.ask({ do: "show", id, json: flags.json ?? false }));
   program
     .command("add")
-    .description("send a client's events to a URL; prints the id and, only this once, the secret")
+    .description("send a client's events to a URL; prints the id and, only once, the secret")
     .addArgument(client("<client>"))
     .argument("<url>", "https")
     .addOption(types())
@@ -130,7 +130,7 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     .action((id, flags) => reading.ask({ do: "remove", id, yes: flags.yes ?? false }));
   program
     .command("rotate")
-    .description("give one a new secret; prints it, only this once")
+    .description("give one a new secret; prints it, only once")
     .addArgument(id())
     .addOption(
       reading.option(

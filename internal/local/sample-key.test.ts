@@ -28,10 +28,10 @@ test("each key is a new one of client casino, good for a day, in place of the on
   const stateOf = (key: string, list: string) =>
     list.split("\n").find((line) => line.startsWith(key.slice(0, 11))) ?? "";
   const list = await clients("keys", "list", "casino");
-  expect(stateOf(kept, list)).toMatch(/good for ever$/);
+  expect(stateOf(kept, list)).toMatch(/never expires$/);
   expect(stateOf(first, list)).toMatch(/revoked \S+Z$/);
-  expect(stateOf(second, list)).toMatch(/good until \S+Z$/);
-  const [, expires = ""] = /good until (\S+)$/.exec(stateOf(second, list)) ?? [];
+  expect(stateOf(second, list)).toMatch(/valid until \S+Z$/);
+  const [, expires = ""] = /valid until (\S+)$/.exec(stateOf(second, list)) ?? [];
   expect(Math.abs(Date.parse(expires) - Date.now() - 86_400_000)).toBeLessThan(60_000);
 });
 

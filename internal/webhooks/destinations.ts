@@ -65,7 +65,7 @@ export class Destinations {
     return { destinations, unreadable };
   }
 
-  /** @returns the destination with its secret, which is shown only this once. @throws DestinationRefused */
+  /** @returns the destination with its secret, which is shown only once. @throws DestinationRefused */
   async create(client: string, settings: DestinationSettings, signal?: AbortSignal): Promise<Destination> {
     const id = newId();
     const secret = newSecret();
@@ -145,7 +145,7 @@ export class Destinations {
   /**
    * Gives a destination a new secret. The previous one also signs for a while, until the receiver has the new one;
    * older ones end now.
-   * @returns the new secret, which is shown only this once; undefined if there is no such destination
+   * @returns the new secret, which is shown only once; undefined if there is no such destination
    */
   async rotate(
     id: string,

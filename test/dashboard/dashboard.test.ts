@@ -221,7 +221,7 @@ test("an operator makes a key of a client on the page, and revokes it", async ()
   const key = await page.locator(".secret").innerText();
   expect(key).toMatch(/^cr_\w+$/);
   const row = page.getByRole("row", { name: /made-here/ });
-  await row.getByText("good for ever").waitFor();
+  await row.getByText("never expires").waitFor();
   await row.getByRole("button", { name: /^Revoke/ }).click();
   await row.getByRole("button", { name: /for good$/ }).click();
   await row.getByText(/^revoked/).waitFor();

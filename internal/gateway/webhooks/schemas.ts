@@ -149,7 +149,7 @@ export const webhookSchemas = {
     params,
     querystring: rotateParameters,
     body: { content: { "application/json": { schema: rotateParameters } } },
-    response: { 200: json("NewSecret", "the new secret, shown only this once"), ...ofOne, ...bodyFailures },
+    response: { 200: json("NewSecret", "the new secret, shown only once"), ...ofOne, ...bodyFailures },
   },
   test: {
     ...common,
