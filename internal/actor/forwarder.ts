@@ -35,7 +35,7 @@ export interface ForwarderOptions {
   readonly onTooLarge: (work: Work, because: string) => void;
 }
 
-/** Most events whose forward is not stored yet: more would not make it faster. */
+/** Most events whose forward is not stored yet: more would not make it faster. Those that a full stream refuses count too. */
 const mostInFlight = 1024;
 
 /** Most bytes of a bundle's headers. */
@@ -47,12 +47,16 @@ const bundleHeaderBytes = 8 * 1024;
  * sends single ones. Final events have many readers and always travel alone.
  */
 export class Forwarder {
-  readonly #options: ForwarderOptions;
+  readonly #options: InFlightOptions;
   #inFlight = 0;
   #roomWanted: (() => void) | undefined;
 
   constructor(options: ForwarderOptions) {
-    this.#options = options;
+    const settled = (events: number): void => {
+      this.#inFlight -= events;
+      if (this.#inFlight < mostInFlight) this.#roomWanted?.();
+    };
+    this.#options = { ...options, settled };
     options.stopping.addEventListener("abort", () => this.#roomWanted?.(), { once: true });
   }
 
@@ -114,27 +118,30 @@ export class Forwarder {
     this.#inFlight += events;
     // The first attempt, made directly: a second one is rare.
     forward.publish((outcome) => {
-      // A refused message waits for the stream, and so do others: in the mailbox, which is bounded.
-      this.#inFlight -= events;
-      if (this.#inFlight < mostInFlight) this.#roomWanted?.();
       if (!(outcome instanceof PublishError)) forward.onStored(outcome);
-      else if (outcome.isTooLarge && forward instanceof BundleForward)
+      else if (outcome.isTooLarge && forward instanceof BundleForward) {
         // Somebody has given the stream a limit of its own.
+        this.#options.settled(events);
         for (const event of forward.events) this.#single(event);
-      else untilStored.refused(outcome, forward);
+      } else untilStored.refused(outcome, forward);
     });
   }
 }
 
 const forwarded = { outcome: "forwarded" };
 
+interface InFlightOptions extends ForwarderOptions {
+  /** So many events are stored, or go another way. */
+  readonly settled: (events: number) => void;
+}
+
 /** One message in flight. A class, because closures would make several objects for each of thousands. */
 abstract class InFlight {
   readonly what = "forward";
-  protected readonly options: ForwarderOptions;
+  protected readonly options: InFlightOptions;
   readonly #message: Outgoing;
 
-  constructor(options: ForwarderOptions, message: Outgoing) {
+  constructor(options: InFlightOptions, message: Outgoing) {
     this.options = options;
     this.#message = message;
   }
@@ -147,13 +154,14 @@ abstract class InFlight {
 class BundleForward extends InFlight implements Publication {
   readonly events: readonly Enriched[];
 
-  constructor(options: ForwarderOptions, message: Outgoing, events: readonly Enriched[]) {
+  constructor(options: InFlightOptions, message: Outgoing, events: readonly Enriched[]) {
     super(options, message);
     this.events = events;
   }
 
   onStored(): void {
-    const { mailbox, trace } = this.options;
+    const { mailbox, settled, trace } = this.options;
+    settled(this.events.length);
     for (const { work } of this.events) {
       mailbox.ack(work.delivery);
       trace?.end(work.enclosed, forwarded);
@@ -166,6 +174,7 @@ class BundleForward extends InFlight implements Publication {
   }
 
   onGivenUp(): void {
+    this.options.settled(this.events.length);
     for (const { work } of this.events) this.options.mailbox.nak(work.delivery);
   }
 }
@@ -174,25 +183,28 @@ class SingleForward extends InFlight implements Publication {
   readonly #work: Work;
   readonly #envelope: Envelope;
 
-  constructor(options: ForwarderOptions, message: Outgoing, work: Work, envelope: Envelope) {
+  constructor(options: InFlightOptions, message: Outgoing, work: Work, envelope: Envelope) {
     super(options, message);
     this.#work = work;
     this.#envelope = envelope;
   }
 
   onStored(ack: PubAck): void {
-    const { copies, mailbox, trace } = this.options;
+    const { copies, mailbox, settled, trace } = this.options;
     const { delivery, event, enclosed } = this.#work;
+    settled(1);
     trace?.end(enclosed, forwarded);
     if (isCopy(ack)) copies.add(delivery, this.#envelope, event.id, ack);
     else mailbox.ack(delivery);
   }
 
   onTooLarge({ message }: PublishError): void {
+    this.options.settled(1);
     this.options.onTooLarge(this.#work, `The enriched event does not fit: ${message}.`);
   }
 
   onGivenUp(): void {
+    this.options.settled(1);
     this.options.mailbox.nak(this.#work.delivery);
   }
 }

@@ -138,6 +138,32 @@ describe("the actor loop, when an event cannot be done at once,", () => {
     expect(await count("CASINO_DEAD")).toBe(0);
   });
 
+  test("while the next stage is full it works on no more events than may be in flight, and a stop hands them back", async () => {
+    let asked = 0;
+    const run = await start(async (batch, context) => {
+      asked += batch.length;
+      return passOn(batch, context);
+    });
+    await jsm.streams.update("CASINO_TESTED", { max_msgs: 1 });
+    nc.publish("casino.event.tested.casino.bet", raw(9_999));
+    let attempts = 0;
+    const arrays = Array.from({ length: 30 }, (_, i) =>
+      Array.from({ length: 100 }, (_, j) => raw(10_000 + 100 * i + j)),
+    );
+    nc.subscribe("casino.event.tested.>", { callback: () => void attempts++ });
+    for (const events of arrays) await send(`[${events.join()}]`);
+    await waitFor(() => asked >= 1_024);
+    // By the third attempt of them all it would have taken the others long ago.
+    const once = attempts;
+    await waitFor(() => attempts >= 3 * Math.max(once, 1));
+    expect(asked).toBeLessThanOrEqual(1_024 + 256);
+    await run.stop();
+    await jsm.streams.update("CASINO_TESTED", { max_msgs: -1 });
+    await start(passOn);
+    await waitFor(async () => (await count("CASINO_RAW")) === 0);
+    expect(new Set(idsIn((await settled()).forwarded)).size).toBe(3_001);
+  });
+
   test("a stop hands back what it holds at once and sets nothing aside", async () => {
     const run = await start(async () => {
       throw new Unavailable("away for good");

@@ -1,4 +1,4 @@
-import { pauseAfter } from "../service/back-off.ts";
+import { pauseMs } from "../service/back-off.ts";
 import type { Outage } from "../service/outage.ts";
 import { type PubAck, PublishError } from "./pub-ack.ts";
 import type { OnSettled } from "./publisher.ts";
@@ -28,10 +28,14 @@ export interface UntilStoredOptions {
 export class UntilStored {
   readonly #stopping: AbortSignal;
   readonly #outage: Outage;
+  /** Ends the pause of each message that waits for its next attempt. */
+  readonly #pauses = new Set<() => void>();
 
   constructor({ stopping, outage }: UntilStoredOptions) {
     this.#stopping = stopping;
     this.#outage = outage;
+    // One listener: a thousand messages may wait, and each listener of a signal is compared with all others.
+    stopping.addEventListener("abort", () => this.#pauses.forEach((end) => void end()), { once: true });
   }
 
   publish(publication: Publication, attempt = 1): void {
@@ -52,10 +56,14 @@ export class UntilStored {
     } else if (this.#stopping.aborted) publication.onGivenUp(why);
     else {
       const lasts = this.#outage.failed(publication.what, publication, why, true);
-      void pauseAfter(Math.max(attempt, lasts), this.#stopping).then(() => {
+      const end = (): void => {
+        clearTimeout(pause);
+        this.#pauses.delete(end);
         if (this.#stopping.aborted) publication.onGivenUp(why);
         else this.publish(publication, attempt + 1);
-      });
+      };
+      const pause = setTimeout(end, pauseMs(Math.max(attempt, lasts)));
+      this.#pauses.add(end);
     }
   }
 }

@@ -15,8 +15,10 @@ export function backOff(attempt: number, random: () => number = Math.random): nu
 /** The longest pause while something is away, as a number of attempts: work should resume soon after it is back. */
 const longestAttemptGap = 5;
 
-/** Waits after a failed attempt, never longer than after the fifth; a stop ends the wait. Never rejects. */
+/** How long to wait after a failed attempt, in ms, never longer than after the fifth. */
+export const pauseMs = (attempt: number): number => backOff(Math.min(attempt, longestAttemptGap));
+
+/** Waits that long; a stop ends the wait. Never rejects. */
 export async function pauseAfter(attempt: number, stopping: AbortSignal): Promise<void> {
-  const ms = backOff(Math.min(attempt, longestAttemptGap));
-  await sleep(ms, undefined, { signal: stopping }).catch(() => undefined);
+  await sleep(pauseMs(attempt), undefined, { signal: stopping }).catch(() => undefined);
 }
