@@ -42,7 +42,7 @@ export function setVariables<N extends VariableName>(
 /**
  * Reads and checks the named variables; an empty one counts as unset.
  * @param defaults texts for defaults that differ between services (HTTP_PORT)
- * @throws ConfigError with all problems at once; it never quotes passwords or keys
+ * @throws ConfigError with all problems at once, and with names that may be misspelt; it never quotes passwords or keys
  */
 export function readConfig<N extends VariableName>(
   names: readonly N[],
@@ -68,8 +68,10 @@ export function readConfig<N extends VariableName>(
     const wrong = check(right)[name];
     if (wrong !== undefined && !problems.has(name)) problems.set(name, wrong);
   }
-  if (problems.size > 0)
-    throw new ConfigError([...problems].map(([name, problem]) => `${name} must ${problem}.`));
+  if (problems.size > 0) {
+    const sentences = [...problems].map(([name, problem]) => `${name} must ${problem}.`);
+    throw new ConfigError([...sentences, ...misspeltVariables(env)]);
+  }
   return right as Config<N>; // no problem: none is missing
 }
 

@@ -216,6 +216,13 @@ describe("rules over several variables", () => {
   });
 });
 
+test("a name that is probably misspelt is named beside the problems, one of them may come from it", () => {
+  expect(problemsOf({ RATE_LIMIT: "0", NATS_ULR: "nats://h" })).toEqual([
+    expect.stringMatching(/^RATE_LIMIT must /),
+    "NATS_ULR is set, but is no variable of ours: did you mean NATS_URL?",
+  ]);
+});
+
 test("a wrong value shows neither password nor key", () => {
   const problems = problemsOf({
     NATS_URL: "nats://user:se/cret@host",
