@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { childEnvironment } from "./child-environment.ts";
 import { type LineSink, relayLines } from "./outlet.ts";
 
 /** Runs a script to its end and copies its lines to `messages`. @returns its exit code; null if a signal ended it */
@@ -10,7 +11,7 @@ export async function runScript(
 ): Promise<number | null> {
   const child = spawn(process.execPath, [script, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
+    env: childEnvironment(env),
     signal,
   });
   const code = new Promise<number | null>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { childEnvironment } from "./child-environment.ts";
 
 /** The source of keys that `up` makes. No other key has it, so `up` recognizes keys of earlier runs by it. */
 const source = "up";
@@ -15,7 +16,7 @@ export async function createSampleKey(
   signal: AbortSignal,
   client = "casino",
 ): Promise<string> {
-  const options = { env: { ...process.env, ...env }, signal };
+  const options = { env: childEnvironment(env), signal };
   const clients = async (...args: string[]): Promise<string> =>
     (await promisify(execFile)(process.execPath, [script, ...args], options)).stdout;
   const keys = JSON.parse(await clients("keys", "list", client, "--json")) as readonly ListedKey[]; // our own command
@@ -30,7 +31,7 @@ export async function createSignInCode(
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<string> {
-  const options = { env: { ...process.env, ...env }, signal };
+  const options = { env: childEnvironment(env), signal };
   return (await promisify(execFile)(process.execPath, [script, "sign-in"], options)).stdout.trim();
 }
 

@@ -1,5 +1,6 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { type Child, follow } from "./child.ts";
+import { childEnvironment } from "./child-environment.ts";
 import { type LineSink, relayLines } from "./outlet.ts";
 
 export interface ServiceStart {
@@ -27,7 +28,7 @@ export function startService(start: ServiceStart): ServiceProcess {
   const options: SpawnOptions = {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env: { ...process.env, ...start.env },
+    env: childEnvironment(start.env),
   };
   const child = spawn(process.execPath, ["--import", earlyStop, start.script, ...start.args], options);
   const { stdout, stderr } = child;
