@@ -36,7 +36,9 @@ async function on(options: ProjectOptions, checks: (project: Project) => Promise
 
 /** An .env as .env.example tells how to make one. */
 function madeUpPasswords(): string {
-  const [, command = ""] = /^# +(awk .*) > \.env$/m.exec(readFileSync(".env.example", "utf8")) ?? [];
+  const [, comment] = /^# +(awk .*?) > \.env$/ms.exec(readFileSync(".env.example", "utf8")) ?? [];
+  assert(comment !== undefined, ".env.example no longer says how to make up passwords");
+  const command = comment.replaceAll("\n#", "\n");
   const file = join(scratch, "env");
   // The ports are those of the project, as the shell's win over the file's.
   writeFileSync(file, execFileSync("sh", ["-c", command], { encoding: "utf8" }));
