@@ -1,10 +1,15 @@
 import { afterEach } from "vitest";
-import { defaultLimits, silent, streamsForTest, workerForTest } from "../../test/harness/broker.ts";
+import {
+  defaultLimits,
+  rawSender,
+  silent,
+  streamsForTest,
+  workerForTest,
+} from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { decodeRaw } from "../casino/decode.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
-import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { idsIn } from "../messages/bundle.fixture.ts";
 import { bytesOf } from "../messages/enclosed.ts";
 import type { StepMeter } from "./loop.ts";
@@ -59,17 +64,7 @@ export async function loopForTest() {
     return run;
   }
 
-  let sent = 0;
-  /** Publishes a producer's message under an id of its own. */
-  async function send(payload: string | Uint8Array, headers: Record<string, string> = {}, client = "casino") {
-    const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
-    for (const [name, value] of Object.entries(headers)) out.add(name, value);
-    await publisher.publish({
-      subject: `casino.event.raw.${client}`,
-      payload: Buffer.from(payload),
-      headers: out,
-    });
-  }
+  const send = rawSender(publisher);
 
   /** Everything in a stream, in order: subject, payload and headers. */
   async function stored(stream: string) {

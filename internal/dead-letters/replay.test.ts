@@ -1,10 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { silent, workerForTest } from "../../test/harness/broker.ts";
+import { rawSender, silent, workerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { deadLetter, forward, type Outcome } from "../actor/step.ts";
 import { StepRun } from "../actor/step-run.ts";
 import { decodeEnriched, decodeRaw } from "../casino/decode.ts";
-import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { bytesOf } from "../messages/enclosed.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { forEachLetter } from "./bulk.ts";
@@ -51,16 +50,7 @@ async function pipeline(first: Rule, second: Rule = passes): Promise<void> {
     );
 }
 
-let sent = 0;
-async function send(payload: string, headers: Record<string, string> = {}, client = "casino"): Promise<void> {
-  const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
-  for (const [name, value] of Object.entries(headers)) out.add(name, value);
-  await publisher.publish({
-    subject: `casino.event.raw.${client}`,
-    payload: Buffer.from(payload),
-    headers: out,
-  });
-}
+const send = rawSender(publisher);
 
 const queuesEmpty = async () => (await count("CASINO_RAW")) === 0 && (await count("CASINO_CHECKED")) === 0;
 

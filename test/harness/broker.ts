@@ -3,7 +3,10 @@ import { connect, type NatsConnection } from "nats";
 import { pino } from "pino";
 import { afterAll, afterEach } from "vitest";
 import { WorkerProcess } from "../../internal/actor/worker-process.ts";
+import type { Publisher } from "../../internal/jetstream/publisher.ts";
 import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
+import { OutgoingHeaders } from "../../internal/jetstream/wire-headers.ts";
+import { rawSubject } from "../../internal/messages/subjects.ts";
 import { type Config, readConfig } from "../../internal/service/config.ts";
 import { natsForTest } from "./infrastructure.ts";
 import type { TestServer } from "./restartable.ts";
@@ -57,4 +60,18 @@ export async function streamsForTest(
 /** Deletes every stream there is. */
 export async function removeStreams(jsm: JetStreamManager): Promise<void> {
   for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
+}
+
+/** Publishes producers' messages, each under an id of its own. */
+export function rawSender(publisher: Publisher) {
+  let sent = 0;
+  return async (
+    payload: string | Uint8Array,
+    headers: Readonly<Record<string, string>> = {},
+    client = "casino",
+  ): Promise<void> => {
+    const out = new OutgoingHeaders().add("Nats-Msg-Id", `test:${++sent}`);
+    for (const [name, value] of Object.entries(headers)) out.add(name, value);
+    await publisher.publish({ subject: rawSubject(client), payload: Buffer.from(payload), headers: out });
+  };
 }
