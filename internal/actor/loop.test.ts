@@ -36,7 +36,7 @@ describe("the actor loop", () => {
     await send(raw(8));
     const [event] = (await settled()).forwarded;
     expect(event?.headers["Casino-Source"]).toBe("nats");
-    expect(event?.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(event?.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
   test("carries the rate beside the event", async () => {

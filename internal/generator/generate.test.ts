@@ -84,7 +84,7 @@ test("exactly as many events as asked for, in order, each a message that can be 
   for (const { header } of messages) {
     expect(header("Casino-Source")).toBe(source);
     expect(header("Nats-Msg-Id")).toBe("");
-    expect(header("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(header("traceparent")).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   }
   expect(new Set(messages.map(({ header }) => header("traceparent"))).size).toBe(750);
   const times = messages.map(({ event }) => String(event.created_at));

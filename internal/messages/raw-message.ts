@@ -88,8 +88,6 @@ export interface RawSender {
   readonly source: string;
   /** Every event continues it; without one each message starts a trace of its own. */
   readonly traceparent?: string | undefined;
-  /** Whether a trace that is started is sampled; default true. */
-  readonly isSampled?: boolean;
 }
 
 /** A message for the stream of raw events. */
@@ -124,11 +122,8 @@ export function* rawMessages(
   if (from < events.length) yield rawMessage(sender, from === 0 ? events : events.slice(from));
 }
 
-function rawMessage(
-  { client, source, traceparent, isSampled }: RawSender,
-  events: readonly string[],
-): RawMessage {
-  const envelope = { client, source, traceparent: traceparent ?? newTraceparent(isSampled) };
+function rawMessage({ client, source, traceparent }: RawSender, events: readonly string[]): RawMessage {
+  const envelope = { client, source, traceparent: traceparent ?? newTraceparent() };
   const headers = writeEnvelope(envelope, 0, rawStage); // ids are for the log
   if (events.length > 1) headers.add("Content-Type", ndjsonType);
   return {

@@ -57,7 +57,7 @@ describe("the messages of a producer's events", () => {
   test("one travels as it is, several as lines; those of a message share a trace", () => {
     const headers = {
       "Casino-Source": "till-1",
-      traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/),
+      traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
     };
     const subject = "casino.event.raw.casino";
     expect(pack(['{"id":1}'])).toEqual([{ subject, payload: '{"id":1}', count: 1, headers }]);

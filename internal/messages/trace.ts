@@ -1,6 +1,5 @@
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Envelope } from "./envelope.ts";
-import type { RawSender } from "./raw-message.ts";
 
 // What services need in order to be traced. Without traces there is none of these, and nothing else differs.
 
@@ -38,8 +37,8 @@ export interface HopTrace {
 
 /** A request that brings events. */
 export interface RequestSpan {
-  /** What its events continue: without a traceparent they start a trace, sampled or not. */
-  readonly continuation: Pick<RawSender, "traceparent" | "isSampled">;
+  /** What its events continue; without it each message starts a trace that is not sampled. */
+  readonly traceparent: string | undefined;
   /** @param status of the answer */
   end(status: number): void;
 }

@@ -92,11 +92,10 @@ export class Traces implements SourceTrace {
     const attributes = { "http.request.method": "POST", "http.route": "/events", "url.path": "/events" };
     const parent = traceparent === undefined ? ROOT_CONTEXT : contextOf(traceparent);
     const server = this.#tracer.startSpan("POST /events", { kind: SpanKind.SERVER, attributes }, parent);
-    if (!server.isRecording())
-      return { continuation: { traceparent, isSampled: false }, end: () => undefined };
+    if (!server.isRecording()) return { traceparent, end: () => undefined };
     const send = this.#startSend(subject, trace.setSpan(parent, server));
     return {
-      continuation: { traceparent: traceparentOf(send) },
+      traceparent: traceparentOf(send),
       end: (status) => {
         server.setAttribute("http.response.status_code", status);
         for (const span of [send, server]) {

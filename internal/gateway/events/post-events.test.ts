@@ -25,7 +25,7 @@ describe("one event", () => {
         body: body(7),
         id: "",
         source: "till-1",
-        traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/),
+        traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
       },
     ]);
   });
@@ -152,6 +152,6 @@ describe("the trace", () => {
     await post(JSON.stringify(deposit(3)), "application/json", { traceparent: `${given}-x` });
     const traces = (await stored()).map(({ traceparent }) => traceparent);
     expect(traces.slice(0, 2)).toEqual([given, given]);
-    expect(traces[2]).toMatch(/^00-(?!0af765)[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(traces[2]).toMatch(/^00-(?!0af765)[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 });

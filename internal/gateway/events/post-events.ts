@@ -50,7 +50,7 @@ export function postEvents(options: PostEventsOptions, context: RouteContext) {
     using counted = bodies.open(client, request.ip);
     const submission = new Submission({
       ...options,
-      sender: { client, source, traceparent: continued, ...span?.continuation },
+      sender: { client, source, traceparent: span?.traceparent ?? continued },
       patienceMs,
     });
     const { raw } = request;
