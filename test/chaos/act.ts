@@ -119,7 +119,7 @@ export async function playAct(
   };
   const random = seededRandom(seed ^ 0xfa17);
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
-  const context: FaultContext = {
+  const context: Omit<FaultContext, "killer"> = {
     stack,
     load,
     ledger,

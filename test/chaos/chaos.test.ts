@@ -32,6 +32,7 @@ test("broken and starved it loses nothing and doubles nothing; what is lost or d
     // Once in Postgres and once in the aggregates.
     ["sabotage-add", "0", "2"],
   ]);
+  expect(rows.find(([, fault]) => fault === "kill-gateway")?.at(-2)).toMatch(/\d bundles? \(/);
   const [before = "", after] = command.stdout.split("\nsabotage-lose ");
   expect(before.split("\n").filter((line) => line.startsWith("  "))).toEqual([]);
   expect(after).toContain("Postgres holds ");

@@ -10,7 +10,7 @@ import { planOf } from "./plan.ts";
 import { cells, header, isClean, machine, markdown, type Report, summary } from "./report.ts";
 import type { RoundResult } from "./round.ts";
 
-const widths = [22, 46, 7, 8, 9, 6, 8, 10];
+const widths = [22, 46, 7, 8, 9, 6, 8, 11];
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" ");
 

@@ -2,6 +2,7 @@ import { cpus, totalmem } from "node:os";
 import type { ActResult } from "./act.ts";
 import { named } from "./faults/catalogue.ts";
 import { hostileSummary, hostileTable } from "./hostile/report.ts";
+import type { UnderWay } from "./killer.ts";
 import type { RoundResult } from "./round.ts";
 
 /** What a whole run came to. */
@@ -27,6 +28,7 @@ const columns = [
   "lost",
   "doubled",
   "to recover",
+  "under way when killed",
 ] as const;
 
 /** One round as the cells of the table. */
@@ -40,6 +42,7 @@ export function cells(round: RoundResult): readonly string[] {
     count(round.lost),
     count(round.doubled),
     round.recoveredMs === undefined ? "never" : seconds(round.recoveredMs),
+    underWay(round.kills),
   ];
 }
 
@@ -66,6 +69,7 @@ export function summary({ rounds, acts, tookMs, seed, leftOut, brokeOff }: Repor
       `ones. Refused or unanswered, and sent again until accepted: ${count(sum((act) => act.refused))} requests.`,
     `Second copies that reached CASINO_EVENTS and that its readers left out: ${count(sum((act) => act.copiesInLog))}; ` +
       `lines that the logger printed again: ${count(sum((act) => act.loggedAgain))}.`,
+    killsSummary(rounds.flatMap(({ kills }) => kills)),
     ...hostileSummary(acts.flatMap(({ hostile }) => hostile ?? [])),
     ends.length === 0
       ? "No service ended but those that were killed."
@@ -122,6 +126,8 @@ export function markdown(report: Report): string {
     "- To recover: from the end of the fault until every event accepted by then was printed by the logger, was in Postgres and",
     "  was folded by the materializer. What was in the hands of a process that was killed or cut off, the broker gives to another",
     "  after `ack_wait`, 5 s. Events that waited for rates come again by their back-off.",
+    "- Under way when killed: bundles that a step had forwarded and the next step had not acknowledged, read just before each",
+    "  `kill -9`, and the events in them. A kill waits up to 3 s for the first.",
     "",
     ...hostileTable(report.acts.flatMap(({ hostile }) => hostile ?? [])),
     "| fault | what is done |",
@@ -130,6 +136,34 @@ export function markdown(report: Report): string {
     ...(wrong.length === 0 ? [] : ["", "## What went wrong", "", ...wrong]),
     "",
   ].join("\n");
+}
+
+/** The bundles under way at a fault's kills; empty where nothing was killed. */
+function underWay(kills: readonly UnderWay[]): string {
+  if (kills.length === 0) return "";
+  const { bundles, events } = inAll(kills);
+  const what = `${counted(bundles, "bundle")} (${counted(events, "event")})`;
+  return kills.length === 1 ? what : `${kills.length} kills: ${what}`;
+}
+
+function killsSummary(kills: readonly UnderWay[]): string {
+  const { bundles, events } = inAll(kills);
+  const busy = kills.filter((kill) => kill.bundles > 0).length;
+  return (
+    `Under way at ${counted(kills.length, "kill")}: ${counted(bundles, "bundle")} with ${counted(events, "event")}. ` +
+    `${count(busy)} of the kills met at least one.`
+  );
+}
+
+function inAll(kills: readonly UnderWay[]): UnderWay {
+  return {
+    bundles: kills.reduce((sum, { bundles }) => sum + bundles, 0),
+    events: kills.reduce((sum, { events }) => sum + events, 0),
+  };
+}
+
+function counted(value: number, what: string): string {
+  return `${count(value)} ${what}${value === 1 ? "" : "s"}`;
 }
 
 function count(value: number): string {

@@ -3,6 +3,7 @@ import { backlog, drained, recovered } from "./backlog.ts";
 import type { Fault, FaultContext } from "./faults/fault.ts";
 import { type Findings, together } from "./findings.ts";
 import type { Mallory } from "./hostile/mallory.ts";
+import { Killer, type UnderWay } from "./killer.ts";
 
 /** How one fault went: a line of the report. */
 export interface RoundResult {
@@ -18,12 +19,14 @@ export interface RoundResult {
   readonly doubled: number;
   /** From the fault's end until everything accepted by then had come through; undefined when it never had. */
   readonly recoveredMs: number | undefined;
+  /** What was under way at each kill. */
+  readonly kills: readonly UnderWay[];
   /** Services that ended without having been killed. */
   readonly ends: readonly string[];
   readonly wrong: readonly string[];
 }
 
-export interface RoundOptions extends FaultContext {
+export interface RoundOptions extends Omit<FaultContext, "killer"> {
   readonly fault: Fault;
   readonly events: number;
   /** At it from the first event of the round until the load rests. */
@@ -55,9 +58,11 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     timeout: load.timeFor(events),
     what: "the load",
   });
+  const killer = new Killer(stack.nc);
   const began = performance.now();
   load.keepOn(true);
-  const seen = (await fault.inject(options).catch(note)) ?? "the fault could not be brought about";
+  const seen =
+    (await fault.inject({ ...options, killer }).catch(note)) ?? "the fault could not be brought about";
   load.keepOn(false);
   const over = performance.now();
   const recoveredMs = await recovered(stack, ledger, patienceMs).then(() => performance.now() - over, note);
@@ -80,6 +85,7 @@ export async function playRound(options: RoundOptions): Promise<RoundResult> {
     lost: findings.lost,
     doubled: findings.doubled,
     recoveredMs,
+    kills: killer.kills,
     ends: stack.services.flatMap(({ unasked }, index) => unasked.slice(endsBefore[index])),
     wrong: [...wrong, ...ledger.complaints.splice(0), ...findings.wrong],
   };

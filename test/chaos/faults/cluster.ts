@@ -35,10 +35,10 @@ const killLeader: Fault = {
   name: "cluster-kill-leader",
   what: "kill -9 the leader of each of the four streams in turn, and start it again",
   topology: "cluster",
-  inject: async ({ stack, between }) => {
+  inject: async ({ stack, killer, between }) => {
     for (const stream of streams) {
       const leader = await leaderOf(stack, stream);
-      await leader.kill();
+      await killer.kill(leader);
       await sleep(between(1_000, 5_000));
       await leader.start();
       await settled(stack);
@@ -65,10 +65,10 @@ const majorityLoss: Fault = {
   name: "cluster-majority-loss",
   what: "kill -9 two of three nodes: nothing can be accepted until one is back",
   topology: "cluster",
-  inject: async ({ stack, pick, between }) => {
+  inject: async ({ stack, killer, pick, between }) => {
     const survivor = pick(stack.brokers);
     const victims = stack.brokers.filter((node) => node !== survivor);
-    await Promise.all(victims.map((node) => node.kill()));
+    await killer.kill(...victims);
     const ms = between(4_000, 10_000);
     await sleep(ms);
     await Promise.all(victims.map((node) => node.start()));
@@ -80,8 +80,8 @@ const totalLoss: Fault = {
   name: "cluster-total-loss",
   what: "kill -9 all three nodes at once, and start them one after the other",
   topology: "cluster",
-  inject: async ({ stack, between }) => {
-    await Promise.all(stack.brokers.map((node) => node.kill()));
+  inject: async ({ stack, killer, between }) => {
+    await killer.kill(...stack.brokers);
     for (const node of stack.brokers) {
       await sleep(between(500, 2_000));
       await node.start();

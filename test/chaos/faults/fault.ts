@@ -1,3 +1,4 @@
+import type { Killer } from "../killer.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Load } from "../load.ts";
 import type { ChaosStack, Topology } from "../stack.ts";
@@ -7,6 +8,8 @@ export interface FaultContext {
   readonly stack: ChaosStack;
   readonly load: Load;
   readonly ledger: Ledger;
+  /** Every kill goes through it. */
+  readonly killer: Killer;
   /** A whole number from `low` to `high`, chosen by the seed. */
   readonly between: (low: number, high: number) => number;
   /** One of these, chosen by the seed. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestServer } from "../../harness/restartable.ts";
+import type { Killer } from "../killer.ts";
 import type { ChaosStack } from "../stack.ts";
 import { type Fault, type FaultContext, seconds } from "./fault.ts";
 
@@ -9,12 +10,12 @@ function killService(name: string, victims: readonly string[]): Fault {
     name: `kill-${name}`,
     what: `kill -9 the ${name}, one to three times`,
     topology: "single",
-    inject: async ({ stack, between, pick }) => {
+    inject: async ({ stack, killer, between, pick }) => {
       const times = between(1, 3);
       const killed: string[] = [];
       for (let time = 1; time <= times; time++) {
         const victim = stack.service(pick(victims));
-        await victim.kill();
+        await killer.kill(victim);
         killed.push(victim.name);
         if (time < times) await sleep(between(500, 4_000));
       }
@@ -28,8 +29,8 @@ function killService(name: string, victims: readonly string[]): Fault {
 }
 
 /** kill -9 of a server, which stays away for a while. */
-async function killFor(server: TestServer, ms: number): Promise<string> {
-  await server.kill();
+async function killFor(killer: Killer, server: TestServer, ms: number): Promise<string> {
+  await killer.kill(server);
   await sleep(ms);
   await server.start();
   return `away for ${seconds(ms)}`;
@@ -40,7 +41,7 @@ function killServer(name: string, of: (stack: ChaosStack) => TestServer | undefi
     name: `kill-${name}`,
     what: `kill -9 ${name}, away for a few seconds`,
     topology: "single",
-    inject: ({ stack, between }) => killFor(server(of(stack)), between(200, 6_000)),
+    inject: ({ stack, killer, between }) => killFor(killer, server(of(stack)), between(200, 6_000)),
   };
 }
 

@@ -8,11 +8,11 @@ const ratesStream = "KV_casino_rates";
  * The rates API misbehaves. Nobody would notice within a minute, since rates are good for that long: so the cache is
  * emptied, and both enrichers, which keep a copy, are killed.
  */
-async function misbehave({ stack }: FaultContext, mode: RatesMode, ms: number): Promise<string> {
+async function misbehave({ stack, killer }: FaultContext, mode: RatesMode, ms: number): Promise<string> {
   const { rates, jsm } = stack;
   await rates.become(mode);
   await jsm.streams.purge(ratesStream);
-  await Promise.all(["enricher-1", "enricher-2"].map((name) => stack.service(name).kill()));
+  await killer.kill(stack.service("enricher-1"), stack.service("enricher-2"));
   await sleep(ms);
   const { asked } = rates;
   await rates.become("well");
