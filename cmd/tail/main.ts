@@ -1,8 +1,7 @@
-import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { StreamMissing } from "../../internal/jetstream/api.ts";
-import { hasCode, streamNotFound } from "../../internal/jetstream/api-error.ts";
+import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
 import { disconnect } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
+import { stateOf } from "../../internal/jetstream/stream-state.ts";
 import { finalStage, stageStream } from "../../internal/messages/subjects.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { tailCommand } from "./command.ts";
@@ -16,10 +15,7 @@ await runCommand({
     const nc = await connectOnce("tail", config, signal);
     open.defer(() => disconnect(nc));
     const stream = stageStream(finalStage);
-    const jsm = await jetstreamManager(nc, { checkAPI: false });
-    await jsm.streams.info(stream).catch((err: unknown) => {
-      throw hasCode(err, streamNotFound) ? new StreamMissing(stream) : err;
-    });
+    await stateOf(nc, stream); // throws where the stream is missing
     // Its own ordered consumer ends with this process and takes no events from others.
     const consumer = await jetstream(nc).consumers.get(stream, {
       filter_subjects: `casino.event.${finalStage}.${client}.${type}`,

@@ -1,6 +1,6 @@
 import type { NatsConnection } from "nats";
 import { layout } from "../enrichment/pipeline.ts";
-import { askBroker, isObject } from "../jetstream/api.ts";
+import { stateOf } from "../jetstream/stream-state.ts";
 import { apartStream, finalStage, stageStream } from "../messages/subjects.ts";
 
 /** A stream that still holds earlier events with the person's data. */
@@ -28,8 +28,6 @@ export async function remaining(nc: NatsConnection): Promise<readonly Remains[]>
 }
 
 async function remainsOf(nc: NatsConnection, stream: string): Promise<Remains> {
-  const { config, state } = await askBroker(nc, `STREAM.INFO.${stream}`);
-  const maxAgeMs = isObject(config) ? Number(config.max_age) / 1e6 : 0;
-  const messages = isObject(state) ? Number(state.messages) : 0;
+  const { maxAgeMs, messages } = await stateOf(nc, stream);
   return { stream, messages, until: maxAgeMs > 0 ? new Date(Date.now() + maxAgeMs).toISOString() : null };
 }

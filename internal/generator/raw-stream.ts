@@ -1,7 +1,8 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { hasCode, isWithoutJetStream, streamNotFound } from "../jetstream/api-error.ts";
+import { StreamMissing } from "../jetstream/api.ts";
+import { isWithoutJetStream } from "../jetstream/api-error.ts";
 import { StreamKeeper } from "../jetstream/stream-keeper.ts";
+import { stateOf } from "../jetstream/stream-state.ts";
 import type { StreamLimits } from "../jetstream/topology.ts";
 import { rawStage, stageStream } from "../messages/subjects.ts";
 import type { Config } from "../service/config.ts";
@@ -28,16 +29,15 @@ export async function keepRawStream(options: RawStreamOptions): Promise<StreamKe
   const { nc, config, log, pointedAt } = options;
   try {
     if (pointedAt) return await StreamKeeper.open({ nc, stages: [rawStage], limits: config, log });
-    await (await jetstreamManager(nc, { checkAPI: false })).streams.info(stageStream(rawStage));
+    await stateOf(nc, stageStream(rawStage));
   } catch (err) {
-    if (hasCode(err, streamNotFound))
+    if (err instanceof StreamMissing)
       throw new Unavailable(
         `There is no stream ${stageStream(rawStage)} at ${withoutPassword(config.NATS_URL)}, which NATS_URL did not name: start Croupier there, or set NATS_URL to have it made.`,
         { cause: err },
       );
     // A producers' account has no JetStream: the services create the streams in theirs.
-    const isWithout = err instanceof Error && (err.name === "JetStreamNotEnabled" || isWithoutJetStream(err));
-    if (!isWithout) throw err;
+    if (!isWithoutJetStream(err)) throw err;
   }
   return undefined;
 }

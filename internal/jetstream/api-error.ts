@@ -9,6 +9,8 @@ export const consumerNotFound = [10014];
 /** A work queue gives each subject to one consumer only. */
 export const consumerInTheWay = [10100];
 export const noRoom = [10047, 10028];
+/** "no message found", and after a deletion "message not found": older servers have no separate code for it. */
+export const messageNotFound = [10037, 10057];
 const noCluster = [10074];
 
 /** Whether JetStream refused a request for one of these reasons. Also sees through `explain`. */

@@ -1,27 +1,7 @@
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError, TimeoutError } from "nats";
 import { Unavailable } from "../service/unavailable.ts";
-
-const timeoutMs = 5_000;
-
-/** The broker refused a request. The code is one of the server's errors.json. */
-export class RefusedRequest extends Error {
-  override readonly name = "RefusedRequest";
-  readonly code: number;
-
-  constructor(description: string, code: number) {
-    super(description);
-    this.code = code;
-  }
-
-  get isMessageMissing(): boolean {
-    // "no message found", and after a deletion "message not found": older servers have no separate code for it.
-    return this.code === 10037 || this.code === 10057;
-  }
-
-  get isConsumerMissing(): boolean {
-    return this.code === 10014;
-  }
-}
+import { hasCode, streamNotFound } from "./api-error.ts";
 
 /** A stream that nobody has created yet. */
 export class StreamMissing extends Unavailable {
@@ -30,38 +10,32 @@ export class StreamMissing extends Unavailable {
   }
 }
 
-const streamMissing = 10059;
-
 /**
- * Asks JetStream's API and returns the answer's fields unchecked. The library's reader of stored messages throws on
- * headers that any producer can send, so callers read the fields they need.
- * @param what after `$JS.API.`, such as `STREAM.INFO.CASINO_DEAD`
- * @throws Unavailable when nobody answers; StreamMissing; RefusedRequest
+ * Asks JetStream's API about one stream.
+ * @param ask makes the request, and nothing else: whatever it throws counts as the broker's
+ * @throws Unavailable when nobody answers; StreamMissing; JetStreamApiError when the broker refuses
  */
-export async function askBroker(
+export async function askBroker<T>(
   nc: NatsConnection,
-  what: string,
-  request: object = {},
-): Promise<Readonly<Record<string, unknown>>> {
-  let answer: unknown;
+  stream: string,
+  ask: (jsm: JetStreamManager) => Promise<T>,
+): Promise<T> {
   try {
-    answer = (await nc.request(`$JS.API.${what}`, JSON.stringify(request), { timeout: timeoutMs })).json();
+    return await ask(await jetstreamManager(nc, { checkAPI: false }));
   } catch (cause) {
-    const because =
-      cause instanceof TimeoutError || cause instanceof RequestError
-        ? "it does not answer"
-        : cause instanceof Error
-          ? cause.message
-          : String(cause);
-    throw new Unavailable(`NATS JetStream is away: ${because}.`, { cause });
+    if (hasCode(cause, streamNotFound)) throw new StreamMissing(stream);
+    if (cause instanceof JetStreamApiError) throw cause;
+    throw new Unavailable(`NATS JetStream is away: ${reasonOf(cause)}.`, { cause });
   }
-  const fields = isObject(answer) ? answer : {};
-  if (!isObject(fields.error)) return fields;
-  const { err_code, description } = fields.error;
-  const code = typeof err_code === "number" ? err_code : 0;
-  if (code === streamMissing)
-    throw new StreamMissing(what.split(".").find((token) => /^(CASINO|KV)_/.test(token)) ?? what);
-  throw new RefusedRequest(String(description), code);
+}
+
+function reasonOf(err: unknown): string {
+  const isSilent =
+    err instanceof TimeoutError ||
+    err instanceof RequestError ||
+    (err instanceof Error && err.name === "JetStreamNotEnabled");
+  if (isSilent) return "it does not answer";
+  return err instanceof Error ? err.message : String(err);
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,7 @@
+import type { ConsumerInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { askBroker, isObject, RefusedRequest } from "./api.ts";
+import { askBroker } from "./api.ts";
+import { consumerNotFound, hasCode } from "./api-error.ts";
 import { type StreamState, stateOf } from "./stream-state.ts";
 
 /** A durable consumer at one moment. */
@@ -21,20 +23,27 @@ export async function consumerOf(
   consumer: string,
 ): Promise<ConsumerState | undefined> {
   try {
-    const info = await askBroker(nc, `CONSUMER.INFO.${stream}.${consumer}`);
+    const info = await askBroker(nc, stream, (jsm) => jsm.consumers.info(stream, consumer));
     return {
-      pending: Number(info.num_pending),
-      unacknowledged: Number(info.num_ack_pending),
-      ackFloor: sequence(info.ack_floor),
-      delivered: sequence(info.delivered),
+      pending: info.num_pending,
+      unacknowledged: info.num_ack_pending,
+      ackFloor: info.ack_floor.stream_seq,
+      delivered: info.delivered.stream_seq,
     };
   } catch (err) {
-    if (err instanceof RefusedRequest && err.isConsumerMissing) return undefined;
+    if (hasCode(err, consumerNotFound)) return undefined;
     throw err;
   }
 }
 
-const sequence = (place: unknown): number => (isObject(place) ? Number(place.stream_seq) : 0);
+/** All consumers of a stream. @throws Unavailable, StreamMissing */
+export function consumersOf(nc: NatsConnection, stream: string): Promise<readonly ConsumerInfo[]> {
+  return askBroker(nc, stream, async (jsm) => {
+    const found: ConsumerInfo[] = [];
+    for await (const consumer of jsm.consumers.list(stream)) found.push(consumer);
+    return found;
+  });
+}
 
 /** How far a durable consumer is behind in its stream. */
 export interface Lag {

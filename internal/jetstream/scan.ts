@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy, ReplayPolicy } from "@nats-io/jetstream";
 import { type NatsConnection, nanos } from "nats";
 import { Unavailable } from "../service/unavailable.ts";
 import { askBroker } from "./api.ts";
@@ -45,21 +46,20 @@ export async function* scan(
   { from, before, since, filter, headersOnly, batch = defaultBatch, behindMs = 0 }: ScanOptions,
 ): AsyncGenerator<Delivery> {
   if (from >= before) return;
-  const { name } = await askBroker(nc, `CONSUMER.CREATE.${stream}`, {
-    stream_name: stream,
-    config: {
+  const { name } = await askBroker(nc, stream, (jsm) =>
+    jsm.consumers.add(stream, {
       ...(since === undefined
-        ? { deliver_policy: "by_start_sequence", opt_start_seq: from }
-        : { deliver_policy: "by_start_time", opt_start_time: new Date(since).toISOString() }),
+        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from }
+        : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(since).toISOString() }),
       ...(filter === undefined ? {} : { filter_subject: filter }),
-      ack_policy: "none",
-      replay_policy: "instant",
+      ack_policy: AckPolicy.None,
+      replay_policy: ReplayPolicy.Instant,
       headers_only: headersOnly,
       mem_storage: true,
       num_replicas: 1,
       inactive_threshold: nanos(idleMs),
-    },
-  });
+    }),
+  );
   const wire = WireWriter.of(nc);
   const inbox = privateInbox(nc);
   const subscription = nc.subscribe(inbox);
@@ -109,7 +109,7 @@ export async function* scan(
     clearTimeout(timer);
     if (!nc.isClosed()) {
       subscription.unsubscribe();
-      void askBroker(nc, `CONSUMER.DELETE.${stream}.${name}`).catch(() => undefined);
+      void askBroker(nc, stream, (jsm) => jsm.consumers.delete(stream, name)).catch(() => undefined);
     }
   }
 }

@@ -1,6 +1,10 @@
+import { type ApiError, JetStreamApiError } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { askBroker, isObject, RefusedRequest } from "./api.ts";
+import { askBroker } from "./api.ts";
+import { hasCode, messageNotFound } from "./api-error.ts";
 import { ReceivedHeaders } from "./wire-headers.ts";
+
+const timeoutMs = 5_000;
 
 /** A message as it is stored. */
 export interface StoredMessage {
@@ -46,29 +50,40 @@ async function read(
   stream: string,
   which: { readonly seq: number; readonly next_by_subj?: string } | { readonly last_by_subj: string },
 ): Promise<StoredMessage | undefined> {
-  let found: Readonly<Record<string, unknown>>;
   try {
-    const { message } = await askBroker(nc, `STREAM.MSG.GET.${stream}`, which);
-    found = isObject(message) ? message : {};
+    const message = await askBroker(nc, stream, async () => {
+      // Not by the library's own function: its reader throws on headers that any producer can send.
+      const subject = `$JS.API.STREAM.MSG.GET.${stream}`;
+      const answer = await nc.request(subject, JSON.stringify(which), { timeout: timeoutMs });
+      const { error, message } = answer.json<StoredMessageAnswer>();
+      if (error !== undefined) throw new JetStreamApiError(error);
+      return message;
+    });
+    const { seq, subject, hdrs = "", data = "", time } = message;
+    const headers = new ReceivedHeaders(Buffer.from(hdrs, "base64").toString());
+    return { stream, seq, subject, headers, data: Buffer.from(data, "base64"), storedAt: Date.parse(time) };
   } catch (err) {
-    if (err instanceof RefusedRequest && err.isMessageMissing) return undefined;
+    if (hasCode(err, messageNotFound)) return undefined;
     throw err;
   }
-  const { seq, subject, hdrs, data, time } = found;
-  return {
-    stream,
-    seq: Number(seq),
-    subject: String(subject),
-    headers: new ReceivedHeaders(bytesOf(hdrs).toString()),
-    data: bytesOf(data),
-    storedAt: Date.parse(String(time)),
+}
+
+/** As the server writes it: bytes as base64, absent when empty. */
+interface StoredMessageAnswer {
+  readonly error?: ApiError;
+  readonly message: {
+    readonly seq: number;
+    readonly subject: string;
+    readonly hdrs?: string;
+    readonly data?: string;
+    readonly time: string;
   };
 }
 
 /**
  * @param overwrite also overwrites its bytes on the server's disk, which takes longer
  * @returns false when it was already gone
- * @throws Unavailable, RefusedRequest
+ * @throws Unavailable, JetStreamApiError
  */
 export async function deleteStored(
   nc: NatsConnection,
@@ -77,16 +92,11 @@ export async function deleteStored(
   overwrite = false,
 ): Promise<boolean> {
   try {
-    await askBroker(nc, `STREAM.MSG.DELETE.${stream}`, { seq, no_erase: !overwrite });
-    return true;
+    return await askBroker(nc, stream, (jsm) => jsm.streams.deleteMessage(stream, seq, overwrite));
   } catch (err) {
-    if (!(err instanceof RefusedRequest)) throw err;
+    if (!(err instanceof JetStreamApiError)) throw err;
     // Older servers answer in various ways about a message that is gone.
-    if (err.isMessageMissing || (await readStored(nc, stream, seq)) === undefined) return false;
+    if (hasCode(err, messageNotFound) || (await readStored(nc, stream, seq)) === undefined) return false;
     throw err;
   }
-}
-
-function bytesOf(base64: unknown): Buffer {
-  return Buffer.from(typeof base64 === "string" ? base64 : "", "base64");
 }

@@ -3,7 +3,8 @@ import type { NatsConnection } from "nats";
 import { stageStream } from "../messages/subjects.ts";
 import type { ReadyCheck } from "../service/health.ts";
 import type { Log } from "../service/log.ts";
-import { askBroker, StreamMissing } from "./api.ts";
+import { StreamMissing } from "./api.ts";
+import { stateOf } from "./stream-state.ts";
 import { ensureStreams, type Made, type StreamLimits } from "./topology.ts";
 
 /** Least time between two checks while nothing is found missing: in a cluster without a leader everybody is refused. */
@@ -77,7 +78,7 @@ export class StreamKeeper {
 
   async #isMissing(name: string): Promise<string | undefined> {
     try {
-      await askBroker(this.#options.nc, `STREAM.INFO.${name}`);
+      await stateOf(this.#options.nc, name);
     } catch (err) {
       // Whether the broker answers at all is another check's concern.
       if (err instanceof StreamMissing) return name;

@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import { askBroker, isObject } from "./api.ts";
+import { askBroker } from "./api.ts";
 
 /** A stream at one moment. Times are ms since the epoch; 0 where there is none. */
 export interface StreamState {
@@ -30,25 +30,24 @@ export interface StreamState {
 
 /** Reads a stream's state. @throws Unavailable, StreamMissing */
 export async function stateOf(nc: NatsConnection, stream: string): Promise<StreamState> {
-  const { created, config, state, cluster } = await askBroker(nc, `STREAM.INFO.${stream}`);
-  const limits = isObject(config) ? config : {};
-  const now = isObject(state) ? state : {};
+  const { created, config, state, cluster } = await askBroker(nc, stream, (jsm) => jsm.streams.info(stream));
   return {
     stream,
     // A lone server of 2.10 or newer names itself as leader; only a cluster has a name.
-    created: isObject(cluster) && cluster.name !== undefined ? 0 : time(created),
-    maxAgeMs: count(limits.max_age) / 1e6,
-    maxBytes: count(limits.max_bytes),
-    maxMessages: count(limits.max_msgs),
-    windowMs: count(limits.duplicate_window) / 1e6,
-    replicas: count(limits.num_replicas),
-    messages: count(now.messages),
-    bytes: count(now.bytes),
-    firstSeq: count(now.first_seq),
-    gone: count(now.num_deleted),
-    lastSeq: count(now.last_seq),
-    firstAt: time(now.first_ts),
-    lastAt: time(now.last_ts),
+    created: cluster?.name === undefined ? time(created) : 0,
+    maxAgeMs: config.max_age / 1e6,
+    maxBytes: Math.max(0, config.max_bytes),
+    maxMessages: Math.max(0, config.max_msgs),
+    windowMs: (config.duplicate_window ?? 0) / 1e6,
+    replicas: config.num_replicas,
+    messages: state.messages,
+    bytes: state.bytes,
+    firstSeq: state.first_seq,
+    // Absent while none is.
+    gone: state.num_deleted ?? 0,
+    lastSeq: state.last_seq,
+    firstAt: time(state.first_ts),
+    lastAt: time(state.last_ts),
   };
 }
 
@@ -57,14 +56,23 @@ export async function stateOf(nc: NatsConnection, stream: string): Promise<Strea
  * Unavailable
  */
 export async function* sequencesIn(nc: NatsConnection, stream: string): AsyncGenerator<number> {
-  const { state } = await askBroker(nc, `STREAM.INFO.${stream}`, { deleted_details: true });
-  const { messages, first_seq, last_seq, deleted } = isObject(state) ? state : {};
-  if (count(messages) === 0) return;
-  const gone = new Set<unknown>(Array.isArray(deleted) ? deleted : []);
-  for (let seq = count(first_seq); seq <= count(last_seq); seq++) if (!gone.has(seq)) yield seq;
+  const { state } = await askBroker(nc, stream, (jsm) => jsm.streams.info(stream, { deleted_details: true }));
+  if (state.messages === 0) return;
+  const gone = new Set(state.deleted);
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) if (!gone.has(seq)) yield seq;
 }
 
-const count = (value: unknown): number => (typeof value === "number" && value > 0 ? value : 0);
+/** How many messages a stream holds of each subject that matches. @throws Unavailable, StreamMissing */
+export async function countBySubject(
+  nc: NatsConnection,
+  stream: string,
+  filter: string,
+): Promise<ReadonlyMap<string, number>> {
+  const { state } = await askBroker(nc, stream, (jsm) =>
+    jsm.streams.info(stream, { subjects_filter: filter }),
+  );
+  return new Map(Object.entries(state.subjects ?? {}));
+}
 
 /** The server writes the year 1 for "never". */
-const time = (value: unknown): number => Math.max(0, Date.parse(String(value)) || 0);
+const time = (text: string): number => Math.max(0, Date.parse(text) || 0);

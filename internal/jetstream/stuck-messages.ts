@@ -1,12 +1,11 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { apartStream } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 import { lookEvery } from "../service/look-every.ts";
-import { askBroker, isObject } from "./api.ts";
+import { askBroker } from "./api.ts";
 import { consumerOf } from "./consumer-state.ts";
 import { type Durable, ensureDurable } from "./durable.ts";
-import { stateOf } from "./stream-state.ts";
+import { countBySubject, stateOf } from "./stream-state.ts";
 
 const defaultEveryMs = 10_000;
 
@@ -38,14 +37,10 @@ export async function findStuck(
   const { firstSeq } = state;
   const isIdle = consumer.pending === 0 && consumer.unacknowledged === 0;
   // This stream holds the events of all steps, each with a consumer of its own.
-  if (stream === apartStream && !(isIdle && (await holds(nc, stream, filter)))) return undefined;
+  if (stream === apartStream && !(isIdle && (await countBySubject(nc, stream, filter)).size > 0))
+    return undefined;
   const lastSeq = isIdle ? state.lastSeq : consumer.ackFloor;
   return firstSeq <= lastSeq ? { firstSeq, lastSeq } : undefined;
-}
-
-async function holds(nc: NatsConnection, stream: string, filter: string): Promise<boolean> {
-  const { state } = await askBroker(nc, `STREAM.INFO.${stream}`, { subjects_filter: filter });
-  return isObject(state) && isObject(state.subjects) && Object.keys(state.subjects).length > 0;
 }
 
 /**
@@ -91,10 +86,9 @@ export class StuckMessagesWatch {
       ? `${stream} holds messages from ${found.firstSeq} on that ${name} does not get`
       : undefined;
     if (!stays) return;
-    const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
-    const { max_deliver: maxDeliver } = (await jsm.consumers.info(stream, name)).config;
-    const details = { stream, ...found, maxDeliver };
+    const { config } = await askBroker(this.#nc, stream, (jsm) => jsm.consumers.info(stream, name));
+    const details = { stream, ...found, maxDeliver: config.max_deliver };
     this.#log.warn(details, "the broker holds messages that it would never deliver, delivering them again");
-    await jsm.consumers.delete(stream, name);
+    await askBroker(this.#nc, stream, (jsm) => jsm.consumers.delete(stream, name));
   }
 }

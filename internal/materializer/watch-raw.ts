@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
-import { askBroker, isObject } from "../jetstream/api.ts";
+import { askBroker } from "../jetstream/api.ts";
 import { rawStage, stageStream } from "../messages/subjects.ts";
 
 /** How often CASINO_RAW is checked. */
@@ -16,12 +16,12 @@ export async function watchRaw(
   onNewNumbers: (since: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const stream = stageStream(rawStage);
   let last = Number.POSITIVE_INFINITY;
   while (!signal.aborted && !nc.isClosed()) {
-    const { created, state } = await askBroker(nc, `STREAM.INFO.${stageStream(rawStage)}`).catch(
-      (): Readonly<Record<string, unknown>> => ({}),
-    );
-    if (typeof created === "string" && isObject(state) && typeof state.last_seq === "number") {
+    const found = await askBroker(nc, stream, (jsm) => jsm.streams.info(stream)).catch(() => undefined);
+    if (found !== undefined) {
+      const { created, state } = found;
       // Not by its time of creation alone: each node of a cluster of nats-server 2.10 says another one.
       if (state.last_seq < last) onNewNumbers(Date.parse(created));
       last = state.last_seq;

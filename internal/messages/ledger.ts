@@ -1,5 +1,6 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { isObject, RefusedRequest } from "../jetstream/api.ts";
+import { isObject } from "../jetstream/api.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { readLast } from "../jetstream/stored-message.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
@@ -87,7 +88,7 @@ export async function lastRecordOf(nc: NatsConnection, letter: number): Promise<
     const { seq = 0, storedAt = 0 } = found ?? {};
     return { record: found && readRecord(subject, found.data), seq, storedAt };
   } catch (cause) {
-    if (!(cause instanceof RefusedRequest)) throw cause;
+    if (!(cause instanceof JetStreamApiError)) throw cause;
     throw new Unavailable(`The ledger cannot be read: ${cause.message}.`, { cause });
   }
 }

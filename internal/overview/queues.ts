@@ -1,6 +1,8 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { askBroker, isObject, RefusedRequest, StreamMissing } from "../jetstream/api.ts";
-import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
+import { StreamMissing } from "../jetstream/api.ts";
+import { consumersOf } from "../jetstream/consumer-state.ts";
+import { countBySubject, type StreamState, stateOf } from "../jetstream/stream-state.ts";
 import { apartStream, deadStream, finalStage, retryStream, stageStream } from "../messages/subjects.ts";
 
 /** A durable consumer's state. All counts are messages, each of which may carry several events. */
@@ -44,42 +46,30 @@ export async function readQueues(nc: NatsConnection, stages: readonly string[]):
   const [letters, durables, fills] = await Promise.all([
     readLetters(nc),
     Promise.all(mailboxes.map((stream) => readDurables(nc, stream))),
-    Promise.all([...mailboxes, deadStream].map((stream) => readFill(nc, stream))),
+    Promise.all([...mailboxes, deadStream].map((stream) => ifThere(stateOf(nc, stream)))),
   ]);
   return { letters, durables: durables.flat(), streams: fills.flatMap((fill) => fill ?? []) };
 }
 
 async function readDurables(nc: NatsConnection, stream: string): Promise<readonly Queue[]> {
-  const answer = await ifThere(askBroker(nc, `CONSUMER.LIST.${stream}`, { offset: 0 }));
-  const listed = Array.isArray(answer?.consumers) ? answer.consumers.filter(isObject) : [];
-  return listed.flatMap((consumer) => {
-    const { name, config, ack_floor: floor } = consumer;
-    // Temporary consumers, such as for a rebuild, are no mailboxes.
-    if (typeof name !== "string" || !isObject(config) || config.durable_name === undefined) return [];
-    return [
-      {
-        durable: name,
-        stream,
-        waiting: count(consumer.num_pending),
-        unacked: count(consumer.num_ack_pending),
-        redelivered: count(consumer.num_redelivered),
-        ackFloor: isObject(floor) ? count(floor.stream_seq) : 0,
-      },
-    ];
-  });
-}
-
-function readFill(nc: NatsConnection, stream: string): Promise<StreamFill | undefined> {
-  return ifThere(stateOf(nc, stream));
+  const consumers = (await ifThere(consumersOf(nc, stream))) ?? [];
+  // Temporary consumers, such as for a rebuild, are no mailboxes.
+  const durables = consumers.filter(({ config }) => config.durable_name !== undefined);
+  return durables.map(({ name, num_pending, num_ack_pending, num_redelivered, ack_floor }) => ({
+    durable: name,
+    stream,
+    waiting: num_pending,
+    unacked: num_ack_pending,
+    redelivered: num_redelivered,
+    ackFloor: ack_floor.stream_seq,
+  }));
 }
 
 async function readLetters(nc: NatsConnection): Promise<readonly LetterCount[]> {
-  const request = { subjects_filter: "casino.dead.*.*" };
-  const answer = await ifThere(askBroker(nc, `STREAM.INFO.${deadStream}`, request));
-  const subjects = isObject(answer?.state) && isObject(answer.state.subjects) ? answer.state.subjects : {};
-  return Object.entries(subjects).map(([subject, number]) => {
+  const counts = await ifThere(countBySubject(nc, deadStream, "casino.dead.*.*"));
+  return [...(counts ?? [])].map(([subject, count]) => {
     const [, , step = "", client = ""] = subject.split(".");
-    return { step, client, count: count(number) };
+    return { step, client, count };
   });
 }
 
@@ -88,9 +78,7 @@ async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (err) {
-    if (err instanceof StreamMissing || err instanceof RefusedRequest) return undefined;
+    if (err instanceof StreamMissing || err instanceof JetStreamApiError) return undefined;
     throw err;
   }
 }
-
-const count = (value: unknown): number => (typeof value === "number" ? value : 0);

@@ -1,6 +1,8 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { consumerNotFound, hasCode, streamNotFound } from "../jetstream/api-error.ts";
+import { askBroker, StreamMissing } from "../jetstream/api.ts";
+import { consumerNotFound, hasCode } from "../jetstream/api-error.ts";
+import { consumersOf } from "../jetstream/consumer-state.ts";
+import { countBySubject } from "../jetstream/stream-state.ts";
 import {
   destinationOf,
   finalStage,
@@ -12,42 +14,33 @@ import {
 } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 
-/** Removes what deleted destinations have left at the broker: their consumers and waiting events. */
-export class Leftovers {
-  readonly #nc: NatsConnection;
-  readonly #log: Log;
+/** Destinations that have a consumer of the log or waiting events, deleted ones among them. @throws Unavailable */
+export async function destinationsAtBroker(nc: NatsConnection): Promise<ReadonlySet<string>> {
+  const waiting = await countBySubject(nc, retryStream, retrySubject("*"));
+  const consumers = await consumersOf(nc, stageStream(finalStage));
+  return new Set([
+    ...[...waiting.keys()].map((subject) => subject.slice(retrySubject("").length)),
+    ...consumers.flatMap(({ name }) => destinationOf(name) ?? []),
+  ]);
+}
 
-  constructor(nc: NatsConnection, log: Log) {
-    this.#nc = nc;
-    this.#log = log;
-  }
+/**
+ * Removes a deleted destination's consumers and waiting events. Harmless if another sender does the same.
+ * @throws Unavailable
+ */
+export async function removeLeftovers(nc: NatsConnection, destination: string, log: Log): Promise<void> {
+  const events = stageStream(finalStage);
+  await remove(nc, retryStream, (jsm) => jsm.consumers.delete(retryStream, retryDurable(destination)));
+  await remove(nc, retryStream, (jsm) =>
+    jsm.streams.purge(retryStream, { filter: retrySubject(destination) }),
+  );
+  // Last, because the others are found through it.
+  await remove(nc, events, (jsm) => jsm.consumers.delete(events, senderName(destination)));
+  log.info({ destination }, "a destination was deleted: its consumers and waiting events are removed");
+}
 
-  /** Destinations that have a consumer of the log or waiting events. @throws the broker's errors */
-  async destinations(): Promise<readonly string[]> {
-    const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
-    const found = new Set<string>();
-    const { subjects } = (await jsm.streams.info(retryStream, { subjects_filter: retrySubject("*") })).state;
-    for (const subject of Object.keys(subjects ?? {})) found.add(subject.slice(retrySubject("").length));
-    for await (const { name } of jsm.consumers.list(stageStream(finalStage))) {
-      const destination = destinationOf(name);
-      if (destination !== undefined) found.add(destination);
-    }
-    return [...found];
-  }
-
-  /** Harmless if another sender does the same. @throws the broker's errors */
-  async remove(destination: string): Promise<void> {
-    const jsm = await jetstreamManager(this.#nc, { checkAPI: false });
-    const unlessMissing = (err: unknown): void => {
-      if (!hasCode(err, [...consumerNotFound, ...streamNotFound])) throw err;
-    };
-    await jsm.consumers.delete(retryStream, retryDurable(destination)).catch(unlessMissing);
-    await jsm.streams.purge(retryStream, { filter: retrySubject(destination) }).catch(unlessMissing);
-    // Last, because the others are found through it.
-    await jsm.consumers.delete(stageStream(finalStage), senderName(destination)).catch(unlessMissing);
-    this.#log.info(
-      { destination },
-      "a destination was deleted: its consumers and waiting events are removed",
-    );
-  }
+async function remove(...request: Parameters<typeof askBroker>): Promise<void> {
+  await askBroker(...request).catch((err: unknown) => {
+    if (!(err instanceof StreamMissing || hasCode(err, consumerNotFound))) throw err;
+  });
 }

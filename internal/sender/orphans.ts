@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
-import { askBroker, isObject } from "../jetstream/api.ts";
+import { askBroker } from "../jetstream/api.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
+import { countBySubject } from "../jetstream/stream-state.ts";
 import { retryDurable, retryStream, retrySubject } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 
@@ -14,7 +15,7 @@ const secondLookMs = 250;
  * receive such a message, but every count of waiting messages would include it. This removes the consumer, which its
  * mailbox creates again. What was already delivered then comes twice, as after any crash.
  * @returns how many there were
- * @throws Unavailable, StreamMissing, RefusedRequest
+ * @throws Unavailable, StreamMissing, JetStreamApiError
  */
 export async function freeOrphans(nc: NatsConnection, destination: string, log: Log): Promise<number> {
   // Cheap first check, because most destinations have nothing waiting and each is checked every minute.
@@ -24,7 +25,7 @@ export async function freeOrphans(nc: NatsConnection, destination: string, log: 
   await sleep(secondLookMs);
   const orphans = Math.min(first, await orphansOf(nc, destination));
   if (orphans === 0) return 0;
-  await askBroker(nc, `CONSUMER.DELETE.${retryStream}.${retryDurable(destination)}`);
+  await askBroker(nc, retryStream, (jsm) => jsm.consumers.delete(retryStream, retryDurable(destination)));
   log.warn(
     { destination, orphans },
     "the broker holds deliveries that it would never deliver: they are delivered again",
@@ -46,7 +47,5 @@ async function orphansOf(nc: NatsConnection, destination: string): Promise<numbe
 
 async function storedFor(nc: NatsConnection, destination: string): Promise<number> {
   const subject = retrySubject(destination);
-  const { state } = await askBroker(nc, `STREAM.INFO.${retryStream}`, { subjects_filter: subject });
-  const subjects = isObject(state) && isObject(state.subjects) ? state.subjects : {};
-  return Number(subjects[subject] ?? 0);
+  return (await countBySubject(nc, retryStream, subject)).get(subject) ?? 0;
 }

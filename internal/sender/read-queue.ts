@@ -1,7 +1,6 @@
 import type { NatsConnection } from "nats";
-import { askBroker, isObject, RefusedRequest } from "../jetstream/api.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
-import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
+import { readNext } from "../jetstream/stored-message.ts";
 import { keyText } from "../messages/event-key.ts";
 import { type RetryHead, readRetryHead } from "../messages/retry.ts";
 import { retryDurable, retryStream, retrySubject } from "../messages/subjects.ts";
@@ -24,29 +23,12 @@ export async function* readQueue(nc: NatsConnection, destination: string): Async
   // After kill -9 a broker may hold acknowledged messages again that it never delivers; nothing may wait for them.
   const acknowledged = (await consumerOf(nc, retryStream, retryDurable(destination)))?.ackFloor ?? 0;
   for (let seq = acknowledged + 1; ; seq++) {
-    const message = await nextFrom(nc, filter, seq);
+    const message = await readNext(nc, retryStream, seq, filter);
     if (message === undefined) return;
     seq = message.seq;
     const head = readRetryHead(message);
     const event = head && readDeliverable(head.client, head.source, message.data, head.sequence);
     if (head !== undefined && event !== undefined)
       yield { event, due: head.due, name: `${keyText(event)}:${head.origin}` };
-  }
-}
-
-async function nextFrom(nc: NatsConnection, filter: string, seq: number) {
-  try {
-    const { message } = await askBroker(nc, `STREAM.MSG.GET.${retryStream}`, { seq, next_by_subj: filter });
-    const found = isObject(message) ? message : {};
-    const bytesOf = (text: unknown) => Buffer.from(typeof text === "string" ? text : "", "base64");
-    return {
-      seq: Number(found.seq),
-      subject: String(found.subject),
-      headers: new ReceivedHeaders(bytesOf(found.hdrs).toString()),
-      data: bytesOf(found.data),
-    };
-  } catch (err) {
-    if (err instanceof RefusedRequest && err.isMessageMissing) return undefined;
-    throw err;
   }
 }

@@ -10,7 +10,7 @@ import { CatchUp } from "./catch-up.ts";
 import { DestinationHealth } from "./destination-health.ts";
 import type { SenderContext } from "./destination-run.ts";
 import { Feed } from "./feed.ts";
-import { Leftovers } from "./leftovers.ts";
+import { destinationsAtBroker, removeLeftovers } from "./leftovers.ts";
 import { freeOrphans } from "./orphans.ts";
 import { keptForMs, Places } from "./places.ts";
 import { Requests } from "./requests.ts";
@@ -49,7 +49,6 @@ export class Sender {
   readonly #places: Places;
   readonly #catchUp: CatchUp;
   readonly #requests: Requests;
-  readonly #leftovers: Leftovers;
   readonly #health: DestinationHealth;
   readonly #runs: RunSet;
   readonly #stopping = new AbortController();
@@ -68,7 +67,6 @@ export class Sender {
     const feed = new Feed(nc, publisher);
     this.#catchUp = new CatchUp(nc, db, feed, log);
     this.#requests = new Requests(db, feed, log);
-    this.#leftovers = new Leftovers(nc, log);
     this.#health = new DestinationHealth(options);
     this.#runs = new RunSet({
       ...options,
@@ -188,7 +186,8 @@ export class Sender {
 
   /** Removes what a deleted destination has left at the broker. */
   async #onEnded({ id }: Destination): Promise<void> {
-    if (!this.#destinations.has(id) && !this.#isUnreadable(id)) await this.#leftovers.remove(id);
+    const { nc, log } = this.#options;
+    if (!this.#destinations.has(id) && !this.#isUnreadable(id)) await removeLeftovers(nc, id, log);
   }
 
   #isUnreadable(id: string): boolean {
@@ -224,12 +223,12 @@ export class Sender {
   }
 
   async #sweep(): Promise<void> {
-    const consumers = await this.#leftovers.destinations();
-    const all = await this.#options.destinations.all(this.#stopping.signal);
-    const there = new Set([...all.destinations, ...all.unreadable].map(({ id }) => id));
-    for (const id of consumers) if (!there.has(id)) await this.#leftovers.remove(id);
-    for (const id of this.#destinations.keys())
-      if (this.#isKept(id)) await freeOrphans(this.#options.nc, id, this.#options.log);
+    const { nc, log, destinations } = this.#options;
+    const atBroker = await destinationsAtBroker(nc);
+    const all = await destinations.all(this.#stopping.signal);
+    const existing = new Set([...all.destinations, ...all.unreadable].map(({ id }) => id));
+    for (const id of atBroker.difference(existing)) await removeLeftovers(nc, id, log);
+    for (const id of this.#destinations.keys()) if (this.#isKept(id)) await freeOrphans(nc, id, log);
   }
 }
 
