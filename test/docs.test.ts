@@ -112,9 +112,12 @@ describe("the docs", () => {
   });
 
   test.each(pages)("%s links only to what exists", (page) => {
-    const links = [...read(page).matchAll(/\]\(([^)#\s]+)(#[^)\s]*)?\)/g)].map(([, target = ""]) => target);
-    for (const target of links.filter((link) => !link.startsWith("http")))
-      expect(() => statSync(join(root, dirname(page), target)), `${page} → ${target}`).not.toThrow();
+    for (const [link, target = "", anchor] of read(page).matchAll(/\]\(([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
+      if (target.startsWith("http")) continue;
+      const file = target === "" ? page : join(dirname(page), target);
+      expect(() => statSync(join(root, file)), `${page} → ${link}`).not.toThrow();
+      if (anchor !== undefined) expect(anchorsOf(file), `${page} → ${link}`).toContain(anchor);
+    }
   });
 });
 
@@ -154,6 +157,16 @@ test("operations explains no line that nothing writes", () => {
   const parts = lines.flatMap((line) => line.split(/ ?… ?|: /)).filter((part) => part.includes(" "));
   expect(parts.filter((part) => !source.includes(part) && !wordsOfTheBroker.includes(part))).toEqual([]);
 });
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(file: string): readonly string[] {
+  return [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
 
 /** The default ports, read where the services name them. */
 function servicePorts(): readonly (readonly [string, string])[] {
