@@ -31,7 +31,8 @@ export function currency(rates: Rates): Step {
       const snapshot = batch.some(needsRate)
         ? await rates.current(signal, patienceMs).catch(asProblem)
         : "no rate is needed";
-      return batch.map((item) => price(item, snapshot));
+      const at = typeof snapshot === "string" ? "" : new Date(snapshot.fetchedAt).toISOString();
+      return batch.map((item) => price(item, snapshot, at));
     },
   };
 }
@@ -41,8 +42,11 @@ function needsRate({ event }: ClientEvent): boolean {
   return isMoney(event) && marketCurrencies.has(event.currency);
 }
 
-/** @param snapshot the rates, or why there are none */
-function price({ event }: ClientEvent, snapshot: RateSnapshot | string): Outcome {
+/**
+ * @param snapshot the rates, or why there are none
+ * @param at the time of the rates
+ */
+function price({ event }: ClientEvent, snapshot: RateSnapshot | string, at: string): Outcome {
   if (!isMoney(event)) return forward(event);
   if (event.currency === "EUR") return forward({ ...event, amount_eur: event.amount });
   const problem = currencyProblem(event.currency, event.created_at);
@@ -58,7 +62,7 @@ function price({ event }: ClientEvent, snapshot: RateSnapshot | string): Outcome
     );
   if (rate === undefined)
     return deadLetter("unsupported_currency", `/currency the rates API has no rate for ${event.currency}`);
-  return convert(event, { value: rate, at: new Date(snapshot.fetchedAt).toISOString() });
+  return convert(event, { value: rate, at });
 }
 
 function convert(event: BetEvent | DepositEvent, rate: AppliedRate): Outcome {
