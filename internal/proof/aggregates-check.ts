@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { NatsConnection } from "nats";
 import type { StreamState } from "../jetstream/stream-state.ts";
 import type { Coverage } from "../materializer/replay.ts";
 import type { Database } from "../postgres/connect.ts";
-import { Unavailable } from "../service/unavailable.ts";
-import { askMaterializer, countAt, differences, everybody, foldArchive } from "./aggregates.ts";
+import { askMaterializer, differences, everybody, foldArchive } from "./aggregates.ts";
 import { type Check, holds, namesOf, unchecked, violated } from "./check.ts";
 import { beganAt } from "./completeness.ts";
 import { findMaterializers } from "./materializers.ts";
@@ -23,7 +23,7 @@ export interface AggregateOptions {
   readonly log: StreamState;
   /** Rows of events stored before this time may have been deleted from Postgres. */
   readonly keptSince: number;
-  /** How many final events of each client Postgres refused: the materializer has counted them. */
+  /** How many final events of each client, and of everybody, Postgres refused: the materializer has counted them. */
   readonly refused: ReadonlyMap<string, number>;
   /** How many of the refused ones CASINO_EVENTS no longer has. */
   readonly refusedBefore: number;
@@ -33,7 +33,6 @@ export interface AggregateOptions {
   readonly patienceMs?: number | undefined;
 }
 
-/** The result of a comparison. */
 interface Comparison {
   /** Its scope, as the end of a sentence. */
   readonly of: string;
@@ -89,23 +88,19 @@ function whyNotSettled(isFlowing: boolean, { waiting, archiver }: Movement): str
 async function compareNow(options: AggregateOptions): Promise<Comparison | string> {
   const { nc, log, keptSince, refusedBefore, storedEarlier } = options;
   const running = await findMaterializers(nc);
-  if (running.length === 0) return "No materializer answers.";
-  const coverages = running.flatMap(({ coverage }) => coverage ?? []);
-  const [first, ...others] = coverages;
-  if (first === undefined || coverages.length < running.length)
-    return "A materializer has begun after all the events there are: it knows none of them.";
-  if (others.some(({ since, first: at }) => since !== first.since || at !== first.first))
+  const [coverage, ...others] = running.map((one) => one.coverage);
+  if (others.some((other) => !isDeepStrictEqual(other, coverage)))
     return "The materializers began at different times, so their figures differ: restart those that began later, with MATERIALIZER_REPLAY=on.";
-  if (keptSince > first.since) return "ARCHIVE_RETENTION has deleted rows that a materializer has counted.";
-  if (refusedBefore > 0 && first.since < log.firstAt)
+  if (coverage === undefined)
+    return "No materializer answers, or it has begun after all the events there are.";
+  if (keptSince > coverage.since)
+    return "ARCHIVE_RETENTION has deleted rows that a materializer has counted.";
+  if (refusedBefore > 0 && coverage.since < log.firstAt)
     return `Postgres refused ${refusedBefore} events that CASINO_EVENTS no longer has, and a materializer has counted.`;
-  const comparison = await compareSince(
-    first,
-    running.map(({ total }) => total),
-    options,
-  );
+  const totals = running.map(({ total }) => total);
+  const comparison = await compareSince(coverage, totals, options);
   // The materializer has counted an event that was sent again, and Postgres has it under the earlier time.
-  if (comparison.differences.length > 0 && storedEarlier > 0 && first.first !== undefined)
+  if (comparison.differences.length > 0 && storedEarlier > 0 && coverage.first !== undefined)
     return `${storedEarlier} events were sent again by their producers: a materializer that began in between counts them.`;
   return comparison;
 }
@@ -115,23 +110,21 @@ async function compareSince(
   totals: readonly number[],
   { nc, db, log, refused }: AggregateOptions,
 ): Promise<Comparison> {
-  const archive = await foldArchive(db, since);
-  const refusedByAll = refused.values().reduce((sum, count) => sum + count, 0);
+  const { figures, inFirstMs } = await foldArchive(db, since);
+  const refusedFrom = (client: string): number => refused.get(client) ?? 0;
   // Some events of the first millisecond may have expired before the materializer started.
-  const gone = first === undefined ? 0 : (await countAt(db, since)) - first;
+  const gone = first === undefined ? 0 : inFirstMs - first;
   const found: string[] = [];
-  const total = Number(archive.get(everybody)?.total) - gone + refusedByAll;
+  const total = (figures.get(everybody)?.total ?? 0) - gone + refusedFrom(everybody);
   for (const counted of totals)
     if (counted !== total)
       found.push(`events of all clients: ${counted} in /materialized, ${total} in Postgres`);
   const from =
     since > beganAt(log, since) ? `, of what was stored since ${new Date(since).toISOString()}` : "";
   if (gone > 0) return { of: `in total${from}`, differences: found };
-  for (const client of new Set([...archive.keys(), ...refused.keys()])) {
+  for (const client of new Set([...figures.keys(), ...refused.keys()])) {
     const materialized = await askMaterializer(nc, client);
-    if (materialized === undefined) throw new Unavailable("The materializer is away: it does not answer.");
-    const left = client === everybody ? refusedByAll : (refused.get(client) ?? 0);
-    found.push(...differences(client, archive.get(client), materialized, left));
+    found.push(...differences(client, figures.get(client), materialized, refusedFrom(client)));
   }
   // A player of one client is among all clients' players.
   return { of: `in total and for each client${from}`, differences: [...new Set(found)] };

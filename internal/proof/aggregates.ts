@@ -11,30 +11,46 @@ const mostPlayers = 100;
 const timeoutMs = 5_000;
 const rankings = ["bets", "wins", "deposits"] as const;
 
-/** The compared aggregates of all clients, or of one. Counts as decimal text: sums may exceed 2^53. */
+/** The compared aggregates of all clients, or of one. */
 export interface Figures {
-  readonly total: string;
-  /** `<ranking> of <client>:<player>`, with its count, best first. */
+  readonly total: number;
+  /** `<ranking> of <client>:<player>`, with its count as decimal text: sums may exceed 2^53. */
   readonly players: ReadonlyMap<string, string>;
 }
 
 /** Stands for all clients in place of a name. */
 export const everybody = "";
 
+/** What the rows of Postgres amount to. */
+export interface ArchivedFigures {
+  /** By client, and of everybody. */
+  readonly figures: ReadonlyMap<string, Figures>;
+  /** How many of the events were stored in the very first millisecond. */
+  readonly inFirstMs: number;
+}
+
+interface PlaceRow {
+  readonly client: string;
+  readonly ranking: string;
+  readonly player: string;
+  readonly count: string;
+  /** Whether the player is among the best of all clients too. */
+  readonly of_all: boolean;
+}
+
 /**
- * The same figures from the rows of Postgres, by client; all clients first.
+ * Computes the same figures from the rows of Postgres.
  * @param since only events that CASINO_EVENTS stored from then on, in ms since the epoch
  * @throws Unavailable
  */
-export async function foldArchive(db: Database, since: number): Promise<ReadonlyMap<string, Figures>> {
+export async function foldArchive(db: Database, since: number): Promise<ArchivedFigures> {
   const from = instant(sql`${Math.floor(since)}::bigint`);
-  return asking(undefined, async () => {
-    const [totals, tops] = await Promise.all([
-      sql<{ client: string; total: string }>`
-        select client_id as client, count(*) as total from events where stored_at >= ${from} group by 1`.execute(
-        db,
-      ),
-      sql<{ client: string; ranking: string; player: string; count: string }>`
+  const [totals, places] = await asking(undefined, () =>
+    Promise.all([
+      sql<{ client: string; total: string; first: string }>`
+        select client_id as client, count(*) as total, count(*) filter (where stored_at = ${from}) as first
+        from events where stored_at >= ${from} group by 1`.execute(db),
+      sql<PlaceRow>`
         with players as (
           select client_id, player_id,
             count(*) filter (where type = 'bet') as bets,
@@ -44,66 +60,44 @@ export async function foldArchive(db: Database, since: number): Promise<Readonly
           from events where type in ('bet', 'deposit') and stored_at >= ${from} group by 1, 2
         ), ranked as (
           select client_id, player_id, ranking, count,
-            row_number() over (partition by client_id, ranking order by count desc, player_id) as place
+            row_number() over (partition by client_id, ranking order by count desc, player_id) as place,
+            row_number() over (partition by ranking order by count desc, client_id collate "C", player_id) as of_all
           from players, lateral (values
             ('bets', bets::numeric, bets > 0), ('wins', wins::numeric, wins > 0), ('deposits', deposits, made > 0)
           ) as boards (ranking, count, listed)
           where listed
         )
-        select client_id as client, ranking, player_id::text as player, count::text as count
-        from ranked where place <= ${mostPlayers} order by client_id, ranking, place`.execute(db),
-    ]);
-    const byClient = Map.groupBy(tops.rows, ({ client }) => client);
-    const figures = new Map<string, Figures>([[everybody, ofAll(totals.rows, tops.rows)]]);
-    for (const { client, total } of totals.rows) {
-      const players = byClient.get(client) ?? [];
-      figures.set(client, { total, players: new Map(players.map((row) => [nameOf(row), row.count])) });
-    }
-    return figures;
-  });
-}
-
-type Place = { readonly client: string; readonly ranking: string; readonly player: string };
-const nameOf = ({ client, ranking, player }: Place): string => `${ranking} of ${client}:${player}`;
-
-/** How many rows have events stored in this very millisecond since the epoch. @throws Unavailable */
-export async function countAt(db: Database, ms: number): Promise<number> {
-  return asking(undefined, async () => {
-    const { rows } = await sql<{ count: string }>`
-      select count(*) as count from events where stored_at = ${instant(sql`${ms}::bigint`)}`.execute(db);
-    return Number(rows[0]?.count);
-  });
-}
-
-function ofAll(
-  totals: readonly { readonly total: string }[],
-  tops: readonly (Place & { readonly count: string })[],
-): Figures {
-  const players = rankings.flatMap((ranking) =>
-    tops
-      .filter((row) => row.ranking === ranking)
-      .sort((a, b) => compare(BigInt(b.count), BigInt(a.count)) || compareClients(a, b))
-      .slice(0, mostPlayers),
+        select client_id as client, ranking, player_id::text as player, count::text as count,
+          of_all <= ${mostPlayers} as of_all
+        from ranked where place <= ${mostPlayers}`.execute(db),
+    ]),
   );
-  const total = totals.reduce((sum, row) => sum + BigInt(row.total), 0n);
-  return { total: String(total), players: new Map(players.map((row) => [nameOf(row), row.count])) };
+  const playersOf = (rows: readonly PlaceRow[] = []) => new Map(rows.map((row) => [nameOf(row), row.count]));
+  const byClient = Map.groupBy(places.rows, ({ client }) => client);
+  const sum = (counts: readonly string[]) => counts.reduce((all, count) => all + Number(count), 0);
+  const ofAll = {
+    total: sum(totals.rows.map(({ total }) => total)),
+    players: playersOf(places.rows.filter(({ of_all }) => of_all)),
+  };
+  const figures = new Map<string, Figures>([[everybody, ofAll]]);
+  for (const { client, total } of totals.rows)
+    figures.set(client, { total: Number(total), players: playersOf(byClient.get(client)) });
+  return { figures, inFirstMs: sum(totals.rows.map(({ first }) => first)) };
 }
 
-const compareClients = (a: Place, b: Place): number =>
-  a.client === b.client ? compare(BigInt(a.player), BigInt(b.player)) : a.client < b.client ? -1 : 1;
-const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+const nameOf = ({ client, ranking, player }: Omit<PlaceRow, "count" | "of_all">): string =>
+  `${ranking} of ${client}:${player}`;
 
-/** The figures of a materializer. @returns undefined when none answers @throws Unavailable when the answer is malformed */
-export async function askMaterializer(nc: NatsConnection, client: string): Promise<Figures | undefined> {
+/** The figures of a materializer. @throws Unavailable when none answers, or the answer is malformed */
+export async function askMaterializer(nc: NatsConnection, client: string): Promise<Figures> {
   const query = { top: mostPlayers, ...(client === everybody ? {} : { client_id: client }) };
-  let text: string;
-  try {
-    text = (await nc.request(materializedSubject, JSON.stringify(query), { timeout: timeoutMs })).string();
-  } catch {
-    return undefined;
-  }
+  const reply = await nc
+    .request(materializedSubject, JSON.stringify(query), { timeout: timeoutMs })
+    .catch((cause: unknown) => {
+      throw new Unavailable("The materializer is away: it does not answer.", { cause });
+    });
   // A sum beyond 2^53 keeps its digits.
-  const answer: unknown = JSON.parse(text, (_key, value: unknown, context?: { source?: string }) =>
+  const answer: unknown = JSON.parse(reply.string(), (_key, value: unknown, context?: { source?: string }) =>
     typeof value === "number" ? (context?.source ?? String(value)) : value,
   );
   const fields = isObject(answer) ? answer : {};
@@ -115,8 +109,9 @@ export async function askMaterializer(nc: NatsConnection, client: string): Promi
     });
   });
   const { events_total: total } = fields;
-  if (typeof total !== "string") throw new Unavailable(`A materializer answers "${text.slice(0, 100)}".`);
-  return { total, players: new Map(players) };
+  if (typeof total !== "string")
+    throw new Unavailable(`A materializer answers "${reply.string().slice(0, 100)}".`);
+  return { total: Number(total), players: new Map(players) };
 }
 
 /**
@@ -130,13 +125,14 @@ export function differences(
   refused: number,
 ): string[] {
   const whose = client === everybody ? "all clients" : `client ${client}`;
-  const expected = archive ?? { total: "0", players: new Map<string, string>() };
-  const found: string[] = [];
+  const expected = archive ?? { total: 0, players: new Map<string, string>() };
   const beside = refused > 0 ? ` and ${refused} refused by it` : "";
-  if (BigInt(expected.total) + BigInt(refused) !== BigInt(materialized.total))
-    found.push(
-      `events of ${whose}: ${materialized.total} in /materialized, ${expected.total} in Postgres${beside}`,
-    );
+  const found =
+    expected.total + refused === materialized.total
+      ? []
+      : [
+          `events of ${whose}: ${materialized.total} in /materialized, ${expected.total} in Postgres${beside}`,
+        ];
   if (refused > 0) return found;
   for (const name of new Set([...expected.players.keys(), ...materialized.players.keys()])) {
     const [here = "none", there = "none"] = [materialized.players.get(name), expected.players.get(name)];

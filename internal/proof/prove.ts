@@ -12,6 +12,7 @@ import {
   stageStream,
 } from "../messages/subjects.ts";
 import type { Database } from "../postgres/connect.ts";
+import { everybody } from "./aggregates.ts";
 import { compareAggregates } from "./aggregates-check.ts";
 import { ArchiveLookup } from "./archive.ts";
 import { archiveChecks } from "./archive-checks.ts";
@@ -162,11 +163,12 @@ export async function prove(options: ProveOptions): Promise<Proof> {
   };
 }
 
-/** How many final events of each client Postgres lacks because the archiver set them aside. */
+/** How many final events of each client, and of everybody, Postgres lacks because the archiver set them aside. */
 function refusedBy({ refused }: Reconciliation, { unarchived }: ArchiveLookup): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { seq, key } of unarchived)
-    if (refused.has(seq)) counts.set(key.client, (counts.get(key.client) ?? 0) + 1);
+    if (refused.has(seq))
+      for (const client of [key.client, everybody]) counts.set(client, (counts.get(client) ?? 0) + 1);
   return counts;
 }
 
