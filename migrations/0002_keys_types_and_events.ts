@@ -4,7 +4,7 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     create table api_keys (
       id bigint generated always as identity primary key,
-      -- Null: an operator's key, good for every client.
+      -- Null: an operator's key, valid for every client.
       client_id text references clients (id),
       source text check (source ~ '^[A-Za-z0-9._-]{1,64}$'),
       prefix text not null,
@@ -24,7 +24,7 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     insert into event_types (name, built_in)
     values ('game_start', true), ('game_stop', true), ('bet', true), ('deposit', true)`.execute(db);
-  // What a custom type's data must be: for one client, or (null) for every client that has none of its own.
+  // The schema of a custom type's data: for one client, or (null) for every client without one of its own.
   await sql`
     create table event_type_schemas (
       type text not null references event_types (name),
@@ -37,7 +37,7 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     create table events (
       client_id text not null references clients (id),
-      -- Its order is part of the order that events are listed in: the same on every machine.
+      -- Part of the order in which events are listed, so its collation must be the same on every machine.
       source text collate "C" not null,
       id bigint not null,
       type text not null references event_types (name),
@@ -53,7 +53,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       player_email text,
       player_last_signed_in_at timestamptz,
       description text not null,
-      -- Units of the currency per euro, where one was used, and its time.
+      -- Units of the currency per euro, if a rate was used, and the rate's time.
       rate numeric,
       rate_at timestamptz,
       -- When CASINO_EVENTS stored the final event.
@@ -65,7 +65,7 @@ export async function up(db: Kysely<never>): Promise<void> {
   await sql`create index events_by_player on events (client_id, player_id, created_at desc, source, id)`.execute(
     db,
   );
-  // For deleting what is older than the archive keeps.
+  // For deleting events that are older than the archive's retention.
   await sql`create index events_by_storing on events (stored_at)`.execute(db);
 }
 

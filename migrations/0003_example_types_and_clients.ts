@@ -1,6 +1,6 @@
 import { type Kysely, sql } from "kysely";
 
-// What `examples` there are the generator picks from.
+// The generator picks from `examples`.
 const draft = "https://json-schema.org/draft/2020-12/schema";
 
 const schemas = {

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 
-// Of a player who has many events, those of one type were searched among all of his. The index that finds both takes the
-// place of the one that found the player: one more would cost every event that is archived. Custom events have no player.
+// A search for one type of a player's events read all of the player's events. An index by player and type replaces the one by
+// player, because an additional index would cost every archived event. Custom events have no player.
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     create index events_by_player_and_type on events (client_id, player_id, type, created_at desc, source, id)

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from "kysely";
 
-// A foreign key asks for each row by itself whether the client, and the type, is there: a third of what an insert of
-// many events costs. A trigger per statement asks once for each that occurs in it, says the same errors under the same
-// names, and keeps the same promise, also against whoever deletes a client at that moment.
+// Foreign keys check client and type for each row, which is a third of the cost of inserting many events. A trigger per
+// statement checks each client and type of the statement once. It raises the same errors under the same names, and is as safe
+// when somebody deletes a client at that moment.
 
 export async function up(db: Kysely<never>): Promise<void> {
-  // The functions run as the schema's owner, as foreign keys do: who adds events need not be able to read or lock
-  // clients. So they look for tables in this schema only.
+  // The functions run as the schema's owner, as foreign keys do, so that roles that add events need no right to read or lock
+  // clients. For safety they search tables only in this schema.
   const { rows } = await sql<{ place: string }>`select quote_ident(current_schema()) as place`.execute(db);
   const settings = `set search_path = ${rows[0]?.place}, pg_temp`;
 

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 
-// Enrichers keep all titles in memory and ask every second whether any has changed. A number per client answers that
-// from a few rows, however many games there are, and deletions count too.
+// Enrichers keep all titles in memory and check every second for changes. A version per client makes that a query of few rows,
+// however many games there are, and shows deletions too.
 
 const titles = [
   [100, "Rocket Dice"],
@@ -30,7 +30,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       version bigint not null
     )`.execute(db);
 
-  // As the schema's owner: who changes games need not be able to write versions.
+  // As the schema's owner, so that roles that change games need no right to write versions.
   const { rows } = await sql<{ place: string }>`select quote_ident(current_schema()) as place`.execute(db);
   const settings = `set search_path = ${rows[0]?.place}, pg_temp`;
   await sql`

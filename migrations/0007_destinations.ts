@@ -11,16 +11,16 @@ export async function up(db: Kysely<never>): Promise<void> {
       types text[],
       -- The client's own headers as JSON, encrypted: they may hold credentials.
       headers text,
-      -- Calls a second; null: no limit.
+      -- Calls per second; null: no limit.
       rate_limit integer check (rate_limit between 1 and 10000),
       -- One event at a time per player.
       ordered boolean not null default false,
-      -- Most events of one call.
+      -- Maximum events per call.
       batch integer not null default 1 check (batch between 1 and 100),
       enabled boolean not null default true,
       disabled_at timestamptz,
       disabled_reason text,
-      -- Since when nothing but failures has come of it.
+      -- Since when every attempt has failed.
       failing_since timestamptz,
       created_at timestamptz not null default now(),
       updated_at timestamptz not null default now()
@@ -31,10 +31,10 @@ export async function up(db: Kysely<never>): Promise<void> {
     create table destination_secrets (
       id bigint generated always as identity primary key,
       destination_id text not null references destinations (id) on delete cascade,
-      -- Encrypted, with the name of the key that it was encrypted with.
+      -- Encrypted, with the name of the key used.
       secret text not null,
       created_at timestamptz not null default now(),
-      -- Null: the current one. During a rotation the one before still signs, until then.
+      -- Null: the current secret. During a rotation the previous one also signs until this time.
       expires_at timestamptz
     )`.execute(db);
   await sql`
@@ -42,8 +42,8 @@ export async function up(db: Kysely<never>): Promise<void> {
     db,
   );
 
-  // One row for each event of each attempt. Without foreign keys, as the archive: it is written by the thousand, and
-  // outlives its destination.
+  // One row per event and attempt. No foreign keys, as in the archive: rows come by the thousand, and outlive their
+  // destination.
   await sql`
     create table deliveries (
       id bigint generated always as identity primary key,
@@ -52,9 +52,9 @@ export async function up(db: Kysely<never>): Promise<void> {
       source text collate "C" not null,
       event_id bigint not null,
       event_type text not null,
-      -- Of the event in CASINO_EVENTS, where it is known.
+      -- The event's sequence in CASINO_EVENTS, if known.
       log_sequence bigint,
-      -- The header of the call: of the event, or of the batch that it travelled in.
+      -- The call's header webhook-id: of the event, or of the batch in which it was sent.
       webhook_id text not null,
       -- From 1.
       attempt integer not null,
@@ -62,7 +62,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       status integer,
       duration_ms integer not null,
       error text,
-      -- How the receiver's answer begins.
+      -- The beginning of the receiver's answer.
       answer text,
       at timestamptz not null
     )`.execute(db);
@@ -71,44 +71,44 @@ export async function up(db: Kysely<never>): Promise<void> {
     db,
   );
   await sql`create index deliveries_by_event on deliveries (client_id, source, event_id)`.execute(db);
-  // Those that people look for are few among many.
+  // People search for these, which are few among many.
   await sql`
     create index deliveries_by_failure on deliveries (client_id, outcome, at desc, id desc)
     where outcome <> 'delivered'`.execute(db);
-  // For deleting what is older than is kept: rows lie in the order of time, so a range of blocks is all it takes.
+  // For deleting rows beyond the retention. Rows are stored in order of time, so a block range index suffices.
   await sql`create index deliveries_by_time on deliveries using brin (at) with (autosummarize = on)`.execute(
     db,
   );
 
-  // What the sender is asked to send once more: one event, or those of the archive that match.
+  // Requests to send again: one event, or all matching events of the archive.
   await sql`
     create table delivery_requests (
       id bigint generated always as identity primary key,
       destination_id text not null references destinations (id) on delete cascade,
       client_id text not null,
       kind text not null check (kind in ('resend', 'replay')),
-      -- Of a resend.
+      -- For a resend.
       source text,
       event_id bigint,
-      -- Of a replay: when CASINO_EVENTS stored the event, from inclusive, to exclusive.
+      -- For a replay: when CASINO_EVENTS stored the events, from inclusive, to exclusive.
       from_at timestamptz,
       to_at timestamptz,
       types text[],
       only_undelivered boolean not null default false,
       created_at timestamptz not null default now(),
-      -- How far the sender is: the last event of the archive that it has taken over.
+      -- The sender's progress: the last event of the archive that it has read.
       position jsonb,
       sent bigint not null default 0,
       done_at timestamptz,
-      -- Why it came to nothing.
+      -- Why it failed.
       error text,
       check (kind <> 'resend' or (source is not null and event_id is not null)),
       check (kind <> 'replay' or (from_at is not null and to_at is not null))
     )`.execute(db);
   await sql`create index delivery_requests_open on delivery_requests (id) where done_at is null`.execute(db);
 
-  // The event's place in CASINO_EVENTS. What was archived before has none. Rows lie nearly in this order, so ranges of blocks
-  // are enough for whoever reads a narrow range of places, and cost those that are added nearly nothing.
+  // The event's sequence in CASINO_EVENTS. Events archived before have none. Rows are stored nearly in this order, so a block
+  // range index suffices to read a narrow range, and costs inserts nearly nothing.
   await sql`alter table events add column log_sequence bigint`.execute(db);
   await sql`
     create index events_by_sequence on events using brin (log_sequence)

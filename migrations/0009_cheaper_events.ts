@@ -1,9 +1,9 @@
 import { type Kysely, sql } from "kysely";
 
-// What each archived event costs: an index is a fifth of it, and the check of clients and types was a tenth.
+// An index was a fifth of the cost of an archived event, and the check of clients and types a tenth.
 //
-// A page of all of a client's events is put together from a page of each type, as that of a player's is, so the index by
-// time alone goes. And the check reads the added rows once: it is about the few clients and types that occur in them.
+// A page of all of a client's events is now merged from a page of each type, like a page of a player's events, so the index by
+// time alone is no longer needed. The check reads the added rows only once, for the few clients and types in them.
 
 const check = (settings: string) => sql`
   create or replace function events_have_clients_and_types() returns trigger
@@ -39,11 +39,11 @@ export async function up(db: Kysely<never>): Promise<void> {
 }
 
 export async function down(db: Kysely<never>): Promise<void> {
-  // The function stays: what it promises is the same.
+  // The function stays, because it guarantees the same.
   await sql`create index events_by_time on events (client_id, created_at desc, source, id)`.execute(db);
 }
 
-/** It runs as the schema's owner, and looks for tables in this schema only. */
+/** It runs as the schema's owner, and searches tables only in this schema. */
 async function searchPath(db: Kysely<never>): Promise<string> {
   const { rows } = await sql<{ place: string }>`select quote_ident(current_schema()) as place`.execute(db);
   return `set search_path = ${rows[0]?.place}, pg_temp`;

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from "kysely";
 
-// The sender's own notes, one row for each destination: up to where of CASINO_EVENTS its events have left the log (the broker
-// moves a consumer's own place along when the log drops its oldest, so it does not tell what was missed), and which sender
-// looks after it.
+// The sender's state of each destination: how far its events have left the log, as a sequence of CASINO_EVENTS, and which
+// sender serves it. The consumer's own position cannot tell what was missed, because the broker moves it when the log drops
+// its oldest messages.
 
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`

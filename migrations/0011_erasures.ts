@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 
-// Which players' personal data had to go. Final events that were made before may still be on their way into the archive, so
-// what is added of such a player keeps no e-mail but the one that `players` has now: whoever adds it, and however late.
+// Players whose personal data were erased. Earlier final events may still be on their way into the archive. So whoever adds an
+// event of such a player, however late, the event keeps no e-mail except the one that `players` has now.
 
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`
@@ -22,7 +22,7 @@ export async function up(db: Kysely<never>): Promise<void> {
         else description end
     $$`.execute(db);
 
-  // As the schema's owner: who adds events need not be able to change them, or to read players.
+  // As the schema's owner, so that roles that add events need no right to change them or to read players.
   const { rows } = await sql<{ place: string }>`select quote_ident(current_schema()) as place`.execute(db);
   await sql`
     create function events_keep_erased() returns trigger

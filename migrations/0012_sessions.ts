@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 
-// Who signed in to the dashboard, and codes that may be exchanged for that once. Of both only the hash is kept. A session
-// opened with a key ends with the key; one opened with a code is a client's or, without one, an operator's.
+// The dashboard's sessions, and sign-in codes that can be exchanged once for a session. Only hashes are stored. A session
+// opened with a key ends with the key; one opened with a code belongs to a client or, without one, to an operator.
 
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`

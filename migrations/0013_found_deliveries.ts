@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 
-// Each way of looking for deliveries has an index. An operator looks at those of all clients, by time, outcome or event alone;
-// and a destination may have a million that did well, and few or none that did not.
+// Each way to search deliveries has an index. An operator searches those of all clients by time, outcome or event alone, and a
+// destination may have a million successful ones and few or no failed ones.
 
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`drop index deliveries_by_time`.execute(db);

@@ -1,24 +1,24 @@
 import { type Kysely, sql } from "kysely";
 
-// What became of types of event: event_type_schemas has only how things stand. No foreign keys, so that it stays true after
-// a client is removed, and keeps none from being removed.
+// The history of event types; event_type_schemas has only the current state. No foreign keys, so that the history survives a
+// client's removal, and does not prevent it.
 
 export async function up(db: Kysely<never>): Promise<void> {
   await sql`
     create table event_type_changes (
       id bigint generated always as identity primary key,
       type text not null,
-      -- Null: for every client that has none of its own.
+      -- Null: for every client without one of its own.
       client_id text,
       change text not null check (change in ('registered', 'replaced', 'removed')),
-      -- As it was from then on; null when it was removed.
+      -- The schema from then on; null if it was removed.
       schema jsonb,
       at timestamptz not null default now(),
       check ((schema is null) = (change = 'removed'))
     )`.execute(db);
 
-  // As the schema's owner: who changes types need not be able to write, or rewrite, what was changed. Whoever registers the same
-  // schema again changes nothing.
+  // As the schema's owner, so that roles that change types need no right to write or rewrite the history. Registering the same
+  // schema again adds no record.
   const { rows } = await sql<{ place: string }>`select quote_ident(current_schema()) as place`.execute(db);
   await sql`
     create function event_type_schemas_changed() returns trigger
@@ -39,7 +39,7 @@ export async function up(db: Kysely<never>): Promise<void> {
     create trigger event_type_schemas_history after insert or update or delete on event_type_schemas
     for each row execute function event_type_schemas_changed()`.execute(db);
 
-  // The trigger's lock keeps others from changing types until this is committed: none is missed, none is here twice.
+  // The trigger's lock blocks other changes until this commits, so that none is missed or recorded twice.
   await sql`
     insert into event_type_changes (type, client_id, change, schema, at)
     select type, client_id, 'registered', schema, updated_at from event_type_schemas order by updated_at`.execute(

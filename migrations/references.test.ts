@@ -6,7 +6,7 @@ import { silent } from "../test/harness/broker.ts";
 import { databaseForTest } from "../test/harness/infrastructure.ts";
 import { waitFor } from "../test/harness/wait-for.ts";
 
-// What foreign keys of `events` would hold, its triggers hold.
+// The triggers of `events` guarantee what foreign keys would.
 
 async function migrated(): Promise<Database> {
   const db = connectPostgres(await databaseForTest(), "test", silent);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Refuses to let docker-compose.yml publish the gateway and NATS beyond this machine while a password is the one that
-# stands in .env.example, or while whoever connects to NATS without credentials may do everything.
+# Stops docker-compose.yml from publishing the gateway and NATS to other machines with a password from .env.example, or
+# with anonymous NATS connections that may do more than read.
 set -eu
 
 case ${LISTEN_ADDRESS:-127.0.0.1} in
@@ -10,7 +10,7 @@ esac
 needed=
 while read -r name preset; do
   eval "value=\${$name-}"
-  # nats.conf wants its values in double quotes.
+  # The values for nats.conf are in double quotes.
   value=${value#\"}
   value=${value%\"}
   case $value in
@@ -39,7 +39,7 @@ DELIVERY_KEY c2FtcGxlLXNhbXBsZS1zYW1wbGUtc2FtcGxlLTEyMzQ=
 END
 
 code=0
-published="guard: LISTEN_ADDRESS=$LISTEN_ADDRESS lets others than this machine reach the gateway and NATS"
+published="guard: LISTEN_ADDRESS=$LISTEN_ADDRESS lets other machines reach the gateway and NATS"
 if [ -n "$needed" ]; then
   echo "$published, so set passwords of your own (.env.example begins with the command that makes them all):$needed" >&2
   code=78
@@ -47,10 +47,10 @@ fi
 case ${NATS_ANONYMOUS-} in
   '' | '""') ;;
   inspector | '"inspector"')
-    echo "$published: whoever connects to NATS without credentials sees all events, e-mail addresses included; set NATS_ANONYMOUS= (empty) to let nobody in" >&2
+    echo "$published: anonymous NATS connections can read all events, including e-mail addresses; set NATS_ANONYMOUS= (empty) to refuse them" >&2
     ;;
   *)
-    echo "$published, so set NATS_ANONYMOUS= (empty): whoever connects to NATS without credentials would be $NATS_ANONYMOUS" >&2
+    echo "$published, so set NATS_ANONYMOUS= (empty): anonymous NATS connections would be the user $NATS_ANONYMOUS" >&2
     code=78
     ;;
 esac

@@ -4,9 +4,9 @@
 #
 #   sh nats/move-streams.sh <store_dir>
 #
-# Only while the server is stopped. Such a server kept them below $G, which one with accounts does not even open: it would
-# start with nothing in it. `npm run up` and docker-compose.yml run this before each start; where there is nothing to move
-# it does nothing.
+# Run it only while the server is stopped. A server without accounts keeps its streams in the account $G. A server with
+# accounts does not open them, and would start empty. `npm run up` and docker-compose.yml run this before each start;
+# without such streams it does nothing.
 set -eu
 
 refuse() {
@@ -21,11 +21,11 @@ to=$store/CASINO/streams
 
 for stream in "$from"/*; do
   [ -e "$stream" ] || exit 0
-  # The other nodes know a cluster's streams by their account.
+  # In a cluster the other nodes know the streams by their account, so moving files does not work.
   [ ! -d "$store/\$SYS/_js_/_meta_" ] ||
-    refuse "$store is of a cluster, whose streams are moved to the account CASINO by backup and restore: see docs/operations.md, Upgrade"
+    refuse "$store belongs to a cluster. Move its streams to the account CASINO by backup and restore: see docs/operations.md, Upgrade"
   [ ! -e "$to/${stream##*/}" ] ||
-    refuse "$from and $to both hold ${stream##*/}: move the one that is not wanted out of $store"
+    refuse "$from and $to both hold ${stream##*/}: move the one that you do not want out of $store"
 done
 mkdir -p "$to"
 for stream in "$from"/*; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the container of docker-compose.yml runs: nats-server with these arguments, on streams that are where it looks.
+# Entry point of the NATS container: moves streams into the account CASINO if necessary, then runs nats-server.
 set -eu
 sh "${0%/*}/move-streams.sh" "$NATS_STORE_DIR"
 exec nats-server "$@"

@@ -64,7 +64,7 @@ describe.each(await natsVersions())("nats-server $version", ({ binary, version }
     const node = await startNats({ dir, binary, args, readyWhen: "connect", spawned: watch });
     await node.stop();
     mkdirSync(join(dir, "jetstream/$G/streams/CASINO_RAW"), { recursive: true });
-    await expect(moveStreams(dir, ignored)).rejects.toThrow(/ is of a cluster, .*backup and restore/);
+    await expect(moveStreams(dir, ignored)).rejects.toThrow(/belongs to a cluster\. .*backup and restore/);
     expect(readdirSync(join(dir, "jetstream/$G/streams"))).toEqual(["CASINO_RAW"]);
   });
 });
@@ -73,7 +73,7 @@ test("a stream that is in both places is named, and nothing is moved", async () 
   const dir = folders("$G/streams/A", "$G/streams/CASINO_RAW", "CASINO/streams/CASINO_RAW");
   const moving = moveStreams(dir, ignored);
   await expect(moving).rejects.toThrow(StackError);
-  await expect(moving).rejects.toThrow(/both hold CASINO_RAW: move the one that is not wanted out of/);
+  await expect(moving).rejects.toThrow(/both hold CASINO_RAW: move the one that you do not want out of/);
   expect(readdirSync(join(dir, "jetstream/$G/streams"))).toEqual(["A", "CASINO_RAW"]);
 });
 
