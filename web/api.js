@@ -1,4 +1,4 @@
-/** What a route answered when it was not what was asked for: its problem document. */
+/** An error answer of a route: its problem document. */
 export class Problem extends Error {
   /** @param {number} status @param {{ detail?: string }} body */
   constructor(status, body) {
@@ -8,7 +8,7 @@ export class Problem extends Error {
   }
 }
 
-/** Called when a session has ended, wherever that was noticed. */
+/** Called when any request finds that the session has ended. */
 let onEnded = () => {};
 /** @param {() => void} hear */
 export const whenEnded = (hear) => {
@@ -16,8 +16,8 @@ export const whenEnded = (hear) => {
 };
 
 /**
- * Asks the gateway. The cookie goes along by itself; the header tells that it was this page that asked.
- * @param {string} method @param {string} path @param {unknown} [body] a text goes as it is, anything else as JSON
+ * Sends a request to the gateway. The browser adds the session's cookie; the header proves that this page sent the request.
+ * @param {string} method @param {string} path @param {unknown} [body] a string is sent unchanged, anything else as JSON
  * @throws {Problem}
  */
 export async function ask(method, path, body) {

@@ -2,15 +2,15 @@ import { count, duration } from "./format.js";
 import { html } from "./html.js";
 
 /**
- * What somebody has to look at, the worst first, before anything else on the page. Nothing where all is well.
- * @param {{ picture: object }} props the pipeline as it is now
+ * Problems and warnings, the worst first, at the top of the page. Nothing if there are none.
+ * @param {{ picture: object }} props the pipeline's current state
  */
 export function Attention({ picture }) {
   const found = [...stopped(picture), ...unready(picture), ...full(picture), ...warned(picture)];
   if (found.length === 0) return null;
   return html`
     <section class="attention" aria-labelledby="attention">
-      <h2 id="attention"><span role="status">${found.length === 1 ? "One thing needs a look" : `${found.length} things need a look`}</span></h2>
+      <h2 id="attention"><span role="status">${found.length === 1 ? "1 thing needs attention" : `${found.length} things need attention`}</span></h2>
       <ul>
         ${found.map(
           ({ tone, name, says, command }) => html`
@@ -25,7 +25,7 @@ export function Attention({ picture }) {
   `;
 }
 
-/** Each service once, whatever parts of the pipeline it is. */
+/** Each service once, with its parts of the pipeline. */
 function services({ sources, steps, readers }) {
   const all = [...sources, ...steps, ...readers];
   return [...new Set(all.map(({ service }) => service))].map((service) => ({
@@ -50,7 +50,7 @@ const stopped = (picture) =>
     return silent.map(({ host, pid, silent_ms }) => ({
       tone: "bad",
       name: service,
-      says: `process ${pid} on ${host} has said nothing for ${duration(silent_ms)}: look whether it hangs.`,
+      says: `process ${pid} on ${host} has sent no status for ${duration(silent_ms)}: check whether it hangs.`,
     }));
   });
 
@@ -63,7 +63,7 @@ const unready = (picture) =>
     })),
   );
 
-/** A work queue refuses at its limit. The log and the dead letters drop their oldest, which is as it should be. */
+/** Only work queues refuse at their limit. The log and the dead letters drop their oldest messages, as intended. */
 const full = ({ streams }) =>
   streams
     .filter(({ stream }) => !["CASINO_EVENTS", "CASINO_DEAD"].includes(stream))
@@ -72,7 +72,7 @@ const full = ({ streams }) =>
     .map(({ stream, share }) => ({
       tone: "bad",
       name: stream,
-      says: `is ${Math.round(share * 100)} % full, and refuses at 100 %: look at what takes from it.`,
+      says: `is ${Math.round(share * 100)} % full, and refuses messages at 100 %: check its consumer.`,
     }));
 
 const warned = (picture) => {

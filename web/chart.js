@@ -42,8 +42,8 @@ export function Chart({ history }) {
 
   const known = isEmpty ? [] : history.rates.filter((value) => value !== null);
   const says = isEmpty
-    ? "Nothing was measured yet."
-    : `Now ${rate(known.at(-1))}, highest ${rate(Math.max(...known))} in 15 minutes.`;
+    ? "No measurements yet."
+    : `Now ${rate(known.at(-1))}; maximum of the last 15 minutes ${rate(Math.max(...known))}.`;
   return html`
     <section class="card" aria-labelledby="chart">
       <h2 id="chart">Final events per second</h2>
@@ -63,7 +63,7 @@ function dataOf({ until, rates }) {
 function options() {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(name).trim();
-  // The canvas knows no light-dark(): what it resolves to, an element tells.
+  // A canvas does not understand light-dark(), so an element resolves it.
   const resolved = (name) => {
     const probe = document.createElement("span");
     probe.style.color = `var(${name})`;

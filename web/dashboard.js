@@ -8,7 +8,7 @@ import { Setup } from "./setup.js";
 import { isDark, switchTheme } from "./theme.js";
 import { useEffect, useState } from "./vendor/hooks.js";
 
-/** The views by their place in the address, `#/<place>`. */
+/** The views by their address, `#/<place>`. */
 const views = [
   { place: "", title: "Overview", view: Overview },
   { place: "dead-letters", title: "Dead letters", view: DeadLetters },
@@ -18,7 +18,7 @@ const views = [
 
 const placeNow = () => /^#\/([\w-]+)/.exec(location.hash)?.[1] ?? "";
 
-/** What is shown to whoever signed in: header, the chosen view, and what the stream says. */
+/** The page after signing in: header and the chosen view, with the data of the stream. */
 export function Dashboard({ holder, onSignOut, onEnded }) {
   const [place, setPlace] = useState(placeNow());
   const [state, setState] = useState("connecting");
@@ -56,7 +56,7 @@ export function Dashboard({ holder, onSignOut, onEnded }) {
     <${Header} current=${current} holder=${holder} state=${state} letters=${lettersOf(frame)} onSignOut=${onSignOut} />
     <main id="main" tabindex="-1">
       <h1 class="visually-hidden">${current.title}</h1>
-      ${state === "lost" && html`<p class="notice bad" role="alert">The gateway does not answer${frame && `: what you see is of ${clock(new Date(frame.at))}`}. The page tries again every few seconds; if it stays so, look at the gateway's log.</p>`}
+      ${state === "lost" && html`<p class="notice bad" role="alert">The gateway does not answer${frame && `: this is the state of ${clock(new Date(frame.at))}`}. The page retries every few seconds. If that does not help, check the gateway's log.</p>`}
       <${current.view} holder=${holder} frame=${frame} history=${history} tail=${tail} onTail=${setQuery} />
     </main>
   `;
@@ -93,7 +93,7 @@ function Header({ current, holder, state, letters, onSignOut }) {
 
 const lettersOf = (frame) => frame?.letters ?? frame?.picture?.letters ?? 0;
 
-/** The fragment tells which view is shown, so a link into the page must not change it. */
+/** The fragment selects the view, so a link within the page must not change it. */
 function toMain(event) {
   event.preventDefault();
   document.getElementById("main").focus();
@@ -102,7 +102,7 @@ function toMain(event) {
 let read = 0;
 const stamped = (events) => events.map((one) => ({ ...one, at: new Date(), key: ++read })).reverse();
 
-/** The history with the second of this frame at its end. */
+/** The history with this frame's second at its end. */
 function append(known, { second, rate }) {
   if (known === null) return known;
   const gap = Math.min(second - known.until, known.rates.length);

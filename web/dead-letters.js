@@ -6,7 +6,7 @@ import { useEffect, useState } from "./vendor/hooks.js";
 
 const page = 50;
 
-/** What was set aside, by reason; to be looked at, mended, sent again or discarded. */
+/** Dead letters by reason, to inspect, correct, replay and discard. */
 export function DeadLetters({ holder, frame }) {
   const [filter, setFilter] = useState({});
   const [listed, setListed] = useState(null);
@@ -34,7 +34,7 @@ export function DeadLetters({ holder, frame }) {
       setProblem(error.message);
     }
   };
-  // Also when their number changes: somebody may deal with them elsewhere, or more may come.
+  // Also when their number changes: others may replay them, or more may come.
   useEffect(() => void load(), [filter, there]);
 
   const done = (sentence) => {
@@ -46,14 +46,14 @@ export function DeadLetters({ holder, frame }) {
   return html`
     <section class="card" aria-labelledby="letters">
       <h2 id="letters">Dead letters</h2>
-      <p class="hint">Events that can never succeed as they are. Mend the event, or its cause, and send it again: it keeps its client, source and id.</p>
+      <p class="hint">Events that can never succeed as they are. Correct the event or the cause, then replay it: it keeps its client, source and id.</p>
       <div role="status">${said && html`<p class="notice good">${said}</p>`}</div>
       ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
       ${
         Object.keys(filter).length > 0 &&
         html`<p class="controls">
-          <span>Only ${Object.values(filter).join(" · ")}</span>
-          <button type="button" onClick=${() => setFilter({})}>Show all</button>
+          <span>Filter: ${Object.values(filter).join(" · ")}</span>
+          <button type="button" onClick=${() => setFilter({})}>Show all dead letters</button>
           <${ReplayAll} filter=${filter} onDone=${done} />
         </p>`
       }
@@ -72,8 +72,8 @@ export function DeadLetters({ holder, frame }) {
           )}
         </ul>`
       }
-      ${listed === null && problem === "" && html`<p class="waiting" role="status">Reading…</p>`}
-      ${listed?.dead_letters.length === 0 && html`<p class="waiting">Nothing is set aside. That is how it should be.</p>`}
+      ${listed === null && problem === "" && html`<p class="waiting" role="status">Loading…</p>`}
+      ${listed?.dead_letters.length === 0 && html`<p class="waiting">${Object.keys(filter).length > 0 ? "No dead letters match." : "No dead letters. Events that fail for good appear here."}</p>`}
       ${listed?.dead_letters.length > 0 && html`<${List} letters=${listed.dead_letters} isOperator=${isOperator} onOpen=${setOpen} />`}
       ${listed?.next_cursor && html`<p><button type="button" onClick=${() => load(listed.next_cursor)}>Show more</button></p>`}
     </section>
@@ -88,7 +88,7 @@ function List({ letters, isOperator, onOpen }) {
         <thead>
           <tr>
             <th scope="col">letter</th><th scope="col">when</th><th scope="col">reason</th><th scope="col">step</th>
-            ${isOperator && html`<th scope="col">client</th>`}<th scope="col">what is wrong</th>
+            ${isOperator && html`<th scope="col">client</th>`}<th scope="col">error</th>
           </tr>
         </thead>
         <tbody>
@@ -97,7 +97,7 @@ function List({ letters, isOperator, onOpen }) {
               <tr key=${seq}>
                 <th scope="row"><button type="button" onClick=${() => onOpen(seq)} aria-label=${`Open letter ${seq}`}>${seq}</button></th>
                 <td>${ago(at)}</td>
-                <td><span class="badge bad">${reason}</span>${replays > 0 && html` <small>sent again ${replays}×</small>`}</td>
+                <td><span class="badge bad">${reason}</span>${replays > 0 && html` <small>replayed ${replays}×</small>`}</td>
                 <td>${step}</td>
                 ${isOperator && html`<td>${client_id}</td>`}
                 <td class="error">${error}</td>
@@ -110,7 +110,7 @@ function List({ letters, isOperator, onOpen }) {
   `;
 }
 
-/** Sends all that match again, in two steps: first what would come of it. */
+/** Replays all matching letters, after a dry run. */
 function ReplayAll({ filter, onDone }) {
   const [outlook, setOutlook] = useState(null);
   const [problem, setProblem] = useState("");
@@ -130,18 +130,18 @@ function ReplayAll({ filter, onDone }) {
   const send = () =>
     doing(async () => {
       const { replayed, failed, more } = await ask("POST", "/dead-letters/replay", filter);
-      const rest = more ? " There are more: send again for the next." : "";
+      const rest = more ? " More letters match: replay again for the next ones." : "";
       onDone(
-        `Sent ${count(replayed)} again${failed.length > 0 ? `, ${failed.length} cannot be` : ""}.${rest}`,
+        `${count(replayed)} replayed${failed.length > 0 ? `, ${count(failed.length)} could not be replayed` : ""}.${rest}`,
       );
     });
   if (problem !== "") return html`<span class="notice bad" role="alert">${problem}</span>`;
   if (outlook === null)
-    return html`<button type="button" disabled=${busy} onClick=${look}>Send all again…</button>`;
+    return html`<button type="button" disabled=${busy} onClick=${look}>Replay all…</button>`;
   const { pass, perhaps_pass: perhaps, fail } = outlook;
   return html`
-    <span role="status">Now ${count(pass)} would pass, ${count(perhaps)} perhaps, ${count(fail)} would fail again.</span>
-    <button type="button" class="primary" disabled=${busy} onClick=${send}>Send them</button>
-    <button type="button" onClick=${() => setOutlook(null)}>Leave them</button>
+    <span role="status">Dry run: ${count(pass)} would pass, ${count(perhaps)} may pass, ${count(fail)} would fail again.</span>
+    <button type="button" class="primary" disabled=${busy} onClick=${send}>Replay them</button>
+    <button type="button" onClick=${() => setOutlook(null)}>Cancel</button>
   `;
 }

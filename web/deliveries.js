@@ -6,7 +6,7 @@ import { useState } from "./vendor/hooks.js";
 
 const outcomes = ["", "delivered", "failed", "set_aside", "discarded"];
 
-/** Where clients have their events sent, and what came of it. */
+/** Clients' webhook destinations, and the attempts to deliver to them. */
 export function Deliveries({ holder }) {
   const isOperator = holder.role === "operator";
   const [chosen, setChosen] = useState("");
@@ -26,7 +26,7 @@ function Destinations({ isOperator, chosen, onChoose }) {
     <section class="card" aria-labelledby="destinations">
       <h2 id="destinations">Destinations</h2>
       ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
-      ${answer?.destinations.length === 0 && html`<p class="hint">No client has its events sent anywhere. <code>POST /destinations</code> sets one up: see <a href="/docs">the API</a>.</p>`}
+      ${answer?.destinations.length === 0 && html`<p class="hint">No destinations yet. Add one with <code>npm run destinations -- add</code> or <code>POST /destinations</code> (<a href="/docs">API</a>): it gets the client's events as signed webhooks.</p>`}
       <div role="status">${
         tested !== null &&
         html`<p class=${`notice ${tested.ok ? "good" : "bad"}`}>${tested.id}: ${tested.ok ? `answered ${tested.status} within ${duration(tested.duration_ms)}.` : tested.error}</p>`
@@ -34,7 +34,7 @@ function Destinations({ isOperator, chosen, onChoose }) {
       ${
         answer?.destinations.length > 0 &&
         html`<div class="scroll" tabindex="0" role="group" aria-labelledby="destinations"><table>
-          <thead><tr><th scope="col">destination</th><th scope="col">state</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">URL</th><th scope="col"><span class="visually-hidden">what to do</span></th></tr></thead>
+          <thead><tr><th scope="col">destination</th><th scope="col">state</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">URL</th><th scope="col"><span class="visually-hidden">actions</span></th></tr></thead>
           <tbody>
             ${answer.destinations.map(
               ({ id, client_id, url, enabled, disabled_reason, failing_since }) => html`
@@ -75,23 +75,23 @@ function Attempts({ isOperator, destination, onAll }) {
   const resend = (id) =>
     doing(async () => {
       await ask("POST", `/deliveries/${id}/resend`);
-      setSaid(`Asked for: the sender sends the event of delivery ${id} within seconds.`);
+      setSaid(`Requested: the sender resends the event of delivery ${id} within seconds.`);
     });
   return html`
     <section class="card" aria-labelledby="attempts">
       <h2 id="attempts">Deliveries${destination && ` to ${destination}`}</h2>
       <div class="controls">
         <label>Outcome <select value=${outcome} onChange=${(event) => setOutcome(event.target.value)}>${outcomes.map((one) => html`<option value=${one} key=${one}>${one || "all"}</option>`)}</select></label>
-        ${destination && html`<button type="button" onClick=${onAll}>Of all destinations</button>`}
-        <button type="button" onClick=${again}>Look again</button>
+        ${destination && html`<button type="button" onClick=${onAll}>Show all destinations</button>`}
+        <button type="button" onClick=${again}>Refresh</button>
       </div>
       ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
       <div role="status">${said && html`<p class="notice good">${said}</p>`}</div>
-      ${answer?.deliveries.length === 0 && html`<p class="hint">Nothing was sent that matches.</p>`}
+      ${answer?.deliveries.length === 0 && html`<p class="hint">${outcome || destination ? "No deliveries match." : "No deliveries yet."}</p>`}
       ${
         answer?.deliveries.length > 0 &&
         html`<div class="scroll tall" tabindex="0" role="group" aria-labelledby="attempts"><table>
-          <thead><tr><th scope="col">when</th><th scope="col">outcome</th><th scope="col">event</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">attempt</th><th scope="col">took</th><th scope="col"><span class="visually-hidden">send again</span></th></tr></thead>
+          <thead><tr><th scope="col">when</th><th scope="col">outcome</th><th scope="col">event</th>${isOperator && html`<th scope="col">client</th>`}<th scope="col">attempt</th><th scope="col">duration</th><th scope="col"><span class="visually-hidden">actions</span></th></tr></thead>
           <tbody>
             ${answer.deliveries.map(
               (one) => html`
@@ -102,7 +102,7 @@ function Attempts({ isOperator, destination, onAll }) {
                   ${isOperator && html`<td>${one.client_id}</td>`}
                   <td>${one.attempt}</td>
                   <td>${duration(one.duration_ms)}</td>
-                  <td><button type="button" disabled=${busy} aria-label=${`Send again: delivery ${one.id}`} onClick=${() => resend(one.id)}>Send again</button></td>
+                  <td><button type="button" disabled=${busy} aria-label=${`Resend delivery ${one.id}`} onClick=${() => resend(one.id)}>Resend</button></td>
                 </tr>
               `,
             )}

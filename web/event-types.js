@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "./vendor/hooks.js";
 
 const empty = { type: "", client_id: null, schema: { type: "object", properties: {} } };
 
-/** Custom types of event with the schemas of their data. */
+/** Custom event types with the schemas of their data. */
 export function EventTypes({ isOperator, clients }) {
   const { answer, problem, doing, busy } = useAsked("/dashboard/event-types");
   const [edited, setEdited] = useState(null);
@@ -15,14 +15,14 @@ export function EventTypes({ isOperator, clients }) {
     `/dashboard/event-types/${encodeURIComponent(type)}${client_id ? `?client_id=${encodeURIComponent(client_id)}` : ""}`;
   return html`
     <section class="card" aria-labelledby="types">
-      <h2 id="types">Types of event</h2>
-      <p class="hint">Beside game_start, game_stop, bet and deposit. Services follow a change within seconds.</p>
+      <h2 id="types">Event types</h2>
+      <p class="hint">In addition to game_start, game_stop, bet and deposit. Changes take effect within seconds.</p>
       ${problem && html`<p class="notice bad" role="alert">${problem}</p>`}
-      ${answer?.event_types.length === 0 && html`<p class="hint">No custom type is registered.</p>`}
+      ${answer?.event_types.length === 0 && html`<p class="hint">No custom event types yet.</p>`}
       ${
         answer?.event_types.length > 0 &&
         html`<div class="scroll" tabindex="0" role="group" aria-labelledby="types"><table>
-          <thead><tr><th scope="col">type</th><th scope="col">client</th><th scope="col">changed</th><th scope="col"><span class="visually-hidden">what to do</span></th></tr></thead>
+          <thead><tr><th scope="col">type</th><th scope="col">client</th><th scope="col">changed</th><th scope="col"><span class="visually-hidden">actions</span></th></tr></thead>
           <tbody>
             ${answer.event_types.map(
               (one) => html`
@@ -30,7 +30,7 @@ export function EventTypes({ isOperator, clients }) {
                   <th scope="row">${one.type}</th><td>${one.client_id ?? "all"}</td><td>${ago(one.updated_at)}</td>
                   <td>
                     <button type="button" aria-label=${`Schema of ${one.type}`} onClick=${() => setEdited(one)}>Schema</button>${" "}
-                    ${isOperator && html`<${Sure} name="Remove" about=${one.type} sentence="Its events become dead letters." disabled=${busy} onSure=${() => doing(() => ask("DELETE", pathOf(one)))} />`}
+                    ${isOperator && html`<${Sure} name="Remove" about=${one.type} sentence="Its events will become dead letters." disabled=${busy} onSure=${() => doing(() => ask("DELETE", pathOf(one)))} />`}
                   </td>
                 </tr>
               `,
@@ -38,7 +38,7 @@ export function EventTypes({ isOperator, clients }) {
           </tbody>
         </table></div>`
       }
-      ${isOperator && html`<p><button type="button" onClick=${() => setEdited(empty)}>Register a type</button></p>`}
+      ${isOperator && html`<p><button type="button" onClick=${() => setEdited(empty)}>Register an event type</button></p>`}
       ${
         edited !== null &&
         html`<${Schema} one=${edited} isOperator=${isOperator} clients=${clients} onClose=${() => setEdited(null)} onSaved=${() => {
@@ -76,7 +76,7 @@ function Schema({ one, isOperator, clients, onClose, onSaved }) {
   const isNew = one.type === "";
   return html`
     <dialog ref=${dialog} aria-labelledby="schema" onClose=${onClose}>
-      <div class="title"><h2 id="schema">${isNew ? "A new type of event" : `Type ${one.type}`}</h2><button type="button" onClick=${() => dialog.current.close()}>Close</button></div>
+      <div class="title"><h2 id="schema">${isNew ? "New event type" : `Event type ${one.type}`}</h2><button type="button" onClick=${() => dialog.current.close()}>Close</button></div>
       <form ref=${form} class="stack" onSubmit=${save}>
         ${
           isNew &&

@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. What is not known is a dash. */
+/** Numbers and times for people. Unknown values are a dash. */
 
 const unknown = "–";
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -12,7 +12,7 @@ export const count = (value) =>
       ? whole.format(value)
       : compact.format(value);
 
-/** Events per second: one decimal while that tells something. @param {number | null | undefined} value */
+/** Events per second, with one decimal below 10. @param {number | null | undefined} value */
 export const rate = (value) =>
   value === null || value === undefined
     ? unknown

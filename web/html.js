@@ -1,5 +1,5 @@
 import htm from "./vendor/htm.js";
 import { h } from "./vendor/preact.js";
 
-/** Markup in template strings; the same as JSX without a build. */
+/** Markup in template strings: JSX without a build. */
 export const html = htm.bind(h);

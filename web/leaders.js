@@ -7,7 +7,7 @@ const boards = [
   { name: "deposits", title: "Largest deposits", show: euro },
 ];
 
-/** The players that lead by bets, wins and deposits. */
+/** The leading players by bets, wins and deposits. */
 export function Leaders({ figures, showsClient }) {
   return html`
     <div class="leaders">
@@ -17,7 +17,7 @@ export function Leaders({ figures, showsClient }) {
         return html`
           <section class="card" aria-labelledby=${`top-${name}`} key=${name}>
             <h2 id=${`top-${name}`}>${title}</h2>
-            ${players.length === 0 && html`<p class="hint">None yet.</p>`}
+            ${players.length === 0 && html`<p class="hint">No ${name} yet.</p>`}
             <ol class="bars">
               ${players.map(
                 ({ id, count: value, client_id }) => html`

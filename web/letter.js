@@ -3,7 +3,7 @@ import { ago, bytes, count } from "./format.js";
 import { html } from "./html.js";
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
 
-/** One dead letter in a dialog: its error, its payload to be mended, and what may be done with it. */
+/** A dialog with one dead letter: its error, its payload to correct, and the actions. */
 export function Letter({ seq, onClose, onDone }) {
   const dialog = useRef(null);
   const [letter, setLetter] = useState(null);
@@ -14,7 +14,7 @@ export function Letter({ seq, onClose, onDone }) {
   const [sure, setSure] = useState(false);
 
   useEffect(() => {
-    // Makes the rest of the page inert, keeps the focus within, and gives it back at the end.
+    // A modal makes the rest of the page inert, keeps the focus inside, and returns it when it closes.
     dialog.current.showModal();
     ask("GET", `/dead-letters/${seq}`).then(
       (found) => {
@@ -26,7 +26,7 @@ export function Letter({ seq, onClose, onDone }) {
   }, []);
 
   const isText = letter?.payload_encoding === "utf-8";
-  /** What is sent in place of the original: nothing unless it was changed, so that the bytes stay as they are. */
+  /** The payload that replaces the original; undefined if it was not changed, so that the original bytes are sent. */
   const edited = () => (isText && text !== pretty(letter.payload) ? text : undefined);
   const doing = (work) => async () => {
     setBusy(true);
@@ -44,9 +44,7 @@ export function Letter({ seq, onClose, onDone }) {
   );
   const replay = doing(async () => {
     const { outcome: how } = await ask("POST", `/dead-letters/${seq}/replay`, edited());
-    onDone(
-      how === "replayed" ? `Letter ${seq} was sent again.` : `Letter ${seq} had been sent again before.`,
-    );
+    onDone(how === "replayed" ? `Letter ${seq} was replayed.` : `Letter ${seq} had already been replayed.`);
   });
   const discard = doing(async () => {
     await ask("DELETE", `/dead-letters/${seq}`);
@@ -54,11 +52,11 @@ export function Letter({ seq, onClose, onDone }) {
   });
   return html`
     <dialog ref=${dialog} aria-labelledby="letter" onClose=${onClose}>
-      <div class="title"><h2 id="letter">Letter ${seq}</h2><button type="button" onClick=${() => dialog.current.close()}>Close</button></div>
+      <div class="title"><h2 id="letter">Dead letter ${seq}</h2><button type="button" onClick=${() => dialog.current.close()}>Close</button></div>
       ${
         letter !== null &&
         html`
-          <p><span class="badge bad">${letter.reason}</span> ${letter.step} · ${letter.client_id} · ${letter.source} · ${ago(letter.at)} · ${bytes(letter.bytes)}${letter.replays > 0 && ` · sent again ${letter.replays}×`}</p>
+          <p><span class="badge bad">${letter.reason}</span> ${letter.step} · ${letter.client_id} · ${letter.source} · ${ago(letter.at)} · ${bytes(letter.bytes)}${letter.replays > 0 && ` · replayed ${letter.replays}×`}</p>
           ${
             letter.errors.length > 0
               ? html`<ul class="errors">${letter.errors.map(({ path, message }) => html`<li key=${path + message}>${path && html`<code>${path}</code> `}${message}</li>`)}</ul>`
@@ -66,12 +64,12 @@ export function Letter({ seq, onClose, onDone }) {
           }
           ${
             isText
-              ? html`<label for="payload">Event as it came; what you change here is sent in its place</label>
+              ? html`<label for="payload">Payload. If you change it, the replay sends your version.</label>
                   <textarea id="payload" rows="12" spellcheck="false" value=${text} onInput=${(event) => {
                     setText(event.target.value);
                     setOutcome(null);
                   }}></textarea>`
-              : html`<p class="notice">The payload is no text, ${bytes(letter.bytes)}: it can be sent again as it is, or discarded.</p>`
+              : html`<p class="notice">The payload is not text (${bytes(letter.bytes)}). You can replay it unchanged, or discard it.</p>`
           }
           <details><summary>${count(Object.keys(letter.headers).length)} headers</summary>
             <dl class="headers">${Object.entries(letter.headers).map(([name, value]) => html`<div key=${name}><dt class="hint">${name}</dt><dd class="header-value">${value}</dd></div>`)}</dl>
@@ -84,10 +82,10 @@ export function Letter({ seq, onClose, onDone }) {
         letter !== null &&
         html`<div class="controls">
           <button type="button" disabled=${busy} onClick=${dryRun}>Dry run</button>
-          <button type="button" class="primary" disabled=${busy} onClick=${replay}>Send again</button>
+          <button type="button" class="primary" disabled=${busy} onClick=${replay}>Replay</button>
           ${
             sure
-              ? html`<button type="button" class="danger" disabled=${busy} onClick=${discard}>Discard it for good</button><button type="button" onClick=${() => setSure(false)}>Keep it</button>`
+              ? html`<button type="button" class="danger" disabled=${busy} onClick=${discard}>Discard for good</button><button type="button" onClick=${() => setSure(false)}>Cancel</button>`
               : html`<button type="button" class="danger" disabled=${busy} onClick=${() => setSure(true)}>Discard…</button>`
           }
         </div>`
@@ -101,7 +99,7 @@ function says({ would, because }) {
   return would === "fail" ? `It would fail: ${because}` : `It may pass: ${because}`;
 }
 
-/** JSON with a line a member; as it is what is none, or would come out as something else, such as numbers that are too large. */
+/** Indented JSON. Unchanged if it is not JSON, or would not survive parsing, such as numbers that are too large. */
 function pretty(payload) {
   try {
     const value = JSON.parse(payload);

@@ -1,9 +1,9 @@
 /**
- * The stream of what happens, opened again by itself when it breaks, closed while nobody can see the page.
- * @param {string} query of the stream, "" for no tail
+ * The gateway's stream of updates. It reconnects by itself, and is closed while the page is hidden.
+ * @param {string} query the stream's query, "" for no tail
  * @param {{ history: (data) => void, frame: (data) => void, tail: (events) => void, state: (text: string) => void, ended: () => void }} on
  *   state: "live", "connecting" or "lost"
- * @returns {() => void} ends it
+ * @returns {() => void} closes it
  */
 export function openStream(query, on) {
   let source;
@@ -26,7 +26,7 @@ export function openStream(query, on) {
     hear("ended", on.ended);
     source.onerror = () => {
       on.state("lost");
-      // A browser gives up for good on an answer that is no stream, as while the gateway starts.
+      // A browser gives up on an answer that is no stream, such as an error while the gateway starts.
       if (source?.readyState === EventSource.CLOSED) {
         close();
         setTimeout(open, 2_000);
@@ -38,7 +38,7 @@ export function openStream(query, on) {
     source = undefined;
   };
   const look = () => (document.hidden ? close() : open());
-  // A connection that hangs says nothing of it.
+  // A hanging connection raises no error.
   const watch = setInterval(() => {
     if (source === undefined || Date.now() - heardAt < 5_000) return;
     on.state("lost");

@@ -8,7 +8,7 @@ import { render } from "./vendor/preact.js";
 
 applyTheme();
 
-/** A code in the fragment is used once, and leaves neither the address bar nor the history with it. */
+/** Takes the sign-in code from the fragment, and removes it from the address bar and the history. */
 function takeCode() {
   const [, code] = /^#code=([\w-]+)$/.exec(location.hash) ?? [];
   if (code !== undefined) history.replaceState(null, "", location.pathname);
@@ -31,7 +31,7 @@ function App() {
   };
   useEffect(() => {
     whenEnded(() => {
-      setProblem("Your session has ended: sign in again.");
+      setProblem("Your session has ended. Sign in again.");
       setHolder(null);
     });
     if (given !== undefined) void signIn({ code: given });

@@ -6,27 +6,27 @@ import { Leaders } from "./leaders.js";
 import { Pipeline } from "./pipeline.js";
 import { Tail } from "./tail.js";
 
-/** All at a glance: how it flows, where it is stuck, what the casino does. */
+/** Throughput, backlog and problems of the pipeline, and the casino's figures. */
 export function Overview({ holder, frame, history, tail, onTail }) {
-  if (frame === null) return html`<p class="waiting" role="status">Waiting for the first figures…</p>`;
+  if (frame === null) return html`<p class="waiting" role="status">Waiting for the first update…</p>`;
   const isOperator = holder.role === "operator";
   const { figures, picture, broker, rates, clients } = frame;
   const letters = isOperator ? picture.letters : frame.letters;
   return html`
-    ${broker && html`<p class="notice bad" role="alert">NATS: ${broker} The services wait for it; nothing that was accepted is lost.</p>`}
+    ${broker && html`<p class="notice bad" role="alert">NATS: ${broker} The services reconnect by themselves. Accepted events are not lost.</p>`}
     ${isOperator && !broker && html`<${Attention} picture=${picture} />`}
     <section class="facts" aria-label="At a glance">
       <${Fact} name="events per second" value=${rate(frame.rate)} />
-      <${Fact} name="events in all" value=${count(figures?.events_total)} />
+      <${Fact} name="events in total" value=${count(figures?.events_total)} />
       ${isOperator && html`<${Fact} name="messages waiting" value=${count(waiting(picture))} />`}
       <${Fact} name="dead letters" value=${count(letters)} bad=${letters > 0} link="#/dead-letters" />
-      ${isOperator && html`<${Fact} name="age of the rates" value=${duration(rates?.age_ms)} bad=${lacksRates(picture)} />`}
+      ${isOperator && html`<${Fact} name="age of rates" value=${duration(rates?.age_ms)} bad=${lacksRates(picture)} />`}
     </section>
     ${isOperator && html`<${Pipeline} picture=${picture} isKnown=${!broker} />`}
     <${Chart} history=${history} />
     ${
       figures === null
-        ? html`<p class="notice">No materializer answers: totals and players are shown once one runs (<code>npm run materializer</code>).</p>`
+        ? html`<p class="notice">No materializer answers, so totals and players are missing. Start one: <code>npm run materializer</code></p>`
         : html`<${Leaders} figures=${figures} showsClient=${isOperator} />`
     }
     ${isOperator && clients.length > 0 && html`<${Clients} clients=${clients} />`}
@@ -41,7 +41,7 @@ function Fact({ name, value, bad = false, link }) {
     : html`<a class=${`fact ${bad ? "bad" : ""}`} href=${link}>${shown}</a>`;
 }
 
-/** Rates are asked for when an event needs one: to have none is no trouble by itself. */
+/** Rates are fetched when an event needs one, so having none is no problem by itself. */
 const lacksRates = ({ steps }) =>
   steps.some(({ problems }) => problems.some((problem) => problem.startsWith("rates:")));
 

@@ -2,8 +2,8 @@ import { ago, bytes, count, duration, rate } from "./format.js";
 import { html } from "./html.js";
 
 /**
- * The pipeline as a picture, from left to right: sources, the steps one after the other, the readers of final events.
- * @param {{ picture: object, isKnown: boolean }} props without NATS nobody hears of the services, which may well run
+ * The pipeline from left to right: sources, the steps in order, the readers of final events.
+ * @param {{ picture: object, isKnown: boolean }} props isKnown: false without NATS, because no status arrives
  */
 export function Pipeline({ picture, isKnown }) {
   const { sources, steps, readers } = picture;
@@ -25,12 +25,12 @@ export function Pipeline({ picture, isKnown }) {
 const healths = {
   up: ["good", "running"],
   unready: ["warn", "not ready"],
-  silent: ["bad", "an instance is silent"],
+  silent: ["bad", "instance silent"],
   down: ["bad", "not running"],
 };
 
 function Part({ part, isKnown, small = false }) {
-  const [tone, says] = isKnown ? healths[part.health] : ["unknown", "not known"];
+  const [tone, says] = isKnown ? healths[part.health] : ["unknown", "unknown"];
   return html`
     <article class=${`part ${tone} ${small ? "small" : ""}`} data-part=${part.name} data-health=${part.health}>
       <h3>${part.name} <span class=${`badge ${tone}`}>${says}</span></h3>

@@ -3,7 +3,7 @@ import { duration } from "./format.js";
 import { html } from "./html.js";
 import { Keys } from "./keys.js";
 
-/** What the pipeline goes by: rates, keys, types of event. */
+/** Rates, API keys and event types. */
 export function Setup({ holder, frame }) {
   const isOperator = holder.role === "operator";
   const clients = frame?.clients?.map(({ id }) => id) ?? [];
@@ -20,10 +20,10 @@ function Rates({ rates }) {
       <h2 id="rates">Rates</h2>
       ${
         rates === null
-          ? html`<p class="notice bad">There are no rates at hand: events in other currencies than EUR wait. They are fetched when one comes; if none comes through, look at the enricher's log and at RATES_URL.</p>`
+          ? html`<p class="notice">No current rates. The enricher fetches them when an event needs one. If events in currencies other than EUR keep waiting, check <code>RATES_URL</code> and the enricher's log.</p>`
           : html`
-              <p>${rates.currencies} currencies, fetched ${duration(rates.age_ms)} ago. A rate is used for 60 seconds at most.</p>
-              ${rates.missing.length > 0 && html`<p class="notice">The last answer lacked ${rates.missing.join(", ")}: their events wait.</p>`}
+              <p>${rates.currencies} currencies, fetched ${duration(rates.age_ms)} ago. Rates are used for at most 60 seconds.</p>
+              ${rates.missing.length > 0 && html`<p class="notice">The last answer of the rates API lacked ${rates.missing.join(", ")}. Events in these currencies wait.</p>`}
             `
       }
     </section>

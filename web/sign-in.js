@@ -1,7 +1,7 @@
 import { html } from "./html.js";
 import { useRef } from "./vendor/hooks.js";
 
-/** Asks for an API key; what it becomes is a cookie, and the key is forgotten. */
+/** Asks for an API key and exchanges it for a session's cookie; the page does not keep the key. */
 export function SignIn({ problem, onKey }) {
   const input = useRef(null);
   const submit = (event) => {
@@ -18,8 +18,8 @@ export function SignIn({ problem, onKey }) {
         <input id="key" ref=${input} type="password" autocomplete="off" required placeholder="cr_…" spellcheck="false" autofocus />
         <button type="submit" class="primary">Sign in</button>
         <p class="hint">
-          An operator's key shows everything, a client's key what is its own. Without a key, open the link that${" "}
-          <code>npm run up</code> prints, or make one with <code>npm run clients -- sign-in</code>.
+          An operator's key shows everything, a client's key only that client's data. Without a key, open the link that${" "}
+          <code>npm run up</code> prints, or create a link with <code>npm run clients -- sign-in</code>.
         </p>
       </form>
     </main>

@@ -1,7 +1,7 @@
 import { html } from "./html.js";
 import { useState } from "./vendor/hooks.js";
 
-/** A button for what cannot be undone: it asks once more, in its own place. */
+/** A button for something that cannot be undone: it asks for confirmation in its place. */
 export function Sure({ name, about, sentence, disabled = false, onSure }) {
   const [asked, setAsked] = useState(false);
   if (!asked)
@@ -13,6 +13,6 @@ export function Sure({ name, about, sentence, disabled = false, onSure }) {
   return html`
     <span role="status">${sentence}</span>${" "}
     <button type="button" class="danger" aria-label=${`${name} ${about} for good`} onClick=${sure}>${name}</button>${" "}
-    <button type="button" onClick=${() => setAsked(false)}>Keep</button>
+    <button type="button" onClick=${() => setAsked(false)}>Cancel</button>
   `;
 }

@@ -5,14 +5,13 @@ import { useEffect, useState } from "./vendor/hooks.js";
 const types = ["game_start", "game_stop", "bet", "deposit"];
 
 /**
- * Final events as they pass, a sample when there are many. Client and type are filtered where the events come from, the text
- * among those that are here.
+ * Final events as they come, a sample if there are many. The gateway filters by client and type, the page by text.
  */
 export function Tail({ events, clients, onQuery }) {
   const [isOn, setOn] = useState(false);
   const [client, setClient] = useState("");
   const [type, setType] = useState("");
-  // What is being typed: each frame draws anew, and would take it back.
+  // The unfinished input, which each frame's rendering would otherwise reset.
   const [typed, setTyped] = useState("");
   const [text, setText] = useState("");
   const [held, setHeld] = useState(null);
@@ -56,7 +55,7 @@ export function Tail({ events, clients, onQuery }) {
       </div>
       ${
         shown.length === 0
-          ? html`<p class="hint">${isOn ? "No event has passed yet that matches." : "Nothing is watched, so that it costs nothing."}</p>`
+          ? html`<p class="hint">${isOn ? "No matching event yet." : 'Choose "Watch events" to see final events as they come.'}</p>`
           : html`<ul class="tail">
               ${shown.map(
                 ({ key, at, client: of, event }) => html`

@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it, until somebody chooses. */
+/** Light or dark: the system's choice, until the user chooses. */
 const place = "croupier-theme";
 
 const chosen = () => {
@@ -23,7 +23,7 @@ export function switchTheme() {
   try {
     localStorage.setItem(place, next);
   } catch {
-    // A browser that keeps nothing: good until the page is loaded again.
+    // Without storage the choice lasts until the page is reloaded.
   }
   document.documentElement.dataset.theme = next;
   dispatchEvent(new Event("themechange"));

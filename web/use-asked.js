@@ -2,10 +2,10 @@ import { ask } from "./api.js";
 import { useEffect, useState } from "./vendor/hooks.js";
 
 /**
- * What a route answers, asked when a view opens and again when `again` is called.
+ * The answer of a route, requested when a view opens and whenever `again` is called.
  * @param {string} path
  * @returns {{ answer: any, problem: string, again: () => Promise<void>, doing: (work: () => Promise<unknown>) => Promise<void>, busy: boolean }}
- *   answer: undefined until it is there; doing: runs what changes something, says what went wrong with it, and asks again
+ *   answer: undefined until it arrives; doing: runs a change, shows its error if it fails, and requests the answer again
  */
 export function useAsked(path) {
   const [answer, setAnswer] = useState(undefined);
@@ -17,7 +17,9 @@ export function useAsked(path) {
       setProblem("");
     } catch (error) {
       setProblem(
-        error.status === 404 ? "This gateway does not have this: it is of an older version." : error.message,
+        error.status === 404
+          ? "This gateway is of an older version, which does not have this."
+          : error.message,
       );
     }
   };

@@ -83,10 +83,10 @@ beforeAll(async () => {
 describe("an operator", () => {
   test("sees figures that move, with nothing to be loaded again", async () => {
     const page = await signedIn();
-    await waitFor(async () => (await numberIn(page, "events in all")) >= 11);
-    const before = await numberIn(page, "events in all");
+    await waitFor(async () => (await numberIn(page, "events in total")) >= 11);
+    const before = await numberIn(page, "events in total");
     for (let more = 0; more < 5; more++) publish("casino", deposit(10));
-    await waitFor(async () => (await numberIn(page, "events in all")) === before + 5);
+    await waitFor(async () => (await numberIn(page, "events in total")) === before + 5);
     await page.getByRole("heading", { name: "Largest deposits" }).waitFor();
     await page.getByText("Player 10").first().waitFor();
     expect(
@@ -150,10 +150,10 @@ describe("an operator", () => {
     await tabTo("Dry run");
     await press("Enter");
     await dialog.getByText("It would pass now.").waitFor();
-    await tabTo("Send again");
+    await tabTo("Replay");
     await press("Enter");
-    await page.getByText(/Letter \d+ was sent again/).waitFor();
-    await page.getByText("Nothing is set aside").waitFor();
+    await page.getByText(/Letter \d+ was replayed/).waitFor();
+    await page.getByText("No dead letters. Events").waitFor();
     await tabTo("Croupier");
     await press("Enter");
     await page.getByText("Player 4711").first().waitFor();
@@ -182,7 +182,7 @@ describe("an operator", () => {
     const held = await sentences();
     emit(502);
     await page.getByLabel("Text").fill("no such thing");
-    await page.getByText("No event has passed yet").waitFor();
+    await page.getByText("No matching event yet").waitFor();
     await page.getByLabel("Text").fill("");
     await waitFor(async () => (await sentences()).length > 0);
     expect(await sentences()).toEqual(held);
@@ -217,7 +217,7 @@ test("an operator makes a key of a client on the page, and revokes it", async ()
   const page = await signedIn({ path: "setup" });
   await page.getByLabel("Client").first().fill("lucky");
   await page.getByLabel("Source").fill("made-here");
-  await page.getByRole("button", { name: "Make a key" }).click();
+  await page.getByRole("button", { name: "Create key" }).click();
   const key = await page.locator(".secret").innerText();
   expect(key).toMatch(/^cr_\w+$/);
   const row = page.getByRole("row", { name: /made-here/ });
