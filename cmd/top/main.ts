@@ -7,6 +7,7 @@ import { StatusBoard, statusSubjects } from "../../internal/overview/status-boar
 import { withoutPassword } from "../../internal/service/log.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { topCommand } from "./command.ts";
+import { hearKeys } from "./keys.ts";
 import { viewLines } from "./lines.ts";
 import { Screen } from "./screen.ts";
 
@@ -18,8 +19,8 @@ await runCommand({
   name: "top",
   build: topCommand,
   variables: ["NATS_URL", "NATS_CREDS"],
-  async run({ once, json }, { config, say, open, signal }) {
-    const nc = await connectOnce("top", config, signal);
+  async run({ once, json }, { config, say, open, signal: stop }) {
+    const nc = await connectOnce("top", config, stop);
     open.defer(() => disconnect(nc));
     const board = new StatusBoard();
     nc.subscribe(statusSubjects, {
@@ -30,6 +31,9 @@ await runCommand({
     const isTerminal = process.stdout.isTTY && !once && !json;
     const screen = isTerminal ? new Screen(process.stdout) : undefined;
     if (screen !== undefined) open.defer(() => screen.close());
+    const keys = screen !== undefined && process.stdin.isTTY ? quitByKey(screen, open) : undefined;
+    const signal = keys === undefined ? stop : AbortSignal.any([stop, keys]);
+    const ending = keys === undefined ? "Ctrl-C ends it." : "q or Ctrl-C ends it.";
     const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
     const server = withoutPassword(config.NATS_URL);
     await pause(listenMs);
@@ -37,9 +41,31 @@ await runCommand({
       const view = await lookAt(nc, layout, board);
       if (json) say(`${JSON.stringify(view)}\n`);
       else if (screen === undefined) say(`${viewLines(view, server)}\n`);
-      else screen.show(`${viewLines(view, server)}\nCtrl-C ends it.\n`);
+      else screen.show(`${viewLines(view, server)}\n${ending}\n`);
       if (once) break;
       await pause(everyMs);
     }
   },
 });
+
+/** Aborted when somebody quits by a key. Ctrl-Z suspends, and until then the terminal is the shell's again. */
+function quitByKey(screen: Screen, open: AsyncDisposableStack): AbortSignal {
+  const quit = new AbortController();
+  const end = (): void => quit.abort();
+  // The terminal may survive its hang-up, and would keep this mode.
+  process.once("SIGHUP", end);
+  const listen = (): (() => void) => hearKeys(process.stdin, { quit: end, suspend });
+  const suspend = (): void => {
+    deafen();
+    screen.close();
+    process.once("SIGCONT", () => {
+      screen.open();
+      deafen = listen();
+    });
+    // To npm and its shell too, for whose end the terminal waits.
+    process.kill(0, "SIGTSTP");
+  };
+  let deafen = listen();
+  open.defer(() => deafen());
+  return quit.signal;
+}

@@ -12,8 +12,13 @@ export class Screen {
 
   constructor(out: Terminal) {
     this.#out = out;
+    this.open();
+  }
+
+  /** Opens it again after `close`. */
+  open(): void {
     // The alternate screen, without a cursor.
-    out.write(`${control}?1049h${control}?25l`);
+    this.#out.write(`${control}?1049h${control}?25l`);
   }
 
   /** Cuts off what does not fit: a line that wraps would move everything below it. */

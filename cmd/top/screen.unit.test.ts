@@ -60,6 +60,8 @@ describe("the screen", () => {
     expect(terminal.lines).toEqual(["first", "another second"]);
     screen.close();
     expect([terminal.isOther, terminal.hasCursor]).toEqual([false, true]);
+    screen.open();
+    expect([terminal.isOther, terminal.hasCursor]).toEqual([true, false]);
   });
 
   test("cuts off what does not fit: nothing wraps, nothing scrolls", () => {
