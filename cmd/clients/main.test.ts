@@ -32,7 +32,10 @@ test("adds clients, and creates, lists and revokes keys; a key is shown once and
     code: 0,
     stderr: expect.stringMatching(/^Keep it now: it is not shown again\. It is valid until 20\S+Z\.\n$/),
   });
-  expect((await clients("keys create casino bar")).stderr).toContain("It never expires.");
+  const lasting = await clients("keys create casino bar");
+  expect(lasting.stderr).toBe(
+    `Keep it now: it is not shown again.\nThis key never expires. For one that does, first revoke it ("clients keys revoke ${lasting.stdout.slice(0, 11)}"), then add "--expiry 90d" to the same command.\n`,
+  );
   const key = created.stdout.trim();
   expect(key).toMatch(/^cr_[0-9a-f]{8}_[0-9a-f]{48}$/);
   const prefix = key.slice(0, 11);
@@ -60,8 +63,11 @@ test("adds clients, and creates, lists and revokes keys; a key is shown once and
 
 test.each([
   ["add casino", 1, 'clients: The client "casino" already exists.\n'],
-  ["keys create nobody till", 1, 'clients: There is no client "nobody": add it with "clients add" first.\n'],
-  ["disable nobody", 1, 'clients: There is no client "nobody": "clients list" shows them.\n'],
+  ["keys create nobody till", 1, 'clients: There is no client nobody: "croupier clients list" shows them.\n'],
+  ["keys list casin", 1, "clients: There is no client casin: did you mean casino?\n"],
+  ["sign-in nobody", 1, 'clients: There is no client nobody: "croupier clients list" shows them.\n'],
+  ["disable nobody", 1, 'clients: There is no client nobody: "croupier clients list" shows them.\n'],
+  ["enable nobody", 1, 'clients: There is no client nobody: "croupier clients list" shows them.\n'],
   ["keys revoke cr_none", 1, 'clients: There is no key "cr_none": "clients keys list" shows them.\n'],
   [
     "keys create casino",

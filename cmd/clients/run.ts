@@ -1,9 +1,9 @@
+import { prefixOf } from "../../internal/clients/api-key.ts";
 import {
   addClient,
   belongingsOf,
   type ClientRow,
   createKey,
-  hasClient,
   type KeyRow,
   listClients,
   listKeys,
@@ -12,6 +12,7 @@ import {
   setDisabled,
 } from "../../internal/clients/client-repository.ts";
 import { natsAccount, pasteable } from "../../internal/clients/nats-account.ts";
+import { requireClient } from "../../internal/clients/require-client.ts";
 import { createCode } from "../../internal/clients/sessions.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
@@ -76,28 +77,29 @@ export async function runCommand(
     }
     case "disable": {
       const { client } = command;
-      if (!(await hasClient(db, client))) throw noClient(client);
+      await requireClient(db, client);
       const question = `Disable ${client}? Its keys are refused, and its events become dead letters.`;
       if (!command.yes && !(await askIfSeated(question)))
         throw new CommandError(`${client} was not disabled.`);
-      if (!(await setDisabled(db, client, true))) throw noClient(client);
+      if (!(await setDisabled(db, client, true))) throw new CommandError(`${client} was removed meanwhile.`);
       const output = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" undoes it.\n`;
       return { output, remark: "" };
     }
     case "enable": {
       const { client } = command;
-      if (!(await setDisabled(db, client, false))) throw noClient(client);
+      await requireClient(db, client);
+      if (!(await setDisabled(db, client, false))) throw new CommandError(`${client} was removed meanwhile.`);
       const output = `Enabled ${client}. To send its dead letters again: "dead-letters replay --all --client ${client} --reason unknown_client".\n`;
       return { output, remark: "" };
     }
     case "remove": {
       const { client } = command;
-      if (!(await hasClient(db, client))) throw noClient(client);
+      await requireClient(db, client);
       const { keys, players, games, schemas } = await belongingsOf(db, client);
       const question = `Delete client ${client} for good, with ${counted(keys, "key")}, ${counted(players, "player")}, ${counted(games, "game")} and ${counted(schemas, "schema")}?`;
       if (!command.yes && !(await ask(question))) throw new CommandError(`${client} was not removed.`);
       const end = await removeClient(db, client);
-      if (end === "unknown") throw noClient(client);
+      if (end === "unknown") throw new CommandError(`${client} was removed meanwhile.`);
       if (end === "in use")
         throw new CommandError(
           `${client} has events or something else that refers to it, and was not removed: "clients disable ${client}" refuses new ones.`,
@@ -109,30 +111,26 @@ export async function runCommand(
     }
     case "create key": {
       const { scope, expiresAt } = command;
+      if (scope !== "operator") await requireClient(db, scope.client);
       const key = await createKey(db, scope, expiresAt);
-      if (scope !== "operator" && key === undefined)
-        throw noClient(scope.client, `add it with "clients add" first`);
-      const until = expiresAt === null ? "It never expires." : `It is valid until ${shown(expiresAt)}.`;
+      if (key === undefined) throw new CommandError("Its client was removed meanwhile.");
       return {
         output: `${key}\n`,
-        remark: `Keep it now: it is not shown again. ${until}\n`,
+        remark: `Keep it now: it is not shown again.${validity(key, expiresAt)}\n`,
       };
     }
     case "sign in": {
       const { scope } = command;
+      if (scope !== "operator") await requireClient(db, scope.client);
       const code = await createCode(db, scope);
-      if (code === undefined)
-        throw new CommandError(
-          scope === "operator"
-            ? "No code could be made."
-            : `There is no client "${scope.client}": add it with "clients add" first.`,
-        );
+      if (code === undefined) throw new CommandError("Its client was removed meanwhile.");
       return {
         output: `${code}\n`,
         remark: `Within ten minutes, and once: open http://127.0.0.1:${gatewayPort}/#code=${code}, or wherever the gateway is.\n`,
       };
     }
     case "list keys": {
+      await requireClient(db, command.client);
       const keys = await listKeys(db, command.client);
       if (command.json)
         return answerJson(
@@ -187,12 +185,15 @@ function answerJson(listed: unknown): Answer {
   return { output: `${JSON.stringify(listed)}\n`, remark: "" };
 }
 
-function noClient(client: string, next = `"clients list" shows them`): CommandError {
-  return new CommandError(`There is no client "${client}": ${next}.`);
-}
-
 function clientState({ disabledAt }: ClientRow): string {
   return disabledAt === null ? "" : `disabled ${shown(disabledAt)}`;
+}
+
+/** npm 11 takes a flag such as `--expires=1h` without a trace, so whoever meant one has to see that it is missing. */
+function validity(key: string, expiresAt: Date | null): string {
+  return expiresAt === null
+    ? `\nThis key never expires. For one that does, first revoke it ("clients keys revoke ${prefixOf(key)}"), then add "--expiry 90d" to the same command.`
+    : ` It is valid until ${shown(expiresAt)}.`;
 }
 
 function state(key: KeyRow, now: number): string {

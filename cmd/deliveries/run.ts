@@ -1,3 +1,4 @@
+import { requireClient } from "../../internal/clients/require-client.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { table } from "../../internal/service/table.ts";
@@ -18,6 +19,7 @@ export async function runCommand(command: DeliveriesCommand, run: DeliveriesRun)
   if (command.do === "resend") return resend(command.id, run);
   const { db, say, remark, signal } = run;
   const { since, json, ...filter } = command;
+  await requireClient(db, filter.client);
   const from = since?.getTime();
   const page = await findDeliveries(db, { ...filter, from, withAnswers: false }, signal);
   if (json) return say(`${JSON.stringify(page.deliveries)}\n`);

@@ -159,9 +159,10 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
     .addOption(reading.option("--type <type>", "only events of this type", type))
     .option("--only-undelivered", "skip delivered events, as far back as deliveries are kept")
     .option("--dry-run", "send nothing, only count")
-    .action((id, { since, until, type, onlyUndelivered = false, dryRun = false }) =>
-      reading.ask({ do: "replay", id, from: since, to: until, type, onlyUndelivered, dryRun }),
-    );
+    .action((id, { since, until, type, onlyUndelivered = false, dryRun = false }) => {
+      if (until !== undefined && until <= since) reading.problems.push("--until must be later than --since.");
+      reading.ask({ do: "replay", id, from: since, to: until, type, onlyUndelivered, dryRun });
+    });
   program
     .command("reseal")
     .description(

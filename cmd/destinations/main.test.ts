@@ -47,7 +47,18 @@ test("a destination is added, tested, changed, given a new secret, sent more and
   expect((await croupier("destinations list acme")).stdout).toMatch(
     new RegExp(`^id .*\n${id}  acme    enabled  all    ${receiver.url}\n$`),
   );
-  expect((await croupier(`destinations rotate ${id} --overlap 1h`)).stdout).toMatch(/^whsec_\S+\n$/);
+  expect(await croupier(`destinations update ${id} --type deposi --type bet`)).toMatchObject({
+    code: 0,
+    stderr:
+      "There is no type deposi for client acme: did you mean deposit? Until it is registered, nothing is sent for it.\n",
+  });
+  expect(await croupier(`destinations rotate ${id} --overlap 1h`)).toMatchObject({
+    stdout: expect.stringMatching(/^whsec_\S+\n$/),
+    stderr: expect.stringMatching(/^The previous secret also signs until 20\S+Z\.\n$/),
+  });
+  expect((await croupier(`destinations rotate ${id} --overlap off`)).stderr).toBe(
+    "The previous secret signs nothing any more: give this one to the receiver now.\n",
+  );
 
   const since = "--since 2026-01-01T00:00:00Z";
   expect((await croupier(`destinations replay ${id} ${since} --dry-run`)).stdout).toBe(
@@ -82,9 +93,23 @@ test("what is wrong is said, all at once, and a test that fails is exit code 1",
       /url cannot be called\.[\s\S]*headers\/host must not be a header that the sender sets/,
     ),
   });
-  expect((await croupier("destinations add nobody https://example.com")).stderr).toContain(
-    "no client nobody",
-  );
+  for (const line of [
+    "destinations add acm https://example.com",
+    "destinations list acm",
+    "deliveries list --client acm",
+  ])
+    expect(await croupier(line)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/: There is no client acm: did you mean acme\?\n$/),
+    });
+  expect(await croupier("destinations update 0000000000000000 --header foo --type bet")).toMatchObject({
+    code: 78,
+    stderr: 'destinations: --header must be of the form "name: value", not "foo".\n',
+  });
+  expect(await croupier("destinations replay 0000000000000000 --since 1h --until 2h")).toMatchObject({
+    code: 78,
+    stderr: "destinations: --until must be later than --since.\n",
+  });
   expect(await croupier("destinations list", { DELIVERY_KEY: "" })).toMatchObject({
     code: 78,
     stderr: expect.stringContaining("DELIVERY_KEY must be set"),

@@ -1,3 +1,5 @@
+import { requireClient } from "../../internal/clients/require-client.ts";
+import { missingType } from "../../internal/registry/event-types.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { UsageError } from "../../internal/service/command-line.ts";
 import { counted } from "../../internal/service/counted.ts";
@@ -46,6 +48,7 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
   const checkUrl = (url: URL): void => deliverer.checkUrl(url);
   switch (command.do) {
     case "list":
+      await requireClient(db, command.client);
       return list(await destinations.list(command.client, {}, signal), command.json, say);
     case "show": {
       const body = destinationBody(await found(webhooks, command.id, signal));
@@ -53,14 +56,17 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
     }
     case "add": {
       const settings = good(readSettings(command.settings, checkUrl));
+      await requireClient(db, command.client);
       const { id, secrets } = await destinations.create(command.client, settings, signal);
       say(`${id} ${secrets[0]}\n`);
+      await remarkMissing(settings.types, command.client, run);
       return remark("Events go there from now on. The secret is not shown again: give it to the receiver.\n");
     }
     case "update": {
       const change = good(readChange(command.settings, checkUrl));
-      if ((await destinations.update(command.id, undefined, change, signal)) === undefined)
-        throw missing(command.id);
+      const changed = await destinations.update(command.id, undefined, change, signal);
+      if (changed === undefined) throw missing(command.id);
+      await remarkMissing(change.types ?? null, changed.client, run);
       return say(`Changed ${command.id}.\n`);
     }
     case "enable":
@@ -85,7 +91,11 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       if (secret === undefined) throw missing(command.id);
       say(`${secret}\n`);
       const until = new Date(Date.now() + command.overlapMs).toISOString();
-      return remark(`The previous secret also signs until ${until}.\n`);
+      return remark(
+        command.overlapMs === 0
+          ? "The previous secret signs nothing any more: give this one to the receiver now.\n"
+          : `The previous secret also signs until ${until}.\n`,
+      );
     }
     case "test": {
       const result = await deliverTest(deliverer, await found(webhooks, command.id, signal), signal);
@@ -110,6 +120,18 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       return say(
         `Encrypted the secrets of ${counted(await resealDestinations(db, box, signal), "destination")} again.\n`,
       );
+  }
+}
+
+/** A type may be registered later, so it need not be a mistake; but until then nothing is sent for it. */
+async function remarkMissing(
+  types: readonly string[] | null,
+  client: string,
+  { webhooks: { db }, remark }: DestinationsRun,
+): Promise<void> {
+  for (const type of types ?? []) {
+    const missing = await missingType(db, client, type);
+    if (missing !== undefined) remark(`${missing} Until it is registered, nothing is sent for it.\n`);
   }
 }
 

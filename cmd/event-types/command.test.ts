@@ -63,7 +63,10 @@ test.each([
       expect.stringMatching(/^"t" is not expected/),
     ],
   ],
-  [["register"], [expect.stringMatching(/^--type <t> is missing: it is croupier event-types register/)]],
+  [
+    ["register"],
+    ["--type <t> is missing: it is croupier event-types register --type <t> --schema <file> [flags]."],
+  ],
   [
     ["register", "--type", "BAD!", "--client", "Acme", "--schema", "f"],
     [
@@ -133,6 +136,10 @@ test("shows a type's schema, a client's own before the one for all, and holds da
   expect(await run("show", "--type", "new")).toMatchObject({
     code: 1,
     err: "event-types: new is not registered for all clients.\n",
+  });
+  expect(await run("show", "--type", "monitor-app", "--client", "acme-casin")).toMatchObject({
+    code: 1,
+    err: "event-types: There is no client acme-casin: did you mean acme-casino?\n",
   });
 });
 

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { requireClient } from "../../internal/clients/require-client.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { compileDataCheck, RegistrationError } from "../../internal/registry/data-check.ts";
 import {
@@ -103,6 +104,8 @@ export async function runCommand(
   ask: (question: string) => Promise<boolean>,
 ): Promise<string> {
   if (command.name === "list") return list(db, command.json);
+  // A client that was removed has a history all the same.
+  if (command.name !== "history") await requireClient(db, command.client);
   if (command.name === "show") return `${JSON.stringify(await schemaFor(db, command), undefined, 2)}\n`;
   if (command.name === "history") return history(db, command);
   if (command.name === "test") return check(db, command);

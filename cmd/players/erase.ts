@@ -1,4 +1,4 @@
-import { hasClient } from "../../internal/clients/client-repository.ts";
+import { requireClient } from "../../internal/clients/require-client.ts";
 import { type Erasure, type ErasureOptions, erasePlayer } from "../../internal/erasure/erase.ts";
 import { type ErasureRecord, Erasures } from "../../internal/erasure/erasures.ts";
 import { playerKind } from "../../internal/players/player-kind.ts";
@@ -31,7 +31,7 @@ async function erase(
   { client, id, yes, json }: Extract<ErasureCommand, { do: "erase" }>,
   { db, say, signal, broker, confirm }: PlayersRun,
 ): Promise<void> {
-  await checkClient(client, db);
+  await requireClient(db, client);
   const question = `Erase the e-mail and last sign-in of player ${id} of ${client} for good?`;
   if (!yes && !(await confirm(question))) throw new CommandError("Nothing was erased.");
   const erasure = await erasePlayer(client, id, {
@@ -70,7 +70,7 @@ async function listErased(
   { client, json }: Extract<ErasureCommand, { do: "erased" }>,
   { db, say, signal }: PlayersRun,
 ): Promise<void> {
-  await checkClient(client, db);
+  await requireClient(db, client);
   const erasures = new Erasures(db);
   const records: ErasureRecord[] = [];
   for (let after = 0; ; ) {
@@ -88,9 +88,4 @@ async function listErased(
       .join(", "),
   ]);
   say(table(rows, { head: ["player", "erased at", "by", "of"] }));
-}
-
-async function checkClient(client: string, db: PlayersRun["db"]): Promise<void> {
-  if (!(await hasClient(db, client)))
-    throw new CommandError(`There is no client "${client}": "clients list" shows them.`);
 }

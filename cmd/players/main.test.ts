@@ -81,7 +81,7 @@ test("a listing of more than a page is one table, and one document", async () =>
 
 test.each([
   [["show", "casino", "1"], 1, "players: The client casino has no player 1.\n"],
-  [["list", "nobody"], 1, 'players: There is no client "nobody": "clients list" shows them.\n'],
+  [["list", "nobody"], 1, 'players: There is no client nobody: "croupier clients list" shows them.\n'],
   [["import", "casino", "/nowhere/x.csv"], 1, /^players: The file cannot be read: ENOENT.*x\.csv'\.\n$/],
   [["import", "casino", "/"], 1, /^players: The file cannot be read: EISDIR/],
   [["import", "casino", "-"], 1, "players: The file holds no player.\n"],

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
-import { hasClient } from "../../internal/clients/client-repository.ts";
+import { requireClient } from "../../internal/clients/require-client.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { type ImportCounts, importRecords } from "../../internal/records/import.ts";
 import { postgresRecords } from "../../internal/records/postgres-records.ts";
@@ -33,8 +33,7 @@ export async function runCommand<T extends ClientRecord>(
 ): Promise<void> {
   const { db, signal, say } = run;
   const { client } = command;
-  if (!(await hasClient(db, client)))
-    throw new CommandError(`There is no client "${client}": "clients list" shows them.`);
+  await requireClient(db, client);
   const store = postgresRecords(db, kind);
   switch (command.do) {
     case "import":

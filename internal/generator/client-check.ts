@@ -1,17 +1,13 @@
 import { isCasinoType } from "../casino/event.ts";
-import { asking, type Database } from "../postgres/connect.ts";
+import { missingClient } from "../clients/require-client.ts";
+import type { Database } from "../postgres/connect.ts";
 import { ConfigError } from "../service/config.ts";
-import { nearMiss } from "../service/near-miss.ts";
 import { customEvents } from "./custom.ts";
 
 /** Makes sure that there is this client: events of one that there is not all become dead letters. @throws ConfigError, Unavailable */
 export async function checkClient(db: Database, client: string): Promise<void> {
-  const rows = await asking(undefined, () => db.selectFrom("clients").select("id").execute());
-  const ids = rows.map(({ id }) => id);
-  if (ids.includes(client)) return;
-  const meant = nearMiss(client, ids);
-  const next = meant === undefined ? `"croupier clients list" shows them.` : `did you mean ${meant}?`;
-  throw new ConfigError([`There is no client ${client}: ${next}`]);
+  const missing = await missingClient(db, client);
+  if (missing !== undefined) throw new ConfigError([missing]);
 }
 
 /** Makes sure that each has a client and a type that are there. @throws ConfigError with all that is wrong, Unavailable */

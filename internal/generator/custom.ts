@@ -1,10 +1,8 @@
 import { generateSync, type JsonSchema } from "json-schema-faker";
-import { casinoTypes } from "../casino/event.ts";
 import type { Database } from "../postgres/connect.ts";
 import { compileDataCheck } from "../registry/data-check.ts";
-import { listTypes } from "../registry/event-types.ts";
+import { listTypes, missingType } from "../registry/event-types.ts";
 import { ConfigError } from "../service/config.ts";
-import { nearMiss } from "../service/near-miss.ts";
 import type { MakeEvents } from "./events.ts";
 
 /**
@@ -12,18 +10,13 @@ import type { MakeEvents } from "./events.ts";
  * @throws ConfigError when the type does not exist, or no data can be generated for its schema; Unavailable
  */
 export async function customEvents(db: Database, client: string, type: string): Promise<MakeEvents> {
-  const types = (await listTypes(db)).filter((one) => one.client === undefined || one.client === client);
+  const missing = await missingType(db, client, type);
   // A client's own type comes after the one for all.
-  const found = types.findLast((one) => one.type === type);
-  if (found === undefined) {
-    const names = [...new Set([...casinoTypes, ...types.map((one) => one.type)])];
-    const meant = nearMiss(type, names);
-    const next =
-      meant === undefined
-        ? `"croupier event-types list" shows those beside ${casinoTypes.join(", ")}.`
-        : `did you mean ${meant}?`;
-    throw new ConfigError([`There is no type ${type} for client ${client}: ${next}`]);
-  }
+  const found = (await listTypes(db)).findLast(
+    (one) => one.type === type && (one.client === undefined || one.client === client),
+  );
+  if (missing !== undefined || found === undefined)
+    throw new ConfigError([missing ?? `The type ${type} was removed meanwhile.`]);
   const data = randomData(type, found.schema);
   data(() => 0.5);
   return function* (random, now) {

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
-import { isCasinoType, isClient, isEventType } from "../casino/event.ts";
+import { casinoTypes, isCasinoType, isClient, isEventType } from "../casino/event.ts";
 import { asking, asUnavailable, type Database } from "../postgres/connect.ts";
 import { foreignKeyViolation, sqlState } from "../postgres/sql-state.ts";
+import { nearMiss } from "../service/near-miss.ts";
 import { compileDataCheck, RegistrationError } from "./data-check.ts";
 
 /** Whom a type's schema is for: one client, or undefined for every client that has none of its own. */
@@ -59,6 +60,22 @@ export async function listChanges(db: Database, { type, client }: TypeKey): Prom
     const rows = await asked.orderBy("id", "desc").execute();
     return rows.map(({ client_id, ...row }) => ({ type, client: client_id ?? undefined, ...row }));
   });
+}
+
+/**
+ * Whether a client can send a type, for people who may have mistyped it.
+ * @returns undefined, or a sentence that names the type that was probably meant. @throws Unavailable
+ */
+export async function missingType(db: Database, client: string, type: string): Promise<string | undefined> {
+  const registered = (await listTypes(db)).filter((one) => one.client === undefined || one.client === client);
+  const names = [...new Set<string>([...casinoTypes, ...registered.map((one) => one.type)])];
+  if (names.includes(type)) return undefined;
+  const meant = nearMiss(type, names);
+  const next =
+    meant === undefined
+      ? `"croupier event-types list" shows those beside ${casinoTypes.join(", ")}.`
+      : `did you mean ${meant}?`;
+  return `There is no type ${type} for client ${client}: ${next}`;
 }
 
 /**

@@ -93,10 +93,11 @@ export class Reading<T> {
     parse: (text: string) => V,
   ): Option<U, undefined, undefined, readonly V[]> {
     const option = new Option(flags, doc);
-    return option.argParser((text: string, before: readonly V[] | undefined): readonly V[] => [
-      ...(before ?? []),
-      this.#parsed(`--${option.name()}`, text, parse),
-    ]);
+    return option.argParser((text: string, before: readonly V[] = []): readonly V[] => {
+      const value = this.#parsed(`--${option.name()}`, text, parse);
+      // The actions of a wrong command line run too, and see only good values.
+      return value === undefined ? before : [...before, value];
+    });
   }
 
   /** As `option`, for an argument. */
@@ -160,7 +161,8 @@ export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T 
 /** commander's usage line, with flags after arguments, as people type them. */
 function usageOf(command: CommandUnknownOpts): string {
   const group = command.commands.length > 0 ? ["<command>"] : [];
-  return [pathOf(command), ...group, ...argumentsOf(command), "[flags]"].join(" ");
+  const required = command.options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
+  return [pathOf(command), ...group, ...argumentsOf(command), ...required, "[flags]"].join(" ");
 }
 
 /** The words that lead to a command, from `croupier` on. */
