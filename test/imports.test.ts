@@ -67,7 +67,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "gateway/figures": ["http", "jetstream", "messages", "service"],
   "gateway/records": ["casino", "games", "http", "messages", "players", "records", "service"],
   "gateway/webhooks": ["casino", "http", "service", "webhooks"],
-  generator: ["casino", "jetstream", "messages", "postgres", "registry", "service"],
+  generator: ["casino", "clients", "jetstream", "messages", "postgres", "registry", "service"],
   http: ["casino", "clients", "messages", "records", "redis", "service"],
   jetstream: ["messages", "service"],
   local: ["enrichment", "generator", "jetstream", "messages", "service"],

@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ensureStreams } from "../../internal/jetstream/topology.ts";
 import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 
 const server = await natsForTest();
@@ -18,6 +21,17 @@ test("without the stream it says so and makes none", async () => {
     `tail: The stream CASINO_EVENTS does not exist yet: an enricher makes it at its start (NATS_URL is ${server.url}).\n`,
   );
   expect((await jsm.getAccountInfo()).streams).toBe(0);
+});
+
+test("where there is no JetStream for it, it says so", async () => {
+  const config = join(tempFolder("account"), "nats.conf");
+  writeFileSync(config, "accounts { A { users: [{ user: a, password: a }] } }\nno_auth_user: a\n");
+  const { url } = await natsForTest({ config, readyWhen: "connect" });
+  const command = startCommand("cmd/tail/main.ts", { env: { NATS_URL: url } });
+  expect(await command.ended).toMatchObject({ code: 69 });
+  expect(command.stderr).toBe(
+    `tail: NATS JetStream is away: nobody answers for it. Start nats-server with -js, or use an account that has it (NATS_URL is ${url}).\n`,
+  );
 });
 
 test("shows what was stored and what comes, filtered, and leaves no consumer behind", async () => {

@@ -11,6 +11,8 @@ export const consumerInTheWay = [10100];
 export const noRoom = [10047, 10028];
 /** "no message found", and after a deletion "message not found": older servers have no separate code for it. */
 export const messageNotFound = [10037, 10057];
+/** JetStream is off: for this account, or on this server. */
+export const notEnabled = [10039, 10076];
 const noCluster = [10074];
 
 /** Whether JetStream refused a request for one of these reasons. Also sees through `explain`. */

@@ -1,7 +1,7 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError, TimeoutError } from "nats";
 import { Unavailable } from "../service/unavailable.ts";
-import { hasCode, streamNotFound } from "./api-error.ts";
+import { hasCode, notEnabled, streamNotFound } from "./api-error.ts";
 
 /** A stream that nobody has created yet. */
 export class StreamMissing extends Unavailable {
@@ -24,17 +24,15 @@ export async function askBroker<T>(
     return await ask(await jetstreamManager(nc, { checkAPI: false }));
   } catch (cause) {
     if (hasCode(cause, streamNotFound)) throw new StreamMissing(stream);
-    if (cause instanceof JetStreamApiError) throw cause;
+    if (cause instanceof JetStreamApiError && !hasCode(cause, notEnabled)) throw cause;
     throw new Unavailable(`NATS JetStream is away: ${reasonOf(cause)}.`, { cause });
   }
 }
 
 function reasonOf(err: unknown): string {
-  const isSilent =
-    err instanceof TimeoutError ||
-    err instanceof RequestError ||
-    (err instanceof Error && err.name === "JetStreamNotEnabled");
-  if (isSilent) return "it does not answer";
+  if (hasCode(err, notEnabled) || (err instanceof Error && err.name === "JetStreamNotEnabled"))
+    return "nobody answers for it. Start nats-server with -js, or use an account that has it";
+  if (err instanceof TimeoutError || err instanceof RequestError) return "it does not answer";
   return err instanceof Error ? err.message : String(err);
 }
 

@@ -67,6 +67,14 @@ describe("is unavailable", () => {
     },
   );
 
+  test("a database that was never migrated", async () => {
+    expect(await failure(open(await databaseForTest()), sql`select * from nowhere`)).toMatchObject({
+      name: "Unavailable",
+      message:
+        'Postgres lacks what this version needs: relation "nowhere" does not exist: run croupier migrate, or check DATABASE_URL',
+    });
+  });
+
   test("a host without an address", async () => {
     expect(await failure(open("postgres://casino@no-such-host.invalid/casino"), sql`select 1`)).toSatisfy(
       isUnavailable,

@@ -82,9 +82,9 @@ const awayCodes = [
   "55P03",
   // A read-only standby.
   "25006",
-  // Not migrated or not set up yet: table, column, permission.
-  ...["42P01", "42703", "42501"],
 ];
+/** Not migrated or not set up yet, or another database: table, column, permission. */
+const unprepared = ["42P01", "42703", "42501"];
 /** It does not let us in: password, role, database. */
 const refusals = ["28P01", "28000", "3D000"];
 
@@ -95,6 +95,11 @@ const refusals = ["28P01", "28000", "3D000"];
 export function asUnavailable(err: unknown): unknown {
   if (err instanceof pg.DatabaseError && refusals.includes(err.code ?? ""))
     return new Refused(`Postgres refuses us: ${err.message}: check DATABASE_URL`, { cause: err });
+  if (err instanceof pg.DatabaseError && unprepared.includes(err.code ?? ""))
+    return new Unavailable(
+      `Postgres lacks what this version needs: ${err.message}: run croupier migrate, or check DATABASE_URL`,
+      { cause: err },
+    );
   return isAway(err) ? new Unavailable(`Postgres is away: ${whyAway(err)}`, { cause: err }) : err;
 }
 
