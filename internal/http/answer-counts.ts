@@ -1,4 +1,6 @@
+import type { FastifyReply } from "fastify";
 import type { FieldError } from "../casino/field-error.ts";
+import { Problem } from "../service/problem.ts";
 
 /** What was refused: its place in the request, from 0, and why. */
 export interface Rejected {
@@ -42,5 +44,29 @@ export class AnswerCounts {
       rejected,
       ...(this.#rejectedTotal > rejected.length ? { rejected_total: this.#rejectedTotal } : {}),
     };
+  }
+
+  /**
+   * Answers with the counts: with `status`, or with 207 if some items were refused.
+   * @param problem why not everything was handled
+   * @param one what an item is called
+   * @throws Problem with the counts: the given one; 400 when nothing was accepted
+   */
+  conclude(
+    reply: FastifyReply,
+    problem: Problem | undefined,
+    { one, status }: { readonly one: string; readonly status: number },
+  ): Counts {
+    const { counts } = this;
+    const members = { ...counts };
+    if (problem !== undefined) {
+      const { headers } = problem;
+      throw new Problem(problem.status, problem.message, { headers, members, cause: problem });
+    }
+    if (counts.accepted + counts.rejected.length === 0) throw new Problem(400, `The body holds no ${one}.`);
+    if (counts.accepted === 0)
+      throw new Problem(400, `No ${one} was accepted, because each of them is invalid.`, { members });
+    reply.code(counts.rejected.length === 0 ? status : 207);
+    return counts;
   }
 }

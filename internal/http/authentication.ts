@@ -1,7 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { KnownKey } from "../clients/key-lookup.ts";
-import { Problem, unavailable } from "../service/problem.ts";
-import { isUnavailable } from "../service/unavailable.ts";
+import { orUnavailable, Problem } from "../service/problem.ts";
 
 /** Who sent a request, by its key. */
 export interface KeyHolder {
@@ -123,6 +122,18 @@ export function ownerOf({ client, keyId }: KeyHolder): string {
 }
 
 /**
+ * The client whose data a request is about: the key's own, or the one that an operator names; undefined = all.
+ * @param named the client that the request names, if it does
+ * @throws Problem 403 when a client's key asks for another client's data
+ */
+export function clientFor<T>(request: FastifyRequest, named: T): string | T {
+  const { client: own } = holderOf(request);
+  if (own !== undefined && named !== undefined && named !== own)
+    throw new Problem(403, "This API key belongs to another client: only an operator's key sees them all.");
+  return own ?? named;
+}
+
+/**
  * As `holderOf`, for routes that belong to a client.
  * @param whose what the route is about, for people
  * @throws Problem 403 for an operator
@@ -136,14 +147,8 @@ export function producerOf(request: FastifyRequest, whose = "events"): Producer 
   );
 }
 
-async function sayable<T>(find: () => Promise<T>): Promise<T> {
-  try {
-    return await find();
-  } catch (err) {
-    if (!isUnavailable(err)) throw err;
-    throw unavailable("API keys cannot be checked at the moment: try again shortly.", { cause: err });
-  }
-}
+const sayable = <T>(find: () => Promise<T>): Promise<T> =>
+  orUnavailable("API keys cannot be checked at the moment: try again shortly.", find);
 
 function unauthorized(detail: string, challenge: string): Problem {
   return new Problem(401, detail, { headers: { "www-authenticate": challenge } });

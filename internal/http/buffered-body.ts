@@ -7,6 +7,7 @@ import type { OpenBody } from "./body-budget.ts";
 import { sourceOf } from "./body-source.ts";
 import { mediaTypeOf } from "./media-type.ts";
 import type { RouteContext } from "./route-context.ts";
+import { cutOff, parseJson } from "./whole-body.ts";
 
 /**
  * Gives the routes of a scope, all behind keys, their bodies as whole byte arrays, which count against the budget until
@@ -33,8 +34,7 @@ export function bufferBodies(
         whenTooLarge,
       });
     } catch (err) {
-      if (!(err instanceof BodyCut)) throw err;
-      throw new Problem(400, "The body was cut before its end.", { cause: err });
+      throw err instanceof BodyCut ? cutOff(err) : err;
     }
   });
 }
@@ -50,13 +50,7 @@ export function bodyOf(request: FastifyRequest): Uint8Array | undefined {
 /** A body's members; none without a body. @throws Problem 400 */
 export function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, unknown>> {
   if (body === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(utf8.decode(body));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // Reported below.
-  }
-  throw new Problem(400, "The body is not a JSON object in UTF-8.");
+  const value = parseJson(body);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  throw new Problem(400, "The body is not a JSON object.");
 }
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -1,10 +1,14 @@
+import type { FastifyRequest } from "fastify";
 import { type Line, LineSplitter } from "../records/line-splitter.ts";
 import { Problem, unavailable } from "../service/problem.ts";
 import type { AnswerCounts } from "./answer-counts.ts";
+import { admit } from "./authentication.ts";
 import { BodyCut, tooSlow } from "./body.ts";
 import type { OpenBody } from "./body-budget.ts";
-import type { BodySource } from "./body-source.ts";
+import { type BodySource, sourceOf } from "./body-source.ts";
+import type { RouteContext } from "./route-context.ts";
 import type { Work } from "./slices.ts";
+import { cutOff, largeBytes, readWholeBody } from "./whole-body.ts";
 
 /** Takes the lines of a body. */
 export interface LineSink {
@@ -22,7 +26,7 @@ export interface LineSink {
   decided(): Promise<void>;
 }
 
-export interface NdjsonOptions {
+interface NdjsonOptions {
   readonly submission: LineSink;
   /** The budget that it counts against. */
   readonly counted: OpenBody;
@@ -51,7 +55,7 @@ const checkKeyEveryMs = 1_000;
  * time.
  * @returns why the rest of the body was not read, undefined at its end
  */
-export async function submitLines(
+async function submitLines(
   { stream, overheadBytes, discard }: BodySource,
   options: NdjsonOptions,
 ): Promise<Problem | undefined> {
@@ -93,6 +97,50 @@ export async function submitLines(
     stream.on("error", () => undefined);
     // It ends after the chunk it may still be waiting for; then the rest is discarded.
     void chunks.return?.().then(discard, discard);
+  }
+}
+
+/** What an upload is, beside its lines. */
+export interface UploadOptions extends Pick<NdjsonOptions, "submission" | "counted" | "maxLineBytes"> {
+  readonly client: string;
+  readonly isLines: boolean;
+  /** Submits a body that is not lines. @param work of a body that is too large for one go */
+  readonly submitWhole: (body: Uint8Array, work: Work | undefined) => Promise<void>;
+  /** Advice for the sender of a body that is too large. */
+  readonly whenTooLarge: string;
+}
+
+/**
+ * Submits the items of a body: lines as they arrive, anything else once it is complete.
+ * @returns why the rest of the body was not read, undefined at its end
+ * @throws Problem as `readWholeBody`
+ */
+export async function submitBody(
+  request: FastifyRequest,
+  context: RouteContext,
+  { client, isLines, submitWhole, whenTooLarge, ...options }: UploadOptions,
+): Promise<Problem | undefined> {
+  const { keys, limits, slices, stopping } = context;
+  const work = slices.of(client);
+  try {
+    if (isLines)
+      return await submitLines(sourceOf(request.raw), {
+        ...options,
+        work,
+        lineWithinMs: limits.bodyWithinMs,
+        eventWithinMs: limits.eventWithinMs,
+        checkKey: () => admit(keys, request),
+        stopping,
+      });
+    const body = await readWholeBody(request, options.counted, context, whenTooLarge);
+    const isLarge = body.length > largeBytes;
+    if (isLarge) await work.slice();
+    await submitWhole(body, isLarge ? work : undefined);
+    return undefined;
+  } catch (err) {
+    if (!(err instanceof BodyCut)) throw err;
+    // What was read before the client went away stays stored.
+    return cutOff(err);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import type { Static, TObject, TSchema } from "typebox";
 import { parseTimestamp } from "../casino/timestamp.ts";
 import { Problem } from "../service/problem.ts";
@@ -23,11 +24,15 @@ const mostNamed = 5;
  * Reads a request's parameters by the schema that also describes them. Absent ones stay absent, whatever their default.
  * Where the schema forbids other names, unknown ones are errors: a misspelt filter would otherwise select every letter,
  * and a misspelt dry run would be real.
- * @param query all values are texts
- * @param body values as JSON; they win over the query
+ * @param body values as JSON; they win over the query, whose values are texts
  * @throws Problem 400 with everything that is wrong
  */
-export function readParameters<S extends TObject>(schema: S, query: Given, body: Given = {}): Static<S> {
+export function readParameters<S extends TObject>(
+  request: FastifyRequest,
+  schema: S,
+  body: Given = {},
+): Static<S> {
+  const query = queryOf(request);
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
   const forms = Object.entries<TSchema>(schema.properties);
@@ -51,6 +56,9 @@ export function readParameters<S extends TObject>(schema: S, query: Given, body:
   if (problems.length > 0) throw new Problem(400, problems.join(" "));
   return values as Static<S>; // each value was checked against its property
 }
+
+/** The parameters in the URL as they came. */
+export const queryOf = (request: FastifyRequest) => request.query as Given; // the query parser's type
 
 function fromText({ type, format }: Form, given: unknown): unknown {
   if (typeof given !== "string") return undefined;

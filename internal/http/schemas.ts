@@ -1,10 +1,25 @@
 import type { FastifyInstance } from "fastify";
-import { type TSchema, Type } from "typebox";
+import { type TProperties, type TSchema, Type } from "typebox";
 
 /** A component of the API's description, by its name. */
 export const ref = (name: string) => Type.Unsafe({ $ref: `${name}#` });
 /** Items on a page by default. */
 export const defaultLimit = 100;
+export const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
+/** A route's parameters, where an unknown one is an error. */
+export const parameters = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+/** For routes that take none. */
+export const noParameters = parameters({});
+/** The client, for operators, who have none of their own. */
+export const clientParameter = (pattern = "^[a-z0-9-]{1,40}$") =>
+  Type.Optional(
+    Type.String({
+      pattern,
+      description:
+        "the name of a client, such as casino; needs an operator's key, unless it is the key's own",
+    }),
+  );
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
 /** The next page's cursor. */
 export const nextCursor = Type.Union([Type.String(), Type.Null()], {
@@ -26,7 +41,7 @@ const fieldError = Type.Object({
   message: Type.String({ description: "what it must be" }),
 });
 
-const problem = {
+export const problem = {
   type: Type.String(),
   title: Type.String(),
   status: Type.Integer({ minimum: 400, maximum: 599 }),

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Log } from "./log.ts";
+import { isUnavailable } from "./unavailable.ts";
 
 /** What a problem document may contain beside its standard members, and headers that go with it. */
 export interface ProblemDetails {
@@ -30,6 +31,15 @@ const retryAfterSeconds = 2;
 /** Something that the service needs is away or full; the same request may succeed in a moment. */
 export function unavailable(detail: string, details: Omit<ProblemDetails, "headers"> = {}): Problem {
   return new Problem(503, detail, { ...details, headers: { "retry-after": String(retryAfterSeconds) } });
+}
+
+/** Does some work. @throws Problem 503 with this sentence where a server that it needs is away */
+export async function orUnavailable<T>(detail: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw isUnavailable(cause) ? unavailable(detail, { cause }) : cause;
+  }
 }
 
 // Fastify's own errors, by code. Their messages are not meant for clients.

@@ -11,8 +11,7 @@ import {
 } from "../../http/authentication.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import type { Log } from "../../service/log.ts";
-import { Problem, unavailable } from "../../service/problem.ts";
-import { isUnavailable } from "../../service/unavailable.ts";
+import { orUnavailable, Problem } from "../../service/problem.ts";
 
 /** Where sessions are kept. Each function may throw `Unavailable`. */
 export interface Sessions {
@@ -90,11 +89,5 @@ function cookie(request: FastifyRequest, token: string, lifeMs: number): string 
   return `${sessionCookie}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${lifeMs / 1_000}${isSecure ? "; Secure" : ""}`;
 }
 
-async function sayable<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (err) {
-    if (!isUnavailable(err)) throw err;
-    throw unavailable("Nobody can sign in or out while Postgres is away: try again shortly.", { cause: err });
-  }
-}
+const sayable = <T>(work: () => Promise<T>): Promise<T> =>
+  orUnavailable("Nobody can sign in or out while Postgres is away: try again shortly.", work);

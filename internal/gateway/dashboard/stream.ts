@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
-import { admit, holderOf, type Keys, ownerOf } from "../../http/authentication.ts";
+import { admit, clientFor, holderOf, type Keys, ownerOf } from "../../http/authentication.ts";
 import { readParameters } from "../../http/parameters.ts";
+import { clientParameter, parameters } from "../../http/schemas.ts";
 import { Problem } from "../../service/problem.ts";
 import type { Live } from "./live.ts";
-import type { TailFilter, Tails } from "./tails.ts";
+import type { Tails } from "./tails.ts";
 import { serverSent, type Viewer } from "./viewers.ts";
 
 /** How often the session is checked again. */
@@ -15,16 +16,11 @@ const mostUnread = 256 * 1024;
 /** How long a viewer may read nothing at all. */
 const stalledMs = 30_000;
 
-const parameters = Type.Object(
-  {
-    tail: Type.Optional(Type.Boolean({ description: "also final events as they pass" })),
-    client_id: Type.Optional(
-      Type.String({ pattern: "^[a-z0-9-]{1,40}$", description: "the name of a client" }),
-    ),
-    type: Type.Optional(Type.String({ pattern: EVENT_TYPE_PATTERN, description: "an event type" })),
-  },
-  { additionalProperties: false },
-);
+const queryForm = parameters({
+  tail: Type.Optional(Type.Boolean({ description: "also final events as they pass" })),
+  client_id: clientParameter(),
+  type: Type.Optional(Type.String({ pattern: EVENT_TYPE_PATTERN, description: "an event type" })),
+});
 
 export interface StreamOptions {
   readonly keys: Keys;
@@ -40,10 +36,9 @@ export interface StreamOptions {
  */
 export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
-    const query = request.query as Readonly<Record<string, unknown>>; // the parser's type
-    const { tail = false, ...filter } = readParameters(parameters, query);
+    const { tail = false, client_id, type } = readParameters(request, queryForm);
     const holder = holderOf(request);
-    const wanted = filterFor(holder.client, filter);
+    const wanted = { client: clientFor(request, client_id), type };
     const { raw } = reply;
     let readAt = performance.now();
     const viewer: Viewer = {
@@ -93,14 +88,4 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
       }
     }
   };
-}
-
-/** @throws Problem 403 when a client's key asks for another client's events */
-function filterFor(
-  own: string | undefined,
-  { client_id, type }: { readonly client_id?: string; readonly type?: string },
-): TailFilter {
-  if (own !== undefined && client_id !== undefined && client_id !== own)
-    throw new Problem(403, "This API key sees the events of its own client only: leave client_id out.");
-  return { client: own ?? client_id, type };
 }

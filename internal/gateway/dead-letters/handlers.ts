@@ -7,17 +7,17 @@ import { discard } from "../../dead-letters/removal.ts";
 import { type ReplayOptions, replay, Unreplayable } from "../../dead-letters/replay.ts";
 import type { LetterStore } from "../../dead-letters/store.ts";
 import { newestLetters, survey } from "../../dead-letters/survey.ts";
-import { holderOf, type KeyHolder, ownerOf } from "../../http/authentication.ts";
+import { clientFor, holderOf, ownerOf } from "../../http/authentication.ts";
 import { bodyOf, jsonOf } from "../../http/buffered-body.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { wrongMethod } from "../../http/errors.ts";
 import { readParameters } from "../../http/parameters.ts";
-import { defaultLimit } from "../../http/schemas.ts";
+import { defaultLimit, noParameters } from "../../http/schemas.ts";
 import type { Letter, LetterHead } from "../../messages/letter.ts";
 import type { Log } from "../../service/log.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
-import { deadLetterSchemas, defaultReplayed, noParameters } from "./schemas.ts";
+import { deadLetterSchemas, defaultReplayed } from "./schemas.ts";
 
 export interface DeadLetterHandlerOptions {
   readonly store: LetterStore;
@@ -43,10 +43,10 @@ export class DeadLetterHandlers {
   }
 
   async list(request: FastifyRequest) {
-    const parameters = readParameters(deadLetterSchemas.list.querystring, queryOf(request));
+    const parameters = readParameters(request, deadLetterSchemas.list.querystring);
     const { limit = defaultLimit, cursor, groups: wantsGroups = false } = parameters;
     const before = cursor === undefined ? undefined : Number(cursor);
-    const filter = filterOf(parameters, holderOf(request));
+    const filter = filterOf(request, parameters);
     const { store } = this.#options;
     return this.#reading(request, async (signal) => {
       const page = await newestLetters(store, filter, { limit, before, signal });
@@ -62,15 +62,12 @@ export class DeadLetterHandlers {
   }
 
   async show(request: FastifyRequest) {
-    readParameters(noParameters, queryOf(request));
+    readParameters(request, noParameters);
     return letterBody(await this.#find(request));
   }
 
   async replay(request: FastifyRequest) {
-    const { dry_run: dryRun = false } = readParameters(
-      deadLetterSchemas.replay.querystring,
-      queryOf(request),
-    );
+    const { dry_run: dryRun = false } = readParameters(request, deadLetterSchemas.replay.querystring);
     const edited = bodyOf(request);
     const letter = await this.#find(request);
     const { rules } = this.#options;
@@ -90,10 +87,10 @@ export class DeadLetterHandlers {
 
   async replayMany(request: FastifyRequest) {
     const { querystring } = deadLetterSchemas.replayMany;
-    const parameters = readParameters(querystring, queryOf(request), jsonOf(bodyOf(request)));
+    const parameters = readParameters(request, querystring, jsonOf(bodyOf(request)));
     const { limit = defaultReplayed, cursor, dry_run: dryRun = false } = parameters;
     const after = cursor === undefined ? undefined : Number(cursor);
-    const filter = filterOf(parameters, holderOf(request));
+    const filter = filterOf(request, parameters);
     const { store, rules } = this.#options;
     const done = { replayed: 0, already_replayed: 0, failed: [] as { seq: number; because: string }[] };
     const expected = { pass: 0, perhaps_pass: 0, fail: 0, dead_letters: [] as object[] };
@@ -128,7 +125,7 @@ export class DeadLetterHandlers {
   }
 
   async discard(request: FastifyRequest, reply: FastifyReply) {
-    readParameters(noParameters, queryOf(request));
+    readParameters(request, noParameters);
     const letter = await this.#find(request);
     if (!(await withProblems(() => discard(letter, this.#replayOptions(request))))) throw missing(letter.seq);
     return reply.code(204).send();
@@ -181,23 +178,16 @@ async function withProblems<T>(work: () => Promise<T>, sofar: () => object = () 
   }
 }
 
-/**
- * The selected letters, of those that the key's holder may see.
- * @throws Problem 403 when another client's are asked for
- */
+/** The selected letters, of those that the key's holder may see. @throws Problem 403 */
 function filterOf(
-  { reason, step, client_id: client }: { reason?: string; step?: string; client_id?: string },
-  { client: own }: KeyHolder,
+  request: FastifyRequest,
+  { reason, step, client_id }: { reason?: string; step?: string; client_id?: string },
 ): LetterFilter {
-  if (own !== undefined && client !== undefined && client !== own)
-    throw new Problem(403, "This API key belongs to another client: only an operator's key sees them all.");
-  return { reason, step, client: own ?? client };
+  return { reason, step, client: clientFor(request, client_id) };
 }
 
 const missing = (seq: number): Problem =>
   new Problem(404, `There is no dead letter ${seq}: it was sent again, discarded, or too old.`);
-
-const queryOf = (request: FastifyRequest) => request.query as Readonly<Record<string, unknown>>; // the parser's type
 
 /** Who asked, for the log. */
 const byOf = (request: FastifyRequest): string => `key ${holderOf(request).keyId}`;

@@ -1,11 +1,14 @@
 import { type TSchema, Type } from "typebox";
 import { TOKEN_PATTERN } from "../../dead-letters/filter.ts";
 import {
+  clientParameter,
   defaultLimit,
   json,
   nextCursor,
   numberCursor,
+  oneOf,
   optionalBody,
+  parameters,
   problems,
   ref,
   withKey,
@@ -18,7 +21,6 @@ const seq = Type.Integer({
   description: "the letter's sequence in CASINO_DEAD",
 });
 const client = Type.String({ description: "the event's client" });
-const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
 
 const head = {
   seq,
@@ -117,13 +119,7 @@ const filter = {
   step: Type.Optional(
     Type.String({ pattern: TOKEN_PATTERN, description: "the name of a step, such as currency" }),
   ),
-  client_id: Type.Optional(
-    Type.String({
-      pattern: TOKEN_PATTERN,
-      description:
-        "the name of a client, such as casino; needs an operator's key, unless it is the key's own",
-    }),
-  ),
+  client_id: clientParameter(TOKEN_PATTERN),
 };
 const dryRun = {
   dry_run: Type.Optional(
@@ -132,15 +128,15 @@ const dryRun = {
 };
 /** Letters of a bulk replay by default; also the maximum of a dry run. */
 export const defaultReplayed = 1_000;
-/** For the routes that take no parameters. */
-export const noParameters = Type.Object({}, { additionalProperties: false });
 const limit = (preset: number, max: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: max, default: preset, description: "most letters" }));
 
-const many = Type.Object(
-  { ...filter, limit: limit(defaultReplayed, 10_000), cursor: numberCursor, ...dryRun },
-  { additionalProperties: false },
-);
+const many = parameters({
+  ...filter,
+  limit: limit(defaultReplayed, 10_000),
+  cursor: numberCursor,
+  ...dryRun,
+});
 
 /** What the description says of the routes. */
 export const deadLetterSchemas = {
@@ -149,20 +145,17 @@ export const deadLetterSchemas = {
     operationId: "listDeadLetters",
     summary: "List dead letters",
     description: "Newest first; an operator's key lists all clients' letters, another key its own client's.",
-    querystring: Type.Object(
-      {
-        ...filter,
-        limit: limit(defaultLimit, 1_000),
-        cursor: numberCursor,
-        groups: Type.Optional(
-          Type.Boolean({
-            default: false,
-            description: "also count all matching letters by reason, step and client; reads every letter",
-          }),
-        ),
-      },
-      { additionalProperties: false },
-    ),
+    querystring: parameters({
+      ...filter,
+      limit: limit(defaultLimit, 1_000),
+      cursor: numberCursor,
+      groups: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description: "also count all matching letters by reason, step and client; reads every letter",
+        }),
+      ),
+    }),
     response: {
       200: json("DeadLetterPage", "a page of letters"),
       400: problems("Problem", "a parameter is wrong or unknown"),
@@ -185,7 +178,7 @@ export const deadLetterSchemas = {
       "Sends the payload, or the one in the body, to where it failed, with the same client, source and id, and " +
       "removes the letter. An event that fails again becomes another letter, with a higher count of replays.",
     params,
-    querystring: Type.Object(dryRun, { additionalProperties: false }),
+    querystring: parameters(dryRun),
     body: {
       content: {
         "application/json": { schema: Type.Object({}, { description: "the corrected event; optional" }) },

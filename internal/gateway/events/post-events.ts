@@ -1,14 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { decodeRawValue } from "../../casino/decode.ts";
 import type { Counts } from "../../http/answer-counts.ts";
-import { admit, producerOf } from "../../http/authentication.ts";
-import { BodyCut } from "../../http/body.ts";
-import { sourceOf } from "../../http/body-source.ts";
+import { producerOf } from "../../http/authentication.ts";
 import { mediaTypeOf } from "../../http/media-type.ts";
-import { submitLines } from "../../http/ndjson.ts";
+import { submitBody } from "../../http/ndjson.ts";
 import type { RouteContext } from "../../http/route-context.ts";
 import type { Work } from "../../http/slices.ts";
-import { cutOff, largeBytes, parseJson, readWholeBody } from "../../http/whole-body.ts";
+import { parseJson } from "../../http/whole-body.ts";
 import { maxRawBytes } from "../../jetstream/topology.ts";
 import { mostEventsPerMessage } from "../../messages/accepted.ts";
 import { ndjsonType } from "../../messages/bundle.ts";
@@ -38,8 +36,7 @@ export const eventTypesTaken = [jsonType, ndjsonType, protobufType] as const;
  * framework cannot read one without end.
  */
 export function postEvents(options: PostEventsOptions, context: RouteContext) {
-  const { keys, bodies, slices, stopping } = context;
-  const { patienceMs, bodyWithinMs, eventWithinMs } = context.limits;
+  const { patienceMs } = context.limits;
   return async (request: FastifyRequest, reply: FastifyReply): Promise<Counts> => {
     const { client, source } = producerOf(request);
     const mediaType = mediaTypeOf(request, eventTypesTaken);
@@ -47,41 +44,20 @@ export function postEvents(options: PostEventsOptions, context: RouteContext) {
     const continued = typeof given === "string" && isTraceparent(given) ? given : undefined;
     const span = options.trace?.request(rawSubject(client), continued);
     if (span !== undefined) reply.raw.once("close", () => span.end(reply.statusCode));
-    using counted = bodies.open(client, request.ip);
+    using counted = context.bodies.open(client, request.ip);
     const submission = new Submission({
       ...options,
       sender: { client, source, traceparent: span?.traceparent ?? continued },
       patienceMs,
     });
-    const { raw } = request;
-
-    let unread: Problem | undefined;
-    try {
-      if (mediaType === ndjsonType) {
-        unread = await submitLines(sourceOf(raw), {
-          submission,
-          counted,
-          work: slices.of(client),
-          maxLineBytes: maxRawBytes,
-          lineWithinMs: bodyWithinMs,
-          eventWithinMs,
-          checkKey: () => admit(keys, request),
-          stopping,
-        });
-      } else {
-        const whenTooLarge = "send fewer events at a time, or NDJSON";
-        const body = await readWholeBody(request, counted, context, whenTooLarge);
-        const work = body.length > largeBytes ? slices.of(client) : undefined;
-        await work?.slice();
-        await submitAll(mediaType === jsonType ? jsonEvents(body) : protobufEvents(body), submission, work);
-      }
-    } catch (err) {
-      if (!(err instanceof BodyCut)) throw err;
-      // What was read before the client went away stays stored.
-      unread = cutOff(err);
-    }
+    const unread = await submitBody(request, context, {
+      ...{ submission, counted, client, isLines: mediaType === ndjsonType, maxLineBytes: maxRawBytes },
+      whenTooLarge: "send fewer events at a time, or NDJSON",
+      submitWhole: (body, work) =>
+        submitAll(mediaType === jsonType ? jsonEvents(body) : protobufEvents(body), submission, work),
+    });
     await submission.answered();
-    return answer(submission, unread, reply);
+    return submission.counted.conclude(reply, problemOf(submission) ?? unread, { one: "event", status: 202 });
   };
 }
 
@@ -98,25 +74,12 @@ async function submitAll(
   }
 }
 
-function answer(submission: Submission, unread: Problem | undefined, reply: FastifyReply): Counts {
-  const { failure } = submission;
-  const { counts } = submission.counted;
-  const { accepted, rejected } = counts;
-  if (failure !== undefined)
-    throw unavailable(
-      `${failure.because}: ${stored(accepted)}. Send all of them again in a moment: ` +
-        "an event is final once, however often it is sent.",
-      { members: { ...counts }, cause: failure.cause },
-    );
-  if (unread !== undefined)
-    throw new Problem(unread.status, unread.message, { headers: unread.headers, members: { ...counts } });
-  if (accepted + rejected.length === 0) throw new Problem(400, "The body holds no event.");
-  if (accepted === 0)
-    throw new Problem(400, "No event was accepted, because each of them is invalid.", {
-      members: { ...counts },
-    });
-  reply.code(rejected.length === 0 ? 202 : 207);
-  return counts;
+function problemOf({ failure, counted }: Submission): Problem | undefined {
+  if (failure === undefined) return undefined;
+  const detail =
+    `${failure.because}: ${stored(counted.counts.accepted)}. Send all of them again in a moment: ` +
+    "an event is final once, however often it is sent.";
+  return unavailable(detail, { cause: failure.cause });
 }
 
 function stored(count: number): string {

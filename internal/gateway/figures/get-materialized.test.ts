@@ -92,7 +92,7 @@ test("with FIGURES=keys there is nothing without a key, and a client's key sees 
   ]) {
     const refused = await ask(other, query);
     expect(refused.statusCode).toBe(403);
-    expect(refused.json().detail).toMatch(/^This API key sees the figures of its own client only/);
+    expect(refused.json().detail).toMatch(/^This API key belongs to another client/);
   }
   expect((await ask(other, "?top=0")).statusCode).toBe(400);
 });

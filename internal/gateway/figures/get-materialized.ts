@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Msg, NatsConnection } from "nats";
-import { holderOf } from "../../http/authentication.ts";
+import { clientFor } from "../../http/authentication.ts";
+import { queryOf } from "../../http/parameters.ts";
 import { questionInbox } from "../../jetstream/inbox.ts";
 import { materializedSubject } from "../../messages/subjects.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
@@ -16,8 +17,9 @@ const timeoutMs = 2_000;
  */
 export function getMaterialized(nc: NatsConnection, figures: Figures) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<Buffer> => {
-    const query = request.query as Readonly<Record<string, unknown>>; // the query parser's type
-    const answer = await ask(nc, JSON.stringify(figures === "public" ? query : ownOnly(query, request)));
+    const query = queryOf(request);
+    const client_id = figures === "public" ? query.client_id : clientFor(request, query.client_id);
+    const answer = await ask(nc, JSON.stringify({ ...query, client_id }));
     const code = answer.headers?.get("Nats-Service-Error-Code");
     if (code === "400")
       throw new Problem(400, answer.headers?.get("Nats-Service-Error") ?? "A parameter is wrong.");
@@ -26,15 +28,6 @@ export function getMaterialized(nc: NatsConnection, figures: Figures) {
     reply.header("cache-control", "no-store").type("application/json; charset=utf-8");
     return Buffer.from(answer.data);
   };
-}
-
-/** The parameters, restricted to the key's client. @throws Problem 403 when they name another */
-function ownOnly(query: Readonly<Record<string, unknown>>, request: FastifyRequest) {
-  const { client } = holderOf(request);
-  if (client === undefined) return query;
-  if (query.client_id !== undefined && query.client_id !== client)
-    throw new Problem(403, "This API key sees the figures of its own client only: leave client_id out.");
-  return { ...query, client_id: client };
 }
 
 async function ask(nc: NatsConnection, parameters: string): Promise<Msg> {

@@ -4,7 +4,7 @@ import { producerOf } from "../../http/authentication.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { readParameters } from "../../http/parameters.ts";
 import type { RouteContext } from "../../http/route-context.ts";
-import { count, json, problems } from "../../http/schemas.ts";
+import { count, json, parameters, problems } from "../../http/schemas.ts";
 import { readId } from "../../records/record.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
@@ -19,18 +19,15 @@ export type ErasePlayer = (client: string, id: number, by: string, signal: Abort
 /** How long a request may take, in ms; the next one continues. */
 const timeoutMs = 30_000;
 
-const querystring = Type.Object(
-  {
-    erase: Type.Optional(
-      Type.Boolean({
-        default: false,
-        description:
-          "also erase e-mail and last sign-in from the archive and the dead letters, for good; answers 200 with what was done, even if the player no longer exists",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+const querystring = parameters({
+  erase: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description:
+        "also erase e-mail and last sign-in from the archive and the dead letters, for good; answers 200 with what was done, even if the player no longer exists",
+    }),
+  ),
+});
 
 const counts = Type.Record(Type.String(), count("by place"));
 
@@ -89,8 +86,7 @@ export class ErasureHandler {
 
   /** Whether a request asks for erasure. @throws Problem 400 */
   isAsked(request: FastifyRequest): boolean {
-    const given = request.query as Readonly<Record<string, unknown>>; // the query parser's type
-    return readParameters(querystring, given).erase ?? false;
+    return readParameters(request, querystring).erase ?? false;
   }
 
   /** @throws Problem */

@@ -1,20 +1,17 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Counts } from "../../http/answer-counts.ts";
-import { admit, producerOf } from "../../http/authentication.ts";
+import { producerOf } from "../../http/authentication.ts";
 import { BodyCut } from "../../http/body.ts";
-import type { OpenBody } from "../../http/body-budget.ts";
-import { sourceOf } from "../../http/body-source.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { mediaTypeOf } from "../../http/media-type.ts";
-import { submitLines } from "../../http/ndjson.ts";
+import { submitBody } from "../../http/ndjson.ts";
 import { readParameters } from "../../http/parameters.ts";
 import type { RouteContext } from "../../http/route-context.ts";
 import { defaultLimit } from "../../http/schemas.ts";
-import { cutOff, largeBytes, parseJson, readWholeBody } from "../../http/whole-body.ts";
+import { cutOff, parseJson, readWholeBody } from "../../http/whole-body.ts";
 import { ndjsonType } from "../../messages/bundle.ts";
 import { type ClientRecord, type RecordKind, type RecordStore, readId } from "../../records/record.ts";
-import { Problem, unavailable } from "../../service/problem.ts";
-import { isUnavailable } from "../../service/unavailable.ts";
+import { orUnavailable, Problem } from "../../service/problem.ts";
 import { recordSchemas } from "./schemas.ts";
 import { RecordUpload } from "./upload.ts";
 
@@ -41,11 +38,8 @@ export class RecordHandlers<T extends ClientRecord> {
   async list(request: FastifyRequest) {
     const client = this.#clientOf(request);
     const kind = this.#kind;
-    const given = request.query as Readonly<Record<string, unknown>>; // the query parser's type
-    const { limit = defaultLimit, cursor = "0" } = readParameters(
-      recordSchemas(kind).list.querystring,
-      given,
-    );
+    const { querystring } = recordSchemas(kind).list;
+    const { limit = defaultLimit, cursor = "0" } = readParameters(request, querystring);
     const found = await this.#ask(client, (store, signal) =>
       // One more than a page, to know whether there is another.
       store.list(client, Number(cursor), limit + 1, signal),
@@ -68,7 +62,8 @@ export class RecordHandlers<T extends ClientRecord> {
     const id = this.#idOf(request);
     mediaTypeOf(request, [jsonType]);
     using counted = this.#context.bodies.open(client, request.ip);
-    const value = parseJson(await this.#body(request, counted).catch(cutIsProblem));
+    const body = await readWholeBody(request, counted, this.#context, this.#whenTooLarge).catch(cutIsProblem);
+    const value = parseJson(body);
     const kind = this.#kind;
     const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
     const result = kind.read(isObject ? { id, ...value } : value);
@@ -85,30 +80,17 @@ export class RecordHandlers<T extends ClientRecord> {
     const client = this.#clientOf(request);
     const mediaType = mediaTypeOf(request, [jsonType, ndjsonType]);
     const kind = this.#kind;
-    const { keys, bodies, slices, limits, stopping } = this.#context;
-    using counted = bodies.open(client, request.ip);
+    using counted = this.#context.bodies.open(client, request.ip);
     const upload = new RecordUpload({
       read: kind.read,
       put: (records: readonly T[]) =>
         this.#ask(client, (store, signal) => store.put(client, records, signal)),
       maxLineBytes,
     });
-    let unread: Problem | undefined;
-    try {
-      if (mediaType === ndjsonType)
-        unread = await submitLines(sourceOf(request.raw), {
-          submission: upload,
-          counted,
-          work: slices.of(client),
-          maxLineBytes,
-          lineWithinMs: limits.bodyWithinMs,
-          eventWithinMs: limits.eventWithinMs,
-          checkKey: () => admit(keys, request),
-          stopping,
-        });
-      else {
-        const body = await this.#body(request, counted);
-        if (body.length > largeBytes) await slices.of(client).slice();
+    const unread = await submitBody(request, this.#context, {
+      ...{ submission: upload, counted, client, isLines: mediaType === ndjsonType, maxLineBytes },
+      whenTooLarge: this.#whenTooLarge,
+      submitWhole: async (body) => {
         const value = parseJson(body);
         const records: readonly unknown[] = Array.isArray(value) ? value : [value];
         if (records.length > mostRecords)
@@ -117,13 +99,12 @@ export class RecordHandlers<T extends ClientRecord> {
           if (!upload.hasRoom) await upload.room();
           upload.add(index, record);
         }
-      }
-    } catch (err) {
-      if (!(err instanceof BodyCut)) throw err;
-      unread = cutOff(err);
-    }
+      },
+    });
     await upload.decided();
-    return this.#answer(upload, unread, reply);
+    const { failure, counted: counts } = upload;
+    if (failure !== undefined && !(failure instanceof Problem)) throw failure;
+    return counts.conclude(reply, failure ?? unread, { one: kind.one, status: 200 });
   }
 
   async remove(request: FastifyRequest, reply: FastifyReply) {
@@ -132,28 +113,6 @@ export class RecordHandlers<T extends ClientRecord> {
     if (!(await this.#ask(client, (store, signal) => store.remove(client, id, signal))))
       throw this.#missing(id);
     return reply.code(204).send();
-  }
-
-  #answer(upload: RecordUpload<T>, unread: Problem | undefined, reply: FastifyReply): Counts {
-    const { failure } = upload;
-    const { counts } = upload.counted;
-    const { accepted, rejected } = counts;
-    const problem = failure ?? unread;
-    if (problem instanceof Problem)
-      throw new Problem(problem.status, problem.message, {
-        headers: problem.headers,
-        members: { ...counts },
-        cause: problem,
-      });
-    if (failure !== undefined) throw failure;
-    const { one, many } = this.#kind;
-    if (accepted + rejected.length === 0) throw new Problem(400, `The body holds no ${one}.`);
-    if (accepted === 0)
-      throw new Problem(400, `None of these ${many} was stored, because each of them is invalid.`, {
-        members: { ...counts },
-      });
-    reply.code(rejected.length === 0 ? 200 : 207);
-    return counts;
   }
 
   /** @throws Problem 403 for an operator's key */
@@ -173,24 +132,18 @@ export class RecordHandlers<T extends ClientRecord> {
     return new Problem(404, `This API key's client has no ${this.#kind.one} ${id}.`);
   }
 
-  #body(request: FastifyRequest, counted: OpenBody): Promise<Uint8Array> {
-    const whenTooLarge = `send fewer ${this.#kind.many} at a time, or NDJSON`;
-    return readWholeBody(request, counted, this.#context, whenTooLarge);
+  get #whenTooLarge(): string {
+    return `send fewer ${this.#kind.many} at a time, or NDJSON`;
   }
 
   /** Runs one statement in one of the client's slots. @throws Problem 429, 503 */
   #ask<R>(client: string, statement: (store: RecordStore<T>, signal: AbortSignal) => Promise<R>): Promise<R> {
     const kind = this.#kind;
-    return this.#limit.run(client, async () => {
-      try {
-        return await statement(this.#store, AbortSignal.timeout(timeoutMs));
-      } catch (err) {
-        if (!isUnavailable(err)) throw err;
-        throw unavailable(`The ${kind.many} cannot be reached at the moment: try again shortly.`, {
-          cause: err,
-        });
-      }
-    });
+    return this.#limit.run(client, () =>
+      orUnavailable(`The ${kind.many} cannot be reached at the moment: try again shortly.`, () =>
+        statement(this.#store, AbortSignal.timeout(timeoutMs)),
+      ),
+    );
   }
 }
 

@@ -1,8 +1,7 @@
 import type { FastifyRequest } from "fastify";
-import { holderOf, type KeyHolder, ownerOf } from "../../http/authentication.ts";
+import { holderOf, ownerOf } from "../../http/authentication.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
-import { Problem, unavailable } from "../../service/problem.ts";
-import { isUnavailable } from "../../service/unavailable.ts";
+import { orUnavailable, Problem, unavailable } from "../../service/problem.ts";
 import type { Destination } from "../../webhooks/destination.ts";
 import { DestinationRefused } from "../../webhooks/destinations.ts";
 import { SealError } from "../../webhooks/secret-box.ts";
@@ -49,28 +48,19 @@ export class WebhookAccess {
     const webhooks = this.open();
     return this.#limit.run(ownerOf(holderOf(request)), async () => {
       try {
-        return await statement(webhooks, AbortSignal.timeout(timeoutMs));
+        return await orUnavailable("Webhooks cannot be reached at the moment: try again shortly.", () =>
+          statement(webhooks, AbortSignal.timeout(timeoutMs)),
+        );
       } catch (err) {
         if (err instanceof DestinationRefused) throw new Problem(409, err.message, { cause: err });
         if (err instanceof SealError)
           throw unavailable("Its secrets cannot be decrypted: the operator has to check DELIVERY_KEY.", {
             cause: err,
           });
-        if (!isUnavailable(err)) throw err;
-        throw unavailable("Webhooks cannot be reached at the moment: try again shortly.", { cause: err });
+        throw err;
       }
     });
   }
-}
-
-/** The client whose destinations are requested; undefined = all. @throws Problem 403 if it is another than the key's */
-export function clientOf(
-  { client_id: client }: { client_id?: string | undefined },
-  { client: own }: KeyHolder,
-) {
-  if (own !== undefined && client !== undefined && client !== own)
-    throw new Problem(403, "This API key belongs to another client: only an operator's key sees them all.");
-  return own ?? client;
 }
 
 /** @throws Problem 400 */
@@ -82,5 +72,3 @@ export function idOf(request: FastifyRequest): string {
 
 export const missing = (id: string): Problem =>
   new Problem(404, `There is no destination ${id} of this API key's client.`);
-
-export const queryOf = (request: FastifyRequest) => request.query as Readonly<Record<string, unknown>>; // the parser's type

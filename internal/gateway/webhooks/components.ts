@@ -1,21 +1,11 @@
 import { type TSchema, Type } from "typebox";
-import { count, nextCursor, ref } from "../../http/schemas.ts";
+import { clientParameter, count, nextCursor, oneOf, parameters, problem, ref } from "../../http/schemas.ts";
 import { outcomes } from "../../webhooks/deliveries.ts";
 import { changeSchema, settingsSchema } from "../../webhooks/settings.ts";
 
-const clientPattern = "^[a-z0-9-]{1,40}$";
 export const idPattern = "^[a-z0-9]{16}$";
-export const oneOf = (...values: readonly string[]) => Type.Unsafe<string>({ type: "string", enum: values });
 const orNull = (schema: TSchema, description: string) => Type.Union([schema, Type.Null()], { description });
 const time = (description: string) => Type.String({ format: "date-time", description });
-/** The client, for operators, who have none of their own. */
-export const ownClient = Type.Optional(
-  Type.String({
-    pattern: clientPattern,
-    description: "the name of a client, such as casino; needs an operator's key, unless it is the key's own",
-  }),
-);
-
 const destination = {
   id: Type.String({ pattern: idPattern }),
   client_id: Type.String({ description: "its client" }),
@@ -35,10 +25,7 @@ const secret = Type.String({
 export const webhookComponents: Readonly<Record<string, TSchema>> = {
   Destination: Type.Object(destination),
   NewDestination: Type.Object({ ...destination, secret }),
-  DestinationSettings: Type.Object(
-    { ...settingsSchema.properties, client_id: ownClient },
-    { additionalProperties: false },
-  ),
+  DestinationSettings: parameters({ ...settingsSchema.properties, client_id: clientParameter() }),
   DestinationChange: changeSchema,
   DestinationPage: Type.Object({
     destinations: Type.Array(ref("Destination"), { description: "by id" }),
@@ -87,10 +74,7 @@ export const webhookComponents: Readonly<Record<string, TSchema>> = {
   }),
   SettingsProblem: Type.Object(
     {
-      type: Type.String(),
-      title: Type.String(),
-      status: Type.Integer(),
-      detail: Type.String({ description: "what is wrong and what to do" }),
+      ...problem,
       errors: Type.Optional(
         Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
           description: "JSON pointers into the body",

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { parseTimestamp } from "../../casino/timestamp.ts";
-import { holderOf } from "../../http/authentication.ts";
+import { clientFor, holderOf } from "../../http/authentication.ts";
 import { bodyOf, jsonOf } from "../../http/buffered-body.ts";
 import { readParameters } from "../../http/parameters.ts";
 import { defaultLimit } from "../../http/schemas.ts";
@@ -8,7 +8,7 @@ import { Problem } from "../../service/problem.ts";
 import { type DeliveryOutcome, findDeliveries, findDelivery } from "../../webhooks/deliveries.ts";
 import { countReplayed, requestReplay, requestResend } from "../../webhooks/delivery-requests.ts";
 import type { Destination } from "../../webhooks/destination.ts";
-import { clientOf, missing, queryOf, type WebhookAccess } from "./access.ts";
+import { missing, type WebhookAccess } from "./access.ts";
 import { webhookSchemas } from "./schemas.ts";
 
 /**
@@ -23,10 +23,10 @@ export class DeliveryHandlers {
   }
 
   async list(request: FastifyRequest) {
-    const parameters = readParameters(webhookSchemas.deliveries.querystring, queryOf(request));
+    const parameters = readParameters(request, webhookSchemas.deliveries.querystring);
     const { destination_id: destination, outcome, source, event_id: eventId, from, to, cursor } = parameters;
     const filter = {
-      client: clientOf(parameters, holderOf(request)),
+      client: clientFor(request, parameters.client_id),
       destination,
       outcome: outcome as DeliveryOutcome | undefined, // one of those of its schema
       source,
@@ -41,11 +41,7 @@ export class DeliveryHandlers {
   }
 
   async replay(request: FastifyRequest, reply: FastifyReply) {
-    const parameters = readParameters(
-      webhookSchemas.replay.querystring,
-      queryOf(request),
-      jsonOf(bodyOf(request)),
-    );
+    const parameters = readParameters(request, webhookSchemas.replay.querystring, jsonOf(bodyOf(request)));
     const { from, to, type, only_undelivered: onlyUndelivered = false, dry_run: dryRun = false } = parameters;
     if (from === undefined)
       throw new Problem(400, "from must be given: the time since which events are sent again.");
@@ -69,7 +65,7 @@ export class DeliveryHandlers {
   }
 
   async resend(request: FastifyRequest, reply: FastifyReply) {
-    readParameters(webhookSchemas.resend.querystring, queryOf(request));
+    readParameters(request, webhookSchemas.resend.querystring);
     const { id = "" } = request.params as { id?: string }; // the router's type
     if (!/^[1-9]\d{0,17}$/.test(id))
       throw new Problem(400, "The id of a delivery is a number: GET /deliveries lists them.");

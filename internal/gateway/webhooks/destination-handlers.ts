@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { holderOf, ownerOf } from "../../http/authentication.ts";
+import { clientFor, holderOf, ownerOf } from "../../http/authentication.ts";
 import { bodyOf, jsonOf } from "../../http/buffered-body.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { readParameters } from "../../http/parameters.ts";
@@ -7,7 +7,7 @@ import { defaultLimit } from "../../http/schemas.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 import { destinationBody, readChange, readSettings } from "../../webhooks/settings.ts";
 import { deliverTest } from "../../webhooks/test-event.ts";
-import { clientOf, idOf, missing, queryOf, type WebhookAccess } from "./access.ts";
+import { idOf, missing, type WebhookAccess } from "./access.ts";
 import { webhookSchemas } from "./schemas.ts";
 
 /**
@@ -25,9 +25,9 @@ export class DestinationHandlers {
   }
 
   async list(request: FastifyRequest) {
-    const parameters = readParameters(webhookSchemas.list.querystring, queryOf(request));
+    const parameters = readParameters(request, webhookSchemas.list.querystring);
     const { limit = defaultLimit, cursor: after } = parameters;
-    const client = clientOf(parameters, holderOf(request));
+    const client = clientFor(request, parameters.client_id);
     const found = await this.#access.ask(request, ({ destinations }, signal) =>
       // One more than a page, to know whether there is another.
       destinations.list(client, { after, limit: limit + 1 }, signal),
@@ -40,11 +40,11 @@ export class DestinationHandlers {
   }
 
   async create(request: FastifyRequest, reply: FastifyReply) {
-    readParameters(webhookSchemas.create.querystring, queryOf(request));
+    readParameters(request, webhookSchemas.create.querystring);
     const { client_id: given, ...body } = jsonOf(bodyOf(request));
     if (given !== undefined && typeof given !== "string")
       throw new Problem(400, "client_id must be the name of a client.");
-    const client = clientOf({ client_id: given }, holderOf(request));
+    const client = clientFor(request, given);
     if (client === undefined)
       throw new Problem(
         400,
@@ -62,12 +62,12 @@ export class DestinationHandlers {
   }
 
   async find(request: FastifyRequest) {
-    readParameters(webhookSchemas.find.querystring, queryOf(request));
+    readParameters(request, webhookSchemas.find.querystring);
     return destinationBody(await this.#access.find(request));
   }
 
   async change(request: FastifyRequest) {
-    readParameters(webhookSchemas.change.querystring, queryOf(request));
+    readParameters(request, webhookSchemas.change.querystring);
     const { deliverer } = this.#access.open();
     const read = readChange(jsonOf(bodyOf(request)), (url) => deliverer.checkUrl(url));
     if (!read.ok)
@@ -83,7 +83,7 @@ export class DestinationHandlers {
   }
 
   async remove(request: FastifyRequest, reply: FastifyReply) {
-    readParameters(webhookSchemas.remove.querystring, queryOf(request));
+    readParameters(request, webhookSchemas.remove.querystring);
     const id = idOf(request);
     const gone = await this.#access.ask(request, ({ destinations }, signal) =>
       destinations.remove(id, holderOf(request).client, signal),
@@ -94,8 +94,8 @@ export class DestinationHandlers {
 
   async rotate(request: FastifyRequest) {
     const { overlap_seconds: overlap = 86_400 } = readParameters(
+      request,
       webhookSchemas.rotate.querystring,
-      queryOf(request),
       jsonOf(bodyOf(request)),
     );
     const id = idOf(request);
@@ -107,7 +107,7 @@ export class DestinationHandlers {
   }
 
   async test(request: FastifyRequest) {
-    readParameters(webhookSchemas.test.querystring, queryOf(request));
+    readParameters(request, webhookSchemas.test.querystring);
     const destination = await this.#access.find(request);
     const { deliverer } = this.#access.open();
     const holder = holderOf(request);

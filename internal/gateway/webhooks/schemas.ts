@@ -1,8 +1,19 @@
 import { Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
-import { defaultLimit, json, optionalBody, problems, ref, withKey } from "../../http/schemas.ts";
+import {
+  clientParameter,
+  defaultLimit,
+  json,
+  noParameters,
+  oneOf,
+  optionalBody,
+  parameters,
+  problems,
+  ref,
+  withKey,
+} from "../../http/schemas.ts";
 import { outcomes } from "../../webhooks/deliveries.ts";
-import { idPattern, oneOf, ownClient } from "./components.ts";
+import { idPattern } from "./components.ts";
 
 const given = (meaning: string) =>
   Type.String({
@@ -31,42 +42,35 @@ const params = Type.Object({ id: Type.String({ pattern: idPattern }) });
 const limit = Type.Optional(
   Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit, description: "maximum per page" }),
 );
-const noParameters = Type.Object({}, { additionalProperties: false });
 const bodyOf = (name: string) => ({ content: { "application/json": { schema: ref(name) } } });
 
-const replayParameters = Type.Object(
-  {
-    from: Type.Optional(given("when the event became final, inclusive; required")),
-    to: Type.Optional(given("exclusive; default: now")),
-    type: Type.Optional(
-      Type.String({ pattern: EVENT_TYPE_PATTERN, description: "the name of an event type, such as bet" }),
-    ),
-    only_undelivered: Type.Optional(
-      Type.Boolean({
-        default: false,
-        description: "skip delivered events, as far back as deliveries are kept",
-      }),
-    ),
-    dry_run: Type.Optional(
-      Type.Boolean({ default: false, description: "send nothing, only count the events" }),
-    ),
-  },
-  { additionalProperties: false },
-);
+const replayParameters = parameters({
+  from: Type.Optional(given("when the event became final, inclusive; required")),
+  to: Type.Optional(given("exclusive; default: now")),
+  type: Type.Optional(
+    Type.String({ pattern: EVENT_TYPE_PATTERN, description: "the name of an event type, such as bet" }),
+  ),
+  only_undelivered: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: "skip delivered events, as far back as deliveries are kept",
+    }),
+  ),
+  dry_run: Type.Optional(
+    Type.Boolean({ default: false, description: "send nothing, only count the events" }),
+  ),
+});
 
-const rotateParameters = Type.Object(
-  {
-    overlap_seconds: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 604_800,
-        default: 86_400,
-        description: "how long the previous secret also signs",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+const rotateParameters = parameters({
+  overlap_seconds: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 604_800,
+      default: 86_400,
+      description: "how long the previous secret also signs",
+    }),
+  ),
+});
 
 /** What the description says of the routes. */
 export const webhookSchemas = {
@@ -74,16 +78,13 @@ export const webhookSchemas = {
     ...common,
     operationId: "listDestinations",
     summary: "List destinations",
-    querystring: Type.Object(
-      {
-        client_id: ownClient,
-        limit,
-        cursor: Type.Optional(
-          Type.String({ pattern: idPattern, description: "the `next_cursor` of an earlier answer" }),
-        ),
-      },
-      { additionalProperties: false },
-    ),
+    querystring: parameters({
+      client_id: clientParameter(),
+      limit,
+      cursor: Type.Optional(
+        Type.String({ pattern: idPattern, description: "the `next_cursor` of an earlier answer" }),
+      ),
+    }),
     response: {
       200: json("DestinationPage", "a page of destinations"),
       400: problems("Problem", "a parameter is wrong or unknown"),
@@ -183,31 +184,28 @@ export const webhookSchemas = {
     operationId: "listDeliveries",
     summary: "List delivery attempts",
     description: "One for each event of each attempt, newest first.",
-    querystring: Type.Object(
-      {
-        client_id: ownClient,
-        destination_id: Type.Optional(
-          Type.String({ pattern: idPattern, description: "the id of a destination" }),
-        ),
-        outcome: Type.Optional(oneOf(...outcomes)),
-        source: Type.Optional(
-          Type.String({ pattern: "^[A-Za-z0-9._-]{1,64}$", description: "the name of a source" }),
-        ),
-        event_id: Type.Optional(
-          Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "the event's id" }),
-        ),
-        from: Type.Optional(given("time of the attempt, inclusive")),
-        to: Type.Optional(given("time of the attempt, exclusive")),
-        limit,
-        cursor: Type.Optional(
-          Type.String({
-            pattern: "^[1-9][0-9]{0,14}\\.[1-9][0-9]{0,17}$",
-            description: "the `next_cursor` of an earlier answer",
-          }),
-        ),
-      },
-      { additionalProperties: false },
-    ),
+    querystring: parameters({
+      client_id: clientParameter(),
+      destination_id: Type.Optional(
+        Type.String({ pattern: idPattern, description: "the id of a destination" }),
+      ),
+      outcome: Type.Optional(oneOf(...outcomes)),
+      source: Type.Optional(
+        Type.String({ pattern: "^[A-Za-z0-9._-]{1,64}$", description: "the name of a source" }),
+      ),
+      event_id: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "the event's id" }),
+      ),
+      from: Type.Optional(given("time of the attempt, inclusive")),
+      to: Type.Optional(given("time of the attempt, exclusive")),
+      limit,
+      cursor: Type.Optional(
+        Type.String({
+          pattern: "^[1-9][0-9]{0,14}\\.[1-9][0-9]{0,17}$",
+          description: "the `next_cursor` of an earlier answer",
+        }),
+      ),
+    }),
     response: {
       200: json("DeliveryPage", "a page of deliveries"),
       400: problems("Problem", "a parameter is wrong or unknown"),
