@@ -12,10 +12,10 @@ import type { Row } from "./table.ts";
 import { untilCount } from "./until.ts";
 
 const rowsPerInsert = 1_000;
-/** With fewer the archiver is through before the clock starts. */
+/** With fewer rows the archiver would finish before the clock starts. */
 const leastRows = 50_000;
 
-/** What the archiver takes in when all it has to do waits in the log, beside what Postgres takes from one connection. */
+/** The archiver's speed with all events already in the log, and plain inserts over one connection for comparison. */
 export const archive: Measurement = {
   name: "archive",
   title: "into Postgres, rows per second",
@@ -28,7 +28,7 @@ export const archive: Measurement = {
     await clear(bench.nc);
     const plain = await plainInserts(db, events);
 
-    // A first start makes stream and consumer; what is then published waits for the second.
+    // The first start creates stream and consumer. Events published after its stop wait for the second start.
     await (await bench.start("archiver")).stop();
     await db.query("truncate events");
     await publishFinalEvents(bench, warmUp + events);
@@ -57,7 +57,7 @@ export const archive: Measurement = {
   },
 };
 
-/** Puts so many final events into the log, with ids from `firstId` on. */
+/** Publishes `count` final events with ids from `firstId` on. */
 export async function publishFinalEvents({ nc, signal }: Bench, count: number, firstId = 1): Promise<void> {
   const publisher = new Publisher(nc);
   const buffer = new IngestBuffer({ publisher });
@@ -91,12 +91,12 @@ async function plainInserts(db: pg.Client, count: number): Promise<number> {
 
 const place = { subject: stageSubject(finalStage, "casino", "bet"), source: "bench", stage: finalStage };
 
-/** A final event as the last step publishes it. @param createdAt default: as of `finalEvent` */
+/** A final event as the last step publishes it. @param createdAt default: that of `finalEvent` */
 export function finalMessage(id: number, createdAt?: Date) {
   return messageOf(place, id, Buffer.from(JSON.stringify(finalEvent(id, createdAt))));
 }
 
-/** Of a hundred players, each a second later than the last: as the indexes meet them, not all in one place. */
+/** Events of a hundred players, one second apart, so that they spread over the indexes as real ones do. */
 function finalEvent(id: number, createdAt = new Date(Date.UTC(2022, 1, 2) + id * 1_000)) {
   const player_id = 10 + (id % 100);
   return {

@@ -3,10 +3,10 @@ import { stageStream } from "../internal/messages/subjects.ts";
 import { messagesStored } from "./streams.ts";
 
 const stages = ["raw", "priced", "profiled"];
-/** The number of bundles searched for the largest: reading all of them would disturb the measurement. */
+/** How many bundles to read for the largest: reading all of them would disturb the measurement. */
 const samples = 500;
 
-/** How many events travelled in one message, while somebody counted. */
+/** Counts events per message. */
 export class BundleSizes {
   readonly #nc: NatsConnection;
   readonly #before: ReadonlyMap<string, number>;
@@ -24,14 +24,14 @@ export class BundleSizes {
       });
   }
 
-  /** From now on. */
+  /** Starts to count. */
   static async watch(nc: NatsConnection): Promise<BundleSizes> {
     return new BundleSizes(nc, await stored(nc));
   }
 
   /**
-   * @param events how many have passed each stage meanwhile
-   * @returns the mean of each stage, and the largest of a sample
+   * @param events how many have passed each stage since the start
+   * @returns the mean of each stage, and the largest bundle of the sample
    */
   async means(events: number): Promise<ReadonlyMap<string, number>> {
     const after = await stored(this.#nc);

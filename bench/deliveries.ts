@@ -4,12 +4,12 @@ import { type Backlog, openSenderLoad, type SpellOptions } from "./sender-load.t
 import { clear } from "./streams.ts";
 import { type Row, timeRow } from "./table.ts";
 
-/** Events a second while the time of each is taken: well below what one sender delivers. */
+/** Events per second while latency is measured: well below one sender's maximum. */
 const steadyRate = 200;
-/** With and without a receiver that hangs, so that a noisy spell of the machine meets both. */
+/** Alternating turns with and without a hanging receiver, so that noise of the machine affects both. */
 const turns = 2;
 
-/** What one sender delivers, and whether a receiver that hangs takes anything from another. */
+/** One sender's speed, and whether a hanging receiver slows down another. */
 export const deliveries: Measurement = {
   name: "deliveries",
   title: "webhooks of one sender: deliveries per second, each recorded; ms from an event to its receiver",
@@ -20,7 +20,7 @@ export const deliveries: Measurement = {
     await using load = await openSenderLoad(bench);
     const singles = Math.max(300, Math.round(events / 100));
     progress("  up to 100 events a call");
-    await load.backlog(singles); // it compiles its code
+    await load.backlog(singles); // compiles the code
     const batched = await load.backlog(Math.max(2_000, Math.round(events / 10)), { batch: 100 });
     const cases: readonly { readonly label: string; readonly options: SpellOptions }[] = [
       { label: "single calls", options: {} },
@@ -41,13 +41,13 @@ export const deliveries: Measurement = {
   },
 };
 
-/** The best of the turns. */
+/** The best turn. */
 function backlogRow(label: string, backlogs: readonly Backlog[]): Row {
   const best = backlogs.reduce((best, each) => (each.speed > best.speed ? each : best));
   return { label, score: best.speed, cells: { "per second": best.speed, "CPU by process": best.cpu } };
 }
 
-/** Of all turns. */
+/** The percentiles over all turns. */
 function steadyRow(label: string, took: readonly number[]): Row {
   const { p50, p99, worst } = percentiles(took);
   return timeRow(label, p99, { p50, p99, worst, events: took.length });

@@ -12,9 +12,9 @@ import { perSecond, publisherSpeed, rawMessages } from "./publishing.ts";
 import { clear, freshQueue } from "./streams.ts";
 import type { Row } from "./table.ts";
 
-/** Per second. */
+/** Rates per second. */
 interface Speeds {
-  /** One message after the other, each sent when the one before is acknowledged. */
+  /** One message at a time: each is sent after the previous PubAck. */
   readonly oneByOne: number;
   /** 4,096 in flight. */
   readonly publisher: number;
@@ -22,10 +22,10 @@ interface Speeds {
   readonly endToEnd: number;
 }
 
-/** More would take the disk minutes. */
+/** More would take minutes. */
 const mostEvents = 20_000;
 
-/** What `sync_interval: always` costs: the same servers with and without nats/sync-always.conf. */
+/** The cost of `sync_interval: always`: the same servers with and without nats/sync-always.conf. */
 export const durability: Measurement = {
   name: "durability",
   title: "each message on the disk before it is acknowledged, per second",
@@ -80,7 +80,7 @@ async function oneByOne({ nc }: Bench, count: number): Promise<number> {
   return speed;
 }
 
-/** How often per second this disk forces 512 written bytes out: what no server that does so for each message can beat. */
+/** Synced writes of 512 bytes per second: the limit of a server that syncs each message. */
 function syncsPerSecond(count = 300): number {
   const folder = mkdtempSync(join(tmpdir(), "croupier-bench-"));
   const file = openSync(join(folder, "file"), "w");

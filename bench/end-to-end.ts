@@ -5,14 +5,14 @@ import { pass } from "./passage.ts";
 import { clear } from "./streams.ts";
 import { type Row, speedRow } from "./table.ts";
 
-/** A way to run the system, and how events come in. */
+/** Which services run, and how events come in. */
 interface Shape {
   readonly label: string;
-  /** The steps of each enricher; all three where undefined. */
+  /** The steps of each enricher; undefined = all three. */
   readonly enrichers: readonly (string | undefined)[];
-  /** Archiver, logger and gateway run too, as they do for users. */
+  /** Whether archiver, logger and gateway run too, as in production. */
   readonly everything?: true;
-  /** Arrays of 100 over HTTP through one gateway; else one by one from the generator. */
+  /** Whether events come in arrays of 100 through one gateway, and not one by one from the generator. */
   readonly arrays?: true;
 }
 
@@ -31,7 +31,7 @@ const fromArrays: readonly Shape[] = [
   { label: "1 enricher, archiver, logger", enrichers: [all], arrays: true, everything: true },
 ];
 
-/** How often an event is published on its way through the pipeline, when each travels alone. */
+/** How often an event that travels alone is published on its way through the pipeline. */
 const publishesPerEvent = 4;
 
 function measurementOf(name: string, how: string, shapes: readonly Shape[]): Measurement {

@@ -13,19 +13,19 @@ import { until } from "./until.ts";
 
 const root = join(import.meta.dirname, "..");
 
-/** Servers of the benchmark's own and the means to run programs against them; all of it ends with the bench's disposal. */
+/** The benchmark's own servers, and functions that run programs against them. Disposal ends all of it. */
 export interface Bench extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   readonly nc: NatsConnection;
-  /** The servers and the services that run now, by name: for what they cost. */
+  /** The running servers and services by name, to measure their cost. */
   readonly processes: Processes;
-  /** Aborted when the run is to end. */
+  /** Aborted when the run has to end. */
   readonly signal: AbortSignal;
   /** Starts a service; resolves when it is ready. */
   readonly start: (service: string, env?: Record<string, string>) => Promise<Running>;
-  /** Runs a service's command to its end; what it wrote to stdout. */
+  /** Runs a command to its end and returns its stdout. */
   readonly run: (service: string, ...args: readonly string[]) => Promise<string>;
-  /** Starts a program of the bench itself, such as "load/steady.ts". */
+  /** Starts a program of the bench, such as "load/steady.ts". */
   readonly program: (file: string, env: Record<string, string>) => Program;
 }
 
@@ -33,31 +33,31 @@ export interface Running {
   readonly url: string;
   readonly pid: number;
   readonly stop: () => Promise<void>;
-  /** Ends it as a crash would. */
+  /** Ends it by SIGKILL. */
   readonly kill: () => Promise<void>;
 }
 
 export interface Program {
   readonly pid: number;
   readonly stop: () => Promise<void>;
-  /** What it wrote to stdout, once it has ended; rejects when it failed. */
+  /** Its stdout, once it has ended; rejects if it failed. */
   readonly output: Promise<string>;
 }
 
-/** One that is not to be left behind when the run is cut off. */
+/** Registers a process that must not survive the run. */
 type Track = (child: Pick<Child, "kill" | "pid">) => void;
 
 export interface BenchOptions {
   readonly signal: AbortSignal;
-  /** Told of each process, so that all of them can be killed at once. */
+  /** Receives each process, so that all of them can be killed at once. */
   readonly track: Track;
-  /** Another nats.conf than the project's. */
+  /** Default: the project's nats.conf. */
   readonly config?: string;
 }
 
 /**
- * NATS with file storage and the project's nats.conf, a durable Postgres, the sample rates API; on free ports. When it
- * throws, also because the signal aborts, nothing of it is left.
+ * Starts NATS with file storage and the project's nats.conf, a durable Postgres and the sample rates API, on free ports.
+ * If it throws, also because the signal aborts, nothing is left running.
  */
 export async function openBench(options: BenchOptions): Promise<Bench> {
   const opened = new AsyncDisposableStack();
@@ -97,7 +97,7 @@ async function openInto(
     RATES_URL: `http://127.0.0.1:${ratesPort}/latest`,
     LOG_LEVEL: "warn",
   };
-  /** Each service is who nats.conf says it is; the bench's own programs connect as people do. */
+  /** A service connects as its user of nats.conf; the bench's own programs connect anonymously, which is `operator` here. */
   const identity = (service: string): Record<string, string> => {
     const role = natsRoles.find((role) => role === service);
     return role === undefined ? {} : { NATS_URL: users.url(role, nats.url) };
@@ -109,7 +109,7 @@ async function openInto(
   const launch = (file: string, args: readonly string[], own: Record<string, string>, isService: boolean) => {
     signal.throwIfAborted();
     const spawned = spawn(process.execPath, [join(root, file), ...args], {
-      // Services warn on stderr, and the logger's lines are for nobody; of a command the answer matters.
+      // A service's warnings are shown, its stdout (the logger's lines) is dropped; a command's output is read.
       stdio: isService ? ["ignore", "ignore", "inherit"] : ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, ...env, ...own },
     });
@@ -125,7 +125,7 @@ async function openInto(
       if (how === "exit code 0") return child.output();
       throw new Error(`${file} ended with ${how}: ${child.errors().trim().split("\n").slice(-5).join("\n")}`);
     });
-    // Whoever started it asks; when the run is cut off nobody does.
+    // The caller awaits it, except when the run was aborted.
     output.catch(() => undefined);
     return { pid: child.pid, stop: () => child.stop(), output };
   };
@@ -160,7 +160,7 @@ async function openInto(
   await run("migrate");
   await run("samples");
   await start("rates", { HTTP_PORT: String(ratesPort) });
-  // Whoever comes second waits for the same end.
+  // A second call waits for the same end.
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= opened.disposeAsync();

@@ -1,17 +1,17 @@
 import type { Bench } from "./environment.ts";
 import type { Percentiles } from "./load/percentiles.ts";
 
-/** How events come in: ends once all of them are stored at the door. */
+/** Sends events; resolves once CASINO_RAW has stored all of them. */
 export type Feed = (count: number) => Promise<void>;
 
-/** One by one from the generator, as fast as they are acknowledged. */
+/** One by one from the generator, as fast as the broker acknowledges. */
 export function generatorFeed(bench: Bench): Feed {
   return async (count) => {
     await bench.run("generator", "--rate", "1000000", "--count", String(count), "--seed", "1");
   };
 }
 
-/** What `load/http.ts` answers. */
+/** The output of `load/http.ts`. */
 export interface HttpLoad extends Percentiles {
   readonly perSecond: number;
   readonly refused: number;
@@ -28,7 +28,7 @@ export interface HttpLoadOptions {
   readonly players?: number;
 }
 
-/** Posts events from a process of its own. */
+/** Posts events from a separate process. */
 export async function httpLoad(
   bench: Bench,
   { url, key, count, batch, connections, firstId, form = "json", players = 0 }: HttpLoadOptions,
@@ -63,5 +63,5 @@ export async function newKey(bench: Bench): Promise<string> {
   return /cr_\w+/.exec(said)?.[0] ?? "";
 }
 
-/** No limit that a benchmark meets. */
+/** A limit beyond any benchmark. */
 export const gatewayWithoutLimit = { RATE_LIMIT: "1000000" };

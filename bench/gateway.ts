@@ -6,10 +6,10 @@ import { clear } from "./streams.ts";
 import { type Row, speedRow } from "./table.ts";
 import { until } from "./until.ts";
 
-/** One event a request: 64 connections, each with one request on its way. */
+/** One event per request: 64 connections, each with one request in flight. */
 const singly = { batch: 1, connections: 64 };
 
-/** One gateway and nothing behind it, the queue only fills; beside it what a gateway can be compared with. */
+/** One gateway without enrichers, so that the queue only fills; and simple servers for comparison. */
 export const gateway: Measurement = {
   name: "gateway",
   title: "one gateway, events per second until the stream holds them, and their ratio to the broker's limit",
@@ -50,7 +50,7 @@ export const gateway: Measurement = {
 
 type Load = Omit<HttpLoadOptions, "url" | "key" | "firstId">;
 
-/** Loads one URL, each time with other ids. */
+/** Loads one URL, each time with new ids. */
 function loaderOf({ bench }: Run, url: string, key: string): (load: Load) => Promise<HttpLoad> {
   let nextId = 1;
   return (load) => {

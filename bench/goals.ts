@@ -1,10 +1,10 @@
 import type { Results } from "./run-all.ts";
 import { type Cell, type Row, withRatio } from "./table.ts";
 
-/** What a figure of one table is to be. */
+/** The goal for one figure. */
 interface Goal {
   readonly what: string;
-  /** By the names of measurement and row. */
+  /** The names of measurement and row. */
   readonly measurement: string;
   readonly row: string;
   readonly figure: (cells: Readonly<Record<string, Cell>>) => number;
@@ -69,7 +69,7 @@ const goals: readonly Goal[] = [
 /** The measurements that the goals are about, for `--goals`. */
 export const measuredByGoals: readonly string[] = [...new Set(goals.map(({ measurement }) => measurement))];
 
-/** A row for each goal whose figure was measured: what it is, what it is to be, whether it is. */
+/** A row per measured goal: the figure, the goal, and whether it is reached. */
 export function goalRows({ tables, limit }: Pick<Results, "tables" | "limit">): readonly Row[] {
   return goals.flatMap(({ what, measurement, row, figure, atLeast, atMost = Number.POSITIVE_INFINITY }) => {
     const found = tables

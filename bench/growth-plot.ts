@@ -1,6 +1,6 @@
 import type { Growth } from "./growth.ts";
 
-/** Both growths as one SVG: over events and over players, time per event above, memory below. */
+/** One SVG of the growth by events and by players: time per event above, memory below. */
 export function renderPlot(growths: {
   readonly events: readonly Growth[];
   readonly players: readonly Growth[];
@@ -21,9 +21,9 @@ ${panels.join("\n")}
 }
 
 const [panelWidth, panelHeight] = [480, 300];
-/** Of the axes within a panel. The names of lines stand to the right. */
+/** The axes' position within a panel; the names of lines are to the right. */
 const axes = { left: 60, right: panelWidth - 110, top: 40, bottom: panelHeight - 45 };
-/** Told apart also by those who see no red or green (Okabe and Ito). */
+/** Colours that colour-blind people can distinguish (Okabe and Ito). */
 const colours = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000"];
 
 interface Line {
@@ -45,7 +45,7 @@ function memoryPanel(what: string, growths: readonly Growth[]): string {
   return panelOf(`memory in MiB, by ${what}`, lines);
 }
 
-/** Sizes on a logarithmic axis, values on a linear one from zero: what stays the same is a level line. */
+/** A logarithmic axis of sizes and a linear one of values from zero: constant values are a level line. */
 function panelOf(title: string, lines: readonly Line[]): string {
   const points = lines.flatMap((line) => line.points);
   if (points.length === 0) return "";

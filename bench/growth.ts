@@ -7,16 +7,16 @@ import { pass } from "./passage.ts";
 import { clear } from "./streams.ts";
 import { type Row, timeRow } from "./table.ts";
 
-/** What one more event costs when the system has seen so many, or knows so many players. */
+/** The cost of one more event at a size of the system. */
 export interface Growth {
-  /** So many events, or players. */
+  /** Number of events or players. */
   readonly size: number;
   readonly microseconds: number;
   /** Resident memory in MiB, by process. */
   readonly memory: ReadonlyMap<string, number>;
 }
 
-/** Whether time per event and memory stay what they are while events and players become many. */
+/** Whether time per event and memory stay constant as events and players grow. */
 export const growth: Measurement = {
   name: "growth",
   title: "growth: µs per event from arrays of 100 with everything running, and memory in MiB by process",
@@ -37,7 +37,7 @@ export const growth: Measurement = {
   },
 };
 
-/** One system that is sent more and more. */
+/** One system that receives more and more events. */
 async function growingEvents(run: Run): Promise<readonly Growth[]> {
   const { options, progress } = run;
   await using system = await openSystem(run);
@@ -52,7 +52,7 @@ async function growingEvents(run: Run): Promise<readonly Growth[]> {
   return found;
 }
 
-/** The same number of events of more and more players, each on a new system. */
+/** The same number of events of more and more players, on a new system each time. */
 async function growingPlayers(run: Run): Promise<readonly Growth[]> {
   const { bench, options, progress } = run;
   const db = new pg.Client({ connectionString: bench.env.DATABASE_URL });
@@ -75,7 +75,7 @@ async function growingPlayers(run: Run): Promise<readonly Growth[]> {
   return found;
 }
 
-/** Everything that runs for users, from nothing, until it is disposed of. */
+/** Starts all services of a production system, with empty streams, until disposal. */
 async function openSystem({ bench }: Run, players?: number) {
   await clear(bench.nc);
   const [materializer, gateway, ...others] = await Promise.all([

@@ -17,7 +17,7 @@ function startBench(...flags: readonly string[]) {
     said += chunk.toString();
   });
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  // Of a test that failed before its signal: -9 would leave the servers behind.
+  // For a test that failed before its signal. SIGKILL would leave the servers behind.
   onTestFinished(async () => {
     child.kill("SIGTERM");
     await exited;
@@ -25,7 +25,7 @@ function startBench(...flags: readonly string[]) {
   return { child, folder, exited, said: () => said };
 }
 
-/** The processes below this one, each with what tells it from a later one of the same id. */
+/** The descendants of a process, each with an identity that distinguishes it from a later one of the same id. */
 function descendants(pid: number): ReadonlyMap<number, string> {
   const processes = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" })
     .trim()
@@ -72,7 +72,7 @@ test.each(cases)(
     expect(await exited).toBe(code);
     expect(said()).toContain(`${signal}, stopping`);
     const left = () => [...started].filter(([child, identity]) => identityOf(child) === identity);
-    // What a server had started itself, such as Postgres' writers, may end a moment after it.
+    // A server's own children, such as Postgres' writers, may end a moment after it.
     await waitFor(() => left().length === 0, { what: "the processes to be gone" });
     expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
   },

@@ -1,6 +1,6 @@
 import type { Child } from "../internal/local/child.ts";
 
-/** Ended by a signal; everything it had started is gone. */
+/** The work was ended by a signal, and everything that it started is gone. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
   readonly exitCode: number;
@@ -11,23 +11,23 @@ export class Interrupted extends Error {
   }
 }
 
-/** What the work needs so that it can be cut off. */
+/** Lets the work be interrupted. */
 export interface Scope {
-  /** Aborts at the signal: ends waits and what is being started. */
+  /** Aborted at the signal: ends waits and starts in progress. */
   readonly signal: AbortSignal;
-  /** Told of each process, to be killed when a second signal comes. */
+  /** Receives each process, which a second signal kills. */
   readonly track: (child: Pick<Child, "kill" | "pid">) => void;
 }
 
-/** Their numbers, by signal(7), for exit codes of 128 and more as shells have them. */
+/** Numbers by signal(7), for exit codes from 128 on, as shells use them. */
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-/** One Ctrl-C can arrive twice: from the terminal, and once more from npm, which passes it on. */
+/** One Ctrl-C can arrive twice: from the terminal, and forwarded by npm. */
 const sameWithinMs = 1_000;
 
 /**
- * Does the work until SIGINT, SIGTERM or SIGHUP: then what it has started is stopped, which is the work's own part (by
- * `await using`), and at a second signal killed.
- * @throws Interrupted after a signal, whatever the work made of it; else what the work throws
+ * Does the work until SIGINT, SIGTERM or SIGHUP. The work then stops what it has started (by `await using`); a second
+ * signal kills it.
+ * @throws Interrupted after a signal, whatever the work did; otherwise what the work throws
  */
 export async function interruptible<T>(
   progress: (text: string) => void,

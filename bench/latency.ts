@@ -8,11 +8,11 @@ import { type Row, timeRow } from "./table.ts";
 
 const rates = [100, 1_000, 5_000];
 
-/** What `load/steady.ts` answers, in ms. */
+/** The output of `load/steady.ts`, in ms. */
 interface SteadyLoad extends Percentiles {
   readonly events: number;
   readonly missing: number;
-  /** By how much 99 % of the events at most were sent later than they were due: it is part of their times. */
+  /** The 99th percentile of how late events were sent; their latency includes it. */
   readonly sentLate: number;
 }
 
@@ -37,7 +37,7 @@ export const latency: Measurement = {
   },
 };
 
-/** How long the events wait that an enricher had in hand when it was killed. */
+/** How long events wait that an enricher had in hand when it was killed. */
 export const killedEnricher: Measurement = {
   name: "killed-enricher",
   title: "one of two enrichers killed with -9 at 1,000 events/s: the longest way of an event, in ms",
@@ -53,7 +53,7 @@ export const killedEnricher: Measurement = {
     const load = steadyLoad(bench, { rate: 1_000, seconds, patience: 120 });
     load.output.catch(() => first.unsubscribe());
     for await (const _first of first) break;
-    // In the middle, after the warm-up: when two thousand more have come in.
+    // In the middle of the measurement: two thousand events after the warm-up.
     const passed = bench.nc.subscribe(rawSubject("casino"), { max: 2_000 });
     for await (const _raw of passed);
     await services[0]?.kill();
@@ -69,7 +69,7 @@ function steadyLoad(
 ): Program {
   return bench.program("load/steady.ts", {
     ...{ RATE: String(rate), SECONDS: String(seconds), PATIENCE: String(patience) },
-    // The first second meets cold code and an empty cache of rates.
+    // In the first second code is cold and the cache of rates empty.
     WARM_UP: "1",
     SOURCE: `load-${rate}-${Date.now().toString(36)}`,
   });

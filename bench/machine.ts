@@ -1,6 +1,6 @@
 import { cpus, loadavg, totalmem } from "node:os";
 
-/** What the figures were measured on, in one line. */
+/** The machine and versions of a run, in one line. */
 export function machine(natsVersion: string): string {
   const [cpu] = cpus();
   return [

@@ -25,7 +25,7 @@ function read(): Options {
   }
 }
 
-/** Those of `--only`, or all that can be done with these options. */
+/** The measurements of `--only`, or all that can run with these options. */
 function selected(options: Options): readonly Measurement[] {
   const names = measurements.map(({ name }) => name);
   const unknown = options.only.find((name) => !names.includes(name));
@@ -85,5 +85,5 @@ if (options.help) {
     process.exitCode = err instanceof Interrupted ? err.exitCode : exitCode.failed;
   }
 }
-// A rejected wait of what was cut off must not keep the process.
+// Pending waits of an interrupted run must not keep the process alive.
 process.exit();

@@ -2,7 +2,7 @@ import type { Bench } from "./environment.ts";
 import type { Options } from "./options.ts";
 import type { Row } from "./table.ts";
 
-/** What every measurement is given. */
+/** The context of every measurement. */
 export interface Run {
   readonly bench: Bench;
   readonly options: Options;
@@ -14,13 +14,13 @@ export interface Run {
   readonly progress: (text: string) => void;
 }
 
-/** One thing that is measured: a table of the report. */
+/** A measurement: one table of the report. */
 export interface Measurement {
   /** For `--only`. */
   readonly name: string;
-  /** Over its table, and in `--list`. */
+  /** The title of its table, also in `--list`. */
   readonly title: string;
-  /** Once a run, not once a round: it takes long, or its figure is no best of many. */
+  /** Whether it runs once, and not in each round: it takes long, or the best of several rounds makes no sense. */
   readonly once?: true;
   /** Why it cannot run with these options; otherwise undefined. */
   readonly lacks?: (options: Options) => string | undefined;

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { measuredByGoals } from "./goals.ts";
 
-/** How much is measured, and what with. */
+/** What to measure, and how much. */
 export interface Options {
   readonly help: boolean;
   readonly list: boolean;
@@ -12,7 +12,7 @@ export interface Options {
   /** Events of one pass through the pipeline. */
   readonly events: number;
   /**
-   * Events that pass before a clock starts: what is measured runs for days, and new programs compile their code first.
+   * Events before a clock starts: new processes compile their code first, and production processes run for days.
    */
   readonly warmUp: number;
   /** How long a steady load lasts, in seconds. */

@@ -7,9 +7,9 @@ import { cpuPerEvent } from "./processes.ts";
 import { messagesStored } from "./streams.ts";
 import { untilCount } from "./until.ts";
 
-/** What became of a number of events on their way through the whole system. */
+/** The result of sending a number of events through the whole system. */
 export interface Passage {
-  /** From the first raw event to the last that was stored, folded and, with an archiver, committed. */
+  /** From the first raw event until the last one is stored, folded and, with an archiver, committed. */
   readonly seconds: number;
   /** µs per event, by process. */
   readonly cpu: ReadonlyMap<string, number>;
@@ -21,11 +21,11 @@ export interface PassageOptions {
   readonly materializer: Running;
   readonly archiver: boolean;
   readonly feed: Feed;
-  /** Under which name the feed's CPU is listed. */
+  /** The name under which the feed's CPU is listed. */
   readonly feedName: string;
 }
 
-/** Sends so many events through the services that run, and waits until the last of them has arrived everywhere. */
+/** Sends `count` events through the running services, and waits until the last one has arrived everywhere. */
 export async function pass(bench: Bench, count: number, options: PassageOptions): Promise<Passage> {
   const { nc, processes, signal } = bench;
   const { materializer, archiver, feed, feedName } = options;
@@ -37,7 +37,7 @@ export async function pass(bench: Bench, count: number, options: PassageOptions)
     const { events_total } = (await answer.json()) as { events_total: number }; // our own answer
     return events_total;
   };
-  // In the log's own numbers: every message up to there is acknowledged, which the archiver does after its commit.
+  // The archiver acknowledges after its commit, so every message up to its ack floor is committed.
   const archived = async () => (await jsm.consumers.info(log, "archiver")).ack_floor.stream_seq;
 
   const goal = { stored: (await stored()) + count, folded: (await folded()) + count };
@@ -47,13 +47,13 @@ export async function pass(bench: Bench, count: number, options: PassageOptions)
   const before = processes.usage();
   const feedsBefore = processes.endedChildrenMs();
   const feeding = feed(count);
-  // A feed that fails before its first event would be waited for in vain.
+  // If the feed fails before its first event, do not wait for that event.
   feeding.catch(() => first.unsubscribe());
   // The clock starts with the first event, not with the start-up of the feed.
   for await (const _first of first) break;
   const started = performance.now();
   await feeding;
-  // The stream is asked first, because an HTTP request costs the materializer as much as a hundred events.
+  // Ask the stream first, because an HTTP request costs the materializer as much as a hundred events.
   await untilCount(stored, goal.stored, "events to be stored", { signal });
   await untilCount(folded, goal.folded, "events to be folded", { signal });
   if (archiver) await untilCount(archived, goal.stored, "events to be archived", { signal });

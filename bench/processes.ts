@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** What each named process has used so far: CPU in ms, memory (resident) in bytes. Those of one name are added up. */
+/** The usage of each named process so far: CPU in ms, resident memory in bytes. Processes of the same name are added up. */
 export type Usage = ReadonlyMap<string, { readonly cpuMs: number; readonly memory: number }>;
 
-/** Linux counts CPU time in ticks of 10 ms, whatever the kernel's own clock is. */
+/** /proc counts CPU time in ticks of 10 ms, whatever the kernel's own tick is. */
 const msPerTick = 10;
 const pageBytes = 4096;
 
-/** The running processes whose cost is of interest, as /proc knows it; elsewhere than on Linux it knows nothing. */
+/** The running processes to measure, by /proc; without it, outside Linux, there are no figures. */
 export class Processes {
   readonly #names = new Map<number, string>();
 
@@ -24,7 +24,7 @@ export class Processes {
     const stats = readStats();
     for (const [pid, name] of this.#names) {
       const sum = used.get(name) ?? { cpuMs: 0, memory: 0 };
-      // Postgres is many processes: those that live, and what those that are gone have left to their parent.
+      // Postgres is many processes: the living ones, and the ended ones whose usage its parent has taken over.
       for (const stat of stats.filter((other) => other.pid === pid || other.parent === pid)) {
         sum.cpuMs += (stat.ticks + (stat.pid === pid ? stat.childTicks : 0)) * msPerTick;
         sum.memory += stat.pages * pageBytes;
@@ -34,14 +34,14 @@ export class Processes {
     return used;
   }
 
-  /** CPU of the programs that this process has started and that have ended, in ms: of generators, for example. */
+  /** CPU of this process's ended children, in ms, such as generators. */
   endedChildrenMs(): number {
     const own = readStats().find(({ pid }) => pid === process.pid);
     return (own?.childTicks ?? 0) * msPerTick;
   }
 }
 
-/** CPU between two looks in µs per event, by name, the most expensive first. */
+/** CPU between two samples in µs per event, by name, the most expensive first. */
 export function cpuPerEvent(before: Usage, after: Usage, events: number): ReadonlyMap<string, number> {
   const costs = [...after].map(([name, { cpuMs }]): [string, number] => [
     name,
@@ -54,7 +54,7 @@ interface Stat {
   readonly pid: number;
   readonly parent: number;
   readonly ticks: number;
-  /** Of its children that have ended. */
+  /** CPU of its ended children. */
   readonly childTicks: number;
   readonly pages: number;
 }
@@ -71,10 +71,10 @@ function readStat(pid: number): Stat | undefined {
   try {
     text = readFileSync(`/proc/${pid}/stat`, "utf8");
   } catch {
-    // It has ended meanwhile.
+    // The process has ended.
     return undefined;
   }
-  // The name, in parentheses, may itself hold spaces and parentheses. Fields by proc_pid_stat(5), from the third on.
+  // The name, in parentheses, may contain spaces and parentheses. Fields by proc_pid_stat(5), from the third on.
   const fields = text
     .slice(text.lastIndexOf(")") + 2)
     .split(" ")

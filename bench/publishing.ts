@@ -19,7 +19,7 @@ export function rawPayloads(count: number, firstId = 1): readonly Buffer[] {
   return Array.from({ length: count }, () => Buffer.from(payloads.next().value));
 }
 
-/** A message of a stage about the event of this id, with the headers that its publisher gives it. */
+/** A message of a stage with the event of this id, and with its publisher's headers. */
 export function messageOf(
   { subject, source, stage }: { readonly subject: string; readonly source: string; readonly stage: string },
   id: number,
@@ -29,7 +29,7 @@ export function messageOf(
   return { subject, payload, headers: writeEnvelope(envelope, id, stage) };
 }
 
-/** Messages as the generator publishes them: the same bytes, the same headers. */
+/** Messages like the generator's, with the same bytes and headers. */
 export function rawMessages(count: number, subject: string, source: string): readonly Outgoing[] {
   const place = { subject, source, stage: rawStage };
   return rawPayloads(count).map((payload, index) => messageOf(place, index + 1, payload));
@@ -40,9 +40,9 @@ const publishesPerEvent = 4;
 
 /**
  * The broker's own limit, in acknowledged publishes per second: the pipeline's raw messages with their headers, 4,096
- * in flight, one subscription for all PubAcks, which are only counted. No client of one connection can be faster.
+ * in flight, one subscription for all PubAcks, which are only counted. No client with one connection can be faster.
  *
- * As many as so many events take end to end, so that a noisy spell of the machine weighs as much here as there.
+ * It publishes as many messages as the events need end to end, so that noise of the machine has the same weight in both.
  */
 export async function rawLimit({ nc }: Bench, { events, warmUp }: Options): Promise<number> {
   const messages = rawMessages(events, "BENCH.casino", "limit");
@@ -118,7 +118,7 @@ async function libraryPublishSpeed(nc: NatsConnection, count: number): Promise<n
   return perSecond(count, started);
 }
 
-/** What a program can publish, by what it does with the PubAcks. */
+/** How fast a program can publish, by how it handles PubAcks. */
 export const publishing: Measurement = {
   name: "publishing",
   title: "publishing, acknowledged messages per second, and their ratio to the broker's limit",

@@ -4,16 +4,16 @@ import type { Measurement } from "./measurement.ts";
 import { clear } from "./streams.ts";
 import { timeRow } from "./table.ts";
 
-/** Each of them twice, so that one is there while the other is away, where that matters to final events. */
+/** Services that final events depend on run twice, so that one works while the other restarts. */
 const services = ["enricher", "enricher", "archiver", "logger", "materializer"];
-/** Events per second: far above one, so that a gap is none of the producer's. */
+/** Events per second: so many that the producer itself causes no gap. */
 const rate = 1_000;
-/** Longer than any restart takes. */
+/** Longer than any restart. */
 const mostSeconds = 600;
 
 /**
- * Publishes at a steady rate, restarts every service in turn, and looks how long a subscriber to the final events has
- * to wait for the next one.
+ * Publishes at a steady rate, restarts every service in turn, and measures how long a subscriber waits for the next final
+ * event.
  */
 export const rollingRestart: Measurement = {
   name: "rolling-restart",
@@ -45,7 +45,7 @@ export const rollingRestart: Measurement = {
       return Math.max(longest, performance.now() - last);
     };
     await Promise.race([heard.promise, load.output]);
-    // The first seconds meet cold code.
+    // In the first seconds code is cold.
     await sleep(3_000, undefined, { signal });
     const undisturbed = await gapDuring(() => sleep(options.seconds * 1_000, undefined, { signal }));
     const restarting = await gapDuring(async () => {

@@ -17,8 +17,8 @@ export interface Results {
 }
 
 /**
- * Every measurement once per round, in turns, so that a noisy spell of the machine meets all of them; and the limit in
- * each.
+ * Runs every measurement once per round, in turns, so that noise of the machine affects all of them. Each round also measures
+ * the limit.
  */
 export async function runAll(
   wanted: readonly Measurement[],
@@ -28,7 +28,7 @@ export async function runAll(
   const started = performance.now();
   const said = (text: string) => progress(`${Math.round((performance.now() - started) / 1000)} s: ${text}`);
   said("starting servers");
-  // Also what a measurement opened is closed here: one that is cut off may not come to it.
+  // Closes also what a measurement has opened, because an interrupted one may not.
   await using opened = new AsyncDisposableStack();
   const bench = opened.use(await openBench({ signal, track }));
   const open: Run["openBench"] = (config) => {
@@ -64,7 +64,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort);
-  // Lost to the abort, it may still fail, and that is nobody's concern.
+  // After the abort its failure no longer matters.
   work.catch(() => undefined);
   try {
     return await Promise.race([work, aborted.promise]);

@@ -19,7 +19,7 @@ import { until, untilCount } from "./until.ts";
 const stream = stageStream(finalStage);
 
 export interface SpellOptions {
-  /** Most events of one call. */
+  /** Maximum events per call. */
   readonly batch?: number;
   /** Whether a receiver that never answers gets the same events. */
   readonly hangs?: boolean;
@@ -32,11 +32,11 @@ export interface Backlog {
   readonly cpu: ReadonlyMap<string, number>;
 }
 
-/** One sender, and receivers in processes of their own. */
+/** One sender, and receivers in separate processes. */
 export interface SenderLoad extends AsyncDisposable {
-  /** Delivers so many events that wait in the log. */
+  /** Delivers events that wait in the log. */
   readonly backlog: (count: number, options?: SpellOptions) => Promise<Backlog>;
-  /** Publishes at a steady rate; the time from when each event was due until it came to its receiver, in ms. */
+  /** Publishes at a steady rate and returns the times from when an event was due until its receiver had it, in ms. */
   readonly steady: (rate: number, seconds: number, options?: SpellOptions) => Promise<readonly number[]>;
 }
 
@@ -60,7 +60,7 @@ export async function openSenderLoad(bench: Bench): Promise<SenderLoad> {
     return info?.ack_floor.stream_seq;
   };
   const isReading = async (id: string) => (await floor(id)) !== undefined;
-  /** Two destinations, or one; gone, with all of theirs, when the spell is over. */
+  /** Runs work with one destination or two, and removes them with all their data afterwards. */
   const spell = async <T>(
     { batch = 1, hangs = false }: SpellOptions,
     enabled: boolean,
@@ -89,7 +89,7 @@ export async function openSenderLoad(bench: Bench): Promise<SenderLoad> {
         await destinations.update(id, undefined, { enabled: true });
         const done = async () => Math.max(0, ((await floor(id)) ?? 0) - before);
         const what = "deliveries";
-        // The first of them are made by fewer calls at once.
+        // The first deliveries have fewer concurrent calls.
         await untilCount(done, Math.round(count / 10), what, { signal: bench.signal, everyMs: 5 });
         const already = await done();
         const usage = bench.processes.usage();
@@ -126,7 +126,7 @@ export async function openSenderLoad(bench: Bench): Promise<SenderLoad> {
 
 interface Receiver {
   readonly url: string;
-  /** Of those events that came since it was last asked, in ms. */
+  /** The times of events since the last request, in ms. */
   readonly took: () => Promise<readonly number[]>;
   readonly stop: () => Promise<void>;
 }

@@ -7,7 +7,7 @@ export async function clear(nc: NatsConnection): Promise<void> {
   for await (const { config } of jsm.streams.list()) await jsm.streams.delete(config.name);
 }
 
-/** A work queue like that of raw events, fresh. @returns the subject to publish to */
+/** Creates an empty work queue like CASINO_RAW. @returns the subject to publish to */
 export async function freshQueue(nc: NatsConnection, name: string): Promise<string> {
   await clear(nc);
   const jsm = await jetstreamManager(nc);
@@ -20,7 +20,7 @@ export async function freshQueue(nc: NatsConnection, name: string): Promise<stri
   return `${name}.casino`;
 }
 
-/** How many messages a stream has ever stored; 0 when it is not there. */
+/** How many messages a stream has ever stored; 0 if it does not exist. */
 export async function messagesStored(nc: NatsConnection, stream: string): Promise<number> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const info = await jsm.streams.info(stream).catch(() => undefined);

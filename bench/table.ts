@@ -5,13 +5,13 @@ export type Cell = number | string | ReadonlyMap<string, number>;
 export interface Row {
   readonly label: string;
   readonly cells: Readonly<Record<string, Cell>>;
-  /** Of several rounds the one with the highest is shown. */
+  /** The report shows the round with the highest value. */
   readonly score: number;
-  /** Set where the row has a ratio: its speed is divided by the broker's limit ÷ `publishes`. */
+  /** If set, the row has a ratio: its speed divided by (the broker's limit ÷ `publishes`). */
   readonly publishes?: number;
 }
 
-/** A row about a speed, per second, which is compared with the broker's limit. */
+/** A row with a rate per second, compared with the broker's limit. */
 export function speedRow(
   label: string,
   speed: number,
@@ -21,12 +21,12 @@ export function speedRow(
   return { label, score: speed, publishes, cells: { "per second": speed, ...more } };
 }
 
-/** A row about a time: the shortest is the best. */
+/** A row with a time: the shortest is the best. */
 export function timeRow(label: string, time: number, cells: Readonly<Record<string, Cell>>): Row {
   return { label, score: -time, cells };
 }
 
-/** Of each row, by its label, that of the best round; in the order of the first round. */
+/** The best round of each row, by label, in the order of the first round. */
 export function bestOf(rounds: readonly (readonly Row[])[]): readonly Row[] {
   const best = new Map<string, Row>();
   for (const row of rounds.flat())
@@ -34,7 +34,7 @@ export function bestOf(rounds: readonly (readonly Row[])[]): readonly Row[] {
   return [...best.values()];
 }
 
-/** The cells with the row's ratio to the limit behind the first of them. */
+/** The row's cells, with its ratio to the limit after the first one. */
 export function withRatio(row: Row, limit: number): Readonly<Record<string, Cell>> {
   if (row.publishes === undefined) return row.cells;
   const [first, ...others] = Object.entries(row.cells);
@@ -42,7 +42,7 @@ export function withRatio(row: Row, limit: number): Readonly<Record<string, Cell
   return Object.fromEntries([...(first === undefined ? [] : [first]), ["ratio", ratio], ...others]);
 }
 
-/** The rows as lines of text, aligned; a column that a row lacks is empty. */
+/** The rows as aligned lines of text; a missing column is empty. */
 export function renderTable(title: string, rows: readonly Row[], limit: number): string {
   const { all, columns, lines } = laidOut("", rows, limit);
   const widths = ["", ...columns].map((_, index) =>
@@ -84,7 +84,7 @@ function renderCell(cell: Cell | undefined): string {
   return [...cell].map(([name, value]) => `${name} ${renderNumber(value)}`).join(", ");
 }
 
-/** With three digits that say something, and all of those before the point. */
+/** Three significant digits, and all digits before the point. */
 function renderNumber(value: number): string {
   const decimals = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });

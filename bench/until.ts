@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** How long nothing may happen before a measurement gives up, in ms. */
+/** A measurement without progress for this long gives up, in ms. */
 const patienceMs = 120_000;
 
 /**
- * Polls until it is so. Not often: what it asks shares the cores with what is measured.
- * @throws Error after two minutes, and what the signal aborts with
+ * Polls until the condition holds. Not often, because polling shares the cores with the measured system.
+ * @throws Error after two minutes; the signal's reason
  */
 export async function until(
   condition: () => Promise<boolean>,
@@ -19,7 +19,7 @@ export async function until(
   }
 }
 
-/** Polls for as long as the number grows, and until it is `goal`. @throws Error when it stands still for two minutes */
+/** Polls until the number is `goal`. @throws Error if it does not grow for two minutes */
 export async function untilCount(
   count: () => Promise<number>,
   goal: number,

@@ -19,7 +19,7 @@ const stages = ["USUAL_RAW", "USUAL_PRICED", "USUAL_PROFILED", "USUAL_EVENTS"] a
 /** They are slow. */
 const mostEvents = 20_000;
 
-/** How a step takes its messages from the library's `consume()`. */
+/** How a step uses the library's `consume()`. */
 type Take = (consumer: Consumer, handle: (msg: JsMsg) => Promise<void>) => Promise<ConsumerMessages>;
 
 const oneAtATime: Take = async (consumer, handle) => {
@@ -33,8 +33,8 @@ const oneAtATime: Take = async (consumer, handle) => {
 const asTheyCome: Take = (consumer, handle) => consumer.consume({ callback: (msg) => void handle(msg) });
 
 /**
- * Three steps written in the library's usual ways: `consume()`, `await js.publish`, `ack()`. They decode and encode and do
- * nothing else: no validation errors, rates, look-ups or dead letters to pay for.
+ * Three steps in the library's usual way: `consume()`, `await js.publish`, `ack()`. They only decode and encode, without the
+ * cost of validation, rates, look-ups and dead letters.
  */
 export const usualWays: Measurement = {
   name: "usual-ways",

@@ -1,8 +1,8 @@
 import { createConnection, type Socket } from "node:net";
 
 /**
- * One HTTP/1.1 connection that is kept, with one request on its way at a time. It reads no more of an answer than it
- * must: the load shares the cores with what it is to measure, and Node's own client costs as much as a server.
+ * A kept-alive HTTP/1.1 connection with one request in flight. It reads as little of an answer as possible, because the load
+ * shares the cores with the measured system, and Node's own client costs as much as a server.
  */
 export class HttpConnection {
   readonly #socket: Socket;
@@ -12,7 +12,7 @@ export class HttpConnection {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    // Headers are ASCII, and of the body only its length in bytes matters.
+    // Headers are ASCII, and only the body's length in bytes matters.
     socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => this.#onData(chunk));
     socket.on("error", (err) => this.#waiting?.reject(err));
@@ -59,7 +59,7 @@ export class HttpConnection {
   }
 }
 
-/** What comes before `content-length` in each request to this URL. */
+/** The request's head up to `content-length`. */
 export function requestHead(url: string, type: string, key: string): string {
   const { host, pathname } = new URL(url);
   const authorization = key === "" ? "" : `authorization: Bearer ${key}\r\n`;

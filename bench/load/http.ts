@@ -5,9 +5,9 @@ import { randomPayloads } from "./random-payloads.ts";
 import { number, text } from "./variables.ts";
 
 /**
- * A program: posts COUNT events to URL over CONNECTIONS connections, each of which sends its next request when its last
- * was answered. BATCH events a request: 1 as an object, more as an array, or as NDJSON where FORM says so. IDs from FIRST_ID,
- * of PLAYERS players (0 = the generator's). A server that is full, or wants less, is asked again a little later.
+ * A program: posts COUNT events to URL over CONNECTIONS connections, each of which sends its next request after an answer.
+ * BATCH events per request: one as an object, several as an array or, by FORM, as NDJSON. IDs start at FIRST_ID, of PLAYERS
+ * players (0 = the generator's). It retries soon when the server is full or limits requests.
  */
 const url = text("URL");
 const count = number("COUNT");

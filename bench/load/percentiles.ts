@@ -1,4 +1,4 @@
-/** Of times in ms. */
+/** Percentiles of times in ms. */
 export interface Percentiles {
   readonly p50: number;
   readonly p99: number;
@@ -6,7 +6,7 @@ export interface Percentiles {
   readonly worst: number;
 }
 
-/** Nearest rank: the value that so large a share of all does not exceed. NaN where there are none. */
+/** Nearest rank: the value that a `share` of all values does not exceed. NaN without values. */
 export function percentiles(times: readonly number[]): Percentiles {
   const sorted = Float64Array.from(times).sort();
   const at = (share: number) => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;

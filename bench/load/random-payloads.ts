@@ -2,9 +2,9 @@ import { randomEvents } from "../../internal/generator/events.ts";
 import { seededRandom } from "../../internal/generator/random.ts";
 
 /**
- * Raw events as the generator makes them, as JSON, without end.
- * @param firstId the first one's id; the next ones count up
- * @param players how many different players they are of, ids from 10; default: the generator's ten
+ * Endless raw events like the generator's, as JSON.
+ * @param firstId the first id; the next ones count up
+ * @param players number of different players, with ids from 10; default: the generator's ten
  */
 export function* randomPayloads(firstId: number, players?: number): Generator<string, never> {
   const random = seededRandom(firstId);

@@ -3,8 +3,8 @@ import { json } from "node:stream/consumers";
 import { number } from "./variables.ts";
 
 /**
- * A program: a client's receiver of webhooks at PORT. `POST /hook` answers 204; `POST /hang` never, until `GET /release`.
- * `GET /took` answers with the time from each event's `created_at` until it came, in ms: of those since it was last asked.
+ * A program: a client's receiver of webhooks at PORT. `POST /hook` answers 204; `POST /hang` does not answer before
+ * `GET /release`. `GET /took` answers with the times from `created_at` to arrival, in ms, of the events since the last request.
  */
 const took: number[] = [];
 const hanging: ServerResponse[] = [];

@@ -11,7 +11,7 @@ const nats = await natsForTest();
 const { nc } = await connectForTest(nats);
 await ensureStreams(nc, [rawStage], defaultLimits);
 
-/** Answers each raw event with a final one, except while it stands still. */
+/** Answers each raw event with a final one, except during a stall. */
 function pipelineThatStalls(fromId: number, forMs: number): { readonly stalledFor: () => number } {
   const held: Msg[] = [];
   let isStalling = false;

@@ -7,13 +7,13 @@ import { percentiles } from "./percentiles.ts";
 import { number, text } from "./variables.ts";
 
 /**
- * A program: publishes raw events at a steady rate and takes the time until the final form of each arrives on core NATS.
+ * A program: publishes raw events at a steady rate and measures the time until the final form of each arrives on core NATS.
  *
- * Open loop: an event is sent when it is due, however long those before it take, and its time runs from when it was due, not
- * from when it was sent. A system that stalls cannot hide it by holding up its load (coordinated omission).
+ * Open loop: each event is sent when it is due, however long earlier ones take, and its latency counts from that time. So a
+ * system that stalls cannot hide the stall by slowing its load (coordinated omission).
  *
- * RATE events per second for WARM_UP plus SECONDS seconds; those of the warm-up are not counted. Ends when all have
- * arrived, or PATIENCE seconds after the last one was due.
+ * RATE events per second for WARM_UP plus SECONDS seconds; the warm-up does not count. Ends when all have arrived, or PATIENCE
+ * seconds after the last one was due.
  */
 const rate = number("RATE");
 const warmUp = Math.round(number("WARM_UP") * rate);

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 /**
- * A thread that says when the next event is due. It sleeps in the kernel, to a tenth of a millisecond: timers of the event
- * loop know whole milliseconds only, and one that spins would take a core from what is measured.
+ * A thread that reports when the next event is due. It sleeps in the kernel, with a precision of a tenth of a millisecond:
+ * timers of the event loop have whole milliseconds, and spinning would take a core from the measured system.
  */
 const { everyMs, count } = workerData as { readonly everyMs: number; readonly count: number }; // what steady.ts passes
 const neverWoken = new Int32Array(new SharedArrayBuffer(4));

@@ -1,4 +1,4 @@
-/** What a load program was started with. @throws Error when it is missing: a program of the bench is started by the bench */
+/** A variable of a load program. @throws Error if it is missing, because only the bench starts such programs */
 export function text(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: this program is started by npm run bench`);

@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { Queue, Worker } from "bullmq";
 import { perSecond, rawPayloads } from "../publishing.ts";
 
-/** Jobs that one worker has in hand at a time: of those tried the fastest. */
+/** Concurrent jobs of one worker: the fastest number tried. */
 const concurrency = 100;
 const stages = ["raw", "priced", "profiled", "final"];
 
 /**
- * Events per second from a filled queue through three workers, each of which adds the job to the next queue before its own
- * is done. What a job leaves in Redis is removed.
+ * Events per second from a filled queue through three workers. Each adds the job to the next queue before it completes its
+ * own. Completed jobs are removed from Redis.
  */
 export async function bullmqSpeed(url: string, count: number): Promise<number> {
   const prefix = `croupier-bench-${randomUUID()}`;
@@ -17,7 +17,7 @@ export async function bullmqSpeed(url: string, count: number): Promise<number> {
     ...{ host: hostname, port: Number(port || 6379), db: Number(pathname.slice(1) || 0) },
     ...(username === "" ? {} : { username }),
     ...(password === "" ? {} : { password: decodeURIComponent(password) }),
-    // As BullMQ demands of workers.
+    // BullMQ requires this of workers.
     maxRetriesPerRequest: null,
   };
   const queues = stages.map((stage) => new Queue(stage, { connection, prefix }));

@@ -4,8 +4,8 @@ import { connect } from "nats";
 import { number, text } from "../load/variables.ts";
 
 /**
- * A program: what one would write first. It validates an event by a schema, and with MODE=publish awaits `js.publish`; with
- * MODE=bare it only answers. No keys, no limits, no custom types, no list of what is wrong.
+ * A program: the simplest gateway. It validates an event by a schema. With MODE=publish it awaits `js.publish`, with MODE=bare
+ * it only answers. It has no keys, no limits, no custom types and no list of errors.
  */
 const nc = await connect({ servers: text("NATS_URL") });
 const js = jetstream(nc);

@@ -7,7 +7,7 @@ import { rabbitmqSpeed } from "./rabbitmq.ts";
 /** They are slower than the pipeline. */
 const mostEvents = 20_000;
 
-/** Three empty steps on other brokers, each event acknowledged only once the next queue has it. */
+/** Three empty steps on other brokers; each acknowledges an event once the next queue has it. */
 export const peers: Measurement = {
   name: "peers",
   title: "three empty steps on other brokers: events per second and their ratio to the limit ÷ 4",

@@ -7,14 +7,14 @@ const prefetch = 1_000;
 const stages = ["raw", "priced", "profiled", "final"];
 
 /**
- * Events per second from a filled queue through three consumers, each of which publishes the message to the next queue
- * and acknowledges its own when the broker has confirmed that. Durable queues, persistent messages.
+ * Events per second from a filled queue through three consumers. Each publishes the message to the next queue and
+ * acknowledges its own once the broker has confirmed. Durable queues, persistent messages.
  */
 export async function rabbitmqSpeed(url: string, count: number): Promise<number> {
   const prefix = `croupier-bench-${randomUUID()}`;
   const connection = await connect(url);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // Unheard, an error would end the process; and when nobody waits yet, the calls below fail as well.
+  // Without a listener an error would end the process. The calls below fail too and report it.
   connection.on("error", reject);
   promise.catch(() => undefined);
   try {

@@ -27,12 +27,12 @@ const batchSize = 1_000;
 const capacity = 4_000;
 /** How long the first event of a batch waits for others. */
 const lingerMs = 50;
-/** Bytes of one insert: an event may have a megabyte, a statement must not have a gigabyte. */
+/** Maximum bytes of one insert, because a thousand large events could have a gigabyte. */
 const maxInsertBytes = 8 * 2 ** 20;
 
 /** Counts what becomes of final events, and the statements that archive them. */
 export interface ArchiverMeter extends MailboxMeter, SetAsideMeter {
-  /** @param added those of the rows that were not there yet. @param ms what the statement took */
+  /** @param added how many of the rows were new. @param ms the statement's duration */
   inserted(rows: number, added: number, ms: number): void;
 }
 

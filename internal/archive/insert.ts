@@ -45,7 +45,7 @@ export interface Insert {
   readonly bytes: Buffer;
 }
 
-/** Prepares rows while the batch before is on its way. Of rows with the same client, source and id the first counts. */
+/** Prepares rows while the previous batch is in flight. Of rows with the same client, source and id the first counts. */
 export function insertOf(rows: readonly EventRow[]): Insert {
   // Always in the same order, so that two archivers with the same keys wait for each other instead of deadlocking.
   const sorted = [...rows].sort(byKey);

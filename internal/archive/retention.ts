@@ -13,7 +13,7 @@ export interface RetentionOptions {
   /** How long an event is kept after CASINO_EVENTS stored it, in ms. */
   readonly retentionMs: number;
   readonly log: Log;
-  /** Ends it. */
+  /** Ends the deletions. */
   readonly signal: AbortSignal;
 }
 

@@ -17,7 +17,7 @@ export class RequestCounts {
     this.#lastError = error;
   }
 
-  /** @param data what the service itself has to tell of the endpoint */
+  /** @param data the service's own data about the endpoint */
   figures(data?: object): EndpointFigures {
     return {
       num_requests: this.#requests,

@@ -9,7 +9,7 @@ const everyMs = 10_000;
 /**
  * Reports when accepted numbers start over because somebody deleted CASINO_RAW, until the signal fires or the
  * connection is closed.
- * @param onNewNumbers is given the time of creation of the stream that they are of, in ms since the epoch
+ * @param onNewNumbers receives the new stream's time of creation, in ms since the epoch
  */
 export async function watchRaw(
   nc: NatsConnection,
@@ -22,7 +22,7 @@ export async function watchRaw(
     const found = await askBroker(nc, stream, (jsm) => jsm.streams.info(stream)).catch(() => undefined);
     if (found !== undefined) {
       const { created, state } = found;
-      // Not by its time of creation alone: each node of a cluster of nats-server 2.10 says another one.
+      // Not by its time of creation alone, because each node of a cluster of nats-server 2.10 reports another one.
       if (state.last_seq < last) onNewNumbers(Date.parse(created));
       last = state.last_seq;
     }

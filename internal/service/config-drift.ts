@@ -5,7 +5,7 @@ import { lookEvery } from "./look-every.ts";
 export interface ConfigDrift {
   /** One sentence each, with the next move. */
   readonly found: readonly string[];
-  /** What this connection may not look at. */
+  /** What this connection may not read. */
   readonly unseen: readonly string[];
 }
 

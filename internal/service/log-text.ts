@@ -1,13 +1,13 @@
 import { forTerminal, onOneLine } from "./terminal.ts";
 
-/** What a line says of itself, or whom it is from. */
+/** Fields that are not appended as `name=value`. */
 const known = new Set(["level", "time", "service", "pid", "msg", "because", "err"]);
-/** Levels at which an error that nobody expected shows where it happened. */
+/** Levels at which an unexpected error shows its stack. */
 const bad: ReadonlySet<unknown> = new Set(["error", "fatal"]);
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** A line of a log as it was written; undefined for what is none, such as the words of a crash. */
+/** Parses a line of a log; undefined if it is not one, such as the output of a crash. */
 export function logEntry(line: string): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(line);
@@ -17,7 +17,7 @@ export function logEntry(line: string): Entry | undefined {
   }
 }
 
-/** An entry as people read it, on one line: when, who, how bad unless it is only information, what, and why. */
+/** An entry as one line for people: time, service, level unless it is info, message, and reason. */
 export function logText(entry: Entry): string {
   const [time, service, msg, because] = ["time", "service", "msg", "because"].map((name) =>
     textOf(entry[name]),
@@ -28,12 +28,12 @@ export function logText(entry: Entry): string {
   );
 }
 
-/** As `logText`, with all else that an entry has: its other fields, and the stack of a bug on lines of its own. */
+/** As `logText`, with the entry's other fields, and the stack of a bug on its own lines. */
 export function wholeLogText(entry: Entry): string {
   const fields = Object.entries(entry)
     .filter(([name]) => !known.has(name))
     .map(([name, value]) => `${name}=${textOf(value)}`);
-  const err = (entry.err ?? {}) as Entry; // only shown
+  const err = (entry.err ?? {}) as Entry; // only displayed
   const message = textOf(err.message);
   const text = logText(entry);
   const why = message === "" || text.includes(onOneLine(message)) ? [] : [`(${message})`];

@@ -10,7 +10,7 @@ interface Lasting {
   readonly since: number;
   /** Everything that failed and will be tried again. */
   readonly waiting: Set<unknown>;
-  /** Runs while nothing waits any more. */
+  /** Runs while nothing waits; when it fires, the outage is over. */
   quiet: NodeJS.Timeout | undefined;
 }
 
@@ -38,9 +38,8 @@ export class Outage {
   /**
    * An attempt failed. A failure that is no outage is a bug and logged as an error.
    * @param who will try again: call `succeeded` with the same value, unless the process stops
-   * @returns how many attempts, with the usual back-off, fit into the time this cause has lasted: pauses grow with the
-   * outage,
-   * not only with the attempts of one event
+   * @returns how many attempts, with the usual back-off, fit into the time this cause has lasted, so that pauses grow with the
+   * outage, and not only with the attempts of one event
    */
   failed(cause: string, who: unknown, err: Error, expected = isUnavailable(err)): number {
     let lasting = this.#lasting.get(cause);
