@@ -82,5 +82,5 @@ test.each(cases)(
 test("a name that cannot be measured is refused before anything starts", async () => {
   const { exited, said } = startBench("--only", "publishing,nothing");
   expect(await exited).toBe(78);
-  expect(said()).toMatch(/--only must be of publishing, .*, not "nothing"/);
+  expect(said()).toMatch(/--only must be one of publishing, .*, not "publishing,nothing"/);
 });

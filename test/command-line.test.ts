@@ -3,6 +3,7 @@ import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { describe, expect, test } from "vitest";
+import { benchCommand } from "../bench/options.ts";
 import { backupCommand } from "../cmd/backup/command.ts";
 import { clientsCommand } from "../cmd/clients/command.ts";
 import { deadLettersCommand } from "../cmd/dead-letters/command.ts";
@@ -50,6 +51,11 @@ describe("croupier", () => {
     [["gatway"], 78, /^croupier: There is no command "gatway": did you mean gateway\?\n/],
     [["clients", "keys", "creat"], 78, /^clients: There is no command "creat": did you mean create\?\n/],
     [["generator", "--rat=5", "--count", "x"], 78, /no flag --rat: did you mean --rate\?\n {2}--count must/],
+    [
+      ["bench", "--quik", "--only", "x"],
+      78,
+      /no flag --quik: did you mean --quick\?\n {2}--only must be one of /,
+    ],
     [["healthcheck", "http://127.0.0.1:1/readyz"], 1, /^healthcheck: http:\/\/127\.0\.0\.1:1.* not answer/],
   ])("%j ends with %i and says why", async (args, code, said) => {
     const ended = await croupier(args);
@@ -84,6 +90,7 @@ describe("flags that npm took for itself", () => {
     [["clients", "keys", "create", "a", "b"], { expiry: "1" }, "-- keys create a b --expiry=1"],
     [["up"], { generator: "", fresh: "true" }, "npm run up -- --fresh --no-generator"],
     [["prove"], { json: "true" }, "npm run prove -- --json"],
+    [["bench"], { quick: "true" }, "npm run bench -- --quick"],
     [["dead-letters", "replay", "3"], { dryrun: "true" }, "npm run dead-letters -- replay 3 --dry-run"],
   ])("%j with %j is refused", async ([script = "", ...args], config, typed) => {
     const ended = await croupier([script, ...args], npm(script, config));
@@ -137,6 +144,7 @@ describe("docs/commands.md", () => {
       top: topCommand,
       "dead-letters": deadLettersCommand,
       prove: proveCommand,
+      bench: benchCommand([]),
       chaos: chaosCommand,
     };
     const actual = commands.flatMap(({ name }) => {
