@@ -28,31 +28,31 @@ const senders = {
   ndjson: { client: "acme-casino", source: "chaos-lines", index: 2 },
 } as const satisfies Record<string, SenderName>;
 
-/** What an act leaves beside its rounds. */
+/** The result of an act, besides its rounds. */
 export interface ActResult {
   readonly serverVersion: string;
   readonly events: number;
   readonly again: number;
   readonly invalid: number;
   readonly refused: number;
-  /** Events that CASINO_EVENTS holds beyond the accepted ones: second copies, which its readers have to know. */
+  /** Events in CASINO_EVENTS beyond the accepted ones: copies, which its readers must recognize. */
   readonly copiesInLog: number;
   readonly loggedAgain: number;
-  /** What the hostile producer sent, and what was found of it; undefined where there was none. */
+  /** Undefined without a hostile producer. */
   readonly hostile: HostileResult | undefined;
 }
 
-/** What came of the hostile producer's messages. */
+/** The hostile producer's messages, and what they became. */
 export interface HostileResult {
   readonly sent: readonly Sent[];
   readonly finals: number;
   readonly letters: number;
 }
 
-/** Her share of the load: enough of every attack in each round, and no flood of dead letters. */
+/** The hostile producer's share of the load: enough of every attack in each round, without a flood of dead letters. */
 const hostileShare = 1 / 40;
 
-/** Plays the faults of one system, one round each; goes through them again until `until` (performance.now()) is past. */
+/** Runs the faults of one system, one round each, and repeats them until the time `until` (performance.now()). */
 export async function playAct(
   { topology, faults }: Act,
   options: ChaosOptions,
@@ -74,7 +74,7 @@ export async function playAct(
     natsServer: options.natsServer,
     queueMaxBytes: options.queueMaxBytes,
     events: mostEvents(faults.length * run.eventsPerFault, options),
-    // Her events have the ids of honest ones.
+    // The hostile producer's events have the ids of honest ones.
     onLine: (line) => void (isFromMallory(line) || ledger.log(idIn(line))),
   });
   const gateway = async (name: SenderName) => ({
@@ -151,12 +151,12 @@ export async function playAct(
   }
 }
 
-/** More than an act can come to: a fault may last longer than its events, or flood the queues. */
+/** An upper bound of an act's events: a fault may last longer than its events, or flood the queues. */
 function mostEvents(planned: number, { minutes, rate }: ChaosOptions): number {
   return 2 * planned + 100_000 + minutes * 60 * rate * 2;
 }
 
-/** Every event has been printed by the logger; some twice, where it was killed. */
+/** Checks that the logger has printed every event; it may print some twice when it is killed. */
 async function printed(ledger: Ledger): Promise<Findings> {
   const isAll = () => ledger.logged === ledger.accepted;
   await waitFor(isAll, { timeout: 30_000 }).catch(() => undefined);

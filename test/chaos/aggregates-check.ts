@@ -5,9 +5,9 @@ import { eventOf } from "./events.ts";
 import { type Findings, Running } from "./findings.ts";
 import type { Ledger } from "./ledger.ts";
 
-/** As many as the answer gives: the senders' players are fewer. */
+/** The maximum of the answer: the senders have fewer players. */
 const most = 100;
-/** The archiver and the logger may be done with an event before the materializer has folded it. */
+/** How long to wait for the materializer, which may be behind archiver and logger. */
 const patienceMs = 60_000;
 
 /** Compares `/materialized`, whole and for each client, with a fold of the ledger by the oracle. */
@@ -17,13 +17,13 @@ export class AggregatesCheck {
   readonly #others: readonly string[];
   readonly #expected = new Aggregates();
   readonly #totals = new Map<string, number>();
-  /** The last event of each page that is in the fold already. */
+  /** The last event of each page that our own fold has. */
   readonly #folded = new Map<number, number>();
   readonly #running = new Running();
 
   /**
    * @param url of the materializer
-   * @param others clients whose events somebody else looks at; with any, the lists of all clients are not compared
+   * @param others clients whose events another check covers; with any, the lists of all clients are not compared
    */
   constructor(url: string, seed: number, others: readonly string[]) {
     this.#url = url;
@@ -43,7 +43,7 @@ export class AggregatesCheck {
     await waitFor(
       async () => {
         last = await differences();
-        // Nothing takes back what was counted too often.
+        // A surplus never disappears, so do not wait for it.
         return last.length === 0 || (await this.#surplus()) > 0;
       },
       { timeout: patienceMs, interval: 100 },

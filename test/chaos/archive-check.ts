@@ -12,23 +12,23 @@ interface Row {
   readonly id: string;
 }
 
-/** Compares Postgres with the ledger, once the senders rest: every accepted event there, once, and right to the letter. */
+/** Compares Postgres with the ledger while the senders rest: every accepted event is there once, to the letter. */
 export class ArchiveCheck {
   readonly #url: string;
   readonly #seed: number;
   readonly #others: readonly string[];
-  /** The last event of each page that has been compared to the letter already. */
+  /** The last event of each page that has been compared to the letter. */
   readonly #compared = new Map<number, number>();
   readonly #running = new Running();
 
-  /** @param others clients whose events somebody else looks at */
+  /** @param others clients whose events another check covers */
   constructor(url: string, seed: number, others: readonly string[]) {
     this.#url = url;
     this.#others = others;
     this.#seed = seed;
   }
 
-  /** Rows are compared to the letter once, in the first check after they came; counted each time. */
+  /** Compares each row to the letter once, in the first check after it was added; counts all rows each time. */
   async check(ledger: Ledger): Promise<Findings> {
     const client = new pg.Client({ connectionString: this.#url });
     await client.connect();
@@ -95,7 +95,7 @@ async function lastSignIns(client: pg.Client): Promise<ReadonlyMap<number, strin
   return new Map(rows.map((row) => [Number(row.id), row.last_signed_in_at.toISOString()]));
 }
 
-/** The row as the final event it was made of. */
+/** The final event from which the row was made. */
 function textOf(row: Row): string {
   const number = (value: unknown) => (value === null ? undefined : Number(value));
   const final: Partial<Record<keyof OracleEvent, unknown>> = {

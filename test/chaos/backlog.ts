@@ -7,7 +7,7 @@ import type { ChaosStack } from "./stack.ts";
 const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED", "CASINO_APART"];
 const readers = ["archiver", "logger"];
 
-/** What still has to be worked off, in words; undefined when nothing is. */
+/** The remaining backlog, in words; undefined if there is none. */
 export async function backlog(jsm: JetStreamManager): Promise<string | undefined> {
   const [held, behind] = await Promise.all([
     Promise.all(queues.map(async (name) => [name, (await jsm.streams.info(name)).state.messages] as const)),
@@ -23,8 +23,8 @@ export async function backlog(jsm: JetStreamManager): Promise<string | undefined
 }
 
 /**
- * Resolves once the senders have everything accepted and the system has worked it off: no queue holds a message, no
- * reader of CASINO_EVENTS is behind. @throws Error that says what is left after `timeout` ms
+ * Resolves once all of the senders' messages are accepted and processed: no queue holds a message, and no reader of
+ * CASINO_EVENTS is behind. @throws Error that says what is left after `timeout` ms
  */
 export async function drained(stack: ChaosStack, load: Load, timeout: number): Promise<void> {
   let left: string | undefined;
@@ -32,7 +32,7 @@ export async function drained(stack: ChaosStack, load: Load, timeout: number): P
     left = load.unsettled > 0 ? `${load.unsettled} messages not accepted` : await backlog(stack.jsm);
     return left === undefined;
   };
-  // Twice: the looks at the streams are not of one instant.
+  // Twice, because the states of the streams are not from the same instant.
   await waitFor(async () => (await isDrained()) && (await isDrained()), { timeout, interval: 200 }).catch(
     (error) => {
       throw new Error(`not drained after ${timeout / 1000} s: ${left ?? String(error)}`);
@@ -41,8 +41,8 @@ export async function drained(stack: ChaosStack, load: Load, timeout: number): P
 }
 
 /**
- * Resolves once every event that is accepted now has come through: printed by the logger, in Postgres, and folded by
- * the materializer. The load may go on meanwhile. @throws Error after `timeout` ms
+ * Resolves once every event accepted so far is printed by the logger, stored in Postgres and folded by the materializer. The
+ * load may go on meanwhile. @throws Error after `timeout` ms
  */
 export async function recovered(stack: ChaosStack, ledger: Ledger, timeout: number): Promise<void> {
   const outstanding = ledger.outstanding();

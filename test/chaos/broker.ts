@@ -8,13 +8,13 @@ import { restartable, type TestServer } from "../harness/restartable.ts";
 import { waitFor } from "../harness/wait-for.ts";
 import { brokerConfig, malloryUser } from "./hostile/broker-config.ts";
 
-/** How somebody connects; empty where the broker asks nobody who they are. */
+/** Credentials of a connection; empty if the broker has no users. */
 export interface Credentials {
   readonly user?: string;
   readonly pass?: string;
 }
 
-/** The brokers of a run, and who may connect to them as whom. */
+/** The brokers of a run, and the credentials of their users. */
 export interface Brokers {
   readonly servers: readonly TestServer[];
   /** @param user of nats.conf, or the hostile producer's */
@@ -23,13 +23,13 @@ export interface Brokers {
 
 export interface BrokerOptions {
   readonly folder: string;
-  /** The nats-server to run; default: the one that is found. */
+  /** Path of the nats-server; default: the one found on this machine. */
   readonly binary: string | undefined;
-  /** What all streams of a server may take on disk together, in bytes. */
+  /** Disk space for all streams of a server, in bytes. */
   readonly maxFileStore: number;
 }
 
-/** One nats-server of the run's own, with the users and accounts of nats.conf and one of the hostile producer. */
+/** Starts one nats-server with the users and accounts of nats.conf, and an account of the hostile producer. */
 export async function startBroker({ folder, binary, maxFileStore }: BrokerOptions): Promise<Brokers> {
   mkdirSync(folder, { recursive: true });
   const { config, passwordVariable } = brokerConfig(folder, maxFileStore);
@@ -56,7 +56,7 @@ export async function startBroker({ folder, binary, maxFileStore }: BrokerOption
   };
 }
 
-/** Three nats-servers of the run's own as one open cluster; resolves once it has a leader. */
+/** Starts three nats-servers as a cluster without users. */
 export async function startCluster(options: BrokerOptions): Promise<Brokers> {
   const { folder, binary } = options;
   const routes = [await freePort(), await freePort(), await freePort()];
@@ -76,7 +76,7 @@ export async function startCluster(options: BrokerOptions): Promise<Brokers> {
   return { servers: nodes, credentials: () => ({}) };
 }
 
-/** Resolves when the cluster, or the one server, answers for JetStream. */
+/** Resolves when JetStream answers, of one server or of the cluster. */
 export async function jetStreamAnswers(ask: () => Promise<unknown>, timeout = 60_000): Promise<void> {
   await waitFor(async () => (await ask()) !== undefined, {
     timeout,

@@ -1,11 +1,11 @@
 import { seededRandom } from "../../internal/generator/random.ts";
 import type { OracleEvent } from "../oracle.ts";
 
-/** Who an event is from. Events of different senders never share an id, so that an id alone tells whose it is. */
+/** An event's sender. Events of different senders never share an id, so the id alone identifies the sender. */
 export interface SenderName {
   readonly client: string;
   readonly source: string;
-  /** From 0. */
+  /** Starts at 0. */
   readonly index: number;
 }
 
@@ -16,7 +16,7 @@ export function idOf(sender: SenderName, n: number): number {
   return (sender.index + 1) * idsPerSender + n;
 }
 
-/** Whose event it is, by the sender's index, and the how-manieth of that sender. */
+/** The index of the event's sender, and the event's number within the sender. */
 export function whose(id: number): readonly [index: number, n: number] {
   return [Math.floor(id / idsPerSender) - 1, id % idsPerSender];
 }
@@ -25,14 +25,14 @@ const types = ["game_start", "game_stop", "bet", "deposit"] as const;
 const currencies = ["EUR", "USD", "GBP", "NZD", "BTC"] as const;
 const firstMoment = Date.UTC(2026, 0, 1);
 
-/** A sender's nth event. The same seed, sender and n make the same event: nothing has to be remembered to check it. */
+/** A sender's nth event. It depends only on seed, sender and n, so a check can compute it again. */
 export function eventOf(seed: number, sender: SenderName, n: number): OracleEvent {
   const random = seededRandom(
     Math.imul(seed ^ 0x5bd1e995, 0x9e3779b1) ^ Math.imul(idOf(sender, n), 0x85ebca6b),
   );
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
   const type = types[between(0, 3)] ?? "bet";
-  // The players 10 to 14 of the client `casino` are known; those of other clients are none that anybody knows.
+  // The players 10 to 14 of the client `casino` are known; those of other clients are unknown.
   const player = sender.client === "casino" ? between(10, 39) : between(20, 49);
   const money = type === "bet" || type === "deposit";
   return {
@@ -53,7 +53,7 @@ export interface Invalid {
   readonly reason: string;
 }
 
-/** A sender's nth invalid message: all kinds in turn. */
+/** A sender's nth invalid message; the kinds take turns. */
 export function invalidOf(seed: number, sender: SenderName, n: number): Invalid {
   const event = { ...eventOf(seed, sender, n), id: n };
   const subject = `casino.event.raw.${sender.client}`;
@@ -72,15 +72,15 @@ export function invalidOf(seed: number, sender: SenderName, n: number): Invalid 
   return kinds[n % kinds.length] ?? { subject, payload: "", reason: "invalid_json" };
 }
 
-/** What a sender sends next: a new event, an earlier one again, or something invalid. */
+/** A sender's next message: a new event, a repeated one, or an invalid message. */
 export type Item = { readonly kind: "event" | "again" | "invalid"; readonly n: number };
 
 const invalidShare = 0.02;
 const againShare = 0.08;
-/** Most are repeated soon, as by a producer that had no answer; some much later. */
+/** Most events are repeated soon, as by a producer without an answer; some much later. */
 const soon = 200;
 
-/** What a sender sends, in its order: the same for the same seed, however fast it is sent. */
+/** A sender's messages in order. They depend only on the seed, and not on the speed. */
 export function* script(seed: number, sender: SenderName): Generator<Item, never> {
   const random = seededRandom(seed + 7919 * (sender.index + 1));
   let events = 0;

@@ -11,7 +11,7 @@ import type { Topology } from "./stack.ts";
 
 const run = promisify(execFile);
 
-/** The acts that can be played here, and sentences on those that are left out. What was asked for by name is tried. */
+/** The acts that can run on this machine, and sentences about those left out. Faults requested by name are always tried. */
 export async function feasible(
   plan: readonly Act[],
   { faults, natsServer }: ChaosOptions,
@@ -28,7 +28,7 @@ export async function feasible(
   };
 }
 
-/** Why a topology cannot be had here, or says nothing about us; undefined when it can. */
+/** Why a topology is impossible here, or its results would be meaningless; otherwise undefined. */
 async function obstacle(topology: Topology, natsServer: string | undefined): Promise<string | undefined> {
   if (topology === "cluster") {
     const binary = natsServer ?? (await findNatsServer()).path;

@@ -1,14 +1,14 @@
-/** What a look at one place found against the ledger. */
+/** The result of comparing one place with the ledger. */
 export interface Findings {
   /** Accepted events that are not there. */
   readonly lost: number;
   /** Events that are there more than once, or were never sent. */
   readonly doubled: number;
-  /** All that is wrong, the lost and doubled too, in sentences. */
+  /** All faults as sentences, including lost and doubled events. */
   readonly wrong: readonly string[];
 }
 
-/** The findings of several looks as one. */
+/** Adds up several findings. */
 export function together(all: readonly Findings[]): Findings {
   return {
     lost: all.reduce((sum, { lost }) => sum + lost, 0),
@@ -17,12 +17,12 @@ export function together(all: readonly Findings[]): Findings {
   };
 }
 
-/** Keeps what was found last time, so that what is lost once is counted once. */
+/** Remembers earlier findings, so that each fault is counted once. */
 export class Running {
   #lost = 0;
   #doubled = 0;
 
-  /** @param lost and `doubled`: of everything so far; `wrong` stays as it is */
+  /** Subtracts earlier findings from `lost` and `doubled`, which cover everything so far; `wrong` is returned unchanged. */
   since({ lost, doubled, wrong }: Findings): Findings {
     const news = {
       lost: Math.max(0, lost - this.#lost),

@@ -16,7 +16,7 @@ interface Answer {
   readonly rejected: readonly { readonly index: number }[];
 }
 
-/** A producer over HTTP: posts batches, each until the gateway answers that all of it is stored. */
+/** A producer over HTTP: posts each batch until the gateway answers that all of it is stored. */
 export class HttpSender implements Sender {
   readonly name: SenderName;
   readonly #seed: number;
@@ -68,7 +68,7 @@ export class HttpSender implements Sender {
     this.#closing.abort();
   }
 
-  /** Everything that waits goes into the next body: a body grows while all requests are under way. */
+  /** Puts all waiting items into the next body, so bodies grow while all requests are in flight. */
   #post(): void {
     if (this.#requests === mostRequests || this.#waiting.length === 0) return;
     this.#requests++;
@@ -100,7 +100,7 @@ export class HttpSender implements Sender {
     }
   }
 
-  /** The gateway's answer when it says that the valid events are stored; undefined when they have to be sent again. */
+  /** The gateway's answer if the valid events are stored; undefined if they must be sent again. */
   async #ask(body: string): Promise<Answer | undefined> {
     try {
       const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(answerWithinMs)]);
@@ -140,7 +140,7 @@ export class HttpSender implements Sender {
   }
 }
 
-/** An answer that no retry mends. */
+/** An answer that a retry does not change. */
 class Unexpected extends Error {
   override readonly name = "Unexpected";
 }

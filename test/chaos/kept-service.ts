@@ -18,15 +18,15 @@ export interface KeptServiceOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Where its log goes, as `<name>.log`. */
   readonly folder: string;
-  /** Told each whole line of its stdout. */
+  /** Called with each line of its stdout. */
   readonly onLine?: (line: string) => void;
 }
 
-/** A service as a process of its own, started again whenever it ends, by the same code as `npm run up`. */
+/** A service as a separate process, restarted whenever it ends, by the same code as `npm run up`. */
 export class KeptService {
   readonly name: string;
   readonly url: string;
-  /** Ends that no fault of ours has caused, in words. */
+  /** How it ended without having been killed by a fault, in words. */
   readonly unasked: string[] = [];
   readonly #kept: Kept<ServiceProcess>;
   #process: ServiceProcess | undefined;
@@ -65,12 +65,12 @@ export class KeptService {
     return service;
   }
 
-  /** The process of the moment. */
+  /** The current process. */
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
 
-  /** Kills it as a crash would; it is started again by itself. */
+  /** Kills it by SIGKILL; it is restarted. */
   async kill(): Promise<void> {
     const victim = this.#process;
     if (victim === undefined) return;
@@ -106,7 +106,7 @@ export class KeptService {
   }
 }
 
-/** A writable that cuts what it gets into lines. What comes is whole lines already. */
+/** A writable that calls back with each line. Its input consists of whole lines. */
 function linesTo(onLine: (line: string) => void): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {

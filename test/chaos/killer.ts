@@ -6,17 +6,17 @@ import { countHeader } from "../../internal/messages/bundle.ts";
 import { bundleSubject, rawStage, stageStream } from "../../internal/messages/subjects.ts";
 import { waitingIn } from "../../internal/proof/waiting.ts";
 
-/** Bundles that steps had forwarded and that the next step had not acknowledged, at one moment. */
+/** Bundles that a step has forwarded and the next step has not acknowledged, at one moment. */
 export interface UnderWay {
   readonly bundles: number;
   /** The events in them. */
   readonly events: number;
 }
 
-/** The queues between the steps: only there do bundles travel. */
+/** The stages between the steps, the only ones with bundles. */
 const inner = layout.map(({ takesFrom }) => takesFrom).filter((stage) => stage !== rawStage);
 
-/** Kills processes while bundles are under way, and remembers how many there were. */
+/** Kills processes while bundles are under way, and records how many there were. */
 export class Killer {
   /** One entry per kill, read just before it. */
   readonly kills: UnderWay[] = [];
@@ -49,7 +49,7 @@ export class Killer {
   }
 }
 
-/** A work queue holds what waits and what is in a step's hands, until it is acknowledged. @throws Unavailable */
+/** Counts all bundles in the queues, because a work queue holds each message until it is acknowledged. @throws Unavailable */
 export async function bundlesUnderWay(nc: NatsConnection): Promise<UnderWay> {
   const inStages = await Promise.all(inner.map((stage) => countsIn(nc, stage)));
   const counts = inStages.flat();

@@ -29,15 +29,15 @@ class Page {
   }
 }
 
-/** An invalid message that was accepted by the broker. */
+/** An invalid message that the broker accepted. */
 export interface InvalidEntry {
   readonly sender: SenderName;
   readonly n: number;
-  /** It was acknowledged the first time it was sent. Sent more than once, the stream may have held it more than once. */
+  /** Whether the first attempt was acknowledged; otherwise the stream may have stored it more than once. */
   readonly sentOnce: boolean;
 }
 
-/** How the senders fared. */
+/** The senders' counts. */
 export interface Traffic {
   /** Events sent a second time on purpose, and accepted. */
   again: number;
@@ -47,21 +47,21 @@ export interface Traffic {
   refused: number;
 }
 
-/** The events accepted and not yet logged at some moment, as they dwindle. */
+/** Events that were accepted and not logged at some moment; `left` counts down. */
 export interface Outstanding {
   left: number;
 }
 
 /**
- * What was accepted. Everything that the senders begin is sent until it is accepted, so that once they rest each page is
- * full from 1 to its end; in between the flags tell.
+ * The accepted events. Senders repeat each event until it is accepted, so once they rest each page is complete from 1 to its
+ * end; before that, flags show each event's state.
  */
 export class Ledger {
   readonly pages: readonly Page[];
   readonly traffic: Traffic = { again: 0, invalid: 0, refused: 0 };
-  /** Answers that contradict what was sent. Each is a failure of the run. */
+  /** Contradictory answers. Each one fails the run. */
   readonly complaints: string[] = [];
-  /** Lines of the logger beyond the first for an event; allowed after a kill -9. */
+  /** Repeated lines of the logger, which are allowed after a kill -9. */
   loggedAgain = 0;
   #invalid: InvalidEntry[] = [];
   readonly #outstanding = new Set<Outstanding>();
@@ -78,13 +78,13 @@ export class Ledger {
     return this.pages.reduce((sum, page) => sum + page.logged, 0);
   }
 
-  /** The sender takes up its nth event. */
+  /** The sender starts to send its nth event. */
   begin(sender: SenderName, n: number): void {
     const page = this.#page(sender.index);
     if (page !== undefined) page.events = Math.max(page.events, n);
   }
 
-  /** The broker or the gateway has said that it holds the event. */
+  /** The broker or the gateway has acknowledged the event. */
   accept(sender: SenderName, n: number): void {
     const page = this.#page(sender.index);
     if (page?.mark(n, accepted)) page.accepted++;
@@ -95,7 +95,7 @@ export class Ledger {
     this.#invalid.push(entry);
   }
 
-  /** What was accepted though invalid since the last call. */
+  /** The invalid messages accepted since the last call. */
   takeInvalid(): readonly InvalidEntry[] {
     const taken = this.#invalid;
     this.#invalid = [];
@@ -117,7 +117,7 @@ export class Ledger {
     }
   }
 
-  /** What is accepted now and not yet logged. One such look at a time: a new one ends the last. */
+  /** The events accepted and not logged now. Only one such object is live: a new call ends the previous one. */
   outstanding(): Outstanding {
     this.#outstanding.clear();
     const now: Outstanding = { left: 0 };

@@ -3,7 +3,7 @@ import type { Findings } from "./findings.ts";
 import type { InvalidEntry, Ledger } from "./ledger.ts";
 import type { Letter } from "./letters.ts";
 
-/** Compares the dead letters with the invalid messages that were accepted: one for each, with its reason and bytes. */
+/** Checks that each accepted invalid message has one dead letter, with its reason and bytes, and nothing else has one. */
 export class LettersCheck {
   readonly #seed: number;
   readonly #due = new Map<string, InvalidEntry>();
@@ -15,7 +15,7 @@ export class LettersCheck {
     this.#seed = seed;
   }
 
-  /** @param news the letters that have come since the last call */
+  /** @param news the letters since the last call */
   check(ledger: Ledger, news: readonly Letter[]): Findings {
     const entries = ledger.takeInvalid();
     for (const entry of entries) this.#due.set(nameOf(entry), entry);
@@ -49,7 +49,7 @@ export class LettersCheck {
   }
 
   /**
-   * `<sender>:<n>`; empty for a message of which no letter may exist. Past the first step a producer's own headers are
+   * `<sender>:<n>`; empty for a message that must not have a letter. Past the first step a producer's own headers are
    * gone; its source and the id remain.
    */
   #nameIn({ source, payload }: Letter): string {

@@ -8,13 +8,13 @@ const atOnce = 50;
 export interface Letter {
   readonly seq: number;
   readonly client: string;
-  /** What an honest sender on NATS called the message; empty where that header is gone or never was. */
+  /** The mark that an honest sender on NATS gave the message; empty without that header. */
   readonly mark: string;
   readonly source: string;
   readonly accepted: string;
   readonly reason: string;
   readonly payload: string;
-  /** Set aside by the first step: its payload is what the producer sent. */
+  /** Whether the first step set it aside, so that its payload is the producer's. */
   readonly isOriginal: boolean;
 }
 
@@ -27,7 +27,7 @@ export class Letters {
     this.#jsm = jsm;
   }
 
-  /** Those that have come since the last call. */
+  /** The letters since the last call. */
   async news(): Promise<readonly Letter[]> {
     const { state } = await this.#jsm.streams.info(stream);
     const letters: Letter[] = [];

@@ -4,7 +4,7 @@ import type { Sender } from "./sender.ts";
 
 const tickMs = 20;
 
-/** Phases of the load: how much of the rate it sends, and for how long at most. */
+/** Phases of the load: the share of the rate, and the maximum duration. */
 const moods = [
   { name: "lull", share: 0, mostMs: 1_500 },
   { name: "calm", share: 0.4, mostMs: 3_000 },
@@ -12,7 +12,7 @@ const moods = [
   { name: "burst", share: 4, mostMs: 1_500 },
 ] as const;
 
-/** What is sent while a fault lasts though its round has had its events. */
+/** The share of the rate that is sent during a fault after the round's events. */
 const trickle = 0.1;
 
 /** The senders together, in lulls and bursts whose order and length the seed decides. */
@@ -39,28 +39,28 @@ export class Load {
     this.#timer = setInterval(() => this.#tick(), tickMs);
   }
 
-  /** Goes on until this many more events are begun. */
+  /** Sends this many more events. */
   start(events: number): void {
     this.#target = this.#begun + events;
     this.#last = performance.now();
   }
 
-  /** While it is on, events go on at a trickle when those of `start` are begun. */
+  /** While it is on, the load continues slowly after the events of `start`. */
   keepOn(on: boolean): void {
     this.#isKeptOn = on;
   }
 
-  /** How long this many events may take, in ms, with the worst of moods and on a slow machine. */
+  /** How long this many events may take at most, in ms, with many lulls and on a slow machine. */
   timeFor(events: number): number {
     return 180_000 + (4_000 * events) / this.#rate;
   }
 
-  /** Whether the events of `start` are begun. */
+  /** Whether the events of `start` are sent. */
   get hasSentAll(): boolean {
     return this.#begun >= this.#target;
   }
 
-  /** Sends as much as the senders take, whatever the mood, until told otherwise. */
+  /** While it is on, sends as much as the senders take, in every phase. */
   flood(on: boolean): void {
     this.#flood = on;
   }
@@ -94,7 +94,7 @@ export class Load {
       this.#moodEnds = now + this.#mood.mostMs * (0.2 + 0.8 * this.#random());
     }
     const share = this.#flood ? 20 : this.#share;
-    // A machine that was held up for long does not have to catch up at once.
+    // After a long pause of the machine, do not catch up at once.
     this.#due = Math.min(this.#due + (this.#rate * share * elapsed) / 1000, this.#rate);
     for (const [index, sender] of this.#senders.entries()) {
       const mine = Math.floor(this.#due / (this.#senders.length - index));

@@ -17,7 +17,7 @@ const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padEnd(wi
 async function run(options: ChaosOptions): Promise<boolean> {
   const folder = resolve(options.data ?? mkdtempSync(join(tmpdir(), "croupier-chaos-")));
   mkdirSync(folder, { recursive: true });
-  // As root, Postgres runs as a user who must be able to pass through.
+  // If we are root, Postgres runs as another user, who needs access to the folder.
   chmodSync(folder, 0o711);
   const { plan, leftOut } = await feasible(planOf(options), options);
   const all = plan.reduce((sum, { faults }) => sum + faults.length, 0);
@@ -67,7 +67,7 @@ async function run(options: ChaosOptions): Promise<boolean> {
   return clean;
 }
 
-/** What makes this run again; where its files lay is of no interest. */
+/** The command that repeats this run, without the paths of its files. */
 function commandOf({ seed }: ChaosOptions): string {
   const args = process.argv
     .slice(2)
@@ -81,7 +81,7 @@ await runCommand({
   build: chaosCommand,
   variables: [],
   async run(options) {
-    // The guard ends what a failed run has left running.
+    // The guard kills what a failed run has left running.
     process.exit((await run(options)) ? exitCode.ok : exitCode.failed);
   },
 });

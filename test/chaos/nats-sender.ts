@@ -10,7 +10,7 @@ import type { Sender } from "./sender.ts";
 const mostUnsettled = 1_500;
 const retryMs = 200;
 
-/** The header by which a dead letter is recognised: which invalid message of which sender it was. */
+/** The header that identifies an invalid message by sender and number, also in its dead letter. */
 export const invalidHeader = "Chaos-Invalid";
 
 /** A producer on NATS: publishes each message until the broker acknowledges it. */
@@ -73,7 +73,7 @@ export class NatsSender implements Sender {
       if (item.kind === "event") this.#ledger.accept(this.name, item.n);
       else if (item.kind === "again") this.#ledger.traffic.again++;
       else {
-        // What was in flight when a connection was lost has been sent again by the publisher itself.
+        // The publisher itself repeats messages in flight when a connection is lost.
         const sentOnce = attempt === 1 && this.#publisher.stats.resent === resent;
         this.#ledger.acceptInvalid({ sender: this.name, n: item.n, sentOnce });
       }

@@ -4,22 +4,22 @@ import type { Reading } from "../../internal/service/command-line.ts";
 import { named } from "./faults/catalogue.ts";
 import type { Fault } from "./faults/fault.ts";
 
-/** What a run is asked to do. */
+/** The options of a run. */
 export interface ChaosOptions {
   readonly seed: number;
-  /** At least this many events, shared among the faults. */
+  /** Minimum number of events, divided among the faults. */
   readonly events: number;
-  /** The faults are gone through again and again until so many minutes are over; 0 = once. */
+  /** Repeat the faults until this many minutes are over; 0 = once. */
   readonly minutes: number;
   /** Messages per second while the load is steady. */
   readonly rate: number;
   readonly faults: readonly Fault[];
   readonly natsServer: string | undefined;
-  /** Whether a producer that means harm is at it beside the load. */
+  /** Whether a hostile producer runs beside the load. */
   readonly hostile: boolean;
   /** A Markdown file that the report is written to. */
   readonly report: string | undefined;
-  /** Where servers and services keep their data and logs; default: a new folder, removed when all went well. */
+  /** The folder of data and logs; default: a new one, removed after a clean run. */
   readonly data: string | undefined;
   readonly outageMs: number;
   readonly pauseMs: number;
@@ -46,31 +46,29 @@ export function chaosCommand(reading: Reading<ChaosOptions>): CommandUnknownOpts
   const program = reading
     .program(
       "chaos",
-      "Runs the whole system on servers of its own, breaks it in every way it knows under load, and checks after each fault that every accepted event is in Postgres and in the aggregates exactly once. Exit code 1 when anything is lost or doubled.",
+      "Runs the whole system on its own servers, injects faults under load, and checks after each fault that every accepted event is in Postgres and in the aggregates exactly once. Exit code 1 if anything is lost or doubled.",
     )
-    .option("--report <file>", "also writes the report there, as Markdown")
-    .option("--data <dir>", "where data and logs go (default: a new folder, removed when all went well)")
+    .option("--report <file>", "also write the report to this file, as Markdown")
+    .option("--data <dir>", "folder for data and logs (default: a new one, removed after a clean run)")
     .option("--nats-server <path>", "the nats-server to run (default: the one on PATH)")
     .option(
       "--no-hostile",
-      "without the producer of the client mallory, who attacks all others beside the load (not on the cluster, which has no accounts)",
+      "run without the hostile producer of the client mallory (the cluster never has one, because it has no accounts)",
     )
     .addOption(
       reading.option("--faults <a,b>", "only these, in this order (default: all but sabotage)", faultsOf),
     )
-    .addOption(number("--seed <n>", "makes load, faults and their order the same again; it is printed", 0))
-    .addOption(
-      number("--events <n>", `at least so many, shared among the faults (default: ${defaults.events})`, 1),
-    )
+    .addOption(number("--seed <n>", "determines load, faults and their order; each run prints its seed", 0))
     .addOption(
       number(
-        "--minutes <n>",
-        "go through the faults again and again until N minutes are over (default: once)",
-        0,
+        "--events <n>",
+        `minimum number of events, divided among the faults (default: ${defaults.events})`,
+        1,
       ),
     )
+    .addOption(number("--minutes <n>", "repeat the faults until N minutes are over (default: once)", 0))
     .addOption(
-      number("--rate <n>", `messages per second while neither lull nor burst (default: ${defaults.rate})`, 1),
+      number("--rate <n>", `messages per second between lulls and bursts (default: ${defaults.rate})`, 1),
     )
     .addOption(
       number(
@@ -89,7 +87,7 @@ export function chaosCommand(reading: Reading<ChaosOptions>): CommandUnknownOpts
     .addOption(
       number(
         "--queue-mib <n>",
-        `QUEUE_MAX_BYTES in MiB, so small that queues get full (default: ${defaults.queueMib})`,
+        `QUEUE_MAX_BYTES in MiB; small, so that queues become full (default: ${defaults.queueMib})`,
         1,
       ),
     )

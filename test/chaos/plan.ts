@@ -12,7 +12,7 @@ export interface Act {
 
 const topologies: readonly Topology[] = ["single", "small-disk", "cluster"];
 
-/** Which faults come in which order: the given ones as given, else all, shuffled by the seed. */
+/** The order of the faults: the given ones as given, otherwise all, shuffled by the seed. */
 export function planOf({ seed, faults }: Pick<ChaosOptions, "seed" | "faults">): readonly Act[] {
   const order = faults.length > 0 ? faults : shuffled(catalogue, seededRandom(seed ^ 0xacc));
   return topologies
@@ -20,7 +20,7 @@ export function planOf({ seed, faults }: Pick<ChaosOptions, "seed" | "faults">):
     .filter((act) => act.faults.length > 0);
 }
 
-/** Fisher and Yates' shuffle. */
+/** Fisher-Yates shuffle. */
 function shuffled<T>(list: readonly T[], random: () => number): readonly T[] {
   const rest = [...list];
   const result: T[] = [];

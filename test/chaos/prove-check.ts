@@ -6,7 +6,7 @@ import type { Findings } from "./findings.ts";
 
 const prove = join(resolve(import.meta.dirname, "../../cmd"), "prove/main.ts");
 
-/** Runs `npm run prove`, which knows nothing of what was sent: what it finds violated is wrong. */
+/** Runs `npm run prove`, which does not know the load. Every violated check is a fault. */
 export async function proveCheck(env: Readonly<Record<string, string>>): Promise<Findings> {
   const child = spawn(process.execPath, [prove, "--json", "--wait", "60s"], {
     env: { ...process.env, ...env },

@@ -2,12 +2,12 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { freePort } from "../../internal/local/free-port.ts";
 import { oracleRates } from "../oracle.ts";
 
-/** How the API behaves: well; answering after 20 s; with rates of another base; with 500; not listening at all. */
+/** The API's behaviour: correct; an answer after 20 s; rates of another base; 500; not listening. */
 export type RatesMode = "well" | "slow" | "wrong" | "failing" | "absent";
 
 const slowMs = 20_000;
 
-/** Somebody else's rates API, which can misbehave. */
+/** A stand-in for the external rates API, which can misbehave. */
 export class RatesApi implements AsyncDisposable {
   readonly url: string;
   /** Requests since the last change of mode. */

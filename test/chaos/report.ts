@@ -5,7 +5,7 @@ import { hostileSummary, hostileTable } from "./hostile/report.ts";
 import type { UnderWay } from "./killer.ts";
 import type { RoundResult } from "./round.ts";
 
-/** What a whole run came to. */
+/** The results of a run. */
 export interface Report {
   readonly command: string;
   readonly seed: number;
@@ -13,9 +13,9 @@ export interface Report {
   readonly tookMs: number;
   readonly rounds: readonly RoundResult[];
   readonly acts: readonly ActResult[];
-  /** Faults that could not be had, and why, as sentences. */
+  /** Faults that could not run, and why, as sentences. */
   readonly leftOut: readonly string[];
-  /** What ended a part of the run before its end, as sentences. */
+  /** Why a part of the run ended early, as sentences. */
   readonly brokeOff: readonly string[];
 }
 
@@ -31,7 +31,7 @@ const columns = [
   "under way when killed",
 ] as const;
 
-/** One round as the cells of the table. */
+/** A round as cells of the table. */
 export function cells(round: RoundResult): readonly string[] {
   return [
     round.fault,
@@ -67,7 +67,7 @@ export function summary({ rounds, acts, tookMs, seed, leftOut, brokeOff }: Repor
       `${count(total((round) => round.lost))} lost, ${count(total((round) => round.doubled))} doubled.`,
     `Sent on top: ${count(sum((act) => act.again))} events a second time, ${count(sum((act) => act.invalid))} invalid ` +
       `ones. Refused or unanswered, and sent again until accepted: ${count(sum((act) => act.refused))} requests.`,
-    `Second copies that reached CASINO_EVENTS and that its readers left out: ${count(sum((act) => act.copiesInLog))}; ` +
+    `Copies that reached CASINO_EVENTS, which its readers left out: ${count(sum((act) => act.copiesInLog))}; ` +
       `lines that the logger printed again: ${count(sum((act) => act.loggedAgain))}.`,
     killsSummary(rounds.flatMap(({ kills }) => kills)),
     ...hostileSummary(acts.flatMap(({ hostile }) => hostile ?? [])),
@@ -79,7 +79,7 @@ export function summary({ rounds, acts, tookMs, seed, leftOut, brokeOff }: Repor
   ];
 }
 
-/** What it ran on, in one line. */
+/** The machine and versions, in one line. */
 export function machine({ acts, date }: Report): string {
   const [cpu] = cpus();
   const versions = [...new Set(acts.map(({ serverVersion }) => serverVersion))].join(", ");
@@ -100,15 +100,18 @@ export function markdown(report: Report): string {
   return [
     "# Chaos",
     "",
-    "`npm run chaos` runs the whole system on servers of its own, with two enrichers and three producers (one on NATS, two over",
-    "HTTP), and breaks it under load in every way it knows. After each fault it waits until everything is worked off and",
-    "checks: every accepted event is in Postgres once, to the letter as an independent oracle has it, and in the aggregates",
-    "once; the logger has printed it; every invalid message became one dead letter with its reason, and nothing else did;",
-    "`npm run prove` finds nothing violated. Producers send again what is not acknowledged, under the same id. Another client's",
-    "producer attacks them all meanwhile; each message that the door took from it became what it has to, and nobody else's.",
+    "`npm run chaos` runs the whole system on its own servers, with two enrichers and three producers (one on NATS, two over",
+    "HTTP), and injects faults under load. After each fault it waits until everything is processed, and checks that",
     "",
-    "This page was written by such a run. Load, faults and their order come from the seed; the moments do not repeat to",
-    "the millisecond.",
+    "- every accepted event is in Postgres and in the aggregates exactly once, to the letter as an independent oracle has it;",
+    "- the logger has printed it;",
+    "- every invalid message became one dead letter with its reason, and nothing else became one;",
+    "- `npm run prove` finds no violation.",
+    "",
+    "Producers repeat what is not acknowledged, under the same id. Meanwhile another client's producer attacks them; each of its",
+    "messages that `CASINO_RAW` stored became what it must.",
+    "",
+    "Such a run wrote this page. The seed determines the load, the faults and their order, but not their exact times.",
     "",
     "```sh",
     report.command,
@@ -123,9 +126,9 @@ export function markdown(report: Report): string {
     ...report.rounds.map((round) => row(cells(round))),
     "",
     "- Lost and doubled: accepted events that are missing from, or surplus in, Postgres, the aggregates and the dead letters.",
-    "- To recover: from the end of the fault until every event accepted by then was printed by the logger, was in Postgres and",
-    "  was folded by the materializer. What was in the hands of a process that was killed or cut off, the broker gives to another",
-    "  after `ack_wait`, 5 s. Events that waited for rates come again by their back-off.",
+    "- To recover: from the end of the fault until the logger had printed, Postgres had stored and the materializer had folded",
+    "  every event accepted by then. The broker redelivers the messages of a killed or disconnected process after `ack_wait`",
+    "  (5 s). Events that waited for rates come again by their back-off.",
     "- Under way when killed: bundles that a step had forwarded and the next step had not acknowledged, read just before each",
     "  `kill -9`, and the events in them. A kill waits up to 3 s for the first.",
     "",

@@ -5,21 +5,21 @@ import { type Findings, together } from "./findings.ts";
 import type { Mallory } from "./hostile/mallory.ts";
 import { Killer, type UnderWay } from "./killer.ts";
 
-/** How one fault went: a line of the report. */
+/** The result of one fault: a line of the report. */
 export interface RoundResult {
   readonly fault: string;
-  /** What was seen of the fault. */
+  /** A description of what happened. */
   readonly seen: string;
-  /** Milliseconds from the start of the run to the fault's beginning. */
+  /** Milliseconds from the start of the run to the start of the fault. */
   readonly at: number;
   readonly lastedMs: number;
-  /** Accepted in this round. */
+  /** Events accepted in this round. */
   readonly events: number;
   readonly lost: number;
   readonly doubled: number;
-  /** From the fault's end until everything accepted by then had come through; undefined when it never had. */
+  /** From the fault's end until everything accepted by then had come through; undefined if it never had. */
   readonly recoveredMs: number | undefined;
-  /** What was under way at each kill. */
+  /** The bundles under way at each kill. */
   readonly kills: readonly UnderWay[];
   /** Services that ended without having been killed. */
   readonly ends: readonly string[];
@@ -29,18 +29,18 @@ export interface RoundResult {
 export interface RoundOptions extends Omit<FaultContext, "killer"> {
   readonly fault: Fault;
   readonly events: number;
-  /** At it from the first event of the round until the load rests. */
+  /** Runs from the first event of the round until the load rests. */
   readonly hostile: Mallory | undefined;
   /** `performance.now()` at the run's start. */
   readonly runStarted: number;
-  /** Looks at everything once it rests. */
+  /** Checks everything once the system rests. */
   readonly check: () => Promise<readonly Findings[]>;
 }
 
-/** How long the system may take to get over a fault, and then to work off its backlog, in ms. */
+/** How long the system may take to recover from a fault, and then to process its backlog, in ms. */
 const patienceMs = 300_000;
 
-/** One round: load, a fault in the middle of it, the time it takes to get over it, and a look at everything. */
+/** One round: load, a fault during it, the recovery, and all checks. */
 export async function playRound(options: RoundOptions): Promise<RoundResult> {
   const { fault, events, stack, load, ledger, between, runStarted, hostile } = options;
   const acceptedBefore = ledger.accepted;

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 const commands = resolve(import.meta.dirname, "../../cmd");
 
-/** Runs `cmd/<name>/main.ts` to its end; what it wrote to stdout. @throws Error when it fails */
+/** Runs `cmd/<name>/main.ts` to its end and returns its stdout. @throws Error if it fails */
 export async function runCommand(
   name: string,
   args: readonly string[],

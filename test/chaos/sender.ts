@@ -1,11 +1,11 @@
 import type { SenderName } from "./events.ts";
 
-/** A producer that sends what its script says, each message until it is accepted. */
+/** A producer that sends its script, each message until it is accepted. */
 export interface Sender {
   readonly name: SenderName;
-  /** Messages taken up and not yet accepted. */
+  /** Messages begun and not accepted yet. */
   readonly unsettled: number;
-  /** Takes up to `count` more messages, fewer when it has many unsettled; how many it took. */
+  /** Begins up to `count` more messages, fewer if many are unsettled. @returns how many */
   offer(count: number): number;
   close(): void;
 }

@@ -5,18 +5,18 @@ import { join } from "node:path";
 import { watch } from "../harness/guard.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
-/** A small file system in memory, which only processes in its own mount namespace see. It is gone with its keeper. */
+/** A small file system in memory, visible only in its own mount namespace. It disappears with its keeper process. */
 export interface SmallDisk {
-  /** Started in place of a program: runs that program where the disk is mounted. */
+  /** A wrapper that runs the program in the disk's namespace. */
   readonly wrapper: string;
-  /** The disk's root, as seen from outside. */
+  /** The disk's root, as seen from outside the namespace. */
   readonly root: string;
   readonly close: () => void;
 }
 
 /**
- * Mounts a disk of so many bytes at `at` for `program` alone. A namespace of its own and not a plain mount: however this process
- * ends, nothing stays mounted. @throws Error where this user may not mount (root on Linux may).
+ * Mounts a disk of this size at `at`, for `program` alone. It uses a mount namespace, so that nothing stays mounted however
+ * this process ends. @throws Error if this user may not mount (root on Linux may)
  */
 export async function smallDisk(at: string, program: string, bytes: number): Promise<SmallDisk> {
   mkdirSync(at, { recursive: true });
@@ -48,7 +48,7 @@ export async function smallDisk(at: string, program: string, bytes: number): Pro
 
 const ballast = "ballast";
 
-/** Writes until not one byte more fits. */
+/** Fills the disk to the last byte. */
 export async function fillSmallDisk({ root }: SmallDisk): Promise<void> {
   const file = await open(join(root, ballast), "a");
   try {

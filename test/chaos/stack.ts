@@ -15,7 +15,7 @@ import { RatesApi } from "./rates-api.ts";
 import { runCommand } from "./run-command.ts";
 import { type SmallDisk, smallDisk } from "./small-disk.ts";
 
-/** On what the broker runs: one server; one whose disk is a small one in memory; three as a cluster. */
+/** The broker: one server; one with a small disk in memory; or a cluster of three. */
 export type Topology = "single" | "small-disk" | "cluster";
 
 /** A server that services reach through proxies. */
@@ -26,13 +26,13 @@ export interface StackOptions {
   readonly folder: string;
   readonly natsServer: string | undefined;
   readonly queueMaxBytes: number;
-  /** How many events it must have room for. */
+  /** The number of events for which it must have room. */
   readonly events: number;
-  /** Told each line of the logger. */
+  /** Called with each line of the logger. */
   readonly onLine: (line: string) => void;
 }
 
-/** A line from one process to one server. */
+/** The connections from one process to one server. */
 export interface Link {
   readonly from: string;
   readonly to: Backend;
@@ -48,15 +48,15 @@ const served: readonly { readonly name: string; readonly command: string }[] = [
   { name: "archiver", command: "archiver" },
 ];
 
-/** Room for the bucket of rates and for what a server holds beside its streams, in bytes. */
+/** Room for buckets and the server's own files, in bytes. */
 const spare = 64 * 2 ** 20;
 
-/** Room for a final event in CASINO_EVENTS, generously, in bytes. */
+/** A generous size of a final event in CASINO_EVENTS, in bytes. */
 const bytesPerEvent = 1_500;
 
 /**
- * The whole system of one run: its own servers, and every service as a process of its own that is started again when
- * it ends. Services reach single servers through a proxy for each pair; the run itself connects directly.
+ * The whole system of a run: its own servers, and every service as a separate process that is restarted when it ends. Each
+ * service reaches each server through a proxy of its own, except a cluster; the run itself connects directly.
  */
 export interface ChaosStack extends AsyncDisposable {
   readonly topology: Topology;
@@ -66,38 +66,38 @@ export interface ChaosStack extends AsyncDisposable {
   readonly rates: RatesApi;
   readonly links: readonly Link[];
   readonly services: readonly KeptService[];
-  /** Direct, past all proxies. */
+  /** A direct connection, without a proxy. */
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
-  /** A URL of the brokers with an operator's credentials, direct. */
+  /** The brokers' URL with an operator's credentials, without a proxy. */
   readonly natsUrl: string;
-  /** A connection as a producer has it, through a proxy. It is the generator's, who may publish for any client. */
+  /** A producer's connection, through a proxy. Its user is `generator`, which may publish for any client. */
   readonly producer: NatsConnection;
-  /** One as the hostile client's producer has it; undefined where the broker has no accounts. */
+  /** The hostile producer's connection; undefined if the broker has no accounts. */
   readonly hostile: NatsConnection | undefined;
-  /** Below the broker's store, where the topology has one. */
+  /** The disk under the broker's store, if the topology has one. */
   readonly smallDisk: SmallDisk | undefined;
-  /** @throws Error when there is none of this name */
+  /** @throws Error if there is no such service */
   service(name: string): KeptService;
   proxies(to: Backend): readonly TcpProxy[];
-  /** A fresh API key of a source of this client. */
+  /** Creates an API key for a source of this client. */
   keyFor(client: string, source: string): Promise<string>;
 }
 
-/** Starts everything; resolves once every service is ready. What was started before an error is ended by the guard. */
+/** Starts everything; resolves once every service is ready. After an error, the guard ends what was started. */
 export async function startStack(options: StackOptions): Promise<ChaosStack> {
   const { topology, folder } = options;
   const eventsMaxBytes = 64 * 2 ** 20 + options.events * bytesPerEvent;
   const natsFolder = join(folder, "nats");
   const natsServer = options.natsServer ?? (await findNatsServer()).path;
-  // Queues and all, and still small enough to be filled in a moment.
+  // Large enough for all streams, and small enough to be filled quickly.
   const diskBytes = eventsMaxBytes + 4 * options.queueMaxBytes;
   const disk =
     topology === "small-disk" ? await smallDisk(join(natsFolder, "store"), natsServer, diskBytes) : undefined;
   const broker = {
     folder: natsFolder,
     binary: disk?.wrapper ?? natsServer,
-    // Queues, dead letters and records reserve their limits.
+    // Queues, dead letters and records reserve space up to their limits.
     maxFileStore: eventsMaxBytes + 5 * options.queueMaxBytes + spare,
   };
   const [{ servers: brokers, credentials }, postgres, redis, rates] = await Promise.all([
@@ -124,7 +124,7 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
     url.port = String(proxy.port);
     return url.href.replace(/\/$/, "");
   };
-  // The members of a cluster tell clients each other's addresses: proxies would only be the way in.
+  // The nodes of a cluster tell clients each other's addresses, so clients would bypass a proxy.
   const natsFor = async (from: string) => {
     const [only] = brokers;
     return topology === "cluster" || only === undefined ? servers.join(",") : urlFor(from, "nats", only);

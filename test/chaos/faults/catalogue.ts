@@ -7,7 +7,7 @@ import { pauses } from "./pause.ts";
 import { ratesFaults, ratesOutage } from "./rates.ts";
 import { sabotage } from "./sabotage.ts";
 
-/** Everything that can go wrong and must do no harm. */
+/** All faults that must do no harm. */
 export const catalogue: readonly Fault[] = [
   ...kills,
   ...pauses,
@@ -19,5 +19,5 @@ export const catalogue: readonly Fault[] = [
   ...clusterFaults,
 ];
 
-/** Everything that can be asked for by name. */
+/** All faults that `--faults` accepts. */
 export const named: readonly Fault[] = [...catalogue, ...sabotage];

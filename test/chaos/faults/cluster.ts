@@ -6,7 +6,7 @@ import { type Fault, seconds } from "./fault.ts";
 
 const streams = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED", "CASINO_EVENTS"];
 
-/** The node that leads a stream at the moment. */
+/** The node that leads a stream now. */
 async function leaderOf(stack: ChaosStack, stream: string): Promise<TestServer> {
   const name = await waitFor(async () => (await stack.jsm.streams.info(stream)).cluster?.leader, {
     timeout: 60_000,
@@ -49,7 +49,7 @@ const killLeader: Fault = {
 
 const pauseLeader: Fault = {
   name: "cluster-pause-leader",
-  what: "SIGSTOP the leader of CASINO_RAW until others have elected a new one; it wakes up believing that it leads",
+  what: "SIGSTOP the leader of CASINO_RAW until the others have elected a new one, then SIGCONT",
   topology: "cluster",
   inject: async ({ stack, between }) => {
     const leader = await leaderOf(stack, "CASINO_RAW");
@@ -63,7 +63,7 @@ const pauseLeader: Fault = {
 
 const majorityLoss: Fault = {
   name: "cluster-majority-loss",
-  what: "kill -9 two of three nodes: nothing can be accepted until one is back",
+  what: "kill -9 two of three nodes; nothing can be accepted until one is back",
   topology: "cluster",
   inject: async ({ stack, killer, pick, between }) => {
     const survivor = pick(stack.brokers);

@@ -3,12 +3,12 @@ import type { Ledger } from "../ledger.ts";
 import type { Load } from "../load.ts";
 import type { ChaosStack, Topology } from "../stack.ts";
 
-/** What a fault works with. */
+/** The context of a fault. */
 export interface FaultContext {
   readonly stack: ChaosStack;
   readonly load: Load;
   readonly ledger: Ledger;
-  /** Every kill goes through it. */
+  /** Does every kill. */
   readonly killer: Killer;
   /** A whole number from `low` to `high`, chosen by the seed. */
   readonly between: (low: number, high: number) => number;
@@ -20,15 +20,15 @@ export interface FaultContext {
   readonly pauseMs: number;
 }
 
-/** Something that goes wrong. */
+/** A fault to inject. */
 export interface Fault {
   readonly name: string;
   /** What it does, for people. */
   readonly what: string;
   readonly topology: Topology;
   /**
-   * Begins it, lets it last and ends it, under load. Resolves at its end with what was seen of it. @throws Error when it
-   * could not be brought about: a fault that did not bite proves nothing.
+   * Starts and ends the fault under load. Resolves at its end to a description of what happened. @throws Error if the fault
+   * had no effect, because then it proves nothing.
    */
   readonly inject: (context: FaultContext) => Promise<string>;
 }

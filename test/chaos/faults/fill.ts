@@ -6,7 +6,7 @@ import { type Fault, seconds } from "./fault.ts";
 
 const enrichers = ["enricher-1", "enricher-2"];
 
-/** Resolves when producers have been refused since; @throws Error when they are not within a minute. */
+/** Resolves once a producer is refused. @throws Error if none is within a minute */
 async function untilRefused(refused: () => number, what: string): Promise<void> {
   const before = refused();
   await waitFor(() => refused() > before, { timeout: 60_000, what: `producers to be refused: ${what}` });
@@ -14,7 +14,7 @@ async function untilRefused(refused: () => number, what: string): Promise<void> 
 
 const raw: Fault = {
   name: "fill-raw",
-  what: "both enrichers paused under a flood of events until CASINO_RAW is full and refuses producers",
+  what: "both enrichers are paused under a flood of events until CASINO_RAW is full and refuses producers",
   topology: "single",
   inject: async ({ stack, load, ledger, between }) => {
     for (const name of enrichers) stack.service(name).pause();
@@ -36,7 +36,7 @@ const fillerPayload = new Uint8Array(900 * 1024);
 
 const quota: Fault = {
   name: "fill-quota",
-  what: "somebody else's stream fills what NATS may keep on disk (max_file_store), and is removed again",
+  what: "another stream fills the server's disk quota (max_file_store), and is removed again",
   topology: "single",
   inject: async ({ stack, ledger, between }) => {
     const js = stack.jsm.jetstream();
@@ -65,7 +65,7 @@ const quota: Fault = {
 
 const disk: Fault = {
   name: "fill-disk",
-  what: "the disk under NATS full to the last byte; then space is freed and NATS started again",
+  what: "the disk under NATS is full to the last byte; then space is freed and NATS restarted",
   topology: "small-disk",
   inject: async ({ stack, ledger, between }) => {
     const [broker] = stack.brokers;
@@ -75,7 +75,7 @@ const disk: Fault = {
     const ms = between(2_000, 6_000);
     await sleep(ms);
     await freeSmallDisk(stack.smallDisk);
-    // A server that could not write has switched JetStream off, and says that it has to be restarted.
+    // A server that could not write has disabled JetStream, and asks for a restart.
     await broker.stop();
     await broker.start();
     return `full for ${seconds(ms)}`;

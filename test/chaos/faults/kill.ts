@@ -4,7 +4,7 @@ import type { Killer } from "../killer.ts";
 import type { ChaosStack } from "../stack.ts";
 import { type Fault, type FaultContext, seconds } from "./fault.ts";
 
-/** kill -9 of services: each comes back by itself. */
+/** kill -9 of services, which are restarted. */
 function killService(name: string, victims: readonly string[]): Fault {
   return {
     name: `kill-${name}`,
@@ -28,7 +28,7 @@ function killService(name: string, victims: readonly string[]): Fault {
   };
 }
 
-/** kill -9 of a server, which stays away for a while. */
+/** kill -9 of a server, which is restarted after `ms`. */
 async function killFor(killer: Killer, server: TestServer, ms: number): Promise<string> {
   await killer.kill(server);
   await sleep(ms);
@@ -39,7 +39,7 @@ async function killFor(killer: Killer, server: TestServer, ms: number): Promise<
 function killServer(name: string, of: (stack: ChaosStack) => TestServer | undefined): Fault {
   return {
     name: `kill-${name}`,
-    what: `kill -9 ${name}, away for a few seconds`,
+    what: `kill -9 ${name}, and start it again after up to six seconds`,
     topology: "single",
     inject: ({ stack, killer, between }) => killFor(killer, server(of(stack)), between(200, 6_000)),
   };
@@ -48,7 +48,7 @@ function killServer(name: string, of: (stack: ChaosStack) => TestServer | undefi
 function outage(name: string, of: (stack: ChaosStack) => TestServer): Fault {
   return {
     name: `${name}-away`,
-    what: `${name} stopped for the time of an outage`,
+    what: `${name} is stopped for --outage-minutes`,
     topology: "single",
     inject: async ({ stack, outageMs }: FaultContext) => {
       await of(stack).stop();

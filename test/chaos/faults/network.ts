@@ -5,7 +5,7 @@ import { type Fault, seconds } from "./fault.ts";
 
 const backends: readonly Backend[] = ["nats", "postgres", "redis"];
 
-/** Something done to every line to a server, and undone again. */
+/** Harms the given lines to a server for a while, then repairs them. */
 async function during(
   lines: readonly TcpProxy[],
   ms: number,
@@ -21,7 +21,7 @@ async function during(
 const cuts = backends.map(
   (to): Fault => ({
     name: `cut-${to}`,
-    what: `all connections to ${to} reset, twice, and refused for a while`,
+    what: `all connections to ${to} are reset, twice, and refused for a while`,
     topology: "single",
     inject: async ({ stack, between }) => {
       const lines = stack.proxies(to);
@@ -36,7 +36,7 @@ const cuts = backends.map(
 const stalls = backends.map(
   (to): Fault => ({
     name: `stall-${to}`,
-    what: `nothing passes to or from ${to}, and nobody is told`,
+    what: `nothing passes to or from ${to}, without an error`,
     topology: "single",
     inject: async ({ stack, between }) => {
       const ms = between(6_000, 25_000);
@@ -59,7 +59,7 @@ const delays = backends.map(
   }),
 );
 
-/** One enricher alone loses NATS without being told: the other one gets what it holds. */
+/** One enricher loses NATS without an error, and the other one gets what it holds. */
 const isolate: Fault = {
   name: "isolate-enricher",
   what: "one enricher's line to NATS passes nothing for longer than ack_wait; the other works on",

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, seconds } from "./fault.ts";
 
 /**
- * SIGSTOP for longer than ack_wait: the broker gives what the process holds to others, and then it wakes up, still
- * believing that it holds it. Who reads without acknowledging is cut off meanwhile, and who sent it something has given up.
+ * SIGSTOP for longer than ack_wait: the broker delivers the process's messages to others, and then the process continues with
+ * them. Meanwhile the broker disconnects a slow consumer, and clients of the process give up.
  */
 function pause(name: string, victims: readonly string[]): Fault {
   return {

@@ -5,8 +5,8 @@ import { type Fault, type FaultContext, seconds } from "./fault.ts";
 const ratesStream = "KV_casino_rates";
 
 /**
- * The rates API misbehaves. Nobody would notice within a minute, since rates are good for that long: so the cache is
- * emptied, and both enrichers, which keep a copy, are killed.
+ * The rates API misbehaves. Because rates are valid for a minute, the cache is emptied, and both enrichers, which keep a copy,
+ * are killed.
  */
 async function misbehave({ stack, killer }: FaultContext, mode: RatesMode, ms: number): Promise<string> {
   const { rates, jsm } = stack;
@@ -25,7 +25,7 @@ const modes: Readonly<Record<Exclude<RatesMode, "well">, string>> = {
   slow: "the rates API answers after 20 s, which is too late",
   wrong: "the rates API answers with rates of another base",
   failing: "the rates API answers 500",
-  absent: "nobody listens where the rates API was",
+  absent: "the rates API does not listen",
 };
 
 export const ratesFaults: readonly Fault[] = Object.entries(modes).map(
@@ -39,7 +39,7 @@ export const ratesFaults: readonly Fault[] = Object.entries(modes).map(
 
 export const ratesOutage: Fault = {
   name: "rates-away",
-  what: "nobody listens where the rates API was, for the time of an outage",
+  what: "the rates API does not listen, for --outage-minutes",
   topology: "single",
   inject: (context) => misbehave(context, "absent", context.outageMs),
 };

@@ -2,7 +2,7 @@ import pg from "pg";
 import { waitFor } from "../../harness/wait-for.ts";
 import type { Fault } from "./fault.ts";
 
-/** What no system survives: with these the run must fail, or its checks are worth nothing. */
+/** Faults with which the run must fail; otherwise its checks would be worthless. */
 export const sabotage: readonly Fault[] = [
   {
     name: "sabotage-lose",

@@ -1,32 +1,32 @@
 import { seededRandom } from "../../../internal/generator/random.ts";
 import { idOf, type SenderName } from "../events.ts";
 
-/** The client whose producer means harm. */
+/** The hostile producer's client. */
 export const mallory = "mallory";
 
-/** An event of hers that must become final, once the message that carries it is stored. */
+/** A valid event of hers, which must become final once its message is stored. */
 export interface HostileEvent {
   readonly id: number;
   readonly source: string;
-  /** In US cents: a rate that she could choose would show in the euros. */
+  /** In US cents, so that a forged rate would show in the euros. */
   readonly amount: number;
 }
 
-/** A message that is meant to do harm, and what has to become of it where the door stores it. */
+/** A hostile message, and what it must become if CASINO_RAW stores it. */
 export interface Attack {
   readonly kind: string;
   readonly subject: string;
-  /** Where the PubAck is to go, where that is the weapon; she hears nothing of it then. */
+  /** The reply subject, if that is the weapon; she then receives no PubAck. */
   readonly reply?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly payload: string | Uint8Array;
   readonly finals: readonly HostileEvent[];
-  /** How many dead letters it becomes. */
+  /** The number of dead letters that it must become. */
   readonly letters: number;
 }
 
 const ownSubject = `casino.event.raw.${mallory}`;
-/** By their players her events are told from others where only the event itself is to be seen. */
+/** Her players, by which her events are recognized where only the event is visible. */
 const firstPlayer = 900_000;
 const isHers = /"player_id":9\d{5}[,}]/;
 
@@ -35,7 +35,7 @@ export function isFromMallory(text: string): boolean {
   return isHers.test(text);
 }
 
-/** Subjects that JetStream or somebody of the pipeline listens to, other clients' among them. */
+/** Subjects to which JetStream, the pipeline or other clients listen. */
 const targets: readonly string[] = [
   ...["CASINO_RAW", "CASINO_PRICED", "CASINO_APART", "CASINO_EVENTS", "CASINO_DEAD", "CASINO_LEDGER"].flatMap(
     (stream) => [
@@ -60,7 +60,7 @@ const targets: readonly string[] = [
   "_INBOX_gateway.guessed.1",
 ];
 
-/** Headers that tell the server to do something: roll up a stream, expire, schedule, count, begin a batch, expect something. */
+/** Headers with a meaning for the server: roll-up, expiry, schedule, counter, batch, expectations. */
 const orders: readonly Readonly<Record<string, string>>[] = [
   { "Nats-Rollup": "all" },
   { "Nats-Rollup": "sub" },
@@ -72,7 +72,7 @@ const orders: readonly Readonly<Record<string, string>>[] = [
   { "Nats-Expected-Stream": "CASINO_DEAD" },
 ];
 
-/** Headers by which the pipeline speaks to itself. */
+/** Headers that the pipeline uses internally. */
 const claims: readonly Readonly<Record<string, string>>[] = [
   { "Casino-Accepted": "1 1767225600000" },
   { "Casino-Accepted": "1.1/1000 1767225600000", "Casino-Count": "256" },
@@ -84,7 +84,7 @@ const claims: readonly Readonly<Record<string, string>>[] = [
   { "XNats-Msg-Id": "1:1:currency:0:dead", traceparent: "00-junk-junk-00" },
 ];
 
-/** What has no event in it that anybody can read; each is one dead letter. */
+/** Payloads without a readable event; each becomes one dead letter. */
 const junk: readonly (readonly [payload: string, contentType?: string])[] = [
   [""],
   ["{"],
@@ -102,10 +102,10 @@ const junk: readonly (readonly [payload: string, contentType?: string])[] = [
   ["\n\u0005\b\u0001\u0012", "application/x-protobuf"],
 ];
 
-/** Beyond what CASINO_RAW takes, and within what the server does. */
+/** Larger than CASINO_RAW takes, and smaller than the server's max_payload. */
 const tooLargeBytes = 970 * 1024;
 
-/** Which message of hers it is: the nth of all, and the how-manieth of its kind, by which its variants take turns. */
+/** Her nth message, and its number within its kind, by which the kind's variants take turns. */
 interface Place {
   readonly n: number;
   readonly turn: number;
@@ -148,7 +148,7 @@ const kinds: Readonly<Record<string, Kind>> = {
       ...withHeaders(place, { "Content-Type": "application/x-ndjson" }),
       payload: lines.join("\n"),
       finals,
-      // The blank line is none.
+      // A blank line is no event.
       letters: 2,
     };
   },
@@ -173,14 +173,14 @@ const rareKinds: Readonly<Record<string, Kind>> = {
   "large and broken": () => ({ payload: Buffer.alloc(48 * 1024, "["), letters: 1 }),
 };
 
-/** One in so many messages is of a rare kind, because it takes the room of hundreds. */
+/** How rare the rare kind is, because it is as large as hundreds of others. */
 const rare = 150;
 
 export const attackKinds: readonly string[] = [...Object.keys(kinds), ...Object.keys(rareKinds)];
 
 /**
- * Her nth message, from 1; the same seed and n make the same. Each event of hers has the source and the id of one of a
- * victim's, and is another one all the same, because its client is.
+ * Her nth message, from 1; it depends only on seed and n. Each of her events has the source and id of a victim's event, and is
+ * a different event because of its client.
  */
 export function attackOf(seed: number, n: number, victims: readonly SenderName[]): Attack {
   const isRare = n % rare === 0;
@@ -191,7 +191,7 @@ export function attackOf(seed: number, n: number, victims: readonly SenderName[]
   return { subject: ownSubject, headers: {}, payload: "", finals: [], letters: 0, ...attack, kind };
 }
 
-/** An id of the victim's events, letters and stages; some that it has used, some that are to come. */
+/** A message id of the victim's final events, letters or stages; some already used, some future. */
 function forgedId({ n, turn, seed, victims }: Place): string {
   const victim = pick(victims, turn);
   const id = idOf(victim, 1 + Math.floor(randomOf(seed, n)() * 30 * n));
@@ -202,7 +202,7 @@ function forgedId({ n, turn, seed, victims }: Place): string {
   );
 }
 
-/** Valid, and nobody's but hers. */
+/** A valid event of her own. */
 function single(place: Place): Partial<Attack> {
   const event = twin(place, 0);
   return { ...withHeaders(place), payload: textOf(event), finals: [event] };

@@ -4,12 +4,12 @@ import { natsAccount } from "../../../internal/clients/nats-account.ts";
 import { natsConfig } from "../../../internal/local/nats-users.ts";
 import { mallory } from "./attacks.ts";
 
-/** Her name at the broker. */
+/** The hostile producer's NATS user. */
 export const malloryUser = `producer-${mallory}`;
 
 /**
- * Writes the repository's nats.conf as an operator has it after `croupier clients nats mallory`, with so many bytes for all
- * streams together. @returns the file, and the variable that it takes her password from
+ * Writes nats.conf with the account that `croupier clients nats mallory` prints, and with a disk quota.
+ * @returns the file, and the variable with her password
  */
 export function brokerConfig(
   folder: string,

@@ -6,7 +6,7 @@ import { mallory } from "./attacks.ts";
 import { eventName, judge } from "./judge.ts";
 import type { Mallory } from "./mallory.ts";
 
-/** Looks for what became of the hostile producer's messages, once she rests. */
+/** Checks what became of the hostile producer's messages, while she rests. */
 export class HostileCheck {
   readonly #postgres: string;
   readonly #materializer: string;
@@ -69,7 +69,7 @@ export class HostileCheck {
     }
   }
 
-  /** The materializer may still be at it. */
+  /** Waits, because the materializer may be behind. */
   async #folded(): Promise<number> {
     let total = 0;
     const hasAll = async () => {

@@ -3,11 +3,11 @@ import type { Findings } from "../findings.ts";
 import type { HostileEvent } from "./attacks.ts";
 import type { Sent } from "./mallory.ts";
 
-/** What is in the system of hers. */
+/** What the system holds of hers. */
 export interface Found {
   /** Her rows in Postgres by `eventName`: the amount in euro cents. */
   readonly rows: ReadonlyMap<string, number>;
-  /** Her dead letters by the number in CASINO_RAW of the message they come of: how many. */
+  /** The number of her dead letters, by the sequence in CASINO_RAW of their message. */
   readonly letters: ReadonlyMap<number, number>;
 }
 
@@ -16,8 +16,8 @@ export function eventName({ source, id }: Pick<HostileEvent, "source" | "id">): 
 }
 
 /**
- * Whether each message that the door acknowledged to her became what it has to, and nothing is in the system that she did not send.
- * Her forged headers must not show: an amount in euros is what the rates say.
+ * Checks that each message that CASINO_RAW acknowledged to her became what it must, and that the system holds nothing else of
+ * hers. Her forged headers must have no effect: amounts in euros follow the rates.
  */
 export function judge(sent: readonly Sent[], { rows, letters }: Found): Findings {
   const wrong: string[] = [];

@@ -5,15 +5,15 @@ import type { SenderName } from "../events.ts";
 import { type Attack, attackOf } from "./attacks.ts";
 
 /**
- * What she heard: the door's word that it is stored, its refusal, or nothing in time (it may be stored). Of what has
- * another reply subject, or a subject that she may not publish to, she hears nothing.
+ * The answer she received: stored, refused, or none in time (it may be stored). With another reply subject, or a subject on
+ * which she may not publish, she receives nothing (`unheard`).
  */
 export type Answer = "stored" | "refused" | "unanswered" | "unheard";
 
 /** A message that she has sent. */
 export interface Sent extends Pick<Attack, "kind" | "finals" | "letters"> {
   readonly answer: Answer;
-  /** Its number in CASINO_RAW; undefined unless it is known to be stored. */
+  /** Its sequence in CASINO_RAW; undefined unless it is known to be stored. */
   readonly seq?: number;
 }
 
@@ -21,7 +21,7 @@ const tickMs = 50;
 const mostWaiting = 100;
 const answerWithinMs = 10_000;
 
-/** A producer with an account of its own that means harm to all others. It sends everything once, whatever comes of it. */
+/** A hostile producer with an account of its own. It sends every message once, whatever the answer. */
 export class Mallory {
   readonly sent: Sent[] = [];
   readonly #nc: NatsConnection;
@@ -47,11 +47,11 @@ export class Mallory {
     this.#isAtIt = true;
   }
 
-  /** Resolves when she has stopped and has heard, or waited in vain, of all that she sent. */
+  /** Stops her. Resolves when each of her messages has an answer or has timed out. */
   async rest(): Promise<void> {
     this.#isAtIt = false;
     await waitFor(() => this.#waiting === 0, { timeout: 2 * answerWithinMs, what: "answers to the hostile" });
-    // What she sent without waiting is before this at the server; when it is away, it is still in her hands.
+    // The server has everything published before this, unless it is away: then the client still holds it.
     await Promise.race([this.#nc.flush(), sleep(answerWithinMs, undefined, { ref: false })]);
   }
 

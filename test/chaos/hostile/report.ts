@@ -4,7 +4,7 @@ import type { Answer, Sent } from "./mallory.ts";
 
 const answers: readonly Answer[] = ["stored", "refused", "unanswered", "unheard"];
 
-/** What the hostile producer came to, in a sentence or none. */
+/** The hostile producer's results in a sentence; none without one. */
 export function hostileSummary(results: readonly HostileResult[]): readonly string[] {
   if (results.length === 0) return [];
   const sent = results.flatMap((result) => result.sent);
