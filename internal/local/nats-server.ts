@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { type ConnectionOptions, connect } from "nats";
 import { type Binary, findNatsServer } from "./binaries.ts";
-import { freePort } from "./free-port.ts";
-import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
+import { launch, type RunningServer, type ServerOptions } from "./server.ts";
 
 export interface NatsOptions extends ServerOptions {
   /** Default: what `findNatsServer()` finds. */
@@ -29,30 +28,20 @@ export async function startNats(options: NatsOptions): Promise<RunningServer> {
   const given = options.binary ?? (await findNatsServer());
   const binary: Binary = typeof given === "string" ? { path: given, env: {}, source: "given" } : given;
   mkdirSync(options.dir, { recursive: true });
-  for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await freePort());
-    try {
-      return await launch({
-        name: "nats-server",
-        binary: { ...binary, env: { ...binary.env, ...configVariables(options) } },
-        args: [
-          ...["-a", "127.0.0.1", "-p", String(port), "-js"],
-          // The server refuses a store_dir on the command line beside one in the file.
-          ...(options.config === undefined ? ["-sd", options.dir] : ["-c", options.config, "-m", "-1"]),
-          ...(options.args ?? []),
-        ],
-        url: `nats://127.0.0.1:${port}`,
-        port,
-        logFile: join(options.dir, "nats-server.log"),
-        stopSignal: "SIGTERM",
-        ready: () => answers(port, options),
-        spawned: options.spawned,
-        signal: options.signal,
-      });
-    } catch (error) {
-      if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
-    }
-  }
+  return launch(options, (port) => ({
+    name: "nats-server",
+    binary: { ...binary, env: { ...binary.env, ...configVariables(options) } },
+    args: [
+      ...["-a", "127.0.0.1", "-p", String(port), "-js"],
+      // The server refuses a store_dir on the command line beside one in the file.
+      ...(options.config === undefined ? ["-sd", options.dir] : ["-c", options.config, "-m", "-1"]),
+      ...(options.args ?? []),
+    ],
+    url: `nats://127.0.0.1:${port}`,
+    logFile: join(options.dir, "nats-server.log"),
+    stopSignal: "SIGTERM",
+    ready: () => answers(port, options),
+  }));
 }
 
 /** Quotes values for the server, which would otherwise take some for numbers and others for several values. */

@@ -1,14 +1,14 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import pg from "pg";
-import { freePort } from "./free-port.ts";
 import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts";
 import { placeForPostgres } from "./postgres-place.ts";
-import { runToEnd } from "./run-to-end.ts";
-import { launch, portWasTaken, type RunningServer, ServerFailed, type ServerOptions } from "./server.ts";
+import { launch, type RunningServer, ServerFailed, type ServerOptions } from "./server.ts";
 import { removeStaleLock } from "./stale-postmaster.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
@@ -39,29 +39,23 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   if (!existsSync(data)) await initialise(binaries, place, password, user);
 
   const patience = AbortSignal.timeout(predecessorsMs);
-  for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await freePort());
-    const admin = `postgres://postgres:${password}@127.0.0.1:${port}`;
+  for (;;) {
     try {
-      const server = await launch({
+      const server = await launch(options, (port) => ({
         name: "postgres",
         binary: { path: binaries.postgres, env: {}, source: "npm" },
         args: ["-D", data, "-p", String(port), ...settings(options.durability)],
         url: `postgres://casino:casino@127.0.0.1:${port}/casino`,
-        port,
         logFile: join(options.dir, "postgres.log"),
         // "Fast" shutdown ends open connections and keeps what was committed.
         stopSignal: "SIGINT",
-        ready: () => ensureCasino(admin),
+        ready: () => ensureCasino(`postgres://postgres:${password}@127.0.0.1:${port}`),
         user,
-        spawned: options.spawned,
-        signal: options.signal,
-      });
+      }));
       return { ...server, place };
     } catch (error) {
-      if (predecessorStillEnds(error) && !patience.aborted)
-        await sleep(200, undefined, { signal: options.signal });
-      else if (options.port !== undefined || attempt >= 5 || !portWasTaken(error)) throw error;
+      if (!predecessorStillEnds(error) || patience.aborted) throw error;
+      await sleep(200, undefined, { signal: options.signal });
     }
   }
 }
@@ -102,13 +96,13 @@ async function initialise(
     await chown(fresh, user.uid, user.gid);
     await chown(secret, user.uid, user.gid);
   }
-  await runToEnd(
+  await promisify(execFile)(
     binaries.initdb,
     [
       ...["-D", fresh, "--username=postgres", "--auth=scram-sha-256", `--pwfile=${secret}`],
       ...["--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"],
     ],
-    user,
+    { cwd: "/", ...user },
   );
   await rm(secret);
   await rename(fresh, join(place, "data"));

@@ -2,8 +2,7 @@ import { mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type Binary, findRedisServer } from "./binaries.ts";
-import { freePort } from "./free-port.ts";
-import { launch, portWasTaken, type RunningServer, type ServerOptions } from "./server.ts";
+import { launch, type RunningServer, type ServerOptions } from "./server.ts";
 
 export interface RedisOptions extends ServerOptions {
   /** Default: what `findRedisServer()` finds. */
@@ -19,28 +18,18 @@ export interface RedisOptions extends ServerOptions {
 export async function startRedis(options: RedisOptions): Promise<RunningServer> {
   const binary = options.binary ?? (await findRedisServer());
   mkdirSync(options.dir, { recursive: true });
-  for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await freePort());
-    try {
-      return await launch({
-        name: "redis-server",
-        binary,
-        args: [
-          ...["--bind", "127.0.0.1", "--port", String(port), "--dir", options.dir],
-          ...["--save", "", "--appendonly", "no", "--databases", String(options.databases ?? 16)],
-        ],
-        url: `redis://127.0.0.1:${port}`,
-        port,
-        logFile: join(options.dir, "redis-server.log"),
-        stopSignal: "SIGTERM",
-        ready: () => answers(port),
-        spawned: options.spawned,
-        signal: options.signal,
-      });
-    } catch (error) {
-      if (options.port !== undefined || attempt === 5 || !portWasTaken(error)) throw error;
-    }
-  }
+  return launch(options, (port) => ({
+    name: "redis-server",
+    binary,
+    args: [
+      ...["--bind", "127.0.0.1", "--port", String(port), "--dir", options.dir],
+      ...["--save", "", "--appendonly", "no", "--databases", String(options.databases ?? 16)],
+    ],
+    url: `redis://127.0.0.1:${port}`,
+    logFile: join(options.dir, "redis-server.log"),
+    stopSignal: "SIGTERM",
+    ready: () => answers(port),
+  }));
 }
 
 function answers(port: number): Promise<void> {

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Binary } from "./binaries.ts";
 import { type Child, follow } from "./child.ts";
-import { isFree } from "./free-port.ts";
+import { freePort, isFree } from "./free-port.ts";
 import type { SystemUser } from "./system-user.ts";
 
 /** A running server that this process has started. Disposing of it calls `stop()`. */
@@ -29,21 +29,21 @@ export interface Launch {
   readonly binary: Binary;
   readonly args: readonly string[];
   readonly url: string;
-  readonly port: number;
   /** Receives the server's output. It is a file, because a pipe would end the server with its starter. */
   readonly logFile: string;
   readonly stopSignal: NodeJS.Signals;
   /** Resolves if the server answers its clients, and rejects if not. Called until it resolves. */
   readonly ready: () => Promise<void>;
   readonly user?: SystemUser | undefined;
-  readonly spawned: ServerOptions["spawned"];
-  readonly signal: ServerOptions["signal"];
 }
 
 const readyWithin = 30_000;
 
+/** How often another free port is tried. */
+const mostPorts = 5;
+
 /** Another process listens on the server's port. */
-export class PortTaken extends Error {
+class PortTaken extends Error {
   override readonly name = "PortTaken";
 }
 
@@ -59,14 +59,29 @@ export class ServerFailed extends Error {
 }
 
 /**
- * Starts a server and waits until it is ready. It gets its own process group, because Ctrl-C in a terminal must not
+ * Starts a server and waits until it is ready; on any free port unless one is given. It gets its own process group, because Ctrl-C in a terminal must not
  * reach a database before its clients have finished. Throws `PortTaken`, `ServerFailed` if it ends first or is not
  * ready within 30 s, and the reason of `signal`; then nothing of it is left running.
  */
-export async function launch(options: Launch): Promise<RunningServer> {
-  options.signal?.throwIfAborted();
+export async function launch(options: ServerOptions, on: (port: number) => Launch): Promise<RunningServer> {
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    try {
+      return await launchOn(port, on(port), options);
+    } catch (error) {
+      if (options.port !== undefined || attempt === mostPorts || !portWasTaken(error)) throw error;
+    }
+  }
+}
+
+async function launchOn(
+  port: number,
+  options: Launch,
+  { spawned: onSpawned, signal }: ServerOptions,
+): Promise<RunningServer> {
+  signal?.throwIfAborted();
   // Otherwise another process on the port would answer the readiness check.
-  if (!(await isFree(options.port))) throw new PortTaken(`port ${options.port} for ${options.name} is taken`);
+  if (!(await isFree(port))) throw new PortTaken(`port ${port} for ${options.name} is taken`);
   const log = openSync(options.logFile, "a");
   const logStart = fstatSync(log).size;
   let spawned: ChildProcess;
@@ -84,10 +99,14 @@ export async function launch(options: Launch): Promise<RunningServer> {
   }
   const child = follow(spawned, options.stopSignal);
   if (child.pid === 0) throw new ServerFailed(`${options.name} did not start (${await child.exited})`, "");
-  options.spawned?.(child.pid);
+  onSpawned?.(child.pid);
 
-  const { url, port } = options;
-  const server: RunningServer = { ...child, url, port, [Symbol.asyncDispose]: () => child.stop() };
+  const server: RunningServer = {
+    ...child,
+    url: options.url,
+    port,
+    [Symbol.asyncDispose]: () => child.stop(),
+  };
   let end: string | undefined;
   void child.exited.then((how) => {
     end = how;
@@ -101,9 +120,9 @@ export async function launch(options: Launch): Promise<RunningServer> {
     if (end !== undefined) {
       throw new ServerFailed(`${options.name} ended at its start (${end})`, tail(options.logFile, logStart));
     }
-    if (options.signal?.aborted) {
+    if (signal?.aborted) {
       await child.stop();
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
     }
     if (problem === undefined) return server;
     if (Date.now() > deadline) {
@@ -116,7 +135,7 @@ export async function launch(options: Launch): Promise<RunningServer> {
 }
 
 /** Whether a start failed only because another process has the port. */
-export function portWasTaken(error: unknown): boolean {
+function portWasTaken(error: unknown): boolean {
   return (
     error instanceof PortTaken ||
     (error instanceof ServerFailed && /address (already )?in use/i.test(error.output))

@@ -7,7 +7,7 @@ import { senderName } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 import type { Attempt } from "../webhooks/deliver.ts";
 import type { DeliveryOutcome } from "../webhooks/deliveries.ts";
-import { pauseAfter, type RetryPlan } from "../webhooks/retry-plan.ts";
+import { type RetryPlan, untilNextAttempt } from "../webhooks/retry-plan.ts";
 import { deadMessageOf, type Item, waitingOf } from "./item.ts";
 import type { PlayerOrder } from "./player-order.ts";
 import type { Recorder } from "./recorder.ts";
@@ -62,7 +62,7 @@ export class Settlement {
       return;
     }
     const attempts = item.attempts + 1;
-    const pause = pauseAfter(this.#options.plan, attempts, attempt.retryAfterMs);
+    const pause = untilNextAttempt(this.#options.plan, attempts, attempt.retryAfterMs);
     const because = attempt.error ?? "The call failed.";
     const isLast = pause === undefined;
     if (isLast) meter?.setAside("delivery_failed");

@@ -13,7 +13,7 @@ const longestRetryAfterMs = 86_400_000;
  * @param random 0..1
  * @returns undefined if no attempt is left
  */
-export function pauseAfter(
+export function untilNextAttempt(
   plan: RetryPlan,
   attempt: number,
   retryAfterMs = 0,
