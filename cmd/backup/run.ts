@@ -9,7 +9,7 @@ import manifest from "../../package.json" with { type: "json" };
 import type { BackupCommand } from "./command.ts";
 
 /** What a backup needs. */
-export interface BackupRun {
+interface BackupRun {
   readonly db: Database;
   /** Writes what was done. */
   readonly say: (text: string) => void;

@@ -21,13 +21,13 @@ import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
 /** The output of a command: results for stdout, advice for stderr. */
-export interface Answer {
+interface Answer {
   readonly output: string;
   readonly remark: string;
 }
 
 /** Asks the person at the terminal. */
-export type Ask = (question: string) => Promise<boolean>;
+type Ask = (question: string) => Promise<boolean>;
 
 /** What a command can use. */
 interface Surroundings {

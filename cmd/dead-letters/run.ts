@@ -16,7 +16,7 @@ import type { DeadLettersCommand, Target } from "./command.ts";
 import { printDryRun, printLetter, printSurvey } from "./print.ts";
 
 /** What commands can use. */
-export interface Desk {
+interface Desk {
   readonly store: LetterStore;
   readonly publish: ReplayOptions["publish"];
   readonly rules: DryRunRules;

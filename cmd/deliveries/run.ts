@@ -7,7 +7,7 @@ import { requestResend } from "../../internal/webhooks/delivery-requests.ts";
 import type { DeliveriesCommand } from "./command.ts";
 
 /** What a command can use, and where it writes. */
-export interface DeliveriesRun {
+interface DeliveriesRun {
   readonly db: Database;
   readonly say: (text: string) => void;
   readonly remark: (text: string) => void;

@@ -6,7 +6,7 @@ import { isDestinationId } from "../../internal/webhooks/destinations.ts";
 import { timeOf } from "../../internal/webhooks/time-flag.ts";
 
 /** Settings in their JSON form; absent ones were not given. */
-export type GivenSettings = Readonly<Record<string, unknown>>;
+type GivenSettings = Readonly<Record<string, unknown>>;
 
 /** What a command line asks for. */
 export type DestinationsCommand =

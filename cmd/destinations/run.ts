@@ -20,7 +20,7 @@ import type { Webhooks } from "../../internal/webhooks/webhooks.ts";
 import type { DestinationsCommand } from "./command.ts";
 
 /** What a command can use, and where it writes. */
-export interface DestinationsRun {
+interface DestinationsRun {
   readonly webhooks: Webhooks;
   readonly box: SecretBox;
   /** Writes results. */

@@ -15,7 +15,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 import { table } from "../../internal/service/table.ts";
 
 /** What a command line asks for. */
-export type EventTypesCommand =
+type EventTypesCommand =
   | { readonly name: "list"; readonly json: boolean }
   | ({ readonly name: "show" } & TypeKey)
   | ({ readonly name: "history"; readonly json: boolean } & TypeKey)

@@ -8,7 +8,7 @@ import type { ErasureCommand, PlayersCommand } from "./erase-command.ts";
 import { type RecordsRun, runCommand as runRecordsCommand } from "./run.ts";
 
 /** What the command can use. */
-export interface PlayersRun extends RecordsRun {
+interface PlayersRun extends RecordsRun {
   /** Connects to NATS, for an erasure; the caller closes the connection. */
   readonly broker: () => Promise<Pick<ErasureOptions, "nc" | "publish" | "log">>;
   /** Asks a yes-or-no question. */

@@ -3,7 +3,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, integer } from "../../internal/service/config-values.ts";
 
 /** What a command line asks for. */
-export interface ProveCommand {
+interface ProveCommand {
   readonly json: boolean;
   readonly waitMs: number | undefined;
   readonly sinceMs: number | undefined;

@@ -9,7 +9,7 @@ import { Progress } from "../../internal/service/progress.ts";
 import type { RestoreCommand } from "./command.ts";
 
 /** What a restore needs. */
-export interface RestoreRun {
+interface RestoreRun {
   readonly db: Database;
   /** Writes what was done. */
   readonly say: (text: string) => void;

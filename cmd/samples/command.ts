@@ -5,7 +5,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 import { counted } from "../../internal/service/counted.ts";
 
 /** What a command line asks for. */
-export interface SamplesCommand {
+interface SamplesCommand {
   readonly ifUntouched: boolean;
   readonly demo: boolean;
 }

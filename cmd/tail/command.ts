@@ -4,7 +4,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, integer } from "../../internal/service/config-values.ts";
 
 /** What a command line asks for. */
-export interface TailCommand {
+interface TailCommand {
   readonly client: string | undefined;
   readonly type: string | undefined;
   /** How far back it starts, in ms; undefined = only new events. */

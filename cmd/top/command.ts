@@ -2,7 +2,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Reading } from "../../internal/service/command-line.ts";
 
 /** What a command line asks for. */
-export interface TopCommand {
+interface TopCommand {
   /** Print once and end, instead of every second. */
   readonly once: boolean;
   readonly json: boolean;

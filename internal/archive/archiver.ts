@@ -31,12 +31,12 @@ const lingerMs = 50;
 const maxInsertBytes = 8 * 2 ** 20;
 
 /** Counts what becomes of final events, and the statements that archive them. */
-export interface ArchiverMeter extends MailboxMeter, SetAsideMeter {
+interface ArchiverMeter extends MailboxMeter, SetAsideMeter {
   /** @param added how many of the rows were new. @param ms the statement's duration */
   inserted(rows: number, added: number, ms: number): void;
 }
 
-export interface ArchiverOptions extends ReaderOptions {
+interface ArchiverOptions extends ReaderOptions {
   readonly db: Database;
   readonly publisher: Publisher;
   readonly meter?: ArchiverMeter;

@@ -1,7 +1,7 @@
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { Mailbox } from "../jetstream/mailbox.ts";
 
-export interface BatchLimits {
+interface BatchLimits {
   /** A batch is complete with this many deliveries; it may exceed that by one batch of the mailbox. */
   readonly size: number;
   /** A batch is complete this long after its first delivery. */

@@ -27,7 +27,7 @@ export interface StoringPosition {
 }
 
 /** A part of the log: the sequences between these two, exclusive. */
-export interface Between {
+interface Between {
   readonly after: number;
   readonly before: number;
 }

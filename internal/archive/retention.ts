@@ -9,7 +9,7 @@ const lockKey = 4_862_090_311;
 const longestGapMs = 60_000;
 const shortestGapMs = 1_000;
 
-export interface RetentionOptions {
+interface RetentionOptions {
   /** How long an event is kept after CASINO_EVENTS stored it, in ms. */
   readonly retentionMs: number;
   readonly log: Log;

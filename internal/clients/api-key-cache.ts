@@ -5,7 +5,7 @@ import { type FindKeys, KeyLookup, type KnownKey, nameOf, postgresKeys } from ".
 import { isSessionToken, postgresSessions } from "./sessions.ts";
 
 /** Times in ms. */
-export interface ApiKeyCacheTimes {
+interface ApiKeyCacheTimes {
   /** How long a found key counts as good without another look-up: a revoked one is refused this soon. */
   readonly knownMs: number;
   /** How long it stays good while look-ups fail: the longest life of a revoked key. */

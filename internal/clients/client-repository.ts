@@ -70,7 +70,7 @@ export async function setDisabled(db: Database, id: string, isDisabled: boolean)
 }
 
 /** What belongs to a client beside its events. */
-export interface Belongings {
+interface Belongings {
   readonly keys: number;
   readonly players: number;
   readonly games: number;

@@ -5,7 +5,7 @@ import type { LetterStore } from "./store.ts";
 /** Letters worked on at once; a letter may have a megabyte. */
 const concurrency = 16;
 
-export interface BulkOptions {
+interface BulkOptions {
   /** Most letters. */
   readonly limit?: number;
   /** Only letters with higher numbers. */

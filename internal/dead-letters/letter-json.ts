@@ -37,7 +37,7 @@ function headersOf({ headers }: Letter): Readonly<Record<string, string>> {
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Undefined for bytes that are not UTF-8. */
-export function utf8(bytes: Uint8Array): string | undefined {
+function utf8(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);
   } catch {

@@ -25,7 +25,7 @@ export class Unreplayable extends Error {
 }
 
 /** The result of a replay. */
-export interface Replayed {
+interface Replayed {
   readonly seq: number;
   /** "already replayed": somebody had replayed the letter, which still existed; nothing was sent now. */
   readonly outcome: "replayed" | "already replayed";

@@ -18,7 +18,7 @@ export interface Survey {
   readonly newest: readonly LetterHead[];
 }
 
-export interface LetterPage {
+interface LetterPage {
   /** The newest first. */
   readonly letters: readonly LetterHead[];
   /** The next page ends before this sequence; undefined at the end. */

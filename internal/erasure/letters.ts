@@ -22,7 +22,7 @@ export interface LetterErasureOptions {
   readonly signal: AbortSignal;
 }
 
-export interface ErasedLetters {
+interface ErasedLetters {
   /** Letters rewritten without the person. */
   readonly rewritten: number;
   /** Letters removed. */

@@ -50,7 +50,7 @@ export interface GatewayDependencies extends GroupDependencies {
 }
 
 /** Times in ms. */
-export interface GatewayLimits extends RouteLimits {
+interface GatewayLimits extends RouteLimits {
   /** How long a request's headers may take. */
   readonly headersWithinMs: number;
   /** How long a connection may be silent, and how long it may wait for its next request. */

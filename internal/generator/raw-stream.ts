@@ -9,7 +9,7 @@ import type { Config } from "../service/config.ts";
 import { type Log, withoutPassword } from "../service/log.ts";
 import { Unavailable } from "../service/unavailable.ts";
 
-export interface RawStreamOptions {
+interface RawStreamOptions {
   readonly nc: NatsConnection;
   readonly config: StreamLimits & Config<"NATS_URL">;
   readonly log: Log;

@@ -3,7 +3,7 @@ import type { FieldError } from "../casino/field-error.ts";
 import { Problem } from "../service/problem.ts";
 
 /** What was refused: its place in the request, from 0, and why. */
-export interface Rejected {
+interface Rejected {
   readonly index: number;
   readonly errors: readonly FieldError[];
 }

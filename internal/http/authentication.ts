@@ -10,7 +10,7 @@ export interface KeyHolder {
 }
 
 /** The holder of a key that belongs to one client's producer. */
-export interface Producer extends KeyHolder {
+interface Producer extends KeyHolder {
   readonly client: string;
   readonly source: string;
 }

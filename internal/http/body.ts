@@ -3,7 +3,7 @@ import { Problem, unavailable } from "../service/problem.ts";
 import type { OpenBody } from "./body-budget.ts";
 import type { BodySource } from "./body-source.ts";
 
-export interface BodyLimits {
+interface BodyLimits {
   /** The budget that it counts against. */
   readonly counted: OpenBody;
   readonly maxBytes: number;

@@ -18,7 +18,7 @@ export interface Binary {
 }
 
 /** Where to look for binaries; by default on this machine. */
-export interface Places {
+interface Places {
   /** Commands to try first, in this order: a bare name is looked up on PATH. */
   readonly commands?: readonly string[];
   /** The folder that caches downloads. */

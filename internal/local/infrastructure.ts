@@ -48,7 +48,7 @@ export interface Infrastructure {
 }
 
 /** The stack's part of keeping servers. */
-export interface Keeper {
+interface Keeper {
   readonly folder: DataFolder;
   readonly say: (message: string) => void;
   /** Takes over a server before it starts, so that it is stopped whatever happens. */

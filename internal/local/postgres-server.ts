@@ -12,14 +12,14 @@ import { launch, type RunningServer, ServerFailed, type ServerOptions } from "./
 import { removeStaleLock } from "./stale-postmaster.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
-export interface PostgresOptions extends ServerOptions {
+interface PostgresOptions extends ServerOptions {
   /** "fast" never waits for the disk: a commit survives a crash of Postgres, but not one of the machine. */
   readonly durability: "durable" | "fast";
   /** A folder of ours around `dir` that may be opened for the user that Postgres runs as. Default: `dir` itself. */
   readonly ours?: string | undefined;
 }
 
-export interface PostgresServer extends RunningServer {
+interface PostgresServer extends RunningServer {
   /** Where the data really is: not below `dir` if the user that Postgres runs as cannot enter that. */
   readonly place: string;
 }

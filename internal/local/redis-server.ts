@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Binary, findRedisServer } from "./binaries.ts";
 import { launch, type RunningServer, type ServerOptions } from "./server.ts";
 
-export interface RedisOptions extends ServerOptions {
+interface RedisOptions extends ServerOptions {
   /** Default: what `findRedisServer()` finds. */
   readonly binary?: Binary | undefined;
   /** The number of databases; Redis' default is 16. */

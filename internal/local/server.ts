@@ -24,7 +24,7 @@ export interface ServerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Launch {
+interface Launch {
   readonly name: string;
   readonly binary: Binary;
   readonly args: readonly string[];

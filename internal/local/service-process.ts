@@ -3,7 +3,7 @@ import { type Child, follow } from "./child.ts";
 import { childEnvironment } from "./child-environment.ts";
 import { type LineSink, relayLines } from "./outlet.ts";
 
-export interface ServiceStart {
+interface ServiceStart {
   /** The file that Node runs. */
   readonly script: string;
   readonly args: readonly string[];

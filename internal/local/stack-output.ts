@@ -21,7 +21,7 @@ export interface OutputSettings {
 }
 
 /** What the status line covers. */
-export interface StatusSources {
+interface StatusSources {
   readonly nats: Config<"NATS_URL" | "NATS_CREDS">;
   /** The URL of each service that has a /readyz. */
   readonly ports: ReadonlyMap<string, number>;

@@ -12,7 +12,7 @@ import { StackError } from "./stack-error.ts";
 import type { StackOutput } from "./stack-output.ts";
 
 /** How services are started. */
-export interface ServiceStarts {
+interface ServiceStarts {
   /** Holds `<service>/main.ts`. */
   readonly commands: string;
   /** The generator's rate in events per second; undefined = its default. */

@@ -7,7 +7,7 @@ import { counted } from "../service/counted.ts";
 import { readiness } from "./readiness.ts";
 
 /** The figures of one moment. */
-export interface Moment {
+interface Moment {
   /** Final events since `up` started, and recently per second; undefined without a logger. */
   readonly events: { readonly total: number; readonly perSecond: number } | undefined;
   /** Messages in the work queues, and dead letters; undefined if NATS does not answer. */
@@ -23,7 +23,7 @@ const lookEveryMs = 1_000;
 const looks = 5;
 
 /** What to sample. */
-export interface Watched {
+interface Watched {
   readonly nc: NatsConnection;
   /** Final events so far. */
   readonly eventCount: (() => number) | undefined;

@@ -22,7 +22,7 @@ import { type OutputSettings, StackOutput } from "./stack-output.ts";
 import { StackProcesses } from "./stack-processes.ts";
 import { isTemporary } from "./temporary.ts";
 
-export interface StackSettings extends OutputSettings {
+interface StackSettings extends OutputSettings {
   readonly given: Given;
   readonly services: readonly ServiceSpec[];
   /** Holds `<service>/main.ts`, and those of `migrate`, `samples` and `clients`. */

@@ -4,7 +4,7 @@ import type { Accepted } from "../messages/accepted.ts";
 const chunkSize = 2 ** 15;
 const mostLines = 1_000;
 
-export interface NumberLimits {
+interface NumberLimits {
   /** Most chunks with gaps, which dead letters leave: 4 KiB each. */
   readonly chunks: number;
   /** Most chunks without gaps, which take no bits. */

@@ -15,7 +15,7 @@ const afterRebuild = (partition: number): number => 0.5 + (0.15 * partition) / p
 /** Sources whose keys are cached; more only cost time. */
 const mostSources = 2 ** 16;
 
-export interface FingerprintOptions {
+interface FingerprintOptions {
   /** How long an event is remembered, by the stream's clock, in ms. */
   readonly spanMs: number;
   /** Most events remembered. Beyond that, new events within a span push out the oldest. */

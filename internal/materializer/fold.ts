@@ -18,7 +18,7 @@ export interface Rank {
 }
 
 /** What is known of an event besides itself. */
-export interface Circumstances {
+interface Circumstances {
   /** Its accepted number, where its message has it. */
   readonly accepted?: Accepted | undefined;
   /** When it was folded, by the same clock as the `now` of questions, in ms since 1970. */

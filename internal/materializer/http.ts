@@ -13,7 +13,7 @@ const withKeyOnly = new Problem(
   "The figures need an API key, which only the gateway can check: ask there, GET /materialized.",
 );
 
-export interface MaterializerHttpOptions {
+interface MaterializerHttpOptions {
   readonly fold: Fold;
   /** Whether the rebuild has finished. */
   readonly caughtUp: () => boolean;

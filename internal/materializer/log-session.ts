@@ -14,7 +14,7 @@ const pull = {
   idle_heartbeat: 2_000,
 };
 
-export interface LogSessionOptions {
+interface LogSessionOptions {
   readonly js: JetStreamClient;
   readonly stream: string;
   /** Where to start in the stream as it is now. */

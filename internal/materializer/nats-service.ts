@@ -19,7 +19,7 @@ class Rebuilding extends Error {
   }
 }
 
-export interface MaterializedServiceOptions {
+interface MaterializedServiceOptions {
   readonly nc: NatsConnection;
   readonly fold: Fold;
   readonly log: Log;

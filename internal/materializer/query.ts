@@ -3,7 +3,7 @@ import { boardSize } from "./leaderboard.ts";
 import { maxWindowSeconds } from "./window.ts";
 
 /** The parameters of a request for aggregates. */
-export interface Query {
+interface Query {
   /** 1 to 3600 */
   readonly windowSeconds: number;
   /** Only this client; absent = all. */

@@ -20,7 +20,7 @@ import { watchRaw } from "./watch-raw.ts";
 
 const streamName = stageStream(finalStage);
 const retryMs = 250;
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly nc: NatsConnection;
   readonly fold: Fold;
   readonly log: Log;

@@ -7,7 +7,7 @@ import type { Instance } from "./status-board.ts";
  * The state of a part of the pipeline: `down` when no instance reports, `silent` when one has stopped reporting,
  * `unready` when one reports a problem.
  */
-export type Health = "up" | "unready" | "silent" | "down";
+type Health = "up" | "unready" | "silent" | "down";
 
 /** One part of the pipeline, with the sums of its instances. Snake case, because it is published as JSON. */
 export interface Part {
@@ -34,7 +34,7 @@ export interface Part {
   readonly instances: readonly PartInstance[];
 }
 
-export interface PartInstance {
+interface PartInstance {
   readonly instance: string;
   readonly host: string;
   readonly pid: number;

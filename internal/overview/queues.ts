@@ -20,10 +20,10 @@ export interface Queue {
 }
 
 /** How full a stream is. */
-export type StreamFill = Pick<StreamState, "stream" | "messages" | "bytes" | "maxBytes">;
+type StreamFill = Pick<StreamState, "stream" | "messages" | "bytes" | "maxBytes">;
 
 /** The dead letters of one step and client. */
-export interface LetterCount {
+interface LetterCount {
   readonly step: string;
   readonly client: string;
   readonly count: number;

@@ -5,7 +5,7 @@ import type { Log } from "../service/log.ts";
 const batchSize = 1_000;
 const usualGapMs = 60_000;
 
-export interface ExpiryOptions {
+interface ExpiryOptions {
   /** What expires, for the log, as in "events". */
   readonly what: string;
   /** Deletes at most so many of what has expired, and says how many those were. */

@@ -1,7 +1,7 @@
 import type { Log } from "../service/log.ts";
 import { isUnavailable, Unavailable } from "../service/unavailable.ts";
 
-export interface PollingOptions {
+interface PollingOptions {
   /** What is read, as the plural subject of a sentence: "the event types". */
   readonly what: string;
   /** The pause between two reads, in ms. */

@@ -1,5 +1,5 @@
 /** What a URL says about the pool; what it leaves open is undefined. */
-export interface UrlSettings {
+interface UrlSettings {
   /** Most connections. */
   readonly max?: number;
   /** How long a statement may take, in ms; 0 = without end. */

@@ -7,7 +7,7 @@ import { tryPostgres } from "./postgres.ts";
 import { tryRedis } from "./redis.ts";
 
 /** The servers that somebody named; those that are not named are not tried. */
-export type Named = Partial<
+type Named = Partial<
   Config<"NATS_URL" | "NATS_CREDS" | "DATABASE_URL" | "REDIS_URL" | "RATES_URL" | "RATES_API_KEY">
 >;
 

@@ -16,7 +16,7 @@ const defaultPatienceMs = 5_000;
 const mostMovementMs = 1_000;
 const pauseMs = 250;
 
-export interface AggregateOptions {
+interface AggregateOptions {
   readonly nc: NatsConnection;
   readonly db: Database;
   /** CASINO_EVENTS. */

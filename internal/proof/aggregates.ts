@@ -12,7 +12,7 @@ const timeoutMs = 5_000;
 const rankings = ["bets", "wins", "deposits"] as const;
 
 /** The compared aggregates of all clients, or of one. */
-export interface Figures {
+interface Figures {
   readonly total: number;
   /** `<ranking> of <client>:<player>`, with its count as decimal text: sums may exceed 2^53. */
   readonly players: ReadonlyMap<string, string>;

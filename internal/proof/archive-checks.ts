@@ -5,7 +5,7 @@ import { type Check, namesOf, none, unchecked } from "./check.ts";
 import { Names } from "./names.ts";
 import type { Reconciliation } from "./reconciliation.ts";
 
-export interface ArchiveCheckOptions {
+interface ArchiveCheckOptions {
   /** Undefined when there never was an archiver. */
   readonly archiver: ConsumerState | undefined;
   /** Whether CASINO_EVENTS did not grow while it was read. */

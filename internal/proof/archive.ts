@@ -8,7 +8,7 @@ const batchSize = 5_000;
 /** Look-ups in flight while the next batch is read. */
 const concurrency = 2;
 
-export interface ArchiveBounds {
+interface ArchiveBounds {
   /** The archiver has acknowledged everything up to here, so its rows exist. */
   readonly ackFloor: number;
   /** Rows of final events stored from then on, in ms since the epoch, must have their event in CASINO_EVENTS. */
@@ -20,7 +20,7 @@ export interface ArchiveBounds {
 }
 
 /** An event without a row. */
-export interface Unarchived {
+interface Unarchived {
   readonly seq: number;
   readonly key: EventKey;
   /** When CASINO_EVENTS stored it, in ms since the epoch. */

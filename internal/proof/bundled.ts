@@ -4,7 +4,7 @@ import { countHeader, mostEventsPerBundle, readBundleLine } from "../messages/bu
 import { linesOf } from "../messages/raw-message.ts";
 
 /** What a bundle carries. */
-export interface Bundled {
+interface Bundled {
   readonly numbers: readonly AcceptedNumber[];
   /** Lines, from 1, of events without an accepted number. */
   readonly strangers: readonly number[];

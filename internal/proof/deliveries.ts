@@ -32,7 +32,7 @@ const changeMs = 10_000;
 /** How far clocks of different machines may differ. */
 const clockMarginMs = 60_000;
 
-export interface DeliveryCheckOptions {
+interface DeliveryCheckOptions {
   readonly nc: NatsConnection;
   readonly db: Database;
   /** How long attempts are kept in Postgres, in ms. */

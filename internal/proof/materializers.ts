@@ -4,7 +4,7 @@ import { serviceName } from "../materializer/nats-service.ts";
 import type { Coverage } from "../materializer/replay.ts";
 
 /** A running materializer. */
-export interface Materializer {
+interface Materializer {
   readonly total: number;
   /** Undefined before its first event. */
   readonly coverage: Coverage | undefined;

@@ -20,7 +20,7 @@ export interface Movement {
 }
 
 /** What the archiver has not acknowledged in CASINO_EVENTS. */
-export interface Backlog {
+interface Backlog {
   readonly events: number;
   /** From this sequence, */
   readonly from: number;

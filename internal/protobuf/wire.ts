@@ -2,7 +2,7 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 /** What a message holds that its schema does not allow. */
-export interface WireFlaw {
+interface WireFlaw {
   /** The field of the outermost message in which it lies, as the proto file calls it; "" where it lies in none. */
   readonly field: string;
   /** Half a sentence, as of a field error. */

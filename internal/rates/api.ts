@@ -3,7 +3,7 @@ import { type Answer, parseAnswer, RatesError } from "./answer.ts";
 /** Asks the rates API once. Rejects with `RatesError` when it returns no usable rates, with the signal's reason on abort. */
 export type FetchRates = (signal: AbortSignal) => Promise<Answer>;
 
-export interface RatesApiOptions {
+interface RatesApiOptions {
   /** http or https, with any query that asks for EUR. A user and password in it are sent as basic authentication. */
   readonly url: string;
   /** Appended to the query as `access_key`. */

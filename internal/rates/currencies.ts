@@ -43,7 +43,7 @@ export interface CurrencyMemory {
   note(rates: RateTable, at: number): Promise<ReadonlyMap<string, number>>;
 }
 
-export interface KvCurrenciesOptions {
+interface KvCurrenciesOptions {
   readonly log: Log;
   readonly replicas: number;
   /** Limit in ms on each request to the bucket; default 2 s. */

@@ -1,7 +1,7 @@
 import type { Log } from "../service/log.ts";
 
 /** Logs that something went away, and once that it is back, however many calls fail in between. */
-export interface Outage {
+interface Outage {
   began(error: unknown): void;
   over(): void;
 }

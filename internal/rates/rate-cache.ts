@@ -18,7 +18,7 @@ export interface RateCache {
   next(wanted: (snapshot: RateSnapshot) => boolean, signal: AbortSignal): Promise<RateSnapshot | undefined>;
 }
 
-export interface KvRateCacheOptions {
+interface KvRateCacheOptions {
   readonly log: Log;
   readonly replicas: number;
   /** Limit in ms on each request to the bucket; default 2 s. */

@@ -4,7 +4,7 @@ import { LineError, lineFormat, type ReadLine } from "./line-format.ts";
 import { type Line, LineSplitter } from "./line-splitter.ts";
 import type { ClientRecord, Read, RecordKind } from "./record.ts";
 
-export interface ImportOptions<T extends ClientRecord> {
+interface ImportOptions<T extends ClientRecord> {
   readonly kind: RecordKind<T>;
   /** Stores a batch. @returns how many are new */
   readonly put: (records: readonly T[]) => Promise<number>;

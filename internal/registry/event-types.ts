@@ -11,13 +11,13 @@ export interface TypeKey {
   readonly client: string | undefined;
 }
 
-export interface RegisteredType extends TypeKey {
+interface RegisteredType extends TypeKey {
   readonly schema: unknown;
   readonly updatedAt: Date;
 }
 
 /** What was done to a type's schema, and when. */
-export interface TypeChange extends TypeKey {
+interface TypeChange extends TypeKey {
   readonly change: "registered" | "replaced" | "removed";
   /** From then on; null when it was removed. */
   readonly schema: unknown;

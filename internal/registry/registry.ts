@@ -8,7 +8,7 @@ import { Unavailable } from "../service/unavailable.ts";
 import { type CheckerOptions, SchemaChecker } from "./schema-checker.ts";
 
 /** The registered custom types, as this process knows them. */
-export interface EventTypes {
+interface EventTypes {
   /**
    * Reads an event with the client's types: its own schema of a type wins over the one for all clients. Casino types are
    * answered at once; a custom type's `data` is checked outside of the event loop, together with what else the client
@@ -23,7 +23,7 @@ export interface EventTypes {
 }
 
 /** How a process uses the types. */
-export type RegistryOptions = Pick<CheckerOptions, "beyondBudget" | "limits">;
+type RegistryOptions = Pick<CheckerOptions, "beyondBudget" | "limits">;
 
 /** The schemas of one type, by digest. */
 interface Schemas {

@@ -16,7 +16,7 @@ export interface CheckerOptions {
 }
 
 /** What checks may cost, in CPU time except for `patienceMs`. */
-export interface Limits extends CheckLimits {
+interface Limits extends CheckLimits {
   /** For what a client sends at once: a request, a batch. */
   readonly budgetMs: number;
   /** How long data wait for their turn. */

@@ -96,7 +96,7 @@ const gamesOfDemo = Object.entries(demoGames).flatMap(([client, titles]) =>
 );
 
 /** How many rows were added. */
-export interface Planted {
+interface Planted {
   readonly clients: number;
   readonly players: number;
   readonly games: number;

@@ -1,5 +1,5 @@
 /** Terms of a circuit breaker; times in ms. */
-export interface BreakerTerms {
+interface BreakerTerms {
   /** This many failures in a row open it. */
   readonly failures: number;
   /** How long after a failure an open one lets the next probe through, at first. */

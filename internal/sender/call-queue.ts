@@ -7,7 +7,7 @@ const mostCallBytes = 1024 * 1024;
 const leastWaitMs = 250;
 
 /** The next action with items in hand. */
-export type Turn =
+type Turn =
   /** Call the receiver with these events. */
   | { readonly kind: "call"; readonly items: readonly Item[] }
   /** Another event of the player comes first: publish this one to CASINO_RETRY behind it. */

@@ -14,7 +14,7 @@ const failuresUntilOpen = 5;
 /** The longest pause between probes, as a multiple of the plan's first pause. */
 const longestProbePauses = 12;
 
-export interface CallerOptions {
+interface CallerOptions {
   readonly deliverer: Pick<Deliverer, "deliver">;
   /** The process's limit, shared by all destinations. */
   readonly calls: CallLimit;

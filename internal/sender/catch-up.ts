@@ -17,7 +17,7 @@ const pageSize = 500;
 const widest = 5_000;
 
 /** A destination's position after a check. */
-export interface Progress {
+interface Progress {
   /** Up to this sequence the destination's events are handled. */
   readonly sequence: number;
   /** Whether events that the log has dropped remain to be delivered. */

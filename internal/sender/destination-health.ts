@@ -5,7 +5,7 @@ import type { Destination } from "../webhooks/destination.ts";
 import type { Destinations } from "../webhooks/destinations.ts";
 import type { DestinationRun } from "./destination-run.ts";
 
-export interface DestinationHealthOptions {
+interface DestinationHealthOptions {
   readonly nc: NatsConnection;
   readonly destinations: Destinations;
   /** A destination is disabled once all attempts have failed for this long, in ms. */

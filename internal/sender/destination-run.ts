@@ -36,7 +36,7 @@ export interface SenderContext extends ReaderOptions {
   readonly ackWaitMs?: number | undefined;
 }
 
-export interface RunOptions extends SenderContext {
+interface RunOptions extends SenderContext {
   readonly destination: Destination;
   /** Called when the receiver answered 410: it wants no more calls. */
   readonly onGone: () => void;

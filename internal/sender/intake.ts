@@ -19,7 +19,7 @@ const heldBytes = 4 * 1024 * 1024;
 /** The longest delay for a message that is handed back. */
 const longestNakMs = 3_600_000;
 
-export interface IntakeOptions {
+interface IntakeOptions {
   /** Opens its mailboxes; whoever stops it closes this too. */
   readonly reader: Reader;
   readonly destination: Destination;

@@ -5,7 +5,7 @@ import { asking, type Database } from "../postgres/connect.ts";
 export const keptForMs = 6_000;
 
 /** A destination's position. */
-export interface DestinationPlace {
+interface DestinationPlace {
   readonly destination: string;
   /**
    * Up to this sequence of CASINO_EVENTS its events are delivered, in CASINO_RETRY or dead letters. 0 = not known yet.

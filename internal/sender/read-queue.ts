@@ -7,7 +7,7 @@ import { retryDurable, retryStream, retrySubject } from "../messages/subjects.ts
 import { type DeliverableEvent, readDeliverable } from "../webhooks/message.ts";
 
 /** A destination's waiting delivery in CASINO_RETRY. */
-export interface Waiting extends Pick<RetryHead, "due"> {
+interface Waiting extends Pick<RetryHead, "due"> {
   readonly event: DeliverableEvent;
   /** The same key as the delivery's `Item` has. */
   readonly name: string;

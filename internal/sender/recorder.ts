@@ -4,7 +4,7 @@ import type { DeliveryRecord } from "../webhooks/deliveries.ts";
 /** Rows of one insert. */
 const mostAtOnce = 500;
 
-export interface RecorderOptions {
+interface RecorderOptions {
   /** Stores records, all or none. @throws Unavailable */
   readonly store: (records: readonly DeliveryRecord[]) => Promise<void>;
   /** Whose messages wait for it. What is not stored when its time runs out is not recorded. */

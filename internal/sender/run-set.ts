@@ -1,7 +1,7 @@
 import type { Destination } from "../webhooks/destination.ts";
 import { DestinationRun, type SenderContext } from "./destination-run.ts";
 
-export interface RunSetOptions extends SenderContext {
+interface RunSetOptions extends SenderContext {
   /** Called when a receiver answered 410: it wants no more calls. */
   readonly onGone: (destination: Destination) => void;
   /** Called when a run has ended completely. */

@@ -25,7 +25,7 @@ export interface DeliveryMeter {
   setAside(reason: string): void;
 }
 
-export interface SettlementOptions {
+interface SettlementOptions {
   readonly destination: string;
   readonly plan: RetryPlan;
   readonly publisher: Publisher;

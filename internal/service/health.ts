@@ -19,7 +19,7 @@ export type Warnings = () => readonly string[];
 export type ReadyChecks = Readonly<Record<string, ReadyCheck>>;
 
 /** The result of all checks. */
-export interface Readout {
+interface Readout {
   readonly ready: boolean;
   /** "ok", or a sentence that says why not. */
   readonly checks: Readonly<Record<string, string>>;

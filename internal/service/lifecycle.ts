@@ -10,7 +10,7 @@ import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
 /** One command-line flag of a service. */
-export interface Flag {
+interface Flag {
   readonly doc: string;
   /** What `--help` shows for its value, such as N. */
   readonly value?: string;
@@ -22,7 +22,7 @@ type Flags = Readonly<Record<string, Flag>>;
 type FlagValues<F extends Flags> = { readonly [K in keyof F]?: ReturnType<F[K]["parse"]> };
 
 /** What a service is: its name, its variables and flags, and how it starts. */
-export interface Service<N extends VariableName, F extends Flags> {
+interface Service<N extends VariableName, F extends Flags> {
   readonly name: string;
   /** One sentence for `--help`. */
   readonly summary: string;

@@ -4,7 +4,7 @@ import type { Log } from "./log.ts";
 import { isUnavailable } from "./unavailable.ts";
 
 /** What a problem document may contain beside its standard members, and headers that go with it. */
-export interface ProblemDetails {
+interface ProblemDetails {
   readonly members?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;

@@ -10,7 +10,7 @@ import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
 /** What a command can use while it runs. */
-export interface CommandRun<N extends VariableName> {
+interface CommandRun<N extends VariableName> {
   readonly config: Config<N>;
   /** Writes results to stdout. Text is made safe for a terminal; bytes are not changed. */
   readonly say: (text: string | Uint8Array) => void;
@@ -27,7 +27,7 @@ export interface CommandRun<N extends VariableName> {
 }
 
 /** A command that a person or a script runs: it does one thing and ends. */
-export interface CommandProgram<T, N extends VariableName> {
+interface CommandProgram<T, N extends VariableName> {
   /** The words after `croupier` on the command line; none for `croupier` itself. */
   readonly name: string;
   readonly build: Build<T>;

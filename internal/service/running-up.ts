@@ -32,7 +32,7 @@ const saysWhere: readonly VariableName[] = ["NATS_URL", "NATS_CREDS", "DATABASE_
 const fileOf = (data: string): string => join(data, "running.json");
 
 /** What an `up` announces. */
-export interface Announced extends Pick<RunningUp, "gatewayPort" | "ownerUrl"> {
+interface Announced extends Pick<RunningUp, "gatewayPort" | "ownerUrl"> {
   readonly urls: Readonly<Record<string, string>>;
 }
 

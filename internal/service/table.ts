@@ -1,7 +1,7 @@
 import { onOneLine } from "./terminal.ts";
 
 /** How a table looks. */
-export interface TableStyle {
+interface TableStyle {
   /** The headings; omitted = none. */
   readonly head?: readonly string[];
   /** Put before each line. */

@@ -20,7 +20,7 @@ export interface Endpoint {
 }
 
 /** A service's description for tools such as `nats micro ls`. */
-export interface DiscoveredService {
+interface DiscoveredService {
   /** Letters, digits, hyphens and underscores. */
   readonly name: string;
   /** Unique among the running instances. */

@@ -1,6 +1,6 @@
 import type { Metrics } from "./metrics.ts";
 
-export interface EnricherSources {
+interface EnricherSources {
   readonly rates: { fetchedAt(): number | undefined };
   /** The reason while the last step pauses for the archiver. */
   readonly archiverLag: { readonly problem: string | undefined };

@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Log } from "../service/log.ts";
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
-export interface Sample {
+interface Sample {
   readonly labels?: Labels;
   readonly value: number;
 }
@@ -18,7 +18,7 @@ export interface Distribution {
 }
 
 /** Called at each scrape. */
-export type Collect<T> = () => readonly T[] | Promise<readonly T[]>;
+type Collect<T> = () => readonly T[] | Promise<readonly T[]>;
 
 /**
  * The metrics of a service for `/metrics`. It counts nothing itself: at each scrape it asks the counting code, so the

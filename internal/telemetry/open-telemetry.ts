@@ -23,7 +23,7 @@ import { newInstanceName } from "../service/instance-name.ts";
 import { type Log, withoutPassword } from "../service/log.ts";
 import { contextOf, destination, HopSpans, traceparentOf } from "./hop-spans.ts";
 
-export interface TracesOptions {
+interface TracesOptions {
   readonly service: string;
   /** The collector's URL; traces go to `v1/traces` below it. */
   readonly endpoint: string;

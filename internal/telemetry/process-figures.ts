@@ -4,7 +4,7 @@ import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 const resolution = 20;
 
 /** The resources that this process uses. */
-export interface Figures {
+interface Figures {
   /** CPU time since the last sample, in cores. */
   readonly cpu: number;
   /** Bytes. */

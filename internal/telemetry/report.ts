@@ -5,7 +5,7 @@ import type { Metrics } from "./metrics.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 import { serviceMetrics } from "./service-metrics.ts";
 
-export interface ReportOptions extends AnnounceOptions {
+interface ReportOptions extends AnnounceOptions {
   /** Registers the end of what it opens. */
   readonly onClose: (what: string, close: () => unknown) => void;
 }

@@ -7,7 +7,7 @@ import { encodeStatus, type Status } from "./status.ts";
 import type { WorkMeter } from "./work-meter.ts";
 import { WorkWindow } from "./work-window.ts";
 
-export interface StatusPublisherOptions {
+interface StatusPublisherOptions {
   readonly nc: NatsConnection;
   readonly service: string;
   readonly instance: string;

@@ -87,7 +87,7 @@ export interface DeliveryFilter {
 }
 
 /** A delivery as it is shown. */
-export interface DeliveryBody {
+interface DeliveryBody {
   readonly id: string;
   readonly destination_id: string;
   readonly client_id: string;
@@ -106,7 +106,7 @@ export interface DeliveryBody {
   readonly at: string;
 }
 
-export interface DeliveryPage {
+interface DeliveryPage {
   readonly deliveries: readonly DeliveryBody[];
   /** For the next page; null on the last one. */
   readonly next_cursor: string | null;

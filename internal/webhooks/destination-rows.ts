@@ -5,10 +5,10 @@ import type { Destination, DestinationSettings } from "./destination.ts";
 import type { SecretBox } from "./secret-box.ts";
 
 /** A destination's row, with the secrets that sign now, newest first. */
-export type DestinationRow = Selectable<Schema["destinations"]> & { readonly secrets: readonly string[] };
+type DestinationRow = Selectable<Schema["destinations"]> & { readonly secrets: readonly string[] };
 
 /** A filter of destinations. All conditions must hold. */
-export interface Which {
+interface Which {
   readonly id?: string;
   readonly client?: string | undefined;
   /** Only those after this id. */

@@ -25,7 +25,7 @@ export const defaultSettings: Omit<DestinationSettings, "url"> = {
 };
 
 /** A destination's state, which the sender maintains. */
-export interface DestinationState {
+interface DestinationState {
   /** Null while it is enabled. */
   readonly disabledAt: Date | null;
   /** A sentence, for its client. */

@@ -3,7 +3,7 @@ import { defaultSettings } from "./destination.ts";
 import type { Destinations } from "./destinations.ts";
 
 /** The calls received for one client. */
-export interface ReceivedOf {
+interface ReceivedOf {
   /** Calls with a valid signature, and those with an invalid one. */
   readonly verified: number;
   readonly refused: number;

@@ -61,7 +61,7 @@ export type ReadSettings<T> =
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
 /** Checks a URL without resolving its name. @throws AddressRefused */
-export type CheckUrl = (url: URL) => void;
+type CheckUrl = (url: URL) => void;
 
 const validateAll = compileOwnSchema(settingsSchema);
 const validateChange = compileOwnSchema(changeSchema);

@@ -7,7 +7,7 @@ export function newSecret(): string {
 }
 
 /** The headers by which a receiver verifies a call. */
-export interface SignatureHeaders {
+interface SignatureHeaders {
   readonly "webhook-id": string;
   readonly "webhook-timestamp": string;
   readonly "webhook-signature": string;

@@ -7,7 +7,7 @@ import type { WebhookMessage } from "./message.ts";
 const testType = "croupier.test";
 
 /** The result of a test. */
-export interface TestResult extends Attempt {
+interface TestResult extends Attempt {
   readonly webhookId: string;
 }
 

@@ -5,7 +5,7 @@ import { Destinations } from "./destinations.ts";
 import { SecretBox } from "./secret-box.ts";
 
 /** The environment's settings of deliveries. */
-export interface DeliverySettings {
+interface DeliverySettings {
   /** 32 bytes each; the first encrypts. */
   readonly DELIVERY_KEY: readonly Uint8Array[] | undefined;
   readonly DELIVERY_ALLOW_PRIVATE: string | undefined;

@@ -22,7 +22,7 @@ export interface LiveOptions {
   readonly currentRates: () => Promise<RatesAtHand | undefined>;
 }
 
-export interface RatesAtHand {
+interface RatesAtHand {
   readonly rates: ReadonlyMap<string, unknown>;
   readonly missing: ReadonlyMap<string, number>;
   /** Epoch ms. */

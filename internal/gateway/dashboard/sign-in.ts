@@ -22,7 +22,7 @@ export interface Sessions {
   readonly lifeMs: number;
 }
 
-export interface SignInOptions {
+interface SignInOptions {
   readonly keys: Keys;
   readonly sessions: Sessions;
   readonly log: Log;

@@ -22,7 +22,7 @@ const queryForm = parameters({
   type: Type.Optional(Type.String({ pattern: EVENT_TYPE_PATTERN, description: "an event type" })),
 });
 
-export interface StreamOptions {
+interface StreamOptions {
   readonly keys: Keys;
   readonly live: Live;
   readonly tails: Tails;

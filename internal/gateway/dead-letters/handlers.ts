@@ -19,7 +19,7 @@ import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
 import { deadLetterSchemas, defaultReplayed } from "./schemas.ts";
 
-export interface DeadLetterHandlerOptions {
+interface DeadLetterHandlerOptions {
   readonly store: LetterStore;
   readonly publish: ReplayOptions["publish"];
   readonly rules: DryRunRules;

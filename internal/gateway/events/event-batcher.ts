@@ -4,7 +4,7 @@ import type { OnSettled } from "../../jetstream/publisher.ts";
 import { mostEventsPerMessage } from "../../messages/accepted.ts";
 import { type RawSender, rawMessages } from "../../messages/raw-message.ts";
 
-export interface EventBatcherOptions {
+interface EventBatcherOptions {
   readonly buffer: IngestBuffer;
   /**
    * Whether several events may travel in one message; asked each time, because a reconnect may lead to another server.

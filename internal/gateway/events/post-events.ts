@@ -18,7 +18,7 @@ import { Problem, unavailable } from "../../service/problem.ts";
 import type { EventBatcher } from "./event-batcher.ts";
 import { type EventTypes, type ReadEvent, Submission } from "./submission.ts";
 
-export interface PostEventsOptions {
+interface PostEventsOptions {
   readonly batcher: EventBatcher;
   readonly types: EventTypes;
   /** How far ahead of the clock an event may be dated, in ms. */

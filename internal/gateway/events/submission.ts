@@ -12,7 +12,7 @@ import { rawStage, stageStream } from "../../messages/subjects.ts";
 import type { EventBatcher } from "./event-batcher.ts";
 
 /** Why the remaining events could not be taken, through no fault of theirs. */
-export interface Failure {
+interface Failure {
   /** How the sentence begins. */
   readonly because: string;
   readonly cause?: unknown;
@@ -27,7 +27,7 @@ export interface EventTypes {
   decode(client: string, read: ReadEvent): Decoded | Promise<Decoded>;
 }
 
-export interface SubmissionOptions {
+interface SubmissionOptions {
   readonly batcher: EventBatcher;
   readonly types: EventTypes;
   readonly sender: RawSender;

@@ -3,7 +3,7 @@ import { AnswerCounts } from "../../http/answer-counts.ts";
 import type { LineSink } from "../../http/ndjson.ts";
 import type { ClientRecord, Read } from "../../records/record.ts";
 
-export interface RecordUploadOptions<T> {
+interface RecordUploadOptions<T> {
   readonly read: (value: unknown) => Read<T>;
   /** Stores a batch, all or nothing. */
   readonly put: (records: readonly T[]) => Promise<unknown>;
