@@ -22,6 +22,7 @@ export function Overview({ holder, frame, history, tail, onTail }) {
       <${Fact} name="dead letters" value=${count(letters)} bad=${letters > 0} link="#/dead-letters" />
       ${isOperator && html`<${Fact} name="age of rates" value=${duration(rates?.age_ms)} bad=${lacksRates(picture)} />`}
     </section>
+    ${figures?.events_total === 0 && html`<p class="hint">No events yet. Send one with <code>POST /events</code> (<a href="/docs">API</a>)${isOperator && html`, or random ones with <code>npm run generator</code>`}.</p>`}
     ${isOperator && html`<${Pipeline} picture=${picture} isKnown=${!broker} />`}
     <${Chart} history=${history} />
     ${
@@ -42,7 +43,7 @@ function Fact({ name, value, bad = false, link }) {
 }
 
 /** Rates are fetched when an event needs one, so having none is no problem by itself. */
-const lacksRates = ({ steps }) =>
+export const lacksRates = ({ steps }) =>
   steps.some(({ problems }) => problems.some((problem) => problem.startsWith("rates:")));
 
 const waiting = ({ steps }) =>

@@ -227,6 +227,20 @@ test("an operator makes a key of a client on the page, and revokes it", async ()
   await row.getByText(/^revoked/).waitFor();
 });
 
+test("says what to do where there is nothing yet, and warns of nothing", async () => {
+  await runForTest("clients", ["add", "idle"], env);
+  const page = await signedIn({ client: "idle" });
+  const hint = page.getByText("No events yet. Send one with POST /events (API).");
+  await hint.waitFor();
+  publish("idle", deposit(10));
+  await hint.waitFor({ state: "detached" });
+
+  const setup = await signedIn({ path: "setup" });
+  const rates = setup.getByRole("region", { name: "Rates" });
+  await rates.getByText("No current rates. The enricher fetches them when an event needs one.").waitFor();
+  expect(await rates.locator(".notice").count()).toBe(0);
+});
+
 test("a link works once, and says so the second time", async () => {
   const code = (await runForTest("clients", ["sign-in"], env)).trim();
   for (const expected of ["Pipeline", "was already used"]) {
