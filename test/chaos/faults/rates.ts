@@ -15,11 +15,14 @@ async function misbehave({ stack, killer }: FaultContext, mode: RatesMode, ms: n
   await jsm.streams.purge(ratesStream);
   await killer.kill(stack.service("enricher-1"), stack.service("enricher-2"));
   await sleep(ms);
-  // On a busy machine the enrichers may take longer than that to start again.
-  if (mode !== "absent")
-    await waitFor(() => rates.asked > 0, { timeout: 60_000, what: "a request for rates" });
-  const { asked } = rates;
-  await rates.become("well");
+  let asked = 0;
+  try {
+    // On a busy machine the enrichers may take longer than that to start again.
+    if (mode !== "absent") await waitFor(() => rates.asked > 0, { what: "a request for rates" });
+    asked = rates.asked;
+  } finally {
+    await rates.become("well");
+  }
   const times = asked === 1 ? "once" : `${asked} times`;
   return mode === "absent" ? `away for ${seconds(ms)}` : `for ${seconds(ms)}, asked ${times}`;
 }
