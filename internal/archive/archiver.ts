@@ -22,7 +22,7 @@ export const archiverDurable: Durable = {
   repeated: "archived again, which changes nothing",
 };
 
-/** Rows of one insert: with more, a row costs no less. */
+/** Rows per insert; larger batches are no cheaper. */
 const batchSize = 1_000;
 const capacity = 4_000;
 /** How long the first event of a batch waits for others. */
@@ -94,7 +94,7 @@ export class Archiver {
     await this.#reader.stop();
   }
 
-  /** Prepares a batch while the one before is inserted. */
+  /** Prepares a batch while the previous one is inserted. */
   async #archive(): Promise<void> {
     let storing = Promise.resolve();
     for await (const batch of batches(this.#mailbox, { size: batchSize, lingerMs })) {
@@ -145,7 +145,7 @@ export class Archiver {
     const added = await asking(cut, () => this.#table.add(insert, cut));
     this.#meter?.inserted(rows.length, added, performance.now() - began);
     this.#log.debug({ rows: rows.length, added }, "archived");
-    // Only once the next insert is on its way.
+    // Only after the next insert has started.
     setImmediate(() => {
       for (const { delivery } of rows) {
         this.#mailbox.ack(delivery);
@@ -154,7 +154,7 @@ export class Archiver {
     });
   }
 
-  /** Some rows are refused: halves them until each of those is alone. */
+  /** Postgres refuses some of the rows: halves the batch until each refused row is alone. */
   async #storeApart(rows: readonly DeliveredRow[], refusal: Refusal): Promise<void> {
     const [row, ...others] = rows;
     if (row !== undefined && others.length === 0) {
@@ -171,7 +171,7 @@ const archived = { outcome: "archived" };
 const traceparentOf = ({ headers }: Delivery): string => headers.get("traceparent");
 const itself = (delivery: Delivery): Delivery => delivery;
 
-/** Rows of one statement. */
+/** Rows per statement. */
 interface Part {
   readonly rows: readonly DeliveredRow[];
   readonly insert: Insert;

@@ -9,9 +9,9 @@ import type { Database } from "../postgres/connect.ts";
 const lookAgainMs = 20;
 
 /**
- * Resolves when every insert has ended that began before the current state of `erasures`, as `create index concurrently`
- * waits: every later one sees it.
- * @param signal aborts it, because an insert may wait for somebody else's lock
+ * Resolves once every insert has ended that may not have seen the current state of `erasures`, in the way in which
+ * `create index concurrently` waits.
+ * @param signal aborts it, because an insert may wait for another session's lock
  */
 export async function untilInsertsOfBefore(db: Database, signal: AbortSignal): Promise<void> {
   const writers = sql`
@@ -34,7 +34,7 @@ export async function untilInsertsOfBefore(db: Database, signal: AbortSignal): P
   }
 }
 
-/** Rows of one statement: it holds their locks, and the connection, for some ten milliseconds. */
+/** Rows per statement, which holds their locks and the connection for some ten milliseconds. */
 const batchSize = 1_000;
 
 interface Batch {
@@ -46,7 +46,7 @@ interface Batch {
   readonly id: string | null;
 }
 
-/** How much there was of a player. */
+/** What was erased of a player. */
 export interface ErasedRows {
   /** Events with any of the player's data. */
   readonly events: number;
@@ -67,7 +67,7 @@ export async function eraseFromArchive(
 ): Promise<ErasedRows> {
   const erased = { events: 0, answers: 0 };
   for (const type of casinoTypes) {
-    // In the order of the index by player and type, each row once.
+    // Follows the index by player and type, so it visits each row once.
     let after: Pick<Batch, "created_at" | "source" | "id"> = { created_at: "infinity", source: "", id: "0" };
     for (;;) {
       const { rows } = await sql<Batch>`

@@ -3,7 +3,7 @@ import { asking, type Database } from "../postgres/connect.ts";
 import { archivedEvent, columns, type Row } from "./find-events.ts";
 import { millisecondsOf } from "./instant.ts";
 
-/** A final event from the archive, as its message in CASINO_EVENTS was. */
+/** A final event from the archive, with the content of its message in CASINO_EVENTS. */
 export interface FinalText {
   readonly client: string;
   readonly source: string;
@@ -12,7 +12,7 @@ export interface FinalText {
   readonly playerId: number | undefined;
   /** The event as JSON. */
   readonly text: string;
-  /** Its sequence in CASINO_EVENTS; undefined where that was not stored. */
+  /** Its sequence in CASINO_EVENTS; undefined if it was not archived. */
   readonly sequence: number | undefined;
   /** When CASINO_EVENTS stored it, in ms since the epoch. */
   readonly storedAt: number;
@@ -55,7 +55,7 @@ export function finalsBySequence(
 
 /**
  * A page of events in the order in which CASINO_EVENTS stored them.
- * @param after where the page before ended; undefined: from the beginning
+ * @param after the end of the previous page; undefined = from the beginning
  * @throws Unavailable
  */
 export function finalsByStoring(
@@ -72,7 +72,7 @@ export function finalsByStoring(
   return read(db, sql`${condition} and ${beyond} order by stored_at, source, id limit ${limit}`, signal);
 }
 
-/** One event; undefined when it is not in the archive. @throws Unavailable */
+/** One event; undefined if it is not in the archive. @throws Unavailable */
 export async function finalOf(
   db: Database,
   { client, source, id }: Pick<FinalText, "client" | "source" | "id">,

@@ -14,13 +14,13 @@ export interface EventFilter {
   readonly from?: string | undefined;
   /** Of `created_at`, exclusive, as `parseTimestamp` gives it. */
   readonly to?: string | undefined;
-  /** Most events on the page, from 1 up. */
+  /** Maximum events per page, at least 1. */
   readonly limit: number;
-  /** The page after the one that gave out this `next_cursor`. */
+  /** The `next_cursor` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
-/** A final event as archived, its keys in the usual order; then its client and source. */
+/** An archived final event, with its keys in the usual order, then its client and source. */
 export interface ArchivedEvent {
   readonly id: number;
   readonly player_id?: number;
@@ -73,12 +73,12 @@ export async function findEvents(
   }
 }
 
-/** Of `AbortSignal.timeout`. */
+/** The error of `AbortSignal.timeout`. */
 function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === "TimeoutError";
 }
 
-/** The query behind `findEvents`: reads one row more than a page, to know whether there is another. */
+/** The query of `findEvents`. It reads one row more than a page, to know whether there is another page. */
 export function eventsQuery({
   client,
   type,
