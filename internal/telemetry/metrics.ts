@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Log } from "../service/log.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -39,15 +39,21 @@ export class Metrics {
 
   /** @param name ends with `_total` */
   counter(name: string, help: string, collect: Collect<Sample>): void {
-    new CountedElsewhere(name, help, this.#registry, this.#guarded(name, collect));
+    this.#add(name, help, "counter", collect, (sample) => [sample]);
   }
 
   gauge(name: string, help: string, collect: Collect<Sample>): void {
-    new MeasuredElsewhere(name, help, this.#registry, this.#guarded(name, collect));
+    this.#add(name, help, "gauge", collect, (sample) => [sample]);
   }
 
   histogram(name: string, help: string, collect: Collect<Distribution>): void {
-    new ObservedElsewhere(name, help, this.#registry, this.#guarded(name, collect));
+    this.#add(name, help, "histogram", collect, ({ labels = {}, buckets, count, sum }) => [
+      ...[...buckets, ["+Inf", count] as const].map(([le, value]) => {
+        return { metricName: `${name}_bucket`, labels: { ...labels, le }, value };
+      }),
+      { metricName: `${name}_sum`, labels, value: sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ]);
   }
 
   /** Renders the answer to a scrape. */
@@ -59,74 +65,26 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  #guarded<T>(name: string, collect: Collect<T>): Ask<T> {
-    return async () => {
+  /**
+   * The library's own metrics hold values; this one asks for them at each scrape. We use the library for the format and
+   * for the metrics of the process.
+   */
+  #add<T>(
+    name: string,
+    help: string,
+    type: "counter" | "gauge" | "histogram",
+    collect: Collect<T>,
+    valuesOf: (one: T) => readonly object[],
+  ): void {
+    const values = async () => {
       try {
-        return await collect();
+        return (await collect()).flatMap(valuesOf);
       } catch (err) {
         this.#log.debug({ err, metric: name }, "a metric is not available now");
         return [];
       }
     };
+    const metric = { name, get: async () => ({ name, help, type, values: await values() }) };
+    this.#registry.registerMetric(metric as never); // all of a metric that the registry calls
   }
-}
-
-type Ask<T> = () => Promise<readonly T[]>;
-
-// The library's own metrics hold values; these compute them at each scrape. We use the library for the format and for
-// the metrics of the process.
-
-class CountedElsewhere extends Counter {
-  readonly #ask: Ask<Sample>;
-
-  constructor(name: string, help: string, registry: Registry, ask: Ask<Sample>) {
-    super({ name, help, registers: [registry] });
-    this.#ask = ask;
-  }
-
-  override async get() {
-    return { ...(await super.get()), values: (await this.#ask()).map(labelled) };
-  }
-}
-
-class MeasuredElsewhere extends Gauge {
-  readonly #ask: Ask<Sample>;
-
-  constructor(name: string, help: string, registry: Registry, ask: Ask<Sample>) {
-    super({ name, help, registers: [registry] });
-    this.#ask = ask;
-  }
-
-  override async get() {
-    return { ...(await super.get()), values: (await this.#ask()).map(labelled) };
-  }
-}
-
-class ObservedElsewhere extends Histogram {
-  readonly #name: string;
-  readonly #help: string;
-  readonly #ask: Ask<Distribution>;
-
-  constructor(name: string, help: string, registry: Registry, ask: Ask<Distribution>) {
-    super({ name, help, registers: [registry] });
-    [this.#name, this.#help, this.#ask] = [name, help, ask];
-  }
-
-  /** The method that the registry calls on a histogram, which the library's types do not show. */
-  async getForPromString() {
-    const values = (await this.#ask()).flatMap(({ labels = {}, buckets, count, sum }) => [
-      ...[...buckets, ["+Inf", count] as const].map(([le, value]) => ({
-        metricName: `${this.#name}_bucket`,
-        labels: { ...labels, le },
-        value,
-      })),
-      { metricName: `${this.#name}_sum`, labels: { ...labels }, value: sum },
-      { metricName: `${this.#name}_count`, labels: { ...labels }, value: count },
-    ]);
-    return { name: this.#name, help: this.#help, type: "histogram", values, aggregator: "sum" };
-  }
-}
-
-function labelled({ labels = {}, value }: Sample) {
-  return { labels: { ...labels }, value };
 }
