@@ -136,6 +136,27 @@ export async function gatewayForTest(
   };
 }
 
+/** Asks a gateway with a key, by default this one. Bodies are JSON, unless the options say otherwise. */
+export function askerOf({ app }: Pick<TestGateway, "app">, key: string) {
+  return async (
+    method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE",
+    url: string,
+    body?: unknown,
+    { as = key, type = "application/json" }: { readonly as?: string; readonly type?: string } = {},
+  ) => {
+    const hasBody = body !== undefined;
+    const isRaw = typeof body === "string" || Buffer.isBuffer(body);
+    const response = await app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${as}`, ...(hasBody && { "content-type": type }) },
+      ...(hasBody && { payload: isRaw ? body : JSON.stringify(body) }),
+    });
+    const answer = response.body === "" ? undefined : response.json();
+    return { status: response.statusCode, headers: response.headers, body: answer };
+  };
+}
+
 /** Empties the raw stream and sets its limits, by default the usual ones. */
 export async function emptyRaw(
   jsm: JetStreamManager,

@@ -3,19 +3,15 @@ import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { sql } from "kysely";
 import { beforeEach, describe, expect, test } from "vitest";
-import { defaultLimits } from "../../../test/harness/broker.ts";
 import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
 import { prefixOf } from "../../clients/api-key.ts";
 import { createKey, revokeKey } from "../../clients/client-repository.ts";
-import { LetterStore } from "../../dead-letters/store.ts";
-import { ensureStreams } from "../../jetstream/topology.ts";
-import { OutgoingHeaders } from "../../jetstream/wire-headers.ts";
 import { type PlayerRecord, playerKind } from "../../players/player-kind.ts";
 import { postgresRecords } from "../../records/postgres-records.ts";
 import type { RecordStore } from "../../records/record.ts";
 import { Unavailable } from "../../service/unavailable.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { askerOf, databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
 
 const server = await natsForTest();
 const db = await databaseOfFile();
@@ -29,27 +25,9 @@ beforeEach(() => sql`delete from players`.execute(db));
 
 type Method = "GET" | "PUT" | "POST" | "DELETE";
 
-/** Asks a new gateway. Bodies are JSON, unless the headers say otherwise. */
-async function asker(players?: RecordStore<PlayerRecord>) {
-  const { app } = await gatewayForTest(server, db, players && { players });
-  return async (
-    method: Method,
-    url: string,
-    body?: unknown,
-    { as = key, type = "application/json" }: { readonly as?: string; readonly type?: string } = {},
-  ) => {
-    const response = await app.inject({
-      method,
-      url,
-      headers: { authorization: `Bearer ${as}`, ...(body === undefined ? {} : { "content-type": type }) },
-      ...(body === undefined
-        ? {}
-        : { payload: typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
-    });
-    const answer = response.body === "" ? undefined : response.json();
-    return { status: response.statusCode, headers: response.headers, body: answer };
-  };
-}
+/** Asks a new gateway. */
+const asker = async (players?: RecordStore<PlayerRecord>) =>
+  askerOf(await gatewayForTest(server, db, players && { players }), key);
 
 const player = (id: number, email = `${id}@example.com`, last_signed_in_at: string | null = null) => ({
   id,
@@ -110,58 +88,6 @@ describe("one player", () => {
       ),
     );
     expect(await idsOf()).toEqual([]);
-  });
-});
-
-describe("a player that is erased", () => {
-  const bet = (address: string) => ({ player_id: 10, player: { email: address } });
-
-  test("goes from the archive and the dead letters too, and no other client's", async () => {
-    const { app, nc, publisher } = await gatewayForTest(server, db);
-    await ensureStreams(nc, ["profiled", "apart", "final"], defaultLimits);
-    const payload = Buffer.from(JSON.stringify(bet("john@example.com")));
-    for (const client of ["casino", "lucky-spin"])
-      await publisher.publish({
-        subject: `casino.dead.description.${client}`,
-        payload,
-        headers: new OutgoingHeaders(),
-      });
-    await store.put("lucky-spin", [player(10)], signal);
-    const erase = (as: string, query = "erase=true") =>
-      app.inject({
-        method: "DELETE",
-        url: `/players/10?${query}`,
-        headers: { authorization: `Bearer ${as}` },
-      });
-    expect((await erase(operator)).statusCode).toBe(403);
-    expect((await erase(key, "erase=yes")).json().detail).toBe('erase must be true or false, not "yes".');
-    expect((await erase(key, "earse=true")).statusCode).toBe(400);
-    expect((await erase(key, "erase=false")).statusCode).toBe(404);
-    const answer = await erase(key);
-    expect(answer.statusCode).toBe(200);
-    expect(answer.json()).toMatchObject({
-      ...{ client_id: "casino", player_id: 10, requested_by: expect.stringMatching(/^key \d+$/) },
-      done: { players: 0, events: 0, dead_letters_rewritten: 1, dead_letters_removed: 0 },
-      remains: [],
-    });
-    const letters = await Promise.all([1, 2, 3].map((seq) => new LetterStore(nc).read(seq)));
-    expect(letters.map((letter) => letter && Buffer.from(letter.payload).toString())).toEqual([
-      undefined,
-      payload.toString(),
-      '{"player_id":10}',
-    ]);
-    expect(await idsOf("lucky-spin")).toEqual([10]);
-  });
-
-  test("is a 503 that says to ask again while something is away", async () => {
-    const { app } = await gatewayForTest(server, db, {
-      erasePlayer: () => Promise.reject(new Unavailable("NATS is away.")),
-    });
-    const headers = { authorization: `Bearer ${key}` };
-    const answer = await app.inject({ method: "DELETE", url: "/players/10?erase=true", headers });
-    expect(answer.statusCode).toBe(503);
-    expect(answer.headers["retry-after"]).toBeDefined();
-    expect(answer.json().detail).toContain("repeat the request, and it continues");
   });
 });
 

@@ -12,7 +12,7 @@ import { Destinations } from "../../webhooks/destinations.ts";
 import { delivererForTest, receiverForTest } from "../../webhooks/receiver.fixture.ts";
 import { SecretBox } from "../../webhooks/secret-box.ts";
 import type { Webhooks } from "../../webhooks/webhooks.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { askerOf, databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
 
 const server = await natsForTest();
 const db = await databaseOfFile();
@@ -34,23 +34,7 @@ async function asker(given?: Webhooks | "no key") {
     given === "no key"
       ? undefined
       : (given ?? { db, destinations: new Destinations(db, box), deliverer: delivererForTest() });
-  const { app } = await gatewayForTest(server, db, { webhooks });
-  return async (method: Method, url: string, body?: unknown, as = key) => {
-    const response = await app.inject({
-      method,
-      url,
-      headers: {
-        authorization: `Bearer ${as}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
-    });
-    return {
-      status: response.statusCode,
-      body: response.body === "" ? undefined : response.json(),
-      headers: response.headers,
-    };
-  };
+  return askerOf(await gatewayForTest(server, db, { webhooks }), key);
 }
 
 const url = "https://example.com/hook";
@@ -147,7 +131,7 @@ test("a client's key works on its own, an operator's on all, and says whose a ne
   const ask = await asker();
   const { id } = (await ask("POST", "/destinations", { url })).body;
   const one = `/destinations/${id}`;
-  expect((await ask("GET", "/destinations", undefined, otherKey)).body.destinations).toEqual([]);
+  expect((await ask("GET", "/destinations", undefined, { as: otherKey })).body.destinations).toEqual([]);
   for (const [method, path] of [
     ["GET", one],
     ["DELETE", one],
@@ -155,19 +139,23 @@ test("a client's key works on its own, an operator's on all, and says whose a ne
     ["POST", `${one}/rotate`],
     ["POST", `${one}/replay?from=2026-01-01T00:00:00Z`],
   ] as const)
-    expect((await ask(method, path, undefined, otherKey)).status, `${method} ${path}`).toBe(404);
-  expect((await ask("PATCH", one, { batch: 2 }, otherKey)).status).toBe(404);
-  expect((await ask("GET", "/destinations?client_id=casino", undefined, otherKey)).status).toBe(403);
-  expect((await ask("POST", "/destinations", { url, client_id: "casino" }, otherKey)).status).toBe(403);
+    expect((await ask(method, path, undefined, { as: otherKey })).status, `${method} ${path}`).toBe(404);
+  expect((await ask("PATCH", one, { batch: 2 }, { as: otherKey })).status).toBe(404);
+  expect((await ask("GET", "/destinations?client_id=casino", undefined, { as: otherKey })).status).toBe(403);
+  expect((await ask("POST", "/destinations", { url, client_id: "casino" }, { as: otherKey })).status).toBe(
+    403,
+  );
 
-  expect((await ask("POST", "/destinations", { url }, operator)).body.detail).toMatch(/client_id/);
-  const made = await ask("POST", "/destinations", { url, client_id: "lucky-spin" }, operator);
+  expect((await ask("POST", "/destinations", { url }, { as: operator })).body.detail).toMatch(/client_id/);
+  const made = await ask("POST", "/destinations", { url, client_id: "lucky-spin" }, { as: operator });
   expect(made).toMatchObject({ status: 201, body: { client_id: "lucky-spin" } });
-  expect((await ask("POST", "/destinations", { url, client_id: "nobody" }, operator)).status).toBe(409);
-  expect((await ask("GET", "/destinations", undefined, operator)).body.destinations).toHaveLength(2);
-  const ofOne = await ask("GET", "/destinations?client_id=lucky-spin", undefined, operator);
+  expect((await ask("POST", "/destinations", { url, client_id: "nobody" }, { as: operator })).status).toBe(
+    409,
+  );
+  expect((await ask("GET", "/destinations", undefined, { as: operator })).body.destinations).toHaveLength(2);
+  const ofOne = await ask("GET", "/destinations?client_id=lucky-spin", undefined, { as: operator });
   expect(ofOne.body.destinations).toMatchObject([{ id: made.body.id }]);
-  expect((await ask("GET", one, undefined, operator)).status).toBe(200);
+  expect((await ask("GET", one, undefined, { as: operator })).status).toBe(200);
 });
 
 describe("a test event", () => {
@@ -190,7 +178,7 @@ describe("a test event", () => {
         type: "batch",
         data: [{ type: "croupier.test", data: { client_id: "casino" } }],
       });
-    expect((await ask("POST", `${one}/test`, undefined, operator)).body).not.toHaveProperty("answer");
+    expect((await ask("POST", `${one}/test`, undefined, { as: operator })).body).not.toHaveProperty("answer");
     await ask("POST", `${one}/rotate?overlap_seconds=0`);
     await ask("POST", `${one}/test`);
     const last = receiver.received.at(-1);
@@ -261,13 +249,13 @@ describe("sending once more", () => {
     expect(deliveries).toMatchObject([{ event_id: 7, outcome: "failed", answer: "oh" }]);
     for (const nothing of ["outcome=delivered", "to=2026-11-01T00:00:00Z", "source=app"])
       expect((await ask("GET", `/deliveries?${nothing}`)).body.deliveries, nothing).toEqual([]);
-    expect((await ask("GET", "/deliveries", undefined, otherKey)).body.deliveries).toEqual([]);
+    expect((await ask("GET", "/deliveries", undefined, { as: otherKey })).body.deliveries).toEqual([]);
     for (const query of ["", "?client_id=casino"]) {
-      const [seen] = (await ask("GET", `/deliveries${query}`, undefined, operator)).body.deliveries;
+      const [seen] = (await ask("GET", `/deliveries${query}`, undefined, { as: operator })).body.deliveries;
       expect(seen).not.toHaveProperty("answer");
     }
     const resend = `/deliveries/${deliveries[0].id}/resend`;
-    expect((await ask("POST", resend, undefined, otherKey)).status).toBe(404);
+    expect((await ask("POST", resend, undefined, { as: otherKey })).status).toBe(404);
     expect((await ask("POST", "/deliveries/x/resend")).status).toBe(400);
     expect(await ask("POST", resend)).toMatchObject({ status: 202 });
     expect(await openRequests(db)).toMatchObject([
@@ -300,7 +288,7 @@ test("every route wants a key, says so where there is no DELIVERY_KEY, and is a 
   const [without, cut] = [await asker("no key"), await asker(away)];
   for (const [method, path, body] of everyRoute) {
     const name = `${method} ${path}`;
-    expect((await cut(method, path, body, "nonsense")).status, name).toBe(401);
+    expect((await cut(method, path, body, { as: "nonsense" })).status, name).toBe(401);
     expect(await without(method, path, body), name).toMatchObject({
       status: 503,
       body: { detail: expect.stringContaining("DELIVERY_KEY") },
