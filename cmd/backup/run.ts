@@ -5,18 +5,12 @@ import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import manifest from "../../package.json" with { type: "json" };
 import type { BackupCommand } from "./command.ts";
 
-/** What a backup needs. */
-interface BackupRun {
+interface BackupRun extends Pick<CommandTools, "say" | "remark" | "signal"> {
   readonly db: Database;
-  /** Writes what was done. */
-  readonly say: (text: string) => void;
-  /** Writes messages for people, where stdout has the backup. */
-  readonly remark: (text: string) => void;
-  /** Aborted to stop it; its reason says so. */
-  readonly signal: AbortSignal;
 }
 
 /** It contains personal data and hashes of keys. */

@@ -17,6 +17,7 @@ import { createCode } from "../../internal/clients/sessions.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { counted } from "../../internal/service/counted.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
@@ -26,15 +27,8 @@ interface Answer {
   readonly remark: string;
 }
 
-/** Asks the person at the terminal. */
-type Ask = (question: string) => Promise<boolean>;
-
 /** What a command can use. */
-interface Surroundings {
-  /** Asks before deleting: no answer means no. */
-  readonly ask: Ask;
-  /** Asks before reversible changes: without a terminal it means yes. */
-  readonly askIfSeated: Ask;
+interface Surroundings extends Pick<CommandTools, "ask" | "askIfSeated"> {
   /** The gateway's address on this machine, where known. */
   readonly gatewayPort?: number | undefined;
 }

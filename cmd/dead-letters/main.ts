@@ -31,7 +31,7 @@ await runCommand({
         say(text);
       },
       progress,
-      confirm: ask,
+      ask,
       signal,
     });
   },

@@ -51,7 +51,7 @@ async function deadLetters(line: string): Promise<string> {
         said += typeof text === "string" ? forTerminal(text) : Buffer.from(text).toString();
       },
       progress: { show: () => undefined },
-      confirm: () => Promise.resolve(false),
+      ask: () => Promise.resolve(false),
       signal: new AbortController().signal,
     });
   } catch (err) {

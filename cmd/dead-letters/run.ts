@@ -11,24 +11,19 @@ import type { Letter, LetterHead } from "../../internal/messages/letter.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import type { Log } from "../../internal/service/log.ts";
 import type { Progress } from "../../internal/service/progress.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import { onOneLine } from "../../internal/service/terminal.ts";
 import type { DeadLettersCommand, Target } from "./command.ts";
 import { printDryRun, printLetter, printSurvey } from "./print.ts";
 
 /** What commands can use. */
-interface Desk {
+interface Desk extends Pick<CommandTools, "say" | "ask" | "signal"> {
   readonly store: LetterStore;
   readonly publish: ReplayOptions["publish"];
   readonly rules: DryRunRules;
   readonly log: Log;
-  /** Writes results. */
-  readonly say: (text: string | Uint8Array) => void;
   /** Shows the progress of bulk commands. */
   readonly progress: Pick<Progress, "show">;
-  /** Asks a yes-or-no question. */
-  readonly confirm: (question: string) => Promise<boolean>;
-  /** Aborted at a stop: the command finishes letters in progress and starts no more. */
-  readonly signal: AbortSignal;
 }
 
 const by = "npm run dead-letters";
@@ -152,19 +147,18 @@ async function dryRunAll(filter: LetterFilter, desk: Desk): Promise<void> {
 }
 
 async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<void> {
-  const { store, say, confirm, progress, signal } = desk;
+  const { store, say, ask, progress, signal } = desk;
   const remove = (head: LetterHead): Promise<boolean> => discard(head, { ...desk, by });
   if ("seq" in target) {
     const letter = await find(store, target.seq);
     const what = `dead letter ${letter.seq} (${onOneLine(`${letter.reason}, ${letter.client}`)})`;
-    if (!yes && !(await confirm(`Discard ${what} for good?`)))
-      throw new CommandError("Nothing was discarded.");
+    if (!yes && !(await ask(`Discard ${what} for good?`))) throw new CommandError("Nothing was discarded.");
     if (!(await remove(letter))) throw new CommandError(`There is no dead letter ${letter.seq} any more.`);
     return say(`${letter.seq} discarded\n`);
   }
   const { total } = await survey(store, target.all, { limit: 1, signal });
   if (total === 0) return say("There are no such dead letters.\n");
-  if (!yes && !(await confirm(`Discard ${total} dead ${total === 1 ? "letter" : "letters"} for good?`)))
+  if (!yes && !(await ask(`Discard ${total} dead ${total === 1 ? "letter" : "letters"} for good?`)))
     throw new CommandError("Nothing was discarded.");
   let discarded = 0;
   // Only as many as the question named, even if others arrive meanwhile.

@@ -1,17 +1,14 @@
 import { requireClient } from "../../internal/clients/require-client.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import { findDeliveries, findDelivery } from "../../internal/webhooks/deliveries.ts";
 import { requestResend } from "../../internal/webhooks/delivery-requests.ts";
 import type { DeliveriesCommand } from "./command.ts";
 
-/** What a command can use, and where it writes. */
-interface DeliveriesRun {
+interface DeliveriesRun extends Pick<CommandTools, "say" | "remark" | "signal"> {
   readonly db: Database;
-  readonly say: (text: string) => void;
-  readonly remark: (text: string) => void;
-  readonly signal: AbortSignal;
 }
 
 /** Runs a command. Does not show receivers' answers, which are for their clients. @throws CommandError, Unavailable */

@@ -3,6 +3,7 @@ import { missingType } from "../../internal/registry/event-types.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { UsageError } from "../../internal/service/command-line.ts";
 import { counted } from "../../internal/service/counted.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import { countReplayed, requestReplay } from "../../internal/webhooks/delivery-requests.ts";
 import type { Destination } from "../../internal/webhooks/destination.ts";
@@ -19,16 +20,9 @@ import { deliverTest } from "../../internal/webhooks/test-event.ts";
 import type { Webhooks } from "../../internal/webhooks/webhooks.ts";
 import type { DestinationsCommand } from "./command.ts";
 
-/** What a command can use, and where it writes. */
-interface DestinationsRun {
+interface DestinationsRun extends Pick<CommandTools, "say" | "remark" | "ask" | "signal"> {
   readonly webhooks: Webhooks;
   readonly box: SecretBox;
-  /** Writes results. */
-  readonly say: (text: string) => void;
-  /** Writes messages for people. */
-  readonly remark: (text: string) => void;
-  readonly ask: (question: string) => Promise<boolean>;
-  readonly signal: AbortSignal;
 }
 
 /** Runs a command. @throws CommandError, UsageError, Unavailable */

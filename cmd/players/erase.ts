@@ -3,16 +3,14 @@ import { type Erasure, type ErasureOptions, erasePlayer } from "../../internal/e
 import { type ErasureRecord, Erasures } from "../../internal/erasure/erasures.ts";
 import { playerKind } from "../../internal/players/player-kind.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ErasureCommand, PlayersCommand } from "./erase-command.ts";
 import { type RecordsRun, runCommand as runRecordsCommand } from "./run.ts";
 
-/** What the command can use. */
-interface PlayersRun extends RecordsRun {
+interface PlayersRun extends RecordsRun, Pick<CommandTools, "ask"> {
   /** Connects to NATS, for an erasure; the caller closes the connection. */
   readonly broker: () => Promise<Pick<ErasureOptions, "nc" | "publish" | "log">>;
-  /** Asks a yes-or-no question. */
-  readonly confirm: (question: string) => Promise<boolean>;
 }
 
 /** Runs a command. @throws CommandError, Unavailable */
@@ -29,11 +27,11 @@ export async function runPlayersCommand(command: PlayersCommand, run: PlayersRun
 
 async function erase(
   { client, id, yes, json }: Extract<ErasureCommand, { do: "erase" }>,
-  { db, say, signal, broker, confirm }: PlayersRun,
+  { db, say, signal, broker, ask }: PlayersRun,
 ): Promise<void> {
   await requireClient(db, client);
   const question = `Erase the e-mail and last sign-in of player ${id} of ${client} for good?`;
-  if (!yes && !(await confirm(question))) throw new CommandError("Nothing was erased.");
+  if (!yes && !(await ask(question))) throw new CommandError("Nothing was erased.");
   const erasure = await erasePlayer(client, id, {
     ...(await broker()),
     db,

@@ -2,7 +2,6 @@ import { disconnect } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { confirm } from "../../internal/service/confirm.ts";
 import { createLog } from "../../internal/service/log.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { runPlayersCommand as run } from "./erase.ts";
@@ -18,7 +17,6 @@ await runCommand({
       ...rest,
       signal,
       db: open.use(connectPostgres(config.DATABASE_URL, "players", log, { max: 1 })),
-      confirm: (question) => confirm(question, signal),
       async broker() {
         const nc = await connectOnce("players", config, signal);
         open.defer(() => disconnect(nc));

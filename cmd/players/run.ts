@@ -8,18 +8,12 @@ import type { ClientRecord, RecordKind, RecordStore } from "../../internal/recor
 import { CommandError } from "../../internal/service/command-error.ts";
 import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import type { RecordsCommand } from "./command.ts";
 
-/** Where a command writes. */
-export interface RecordsRun {
+export interface RecordsRun extends Pick<CommandTools, "say" | "remark" | "signal"> {
   readonly db: Database;
-  /** Writes results. */
-  readonly say: (text: string) => void;
-  /** Writes messages for people. */
-  readonly remark: (text: string) => void;
-  /** Aborted to stop it; its reason says so. */
-  readonly signal: AbortSignal;
 }
 
 /** Records per database query. */

@@ -6,17 +6,11 @@ import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
+import type { CommandTools } from "../../internal/service/run-command.ts";
 import type { RestoreCommand } from "./command.ts";
 
-/** What a restore needs. */
-interface RestoreRun {
+interface RestoreRun extends Pick<CommandTools, "say" | "ask" | "signal"> {
   readonly db: Database;
-  /** Writes what was done. */
-  readonly say: (text: string) => void;
-  /** Asks on the terminal before doing something irreversible. */
-  readonly ask: (question: string) => Promise<boolean>;
-  /** Aborted to stop it; its reason says so. */
-  readonly signal: AbortSignal;
 }
 
 /** Restores the backup. @throws CommandError, Unavailable */

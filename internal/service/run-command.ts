@@ -9,11 +9,10 @@ import { forTerminal } from "./terminal.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
-/** What a command can use while it runs. */
-interface CommandRun<N extends VariableName> {
-  readonly config: Config<N>;
+/** What any command can use while it runs. */
+export interface CommandTools {
   /** Writes results to stdout. Text is made safe for a terminal; bytes are not changed. */
-  readonly say: (text: string | Uint8Array) => void;
+  say(text: string | Uint8Array): void;
   /** Writes messages to stderr. */
   readonly remark: (text: string) => void;
   /** Asks on the terminal before doing something irreversible; the end of the input, and Ctrl-C, mean no. */
@@ -24,6 +23,10 @@ interface CommandRun<N extends VariableName> {
   readonly open: AsyncDisposableStack;
   /** Aborted by SIGINT and SIGTERM: finish what has begun, begin nothing more. */
   readonly signal: AbortSignal;
+}
+
+interface CommandRun<N extends VariableName> extends CommandTools {
+  readonly config: Config<N>;
 }
 
 /** A command that a person or a script runs: it does one thing and ends. */
