@@ -56,6 +56,11 @@ describe("croupier", () => {
       78,
       /no flag --quik: did you mean --quick\?\n {2}--only must be one of /,
     ],
+    [
+      ["games", "import", "a", "b", "--dry"],
+      78,
+      /^games: There is no flag --dry: did you mean --dry-run\?\n/,
+    ],
     [["healthcheck", "http://127.0.0.1:1/readyz"], 1, /^healthcheck: http:\/\/127\.0\.0\.1:1.* not answer/],
   ])("%j ends with %i and says why", async (args, code, said) => {
     const ended = await croupier(args);

@@ -34,7 +34,10 @@ await runService({
     onClose("HTTP", () => app.close());
     const http = await listen(app, config);
     if (webhooks !== undefined) await receiver.subscribe(webhooks.destinations, clients, http);
-    log.info({ http, clients }, "ready: the clients' events are sent here");
+    log.info(
+      { http, clients },
+      "ready: the clients' events are sent here, and wait for it once it has stopped",
+    );
     return "running";
   },
 });

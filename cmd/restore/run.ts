@@ -9,7 +9,7 @@ import { Progress } from "../../internal/service/progress.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
 import type { RestoreCommand } from "./command.ts";
 
-interface RestoreRun extends Pick<CommandTools, "say" | "ask" | "signal"> {
+interface RestoreRun extends Pick<CommandTools, "say" | "remark" | "ask" | "signal"> {
   readonly db: Database;
 }
 
@@ -31,6 +31,9 @@ export async function runCommand(command: RestoreCommand, run: RestoreRun): Prom
     const all = Object.values(rows).reduce((sum, count) => sum + count, 0);
     run.say(
       `${counted(all, "row")} restored, ${rows.events?.toLocaleString("en-US") ?? 0} of them events, as of ${head.at}.\n`,
+    );
+    run.remark(
+      "Where the archiver had stored later events, it does not store them again by itself: docs/operations.md says what to do.\n",
     );
   } catch (err) {
     progress.clear();

@@ -101,7 +101,7 @@ test.each([
   ['[{"id":1}]', "The file begins with a JSON array: write each record on a line of its own (NDJSON)."],
   [
     "1,a@x\n",
-    /^The first line has to name the columns.*: id and email is missing\. It may have id, email, last/,
+    /^The first line has to name the columns.*: id and email are missing\. It may have id, email, last/,
   ],
   ["id,e-mail\n", /: email is missing\./],
   ["id,email,ID\n", "The first line names the column id twice."],

@@ -44,7 +44,7 @@ function csv<T extends ClientRecord>(header: string, { schema, columns }: Record
   const missing = required.filter((name) => !found.includes(name));
   if (missing.length > 0)
     throw new CommandError(
-      `The first line has to name the columns, separated by commas or semicolons: ${missing.join(" and ")} is missing. ` +
+      `The first line has to name the columns, separated by commas or semicolons: ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing. ` +
         `It may have ${names.join(", ")}; others are ignored.`,
     );
   const twice = names.find((name) => found.indexOf(name) !== found.lastIndexOf(name));

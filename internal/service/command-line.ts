@@ -198,15 +198,15 @@ function unknownFlag({ code, message }: CommanderError): string | undefined {
   return code === "commander.unknownOption" ? /option '(.*?)'(\n|$)/.exec(message)?.[1] : undefined;
 }
 
-/** The flag that an unknown one was meant to be. */
+/** The flag that an unknown one was meant to be: the only one that begins so, or nearly the same. */
 function meantFlag(
   unknown: string,
   { options }: CommandUnknownOpts,
 ): CommandUnknownOpts["options"][number] | undefined {
-  const long = nearMiss(
-    unknown.replace(/=.*/s, ""),
-    options.flatMap((option) => option.long ?? []),
-  );
+  const typed = unknown.replace(/=.*/s, "");
+  const names = options.flatMap((option) => option.long ?? []);
+  const begun = names.filter((name) => name.startsWith(typed));
+  const long = begun.length === 1 && typed.length > "--".length ? begun[0] : nearMiss(typed, names);
   return options.find((option) => option.long === long);
 }
 

@@ -51,6 +51,7 @@ export class DeliveryHandlers {
       types: type === undefined ? null : [type],
       onlyUndelivered,
     };
+    if (filter.to <= filter.from) throw new Problem(400, "to must be later than from.");
     const destination = await this.#access.find(request);
     if (dryRun) {
       const events = await this.#access.ask(request, ({ db }, signal) =>

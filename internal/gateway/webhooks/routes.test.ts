@@ -225,7 +225,13 @@ describe("sending once more", () => {
         onlyUndelivered: true,
       },
     ]);
-    for (const body of [{}, { from: "yesterday" }, { ...range, types: ["bet"] }])
+    for (const body of [
+      ...[{}, { from: "yesterday" }, { ...range, types: ["bet"] }],
+      ...[
+        { from: range.to, to: range.from },
+        { from: range.to, to: range.to },
+      ],
+    ])
       expect((await ask("POST", replay, body)).status, JSON.stringify(body)).toBe(400);
     await ask("PATCH", `/destinations/${id}`, { enabled: false });
     expect((await ask("POST", replay, range)).status).toBe(409);
