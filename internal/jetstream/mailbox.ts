@@ -1,13 +1,15 @@
 import type { NatsConnection } from "nats";
+import { finalStage, stageStream } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 import { ConsumerKeeper } from "./consumer-keeper.ts";
 import type { Delivery } from "./delivery.ts";
 import { ackWaitMs, type Durable } from "./durable.ts";
+import { LastAck } from "./last-ack.ts";
 import { Puller } from "./puller.ts";
 import { SlotMap } from "./slot-map.ts";
 import type { StreamKeeper } from "./stream-keeper.ts";
 
-/** Counts what becomes of a mailbox's deliveries. Called for each of them, so it has to be quick. */
+/** Counts what becomes of a mailbox's deliveries. Called for each, so it has to be quick. */
 export interface MailboxMeter {
   /** Called once, at the opening. @param inFlight how many events the mailbox holds */
   opened(inFlight: () => number): void;
@@ -57,13 +59,14 @@ export class Mailbox {
   readonly #renewal: NodeJS.Timeout;
   readonly #meter: MailboxMeter | undefined;
   readonly #consumer: ConsumerKeeper;
-  #waiting: Delivery[] = [];
+  readonly #waiting: Delivery[] = [];
   readonly #held = new SlotMap<Delivery>();
   #heldBytes = 0;
   #renewals = 0;
   #wakeTaker: (() => void) | undefined;
   #wakeSettled: (() => void) | undefined;
   readonly #handBack: Delivery[] = [];
+  readonly #lastAck: LastAck | undefined;
   #stopping = false;
   #stopped = false;
 
@@ -87,6 +90,7 @@ export class Mailbox {
     this.#pause = pause;
     this.#capacity = capacity;
     this.#consumer = consumer;
+    if (durable.stream !== stageStream(finalStage)) this.#lastAck = new LastAck();
     this.#meter = meter;
     meter?.opened(() => this.#held.all().reduce((sum, { events }) => sum + events, 0));
     this.#puller = new Puller(nc, {
@@ -125,13 +129,7 @@ export class Mailbox {
       });
     }
     if (this.#stopped) return undefined;
-    const size = this.#batchSize();
-    if (this.#waiting.length <= size) {
-      const all = this.#waiting;
-      this.#waiting = [];
-      return all;
-    }
-    return this.#waiting.splice(0, size);
+    return this.#waiting.splice(0, this.#batchSize());
   }
 
   /** How many of the waiting messages make a batch. */
@@ -148,7 +146,8 @@ export class Mailbox {
   /** Settles one event of a delivery. The last one acknowledges the delivery. */
   ack(delivery: Delivery): void {
     if (--delivery.unsettled > 0) return;
-    delivery.ack();
+    if (this.#held.size > 1 || this.#stopping || this.#lastAck === undefined) delivery.ack();
+    else this.#lastAck.ack(delivery);
     if (this.#release(delivery)) this.#meter?.settled(delivery);
   }
 
@@ -189,6 +188,7 @@ export class Mailbox {
    */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#lastAck?.release();
     await this.#puller.drain();
     this.#stopped = true;
     for (const delivery of [...this.#handBack.splice(0), ...this.#waiting.splice(0)]) this.nak(delivery);
@@ -213,6 +213,7 @@ export class Mailbox {
 
   #onDelivery(delivery: Delivery): void {
     this.#consumer.served();
+    this.#lastAck?.release();
     delivery.heldIn = this.#held.add(delivery);
     delivery.renewedAt = this.#renewals;
     this.#meter?.received(delivery);
