@@ -20,7 +20,7 @@ const log = pino(
 );
 const context = { log, signal: new AbortController().signal };
 
-test("looks the whole batch up at once and every batch anew, adds whom it found, logs whom it did not", async () => {
+test("looks the whole batch up at once and every batch anew, adds whom it found, logs once whom it did not", async () => {
   const asked: (readonly PlayerKey[])[] = [];
   const players: Players = {
     find: async (keys) => {
@@ -37,6 +37,7 @@ test("looks the whole batch up at once and every batch anew, adds whom it found,
     { client: "casino", event: game(2, 99) },
     { client: "stranger", event: game(3, 11) },
     { client: "casino", event: custom },
+    { client: "casino", event: game(5, 99) },
   ];
   const outcomes = await player(players).enrich(batch, context);
   expect(outcomes).toEqual([
@@ -48,9 +49,10 @@ test("looks the whole batch up at once and every batch anew, adds whom it found,
       because: 'The client "stranger" is not registered, or is disabled.',
     },
     { kind: "forward", event: custom },
+    { kind: "forward", event: game(5, 99) },
   ]);
   expect(lines).toEqual([
-    { level: 30, client: "casino", event_id: 2, player_id: 99, msg: "player not found" },
+    { level: 30, client: "casino", event_id: 5, player_id: 99, msg: "player not found" },
   ]);
   await player(players).enrich(batch, context);
   expect(asked).toEqual(
@@ -59,6 +61,7 @@ test("looks the whole batch up at once and every batch anew, adds whom it found,
       { client: "casino", id: 99 },
       { client: "stranger", id: 11 },
       { client: "casino", id: undefined },
+      { client: "casino", id: 99 },
     ]),
   );
 });
