@@ -186,6 +186,8 @@ test("a key that cannot be looked up again is good for so long and no longer; it
   expect((await ring.find(key))?.revokedAt).toBeInstanceOf(Date);
 });
 
+const row = { id: "1", client: "casino", source: "till", expiresAt: null, revokedAt: null, disabledAt: null };
+
 /** A Postgres that answers when the test lets it: a query at a time, each with how many keys it asks for. */
 function heldBack(known: ReadonlyMap<string, KnownKey>) {
   const queries: { readonly size: number; readonly answer: () => void }[] = [];
@@ -196,14 +198,6 @@ function heldBack(known: ReadonlyMap<string, KnownKey>) {
 
 test("made-up keys are looked up together, one query at a time, and hold up no key that is known", async () => {
   const known = newApiKey();
-  const row = {
-    id: "1",
-    client: "casino",
-    source: "till",
-    expiresAt: null,
-    revokedAt: null,
-    disabledAt: null,
-  };
   const { queries, find } = heldBack(new Map([[hashOf(known).toString("base64"), row]]));
   const ring = new ApiKeyCache(find, { ...usual, knownMs: 0, patienceMs: 60_000 });
   const first = ring.find(known, "10.0.0.1");
@@ -248,14 +242,6 @@ test("only so many made-up keys wait for a look-up; others are refused, those of
 
 test("whoever tries out keys does not fill the memory, and pushes no key that is known out of it", async () => {
   const real = newApiKey();
-  const row = {
-    id: "1",
-    client: "casino",
-    source: "till",
-    expiresAt: null,
-    revokedAt: null,
-    disabledAt: null,
-  };
   const { asked, find } = counted(async () => new Map([[hashOf(real).toString("base64"), row]]));
   const ring = new ApiKeyCache(find, { ...usual, knownMs: 600_000, unknownMs: 600_000 });
   const first = newApiKey();

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
-import { logLines as linesOfLog, startCommand } from "../../test/harness/command.ts";
+import { type Command, logLines as linesOfLog, startCommand } from "../../test/harness/command.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Mailbox, type MailboxOptions } from "../jetstream/mailbox.ts";
@@ -64,8 +64,10 @@ const idsOf = (written: string) =>
     .slice(0, -1)
     .map((text): number => JSON.parse(text).id);
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
+const consumer = () => jsm.consumers.info("CASINO_EVENTS", "logger");
+const acknowledged = async () => (await consumer()).ack_floor.stream_seq;
 const settled = async () => {
-  const { num_pending, num_ack_pending } = await jsm.consumers.info("CASINO_EVENTS", "logger");
+  const { num_pending, num_ack_pending } = await consumer();
   return num_pending === 0 && num_ack_pending === 0;
 };
 
@@ -97,7 +99,7 @@ describe("logLines", () => {
     const writing = logLines(mailbox, out);
     // The mailbox fills up to what it may hold, and no further.
     const { num_ack_pending, ack_floor } = await waitFor(async () => {
-      const info = await jsm.consumers.info("CASINO_EVENTS", "logger");
+      const info = await consumer();
       return info.num_ack_pending > 384 && info;
     });
     expect(num_ack_pending).toBeLessThanOrEqual(512);
@@ -146,7 +148,7 @@ describe("logLines", () => {
     await expect(logLines(await openMailbox(), out)).rejects.toThrow(
       "stdout cannot be written: EIO: i/o error, write",
     );
-    expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq).toBe(0);
+    expect(await acknowledged()).toBe(0);
   });
 
   test("a reader that was gone before the first line is noticed", async () => {
@@ -158,6 +160,21 @@ describe("logLines", () => {
 });
 
 describe("the command", () => {
+  const start = (stdout: "read" | "held" = "read") =>
+    startCommand("cmd/logger/main.ts", { env: { NATS_URL: nats.url, HTTP_PORT: "0" }, stdout });
+  const stop = async ({ child, ended }: Command) => {
+    child.kill("SIGTERM");
+    expect(await ended).toEqual({ code: 0, signal: null });
+  };
+  const stdoutOf = ({ child: { stdout } }: Command) => stdout ?? expect.fail("there is no stdout");
+  /** What another logger writes until nothing is left. */
+  const theNext = async () => {
+    const next = start();
+    await waitFor(settled);
+    await stop(next);
+    return next.stdout;
+  };
+
   test("waits while the disk under stdout is full: not ready, says why, and keeps what it could not write", async () => {
     await publish(1, 10);
     const full = openSync("/dev/full", "w");
@@ -172,15 +189,11 @@ describe("the command", () => {
     const ready = await fetch(`${http}/readyz`);
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({ checks: { stdout: why } });
-    expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq).toBe(0);
-    command.child.kill("SIGTERM");
-    expect(await command.ended).toEqual({ code: 0, signal: null });
+    expect(await acknowledged()).toBe(0);
+    await stop(command);
     const next = start();
     await waitFor(() => next.stdout === linesOf(1, 10));
   });
-
-  const start = (stdout: "read" | "held" = "read") =>
-    startCommand("cmd/logger/main.ts", { env: { NATS_URL: nats.url, HTTP_PORT: "0" }, stdout });
 
   test("writes only events to stdout, and ends with 0", async () => {
     await publish(1, 3);
@@ -190,8 +203,7 @@ describe("the command", () => {
     await waitFor(() => logger.stdout === linesOf(1, 5));
     const { http } = await logger.logged("ready");
     expect((await fetch(`${http}/readyz`)).status).toBe(200);
-    logger.child.kill("SIGTERM");
-    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    await stop(logger);
     expect(logger.stdout).toBe(linesOf(1, 5));
     expect(linesOfLog(logger.stderr).map(({ msg }) => msg)).toEqual([
       expect.stringMatching(
@@ -209,8 +221,7 @@ describe("the command", () => {
     for (const share of [2_000, 9_000, 20_000]) {
       const logger = start();
       await waitFor(() => ids.length + logger.stdout.split("\n").length > share);
-      logger.child.kill("SIGTERM");
-      expect(await logger.ended).toEqual({ code: 0, signal: null });
+      await stop(logger);
       ids.push(...idsOf(logger.stdout));
     }
     await publishing;
@@ -221,35 +232,29 @@ describe("the command", () => {
     await publish(1, 10_000);
     const logger = start("held");
     const { http } = await logger.logged("ready");
-    await waitFor(async () => (await jsm.consumers.info("CASINO_EVENTS", "logger")).num_ack_pending > 500);
+    await waitFor(async () => (await consumer()).num_ack_pending > 500);
     expect((await fetch(`${http}/healthz`)).status).toBe(200);
-    expect((await jsm.consumers.info("CASINO_EVENTS", "logger")).num_pending).toBeGreaterThan(5_000);
-    const { stdout } = logger.child;
-    if (stdout === null) throw new Error("there is no stdout");
+    expect((await consumer()).num_pending).toBeGreaterThan(5_000);
+    const stdout = stdoutOf(logger);
     const written = text(stdout);
     await waitFor(settled);
-    logger.child.kill("SIGTERM");
-    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    await stop(logger);
     expect(await written).toBe(linesOf(1, 10_000));
   });
 
   test("a pipe that is closed ends it with 0 and a sentence; the next one writes what is left", async () => {
     await publish(1, 5_000);
     const logger = start("held");
-    const { stdout } = logger.child;
-    if (stdout === null) throw new Error("there is no stdout");
+    const stdout = stdoutOf(logger);
     await once(stdout, "data");
     stdout.destroy();
     expect(await logger.ended).toEqual({ code: 0, signal: null });
     expect(await logger.logged("stopping")).toMatchObject({ why: "the reader of stdout is gone" });
     expect(logger.stderr).not.toMatch(/EPIPE|stack/);
 
-    const next = start();
-    await waitFor(settled);
-    next.child.kill("SIGTERM");
-    await next.ended;
+    const rest = await theNext();
     // What the system took counts as written, read or not: the next one begins after that, and leaves nothing out.
-    const ids = idsOf(next.stdout).toSorted((a, b) => a - b);
+    const ids = idsOf(rest).toSorted((a, b) => a - b);
     const taken = 5_000 - ids.length;
     expect(ids).toEqual(upTo(5_000).slice(taken));
     expect(taken).toBeLessThan(5_000);
@@ -258,30 +263,23 @@ describe("the command", () => {
   test("SIGTERM ends it with 0 also while its reader pauses; the next one writes what was not taken", async () => {
     await publish(1, 10_000);
     const logger = start("held");
-    const { stdout } = logger.child;
-    if (stdout === null) throw new Error("there is no stdout");
+    const stdout = stdoutOf(logger);
     // What lies in the pipe is read once the process has ended, and no sooner.
     const parts: Buffer[] = [];
     stdout.pause().on("data", (part) => parts.push(part));
     const closed = once(stdout, "close");
-    const acknowledged = async () =>
-      (await jsm.consumers.info("CASINO_EVENTS", "logger")).ack_floor.stream_seq;
     await waitFor(async () => {
       const before = await acknowledged();
       await sleep(300);
       return before > 0 && (await acknowledged()) === before;
     });
-    logger.child.kill("SIGTERM");
-    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    await stop(logger);
     await closed;
     const taken = Buffer.concat(parts).toString().split("\n").slice(0, -1);
     expect(taken.length).toBeLessThan(10_000);
 
-    const next = start();
-    await waitFor(settled);
-    next.child.kill("SIGTERM");
-    await next.ended;
-    const ids = new Set([...idsOf(`${taken.join("\n")}\n`), ...idsOf(next.stdout)]);
+    const rest = await theNext();
+    const ids = new Set([...idsOf(`${taken.join("\n")}\n`), ...idsOf(rest)]);
     expect([...ids].toSorted((a, b) => a - b)).toEqual(upTo(10_000));
   });
 
@@ -291,8 +289,7 @@ describe("the command", () => {
     await waitFor(() => logger.stdout === linesOf(1, 3));
     await nats.kill();
     await logger.logged(/^lost NATS/);
-    logger.child.kill("SIGTERM");
-    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    await stop(logger);
   });
 
   test("it goes on after the broker was killed", async () => {
@@ -304,7 +301,6 @@ describe("the command", () => {
     await waitFor(() => nc.rtt());
     await publish(4, 6);
     await waitFor(() => logger.stdout.includes(linesOf(4, 6)));
-    logger.child.kill("SIGTERM");
-    expect(await logger.ended).toEqual({ code: 0, signal: null });
+    await stop(logger);
   });
 });

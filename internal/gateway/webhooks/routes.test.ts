@@ -26,8 +26,6 @@ beforeEach(async () => {
   await db.deleteFrom("deliveries").execute();
 });
 
-type Method = "GET" | "POST" | "PATCH" | "DELETE";
-
 /** Asks a new gateway, by default one that may call this machine. */
 async function asker(given?: Webhooks | "no key") {
   const webhooks =
@@ -275,7 +273,7 @@ describe("sending once more", () => {
 });
 
 const some = "abcdefghij012345";
-const everyRoute: readonly [Method, string, object?][] = [
+const everyRoute: readonly ["GET" | "POST" | "PATCH" | "DELETE", string, object?][] = [
   ["GET", "/destinations"],
   ["POST", "/destinations", { url }],
   ["GET", `/destinations/${some}`],
