@@ -4,10 +4,9 @@ import type { NatsConnection } from "nats";
 import type { StreamState } from "../jetstream/stream-state.ts";
 import type { Coverage } from "../materializer/replay.ts";
 import type { Database } from "../postgres/connect.ts";
-import { askMaterializer, differences, everybody, foldArchive } from "./aggregates.ts";
+import { askMaterializer, differences, everybody, findMaterializers, foldArchive } from "./aggregates.ts";
 import { type Check, holds, namesOf, unchecked, violated } from "./check.ts";
 import { beganAt } from "./completeness.ts";
-import { findMaterializers } from "./materializers.ts";
 import { type Movement, movementOf } from "./quiet.ts";
 
 /** How long the figures may differ before that counts: a materializer may be busy. */

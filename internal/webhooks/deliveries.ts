@@ -112,16 +112,7 @@ interface DeliveryPage {
   readonly next_cursor: string | null;
 }
 
-/** A cursor that no page has returned. The message is one sentence for its sender. */
-export class DeliveryCursorError extends Error {
-  override readonly name = "DeliveryCursorError";
-
-  constructor() {
-    super("cursor must be a next_cursor of an earlier answer.");
-  }
-}
-
-/** The rows of a page, plus one if there are more. @throws DeliveryCursorError */
+/** The rows of a page, plus one if there are more. @throws RangeError for a cursor that no page has returned */
 export function deliveriesQuery({
   client,
   destination,
@@ -150,7 +141,7 @@ export function deliveriesQuery({
   return sql<Row>`select * from deliveries ${where} order by at desc, id desc limit ${limit + 1}`;
 }
 
-/** One page of deliveries, newest first. @throws DeliveryCursorError, Unavailable */
+/** One page of deliveries, newest first. @throws RangeError for a cursor that no page has returned; Unavailable */
 export async function findDeliveries(
   db: Database,
   filter: DeliveryFilter,
@@ -230,6 +221,7 @@ function bodyOf(row: Row, withAnswer: boolean): DeliveryBody {
 
 function readCursor(cursor: string): { readonly at: number; readonly id: string } {
   const [, at, id] = /^(\d{1,15})\.(\d{1,18})$/.exec(cursor) ?? [];
-  if (at === undefined || id === undefined || Number(at) > 8.64e15) throw new DeliveryCursorError();
+  if (at === undefined || id === undefined || Number(at) > 8.64e15)
+    throw new RangeError(`no page has returned the cursor "${cursor}"`);
   return { at: Number(at), id };
 }
