@@ -12,6 +12,7 @@ import {
   type TypeKey,
 } from "../../internal/registry/event-types.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
+import { isObject } from "../../internal/service/is-object.ts";
 import { table } from "../../internal/service/table.ts";
 
 /** What a command line asks for. */
@@ -135,8 +136,7 @@ async function check(
 ): Promise<string> {
   const data = await readJson("data", file);
   const held = schema === undefined ? await schemaFor(db, key) : await readJson("schema", schema);
-  const isObject = typeof data === "object" && data !== null && !Array.isArray(data);
-  const errors = isObject ? compileDataCheck(held)(data) : [{ path: "", message: "must be object" }];
+  const errors = isObject(data) ? compileDataCheck(held)(data) : [{ path: "", message: "must be object" }];
   if (errors.length === 0) return `The data is valid for ${key.type}.\n`;
   const lines = errors.map(({ path, message }) => `/data${path} ${message}`);
   throw new RegistrationError(`The data is not valid for ${key.type}: ${lines.join("; ")}.`);

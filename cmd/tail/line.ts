@@ -1,4 +1,5 @@
 import { parseEventSubject } from "../../internal/messages/subjects.ts";
+import { isObject } from "../../internal/service/is-object.ts";
 import { onOneLine } from "../../internal/service/terminal.ts";
 
 /**
@@ -18,7 +19,7 @@ function sentenceOf(payload: Uint8Array): string {
   const text = new TextDecoder().decode(payload);
   try {
     const body: unknown = JSON.parse(text);
-    if (typeof body === "object" && body !== null && "description" in body) return String(body.description);
+    if (isObject(body) && "description" in body) return String(body.description);
   } catch {
     // Shown as it is.
   }

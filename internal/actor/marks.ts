@@ -6,8 +6,8 @@ import {
 } from "@nats-io/jetstream";
 import type { KV, KvEntry } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
-import { isObject } from "../jetstream/api.ts";
 import { openBucket } from "../jetstream/bucket.ts";
+import { isObject } from "../service/is-object.ts";
 import type { Log } from "../service/log.ts";
 
 /** Identifies a message. Includes the time, because a recreated stream counts from 1 again. */

@@ -16,6 +16,7 @@ import {
   stageStream,
 } from "../messages/subjects.ts";
 import { protobufEventId, protobufType } from "../protobuf/decode.ts";
+import { isObject } from "../service/is-object.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type RemovalOptions, recordOf, writeDown } from "./removal.ts";
 
@@ -233,14 +234,9 @@ const utf8 = new TextDecoder();
 
 function eventField(payload: Uint8Array, name: string): unknown {
   try {
-    return fieldOf(JSON.parse(utf8.decode(payload)), name);
+    const event: unknown = JSON.parse(utf8.decode(payload));
+    return isObject(event) && Object.hasOwn(event, name) ? event[name] : undefined;
   } catch {
     return undefined;
   }
-}
-
-function fieldOf(event: unknown, name: string): unknown {
-  return typeof event === "object" && event !== null
-    ? Object.entries(event).find(([key]) => key === name)?.[1]
-    : undefined;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { isObject } from "../service/is-object.ts";
 import { Problem } from "../service/problem.ts";
 import { holderOf, ownerOf } from "./authentication.ts";
 import { BodyCut, readBody } from "./body.ts";
@@ -51,6 +52,6 @@ export function bodyOf(request: FastifyRequest): Uint8Array | undefined {
 export function jsonOf(body: Uint8Array | undefined): Readonly<Record<string, unknown>> {
   if (body === undefined) return {};
   const value = parseJson(body);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  if (isObject(value)) return value;
   throw new Problem(400, "The body is not a JSON object.");
 }

@@ -35,7 +35,3 @@ function reasonOf(err: unknown): string {
   if (err instanceof TimeoutError || err instanceof RequestError) return "it does not answer";
   return err instanceof Error ? err.message : String(err);
 }
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type Msg, type NatsConnection, nuid } from "nats";
 import { materializedSubject } from "../messages/subjects.ts";
+import { isObject } from "../service/is-object.ts";
 import type { Log } from "../service/log.ts";
 import { answerDiscovery } from "../telemetry/discovery.ts";
 import type { Fold } from "./fold.ts";
@@ -118,7 +119,6 @@ function readParameters(body: Uint8Array): Readonly<Record<string, unknown>> {
   } catch {
     throw new QueryError("The body must be empty or a JSON object.");
   }
-  if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters))
-    throw new QueryError("The body must be empty or a JSON object.");
-  return { ...parameters };
+  if (!isObject(parameters)) throw new QueryError("The body must be empty or a JSON object.");
+  return parameters;
 }

@@ -1,7 +1,7 @@
 import { isClient, isSource } from "../casino/event.ts";
-import { isObject } from "../jetstream/api.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { isObject } from "../service/is-object.ts";
 import { acceptedHeader, acceptedRanges, parseAccepted } from "./accepted.ts";
 import { type Envelope, isReplays, isTraceparent, newTraceparent, readRate } from "./envelope.ts";
 import { bundleSubject } from "./subjects.ts";

@@ -1,6 +1,6 @@
-import { isObject } from "../jetstream/api.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { isObject } from "../service/is-object.ts";
 import { acceptedForm, isNext, later, parseAccepted } from "./accepted.ts";
 import { eventOf, keyText } from "./event-key.ts";
 import { copiesSubject } from "./subjects.ts";

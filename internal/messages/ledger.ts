@@ -1,9 +1,9 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
-import { isObject } from "../jetstream/api.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { readLast } from "../jetstream/stored-message.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { isObject } from "../service/is-object.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { ledgerStream, ledgerSubject } from "./subjects.ts";
 

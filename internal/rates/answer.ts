@@ -1,4 +1,5 @@
 import { isRate, marketCurrencies } from "../casino/money.ts";
+import { isObject } from "../service/is-object.ts";
 import { oldestDate } from "./answer-date.ts";
 
 /** Units of each currency per 1 EUR, as the decimal text its source wrote: "1.0684", "1e-5". Always holds USD. */
@@ -46,7 +47,7 @@ export function readJson(text: string): unknown {
 
 /** As `parseAnswer`, for the result of `readJson`, with numbers as texts. */
 export function readAnswer(answer: unknown): Answer {
-  if (!isRecord(answer)) throw new RatesError("the answer is not a JSON object");
+  if (!isObject(answer)) throw new RatesError("the answer is not a JSON object");
   refuseFailure(answer);
   const { base, rates } = shapeOf(answer);
   if (base === undefined) throw new RatesError("the answer does not say which base its rates have");
@@ -69,7 +70,7 @@ export function readAnswer(answer: unknown): Answer {
 
 function refuseFailure(answer: Record<string, unknown>): void {
   if (answer.success !== false && answer.result !== "error") return;
-  const kind = isRecord(answer.error) ? answer.error.type : answer["error-type"];
+  const kind = isObject(answer.error) ? answer.error.type : answer["error-type"];
   // Only a code: the sentences beside it may repeat the request, and with it the key.
   const code = typeof kind === "string" && /^[a-z_-]{1,40}$/.test(kind) ? ` (${kind})` : "";
   throw new RatesError(`the answer reports a failure${code}`);
@@ -81,7 +82,7 @@ interface Shape {
 }
 
 function shapeOf(answer: Record<string, unknown>): Shape {
-  if (isRecord(answer.data))
+  if (isObject(answer.data))
     return { base: answer.data.currency, rates: entries(answer.data.rates, "data.rates") };
   if (answer.quotes !== undefined) {
     const base = answer.source;
@@ -95,7 +96,7 @@ function shapeOf(answer: Record<string, unknown>): Shape {
 }
 
 function entries(rates: unknown, where: string): [string, unknown][] {
-  if (!isRecord(rates)) throw new RatesError(`the answer's ${where} is not an object`);
+  if (!isObject(rates)) throw new RatesError(`the answer's ${where} is not an object`);
   return Object.entries(rates);
 }
 
@@ -120,8 +121,4 @@ function readRate(currency: string, value: unknown): string | undefined {
 
 function quoted(code: unknown): string {
   return typeof code === "string" && /^[A-Za-z0-9]{1,12}$/.test(code) ? code : "unreadable";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@ import type { DataCheck } from "../casino/decode.ts";
 import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
 import { unstorable } from "../casino/storable.ts";
 import { CommandError } from "../service/command-error.ts";
+import { isObject } from "../service/is-object.ts";
 import { linearPattern } from "./linear-pattern.ts";
 import { judgeMultiplesExactly } from "./multiple-of.ts";
 
@@ -138,8 +139,4 @@ function dialectOf({ $schema }: Readonly<Record<string, unknown>>) {
       'The schema must have a $schema of "https://json-schema.org/draft/2020-12/schema" (also when it has none) or "http://json-schema.org/draft-07/schema#".',
     );
   return dialect;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import { finalOf, finalsByStoring, type StoringPosition } from "../archive/final-texts.ts";
-import { isObject } from "../jetstream/api.ts";
 import type { Database } from "../postgres/connect.ts";
+import { isObject } from "../service/is-object.ts";
 import type { Log } from "../service/log.ts";
 import {
   type DeliveryRequest,

@@ -1,3 +1,4 @@
+import { isObject } from "./is-object.ts";
 import { forTerminal, onOneLine } from "./terminal.ts";
 
 /** Fields that are not appended as `name=value`. */
@@ -11,7 +12,7 @@ type Entry = Readonly<Record<string, unknown>>;
 export function logEntry(line: string): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(line);
-    return typeof entry === "object" && entry !== null && "level" in entry ? { ...entry } : undefined;
+    return isObject(entry) && "level" in entry ? entry : undefined;
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { identityOf } from "../local/process-identity.ts";
 import { readConfig, setVariables } from "./config.ts";
+import { isObject } from "./is-object.ts";
 import type { VariableName } from "./variables.ts";
 
 /** Where the servers of a running `up` are, for commands that people run beside it. */
@@ -86,8 +87,4 @@ export function runningUp(
 /** One line for stderr. */
 export function usesUp({ pid, data }: RunningUp): string {
   return `uses the servers of the up that runs here (process ${pid}, data in ${data})`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

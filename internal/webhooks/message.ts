@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isObject } from "../service/is-object.ts";
 
 /** A final event on its way to a destination. */
 export interface DeliverableEvent {
@@ -40,8 +41,8 @@ export function readDeliverable(
   try {
     const text = utf8.decode(data).trim();
     const event: unknown = JSON.parse(text);
-    if (typeof event !== "object" || event === null || Array.isArray(event)) return undefined;
-    const { id, type, created_at, player_id } = event as Readonly<Record<string, unknown>>; // each is checked
+    if (!isObject(event)) return undefined;
+    const { id, type, created_at, player_id } = event;
     if (!isId(id) || typeof type !== "string" || typeof created_at !== "string") return undefined;
     const playerId = isId(player_id) ? player_id : undefined;
     return { client, source, id, type, createdAt: created_at, playerId, text, sequence };

@@ -1,4 +1,5 @@
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
+import { isObject } from "../service/is-object.ts";
 import { defaultSettings } from "./destination.ts";
 import type { Destinations } from "./destinations.ts";
 
@@ -76,6 +77,5 @@ export class SampleReceiver {
 }
 
 function eventsOf(message: unknown): number {
-  const hasData = typeof message === "object" && message !== null && "data" in message;
-  return hasData && Array.isArray(message.data) ? message.data.length : 1;
+  return isObject(message) && Array.isArray(message.data) ? message.data.length : 1;
 }

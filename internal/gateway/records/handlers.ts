@@ -11,6 +11,7 @@ import { defaultLimit } from "../../http/schemas.ts";
 import { cutOff, parseJson, readWholeBody } from "../../http/whole-body.ts";
 import { ndjsonType } from "../../messages/bundle.ts";
 import { type ClientRecord, type RecordKind, type RecordStore, readId } from "../../records/record.ts";
+import { isObject } from "../../service/is-object.ts";
 import { orUnavailable, Problem } from "../../service/problem.ts";
 import { recordSchemas } from "./schemas.ts";
 import { RecordUpload } from "./upload.ts";
@@ -65,8 +66,7 @@ export class RecordHandlers<T extends ClientRecord> {
     const body = await readWholeBody(request, counted, this.#context, this.#whenTooLarge).catch(cutIsProblem);
     const value = parseJson(body);
     const kind = this.#kind;
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    const result = kind.read(isObject ? { id, ...value } : value);
+    const result = kind.read(isObject(value) ? { id, ...value } : value);
     if (!result.ok)
       throw new Problem(400, `The body is not a valid ${kind.one}.`, { members: { errors: result.errors } });
     if (result.record.id !== id)
