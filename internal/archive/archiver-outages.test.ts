@@ -9,14 +9,14 @@ const { allSettled, db, hasRows, jsm, letters, nats, postgres, publishBets, rows
 
 describe("an outage", () => {
   test("of Postgres, killed under load: holds what it has, sets nothing aside, goes on", async () => {
-    // So long that only what is handed back comes again, however late a busy machine renews.
+    // So long that only messages handed back are redelivered, even if a busy machine renews late.
     const archiver = await start(30_000);
     const publishing = publishBets(1, 10_001);
     await waitFor(async () => (await rows()).rows > 0);
     await postgres.kill();
     await publishing;
     await waitFor(() => archiver.problem);
-    // It holds no more than it has room for, and handed nothing back.
+    // It holds no more than its capacity, and has handed nothing back.
     const { num_ack_pending, num_redelivered } = await jsm.consumers.info(events, archiverDurable.name);
     expect(num_ack_pending).toBeLessThan(10_000);
     expect(num_redelivered).toBe(0);
@@ -75,7 +75,7 @@ describe("several archivers", () => {
   });
 
   test("one that is gone with its batch leaves nothing out", async () => {
-    // Delivers all again, as after a crash between commit and acknowledgement.
+    // Redelivers everything, as after a crash between commit and ack.
     await start();
     await publishBets(1, 1_001);
     await hasRows(1_000);

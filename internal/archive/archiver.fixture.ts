@@ -36,7 +36,7 @@ export async function archiversForTest() {
 
   /**
    * Starts one more archiver; the test need not stop it.
-   * @param ackWaitMs what was on its way when a server was killed comes again that soon
+   * @param ackWaitMs how soon messages in flight at a kill are redelivered
    */
   async function start(ackWaitMs = 2_000): Promise<Archiver> {
     const archiver = await Archiver.start({ nc, db, publisher, log: silent, ackWaitMs });
@@ -45,7 +45,7 @@ export async function archiversForTest() {
   }
 
   let sent = 0;
-  /** Publishes a message of the final stage, under an id of its own: as one sent again after the stream's window. */
+  /** Publishes a final message with a new id, like an event that is sent again after the stream's duplicate window. */
   async function publish(
     payload: CasinoEvent | string | Uint8Array,
     {
@@ -67,11 +67,11 @@ export async function archiversForTest() {
       headers: out,
     });
   }
-  /** Bets of the ids from `from` up to, not including, `to`. */
+  /** Bets with ids from `from` to `to`, exclusive. */
   const publishBets = (from: number, to: number) =>
     Promise.all(Array.from({ length: to - from }, (_, i) => publish(finalBet(from + i))));
 
-  /** How many rows there are, and of how many ids. */
+  /** The number of rows, and of distinct ids. */
   async function rows(): Promise<{ rows: number; ids: number }> {
     const { rows } = await sql<{ rows: number; ids: number }>`
       select count(*)::int as rows, count(distinct (client_id, source, id))::int as ids from events`.execute(
@@ -82,7 +82,7 @@ export async function archiversForTest() {
   const hasRows = (count: number) =>
     waitFor(async () => (await rows()).rows === count, { what: `${count} rows` });
 
-  /** Everything delivered is settled. */
+  /** Resolves when everything delivered is settled. */
   const allSettled = () =>
     waitFor(
       async () => {

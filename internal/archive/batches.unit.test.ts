@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { batches } from "./batches.ts";
 
-/** A mailbox that gives each of these lists when asked, after its delay in ms; then it is stopped. */
+/** A mailbox that returns these lists one after the other, each after its delay in ms, and is then stopped. */
 function mailboxOf(...lists: readonly (readonly [count: number, delayMs: number])[]) {
   const left = [...lists];
   return {

@@ -30,7 +30,7 @@ export async function addTypes(db: Database, ...names: readonly string[]): Promi
     .execute();
 }
 
-/** A final event, complete as the pipeline makes it. */
+/** A complete final event, as the pipeline makes it. */
 export function finalBet(id: number, more: Partial<CasinoEvent> = {}): CasinoEvent {
   return {
     id,

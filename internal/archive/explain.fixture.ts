@@ -10,7 +10,7 @@ interface Plan {
   readonly Plans?: readonly Plan[];
 }
 
-/** Runs a query: the kinds of its plan's nodes with their tables, and the most rows that one of them read. */
+/** Runs a query and returns its plan's nodes with their tables, and the maximum rows that a node read. */
 export async function explain(
   db: Database,
   query: RawBuilder<unknown>,

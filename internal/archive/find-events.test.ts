@@ -27,7 +27,7 @@ async function ids(filter: Partial<EventFilter> = {}): Promise<readonly number[]
   return idsOf((await findEvents(db, { client: "casino", limit: 100, ...filter })).events);
 }
 
-/** All pages, one after the other; `between` runs before each further one. */
+/** All pages in order; `between` runs before each page but the first. */
 async function pages(filter: Partial<EventFilter>, between: () => Promise<unknown> = async () => undefined) {
   const all: ArchivedEvent[] = [];
   for (let cursor: string | null | undefined; cursor !== null; ) {
@@ -48,7 +48,7 @@ async function pages(filter: Partial<EventFilter>, between: () => Promise<unknow
 const second = (n: number) => new Date(Date.UTC(2022, 0, 1, 0, 0, n)).toISOString();
 
 describe("an event comes back to the letter", () => {
-  /** What is listed for one event, once it is archived. */
+  /** The listed form of one event, once it is archived. */
   async function listed(event: CasinoEvent): Promise<string> {
     await addTypes(db, event.type);
     await archive(db, [event]);
@@ -140,7 +140,7 @@ describe("the order", () => {
     const key = ({ id, source }: ArchivedEvent) => `${source}:${id}`;
     expect(new Set(seen.map(key)).size).toBe(seen.length);
     expect(idsOf(seen.filter((event) => event.source === "test"))).toEqual(old.map(({ id }) => id).reverse());
-    // Those that came to a place not yet passed are seen as well.
+    // New events on later pages are listed too.
     expect(seen.length).toBeGreaterThan(old.length);
   });
 });
@@ -172,7 +172,7 @@ describe("the filter", () => {
     expect(await ids({ type: "game_stop" })).toEqual([]);
     expect(idsOf(await pages({ limit: 1, type: "deposit" }))).toEqual([5, 4, 3]);
     expect(idsOf(await pages({ limit: 1, type: "deposit", playerId: 11 }))).toEqual([5, 4]);
-    // Put together from a page of each type: in one order, and each event once.
+    // Merged from a page of each type: in one order, each event once.
     await archive(db, [
       finalBet(6, { player_id: 11, created_at: second(4) }),
       finalBet(7, { player_id: 11, type: "game_start", created_at: second(4) }),

@@ -7,7 +7,7 @@ import { EventsTable, insertOf } from "./insert.ts";
 const db = await archiveForTest();
 await addTypes(db, "login");
 
-// Whatever means something in a text form of rows, were they sent as one.
+// Characters with a meaning in COPY's text format, which would break rows if that were used.
 const text = fc.string({
   unit: fc.oneof(
     fc.constantFrom('"', "\\", "{", "}", ",", "'", "NULL", " ", "\n", "\t", "é", "🎰"),

@@ -6,12 +6,12 @@ import { addClients, archiveForTest } from "./database.fixture.ts";
 import { explain } from "./explain.fixture.ts";
 import { type EventFilter, eventsQuery } from "./find-events.ts";
 
-// Without the services' limit of ten seconds for a statement: on a busy machine these rows take longer.
+// Without the services' statement timeout of ten seconds: on a busy machine inserting these rows takes longer.
 const db = await archiveForTest(`${await databaseForTest()}?statement_timeout=0`);
 await addClients(db, "other", "burst");
 const rows = 200_000;
-// Five players have a tenth of the events each, one has three, and one has many but no deposit; a client has thousands at
-// one time.
+// Five players have a tenth of the events each, one has three events, and one has many but no deposit. One client has
+// thousands at the same time.
 await sql`
   insert into events (client_id, source, id, type, player_id, created_at, description, stored_at)
   select case when g % 20 = 0 then 'burst' when g % 10 = 1 then 'other' else 'casino' end, 'source-' || g % 3, g,
@@ -52,7 +52,7 @@ describe(`of ${rows} events a page reads little more than it shows`, () => {
   ])("%s", async (_what, filter) => {
     const { kinds, mostRead } = await explain(db, eventsQuery({ client: "casino", limit: 100, ...filter }));
     expect(kinds).not.toContain("Seq Scan events");
-    // A page of all types is put together from a page of each of four, and from a cursor of two ranges of each.
+    // A page of all types is merged from a page of each of four types; after a cursor, from two ranges of each.
     expect(mostRead).toBeLessThanOrEqual(101 * 4);
   });
 

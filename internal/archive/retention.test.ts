@@ -54,7 +54,7 @@ describe("one batch", () => {
     await archiveAged(1, 11, 2 * hour);
     const reached = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    // The first archiver in the middle of its batch: the lock is taken, rows are deleted, nothing is committed.
+    // The first archiver is in the middle of its batch: it holds the lock and has deleted rows, but not committed.
     const first = db.transaction().execute(async (trx) => {
       await deleteBatch(trx, hour, 5, signal);
       reached.resolve();

@@ -6,7 +6,7 @@ const at = Date.UTC(2022, 0, 10);
 const key = (number: number, line?: number) => `${number}.${line}`;
 
 test("knows the numbers that were added, as a set does: of single events and of lines", () => {
-  // A message has as many lines as it has, so that a number says how many.
+  // Each number states how many lines its message has.
   const linesOf = (number: number) => number % 40;
   const number = fc.integer({ min: 1, max: 200 });
   fc.assert(

@@ -16,7 +16,7 @@ const event: fc.Arbitrary<FinalEvent> = fc.record({
   storedAt: fc.integer({ min: start, max: start + 7_200_000 }),
 });
 
-/** The same figures from the definition: all events kept, everything counted and sorted anew. */
+/** The figures by their definition: keeps all events, and counts and sorts them each time. */
 function naive(events: readonly FinalEvent[], clientId: string | undefined) {
   const once = new Map<string, FinalEvent>();
   for (const each of events) {
@@ -113,7 +113,7 @@ test("a million players of two clients take less than 120 MB", () => {
   const before = used();
   const players = 1_000_000;
   for (let i = 0; i < players; i++) {
-    // Ids far apart, as random ones are.
+    // Ids that are far apart, like random ones.
     const playerId = 1 + ((i * 7_919) % players) * 9_007_199_254;
     const common = { client: i % 2 ? "casino" : "other", source: "nats", playerId, storedAt: start + i };
     fold.apply({ ...common, id: 3 * i + 1, type: "bet", hasWon: true });
@@ -122,6 +122,6 @@ test("a million players of two clients take less than 120 MB", () => {
   }
   const bytes = used() - before;
   expect(fold.rhythm()?.total).toBe(3 * players);
-  // What may lie about uncollected is in the bound: it is the amount allocated that must not grow by itself.
+  // The bound includes garbage that is not collected yet.
   expect(bytes).toBeLessThan(120_000_000);
 });

@@ -4,7 +4,7 @@ import { FoldedEvents } from "./folded-events.ts";
 const minute = 60_000;
 const start = Date.UTC(2022, 0, 10);
 
-/** Events of one second each for so many minutes, so that what came before is long forgotten. */
+/** One event per second for some minutes, so that earlier events are forgotten. */
 function pass(folded: FoldedEvents, from: number, minutes: number): void {
   for (let second = 0; second < minutes * 60; second++)
     folded.add(
@@ -45,7 +45,7 @@ test("a CASINO_RAW made anew gives its numbers to other events: none of them is 
   const folded = new FoldedEvents(5 * minute);
   folded.numbersSince(start - minute);
   for (let id = 1; id <= 100; id++) folded.add({ ...event, id }, { number: id, at: start });
-  // Before anybody has noticed that it is another stream.
+  // Before the new stream was noticed.
   expect(folded.add({ ...event, id: 1_001, storedAt: start + 1_000 }, { number: 1, at: start + 900 })).toBe(
     true,
   );
@@ -54,7 +54,7 @@ test("a CASINO_RAW made anew gives its numbers to other events: none of them is 
   const later = start + 61 * minute;
   // Accepted by the new stream, delayed for an hour.
   expect(folded.add({ ...event, id: 1_002, storedAt: later }, { number: 2, at: start + 950 })).toBe(true);
-  // Accepted by the old one: its number says nothing any more.
+  // Accepted by the old stream, so its number is meaningless.
   expect(folded.add({ ...event, id: 1_003, storedAt: later }, { number: 2, at: start })).toBe(true);
 });
 

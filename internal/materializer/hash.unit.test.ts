@@ -15,7 +15,7 @@ test("spreads consecutive, high-bit and salted values evenly over a table", () =
       const bucket = hash(i) % 64;
       buckets[bucket] = (buckets[bucket] ?? 0) + 1;
     }
-    // 100 are expected per bucket; a fair hash strays this far less often than once in 10^9 runs.
+    // 100 are expected per bucket; a fair hash deviates this far in fewer than one of 10^9 runs.
     expect(Math.max(...buckets)).toBeLessThan(180);
     expect(Math.min(...buckets)).toBeGreaterThan(30);
   }

@@ -107,7 +107,7 @@ describe("requests", () => {
   });
 });
 
-/** All replies to some requests. Server and service handle a connection's messages in order, hence the round trips. */
+/** All replies to some requests. The round trips suffice, because server and service handle a connection's messages in order. */
 async function collect(subject: string, requests: number): Promise<Msg[]> {
   const replies: Msg[] = [];
   const inbox = `_INBOX.${subject}`;

@@ -50,7 +50,7 @@ async function publish(
     const body = payload ?? JSON.stringify({ id, player_id: 10, game_id: 100, type: "game_start" });
     const options = { headers: headers(), timeout: 500 };
     if (source !== undefined) options.headers.set("Casino-Source", source);
-    // A publish that meets a dying server is not answered; that it may be stored twice, the fold must bear anyway.
+    // A publish to a dying server gets no answer. The repeated one may be stored twice, which the fold must handle anyway.
     await waitFor(() => js.publish(`casino.event.final.${client}.game_start`, body, options));
   }
 }
@@ -128,7 +128,7 @@ test("with replay off it starts from zero and is caught up at once", async () =>
   await publish(range(1, 5));
   const { running, total, untilTotal } = start("off");
   await waitFor(() => running.caughtUp());
-  // The consumer is opened just after: publish until it hears.
+  // The consumer is created soon after, so publish until it receives something.
   let id = 100;
   await waitFor(async () => {
     await publish([id++]);

@@ -57,7 +57,7 @@ test("asking does not move the window: a later question about an earlier time st
 });
 
 describe("a clock that was wrong and is set right", () => {
-  /** Ten events a second from one second to another. */
+  /** Ten events per second between two seconds. */
   const fill = (window: SlidingWindow, from: number, to: number) => {
     for (let at = from * 1_000; at < to * 1_000; at += 100) window.add(start + at);
   };
@@ -71,7 +71,7 @@ describe("a clock that was wrong and is set right", () => {
       fill(window, 302, 330);
       const now = start + 330_000;
       expect(window.count(10, now)).toBeGreaterThanOrEqual(99);
-      // Two seconds of the minute were stored under another time.
+      // Two seconds of the minute were stored with a wrong time.
       expect(Math.abs(window.count(60, now) - 580)).toBeLessThanOrEqual(1);
       if (ahead >= 3_600) expect(Math.abs(window.count(3_600, now) - 3_280)).toBeLessThanOrEqual(10);
     },

@@ -43,7 +43,7 @@ async function withArchiver(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** The log lets go what it has, as it does of age. */
+/** Drops the log's oldest messages, as its limit of age does. */
 const forget = (keep: number) => jsm.streams.purge("CASINO_EVENTS", { keep });
 
 test("what the log has dropped before a destination came to it is brought from the archive, and once", async () => {

@@ -13,7 +13,7 @@ const { addDestination, jsm, makeStreams, nc, outcomes, publish, publisher, star
   await sendersForTest();
 
 const playerOf = (call: Received): number => JSON.parse(call.body).data.player_id;
-/** 300 bets of ten players in turns. */
+/** 300 bets of ten players, who take turns. */
 const many = range(1, 301).flatMap((id) => bets(id, id + 1, { player_id: 1 + (id % 10) }));
 
 test("an ordered destination gets each player's events one after the other; one that fails holds up its player alone", async () => {
@@ -25,7 +25,7 @@ test("an ordered destination gets each player's events one after the other; one 
     const player = call === undefined ? 0 : playerOf(call);
     if (busy.has(player)) overlaps.push(player);
     busy.add(player);
-    // Until all others but its player's later ones have come.
+    // Wait for all events except later ones of that player.
     const isRefused =
       call !== undefined && idsOf([call])[0] === 13 && new Set(idsOf(receiver.received)).size < 272;
     setTimeout(() => {
@@ -34,7 +34,7 @@ test("an ordered destination gets each player's events one after the other; one 
     }, 2);
   });
   const { id } = await addDestination(receiver.url, { ordered: true });
-  // Two: one of them alone calls it.
+  // Of two senders only one calls it.
   const plan = Array<number>(200).fill(100);
   startSender({ plan });
   startSender({ plan });
@@ -84,7 +84,7 @@ test("a limit of calls holds over all senders", async () => {
   await publish(bets(1, 61));
   await hasAll(receiver.received, range(1, 61));
   await waitFor(async () => (await outcomes(id)).delivered === 60);
-  // A second's worth at once, and 20 in each second after it.
+  // A burst of one second's calls, then 20 per second.
   expect(performance.now() - began).toBeGreaterThan(1_900);
 });
 
@@ -105,7 +105,7 @@ test("what the broker holds, but would never deliver, comes again, and holds up 
       ...{ error: undefined, identity: {} },
     }),
   );
-  // As a nats-server 2.9 that was killed: the consumer is done with it, the stream has it.
+  // As after a kill of nats-server 2.9: the consumer has acknowledged the message, and the stream still holds it.
   await ensureDurable(nc, waitingDurable(id));
   await jsm.consumers.update(retryStream, retryDurable(id), { max_deliver: 1, ack_wait: nanos(50) });
   const consumer = await jsm.jetstream().consumers.get(retryStream, retryDurable(id));

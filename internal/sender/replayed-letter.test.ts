@@ -34,7 +34,7 @@ test("a delivery that was set aside and is sent again goes to its destination al
   const letter = (await store.read(1)) ?? expect.fail("no letter");
   const publish = (message: Parameters<typeof publisher.publish>[0]) => publisher.publish(message);
   const desk = { store, publish, log: silent, by: "test" };
-  // It fails again, and is a letter again: of the same event, sent again once.
+  // It fails again and becomes a letter of the same event, with one replay.
   expect(await replay(letter, desk)).toMatchObject({
     outcome: "replayed",
     subject: `casino.delivery.retry.${id}`,

@@ -22,11 +22,11 @@ export interface TestSenderOptions extends Partial<SenderOptions> {
   readonly calls?: DelivererOptions;
 }
 
-/** Bets of the ids from `from` up to, not including, `to`. */
+/** Bets with ids from `from` to `to`, exclusive. */
 export const bets = (from: number, to: number, more: Partial<CasinoEvent> = {}) =>
   Array.from({ length: to - from }, (_, i) => finalBet(from + i, more));
 
-/** The ids of the events in calls, in the order received; those of batches too. */
+/** The ids of the calls' events in the order received, also within batches. */
 export function idsOf(received: readonly Received[]): readonly number[] {
   return received.flatMap(({ body }) => {
     const { type, data } = JSON.parse(body);
@@ -35,7 +35,7 @@ export function idsOf(received: readonly Received[]): readonly number[] {
   });
 }
 
-/** Resolves once exactly these ids have come, each at least once. */
+/** Resolves once exactly these ids have arrived, each at least once. */
 export const hasAll = (received: readonly Received[], ids: readonly number[], timeout?: number) =>
   waitFor(
     () => {
@@ -62,7 +62,7 @@ export async function sendersForTest() {
     await db.deleteFrom("events").execute();
   });
 
-  /** Makes the streams; a test calls it first. */
+  /** Creates the streams; call it first in a test. */
   const makeStreams = (limits: Partial<typeof defaultLimits> = {}) =>
     ensureStreams(nc, [finalStage, retryStage], { ...defaultLimits, ...limits });
 
@@ -86,7 +86,7 @@ export async function sendersForTest() {
     return sender;
   }
 
-  /** A destination of client `casino`, unless said otherwise. */
+  /** Creates a destination, by default of client `casino`. */
   const addDestination = (url: string, settings: Partial<DestinationSettings> = {}) =>
     destinations.create("casino", { ...defaultSettings, url, ...settings });
 

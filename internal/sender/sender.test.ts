@@ -72,14 +72,14 @@ test("of receivers that hang, fail, ask for patience and cut connections none ho
   startSender({ calls: { timeoutMs: 120_000 } });
   await publishBets(1, 51);
   await Promise.all(healthy.map(({ received }) => hasAll(received, range(1, 51))));
-  // The one that hangs has as many as may be under way at first.
+  // The hanging receiver has the initial number of calls in flight.
   await waitFor(() => hanging.length === 4);
   await hasAll(patient.received, range(1, 51));
   await waitFor(async () => (await outcomes(late.id)).delivered === 50);
-  // Each event by itself would make four.
+  // Four attempts for each event alone would be 200.
   expect(fails.received.length).toBeLessThan(100);
   expect(cuts.received.length).toBeLessThan(100);
-  // A stop would wait for its calls.
+  // Otherwise the stop would wait for its calls.
   isOver = true;
   for (const response of hanging) response.destroy();
 });

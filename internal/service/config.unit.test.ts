@@ -6,7 +6,7 @@ import { type VariableName, variables } from "./variables.ts";
 
 const allNames = Object.keys(variables) as VariableName[]; // its keys are exactly these
 
-/** One variable as an environment that holds only it gives it. */
+/** Reads one variable from an environment with nothing else. */
 function read(name: VariableName, text?: string): unknown {
   return readConfig([name], {}, text === undefined ? {} : { [name]: text })[name];
 }

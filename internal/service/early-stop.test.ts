@@ -5,7 +5,7 @@ import { watch } from "../../test/harness/guard.ts";
 
 const earlyStop = new URL("early-stop.js", import.meta.url).href;
 
-/** Node with these modules loaded one after the other; each writes a line once it is there. */
+/** Runs Node with these modules, loaded in order; each writes a line once it is loaded. */
 async function loading(...modules: readonly string[]) {
   const urls = modules.map((text) => `data:text/javascript,${encodeURIComponent(text)}`);
   const child = spawn(

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { buildHealth, listen, type ReadyCheck } from "./health.ts";
 
-/** What a probe gets from a service with these checks. */
+/** A probe's answer from a service with these checks. */
 async function probe(checks: Record<string, ReadyCheck>, url = "/readyz") {
   const app = buildHealth(checks);
   onTestFinished(() => app.close());
@@ -147,7 +147,7 @@ describe("listen", () => {
   });
 
   test("so is an address that this machine does not have", async () => {
-    // 192.0.2.0/24 is for documentation (RFC 5737), never anybody's.
+    // 192.0.2.0/24 is reserved for documentation (RFC 5737).
     await expect(listen(buildHealth({}), { HTTP_HOST: "192.0.2.1", HTTP_PORT: 0 })).rejects.toThrow(
       /^cannot listen on port 0 of 192\.0\.2\.1 \(.*EADDRNOTAVAIL.*\): set HTTP_HOST and HTTP_PORT$/,
     );

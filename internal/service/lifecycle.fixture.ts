@@ -3,8 +3,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { type Run, runService } from "./lifecycle.ts";
 import { Unavailable } from "./unavailable.ts";
 
-// A service to be run as a process by lifecycle.test.ts: what it does is the argument of --do. It says on stdout what it
-// closes.
+// A service that lifecycle.test.ts runs as a process. --do selects what it does; it writes to stdout what it closes.
 
 type FixtureRun = Run<"NATS_URL" | "RATES_URL", Record<never, never>>;
 
@@ -12,11 +11,11 @@ function say(what: string): void {
   process.stdout.write(`${what}\n`);
 }
 
-/** Opens something that says when it is closed. */
+/** Opens something that reports when it is closed. */
 function open(run: FixtureRun, what: string, close: () => unknown = () => undefined): void {
   run.onClose(what, async () => {
     await close();
-    // As real ones do, it takes a while.
+    // Closing takes a while, as for real connections.
     await turn();
     say(`closed ${what}`);
   });
@@ -109,7 +108,7 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
   },
 };
 
-// As a connection does, it keeps the process alive.
+// Keeps the process alive, as a connection does.
 setInterval(() => undefined, 1_000);
 
 const scenario = process.argv[3] ?? "";
@@ -143,6 +142,6 @@ await runService(
       return "done";
     },
   },
-  // Shorter than it really is, so that whoever waits for it need not wait for long.
+  // Shorter than in production, so that the test need not wait.
   scenario === "hang at its end" ? { shutdownDeadlineMs: 100 } : undefined,
 );

@@ -9,7 +9,7 @@ const stopped = { code: 0, signal: null };
 const failed = { code: 1, signal: null };
 const misconfigured = { code: 78, signal: null };
 
-/** The fixture in one of its scenarios. */
+/** Runs a scenario of the fixture. */
 function start(scenario: string, options: { args?: string[]; ipc?: boolean } = {}): Command {
   return startCommand(fixture, { ...options, args: ["--do", scenario, ...(options.args ?? [])] });
 }
@@ -183,7 +183,7 @@ describe("a supervising parent", () => {
     for (const stream of [parent.stdout, parent.stderr]) stream.on("data", (text) => (said += text));
     await waitFor(() => said.includes("ready"));
     parent.kill("SIGKILL");
-    // Both pipes are closed only when parent and child are gone.
+    // The pipes close only when both parent and child have ended.
     await once(parent, "close");
     expect(said).toContain("closed first");
     expect(said).toContain("parent gone");

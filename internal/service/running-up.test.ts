@@ -53,7 +53,7 @@ test("a command uses it, says so on stderr, and names the server that is away wi
   const said =
     `dead-letters: uses the servers of the up that runs here (process ${process.pid}, data in ${data})\n` +
     `dead-letters: NATS is away: no NATS answers at nats://***@127.0.0.1:${port}. Start it, or set NATS_URL.\n`;
-  // In the folder of the up, and in another one that is told where its data lies.
+  // In the folder of `up`, and in another one with CROUPIER_DATA.
   for (const from of [{ cwd }, { cwd: tempFolder("elsewhere"), env: { CROUPIER_DATA: data } }]) {
     const command = startCommand("cmd/dead-letters/main.ts", { args: ["list"], ...from });
     expect(await command.ended).toEqual({ code: 69, signal: null });

@@ -20,7 +20,7 @@ test("line breaks and tabs stay, except in one line", () => {
   expect(onOneLine("a\n\tb")).toBe("a\\u000a\\u0009b");
 });
 
-/** Each call of `write` on a standard stream in what runs as a command or a service. */
+/** Every call of `write` on a standard stream in commands and services. */
 const writes = globSync(["cmd/**/*.ts", "internal/**/*.ts"], {
   cwd: join(import.meta.dirname, "../.."),
   exclude: ["**/*.test.ts", "**/*.fixture.ts"],
@@ -34,7 +34,7 @@ const writes = globSync(["cmd/**/*.ts", "internal/**/*.ts"], {
 
 test("no command writes what came from outside past it", () => {
   const past = writes.filter((write) => !/forTerminal\(/.test(write));
-  // What a command was called with is its caller's own, and its help is ours.
+  // A command's own arguments and our help texts are safe.
   expect(past.toSorted()).toEqual([
     "cmd/up/main.ts: `up: {hint}\\n`);",
     "cmd/up/main.ts: `up: {listed(problems)}`);",
@@ -44,6 +44,6 @@ test("no command writes what came from outside past it", () => {
     "internal/service/lifecycle.ts: flags.text);",
     "internal/service/run-command.ts: command.text);",
   ]);
-  // All else is written by the frame of the commands.
+  // Everything else is written by `runCommand`.
   expect(writes.filter((write) => !past.includes(write))).toHaveLength(2);
 });

@@ -10,7 +10,7 @@ import { WorkMeter } from "./work-meter.ts";
 const server = await natsForTest();
 const { nc } = await connectForTest(server);
 
-/** Everything that is said from now on, newest last. */
+/** All statuses from now on, newest last. */
 async function listen(): Promise<readonly Status[]> {
   const heard: Status[] = [];
   const subscription = nc.subscribe("croupier.status.>", {
@@ -115,7 +115,7 @@ test("it cannot be made to publish where its answer would do harm", async () => 
   await nc.flush();
   for (const reply of ["$JS.API.CONSUMER.DELETE.CASINO_RAW.currency", "casino.event.raw.acme"])
     nc.publish("$SRV.PING", "", { reply });
-  // What is asked after it is answered after it.
+  // Requests are answered in order, so any answer to the others would have arrived by now.
   await nc.request("$SRV.PING");
   expect(heard.filter((subject) => /^(\$JS|casino)/.test(subject))).toEqual([]);
 });

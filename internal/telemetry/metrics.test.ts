@@ -6,7 +6,7 @@ import { Metrics } from "./metrics.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 import { SizeHistogram } from "./size-histogram.ts";
 
-/** The lines of our own metrics. */
+/** The lines of Croupier's own metrics. */
 async function ours(metrics: Metrics): Promise<readonly string[]> {
   return (await metrics.text()).split("\n").filter((line) => /^(# TYPE )?croupier_/.test(line));
 }

@@ -9,7 +9,7 @@ import { openTraces, traceVariables } from "./traces.ts";
 
 const subject = "casino.event.raw.casino";
 const given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
-/** Where nobody listens. */
+/** A URL on which nothing listens. */
 const endpoint = "http://127.0.0.1:9";
 const tracesOf = (sampler: string, share: number) =>
   new Traces({ service: "test", endpoint, sampler, share, log: silent });
@@ -30,7 +30,7 @@ describe("traces", () => {
     const traces = tracesOf(sampler, share);
     const flagOf = (flags: string) => {
       const { traceparent } = traces.request(subject, `${given}-${flags}`);
-      // What is not sampled goes on as it came.
+      // An event that is not sampled keeps its traceparent.
       return traceparent === `${given}-${flags}` ? undefined : traceparent?.slice(-2);
     };
     expect([traces.send(subject).slice(-2), flagOf("01"), flagOf("00")]).toEqual(expected);

@@ -48,7 +48,7 @@ describe("refused by itself", () => {
       "100::1",
       "5f00::1",
     ],
-    // Those that carry a v4 address.
+    // IPv6 addresses that embed an IPv4 address.
     ...[
       "::ffff:127.0.0.1",
       "::ffff:7f00:1",

@@ -63,7 +63,7 @@ describe("a call", () => {
     });
     const deliverer = delivererForTest();
     for (let i = 0; i < 5; i++) await deliverer.deliver(to(receiver.url), message, signal);
-    // Or the one before that: whoever calls again at once may be faster than the connection is free.
+    // Or the one before that, because the next call may start before the connection is free.
     expect(ports.size).toBeLessThanOrEqual(2);
   });
 
@@ -168,7 +168,7 @@ describe("an answer", () => {
   });
 });
 
-/** A server that does this with each connection on which something has come. */
+/** A server that does this with each connection once it has received something. */
 async function tcp(answer: (socket: import("node:net").Socket) => void): Promise<number> {
   const server = createTcpServer((socket) => {
     socket.on("error", () => undefined);

@@ -5,12 +5,12 @@ import { addClients, archiveForTest } from "../archive/database.fixture.ts";
 import { explain } from "../archive/explain.fixture.ts";
 import { type DeliveryFilter, deliveriesQuery } from "./deliveries.ts";
 
-// Without the services' limit of ten seconds for a statement: on a busy machine these rows take longer.
+// Without the services' statement timeout of ten seconds: on a busy machine inserting these rows takes longer.
 const db = await archiveForTest(`${await databaseForTest()}?statement_timeout=0`);
 await addClients(db, "other", "healthy");
 const rows = 200_000;
 const start = Date.parse("2026-11-01T00:00:00Z");
-// One in a hundred has failed, none of those of a client and its destination.
+// One delivery in a hundred has failed, but none of one client and its destination.
 await sql`
   insert into deliveries (destination_id, client_id, source, event_id, event_type, webhook_id, attempt, outcome, duration_ms, at)
   select 'destination0000' || g % 10, case g % 10 when 0 then 'healthy' when 1 then 'other' else 'casino' end, 'source-' || g % 3, g,

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { parseNetworks } from "./address-guard.ts";
 import { Deliverer, type DelivererOptions } from "./deliver.ts";
 
-/** A call as a receiver has it. */
+/** A call as the receiver gets it. */
 export interface Received {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -16,13 +16,13 @@ export interface Receiver {
   readonly url: string;
   readonly port: number;
   readonly received: readonly Received[];
-  /** Ends it as a crash does: calls under way get no answer, and nobody listens. */
+  /** Ends it as a crash does: calls in flight get no answer, and nothing listens. */
   readonly crash: () => void;
-  /** Has it listen again where it did. */
+  /** Listens again on the same port. */
   readonly restart: () => Promise<void>;
 }
 
-/** Somebody else's receiver: a real server, closed after the test. It answers 204 unless the test has it do something else. */
+/** A client's receiver: a real server, closed after the test. It answers 204 unless the test changes that. */
 export async function receiverForTest(
   answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => {
     response.writeHead(204).end();
@@ -56,7 +56,7 @@ export async function receiverForTest(
   return { url, port, received, crash, restart: () => listen(port) };
 }
 
-/** One that may call this machine, unless the test says otherwise; closed after the test. */
+/** A deliverer that may call this machine, unless the test changes that; closed after the test. */
 export function delivererForTest(options: DelivererOptions = {}): Deliverer {
   const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8"), ...options });
   onTestFinished(() => deliverer.close());

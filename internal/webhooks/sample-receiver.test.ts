@@ -12,7 +12,7 @@ const db = await archiveForTest();
 await addClients(db, "other");
 const destinations = new Destinations(db, new SecretBox([randomBytes(32)]));
 
-/** A call as the sender makes it, to the destination that the client has. */
+/** A call like the sender's, to the client's destination. */
 async function callOf(client: string, ids: readonly number[]) {
   const [destination] = await destinations.list(client);
   const events = ids.flatMap(
