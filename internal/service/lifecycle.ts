@@ -5,7 +5,7 @@ import { type Check, type Config, ConfigError, misspeltVariables, readConfig } f
 import { exitCode } from "./exit-code.ts";
 import { createLog, type Log } from "./log.ts";
 import { listed } from "./run-command.ts";
-import { type RunningUp, runningUp, usesUp } from "./running-up.ts";
+import { missesUp, type RunningUp, runningUp, usesUp } from "./running-up.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
@@ -78,7 +78,12 @@ export async function runService<N extends VariableName, const F extends Flags =
   setFlagsFromString("--no-allocation-site-pretenuring");
   const log = createLog(service.name, config.LOG_LEVEL);
   // Under a supervisor, the supervisor says it once for all services.
-  if (process.send === undefined) for (const hint of misspeltVariables()) log.warn(hint);
+  if (process.send === undefined) {
+    for (const hint of misspeltVariables()) log.warn(hint);
+    // Those of the two that the service has.
+    const misses = missesUp(config as Partial<Config<"NATS_URL" | "DATABASE_URL">>);
+    if (up === undefined && misses !== undefined) log.warn(misses);
+  }
   // Whatever libraries print becomes a line of the log.
   console.error = console.warn = (...said: unknown[]) => log.warn(format(...said));
   if (up !== undefined) log.info(usesUp(up));

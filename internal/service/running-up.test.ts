@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { startCommand } from "../../test/harness/command.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { freePort } from "../local/free-port.ts";
-import { announceUp, runningUp } from "./running-up.ts";
+import { announceUp, missesUp, runningUp } from "./running-up.ts";
 
 const urls = {
   NATS_URL: "nats://operator:secret@127.0.0.1:4333",
@@ -42,6 +42,16 @@ test("one that was killed, and a file that is broken, are none", () => {
     writeFileSync(join(data, "running.json"), text);
     expect(runningUp(data, {})).toBeUndefined();
   }
+});
+
+test("a service beside it that uses other servers hears of it", () => {
+  const up = { pid: 7, data: "/casino/.data", urls };
+  const [NATS_URL, DATABASE_URL] = ["nats://127.0.0.1:4222", "postgres://casino@127.0.0.1:1/casino"];
+  expect(missesUp({ NATS_URL, DATABASE_URL }, up)).toBe(
+    "an up runs here (process 7), and this service uses other servers: to use its servers, export what /casino/.data/banner.txt shows",
+  );
+  expect(missesUp({ NATS_URL: "nats://127.0.0.1:4333", DATABASE_URL }, up)).toBeUndefined();
+  expect(missesUp({}, up)).toBeUndefined();
 });
 
 test("a command uses it, says so on stderr, and names the server that is away without its password", async () => {

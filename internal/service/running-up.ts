@@ -88,3 +88,19 @@ export function runningUp(
 export function usesUp({ pid, data }: RunningUp): string {
   return `uses the servers of the up that runs here (process ${pid}, data in ${data})`;
 }
+
+/**
+ * For a service that was started beside an `up` without saying where its servers are, and so uses others.
+ * @returns one line for its log, or undefined when no `up` runs here or the servers are the same
+ */
+export function missesUp(
+  config: { readonly NATS_URL?: string; readonly DATABASE_URL?: string },
+  up = runningUp(),
+): string | undefined {
+  const isElsewhere = (name: "NATS_URL" | "DATABASE_URL"): boolean => {
+    const [own, its] = [config[name], up?.urls[name]];
+    return own !== undefined && its !== undefined && URL.parse(own)?.host !== URL.parse(its)?.host;
+  };
+  if (up === undefined || !(isElsewhere("NATS_URL") || isElsewhere("DATABASE_URL"))) return undefined;
+  return `an up runs here (process ${up.pid}), and this service uses other servers: to use its servers, export what ${join(up.data, "banner.txt")} shows`;
+}
