@@ -1,16 +1,13 @@
 import type { InjectOptions } from "fastify";
 import { describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { createKey } from "../clients/client-repository.ts";
 import { Fold } from "../materializer/fold.ts";
 import { startMaterializedService } from "../materializer/nats-service.ts";
 import { describedApi, validator } from "./api-description.fixture.ts";
-import { databaseOfFile, deposit, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import { deposit, gatewaysOfFile } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "docs");
+const { server, db, key, openGateway } = await gatewaysOfFile("docs");
 
 describe("answers match the description", () => {
   const authorization = `Bearer ${key}`;
@@ -45,7 +42,7 @@ describe("answers match the description", () => {
     ["ready", 200, { url: "/readyz" }],
   ])("%s", async (_what, status, request) => {
     const { document } = await describedApi(server, db);
-    const { app, nc } = await gatewayForTest(server, db, {
+    const { app, nc } = await openGateway({
       findEvents: async () => ({
         events: [
           {
@@ -89,7 +86,7 @@ describe("answers match the description", () => {
   test("an operator's 403 and a 429 do", async () => {
     const { document } = await describedApi(server, db);
     const operator = await createKey(db, "operator");
-    const { app } = await gatewayForTest(server, db, { rateLimit: 1 });
+    const { app } = await openGateway({ rateLimit: 1 });
     const ask = () => app.inject({ url: "/events", headers: { authorization: `Bearer ${operator}` } });
     const responses = [await ask(), await ask(), await ask()];
     expect(new Set(responses.map((response) => response.statusCode))).toEqual(new Set([403, 429]));

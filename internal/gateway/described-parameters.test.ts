@@ -2,7 +2,6 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { defaultLimits, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { createKey } from "../clients/client-repository.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { Fold } from "../materializer/fold.ts";
@@ -10,11 +9,9 @@ import { startMaterializedService } from "../materializer/nats-service.ts";
 import { Deliverer } from "../webhooks/deliver.ts";
 import { Destinations } from "../webhooks/destinations.ts";
 import { SecretBox } from "../webhooks/secret-box.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import { gatewaysOfFile } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "described");
+const { db, key, openGateway } = await gatewaysOfFile("described");
 const webhooks = {
   db,
   destinations: new Destinations(db, new SecretBox([Buffer.alloc(32)])),
@@ -38,7 +35,7 @@ interface Parameter {
 
 /** The gateway with all that its routes ask, and its own description of their parameters. */
 async function load() {
-  const { app, nc } = await gatewayForTest(server, db, { webhooks });
+  const { app, nc } = await openGateway({ webhooks });
   await ensureStreams(nc, ["raw"], defaultLimits);
   onTestFinished(startMaterializedService({ nc, fold: new Fold(), log: silent, version: "0.0.0" }));
   await nc.flush();
@@ -151,7 +148,7 @@ test.each(routes)(
 );
 
 test("a body of parameters is held to the types that its description has", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const send = (body: unknown) =>
     app.inject({
       method: "POST",
@@ -172,7 +169,7 @@ test("a body of parameters is held to the types that its description has", async
 });
 
 test("the answer without a body is described without one", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const { paths } = (await app.inject("/openapi.json")).json();
   expect(paths["/dead-letters/{seq}"].delete.responses[204]).toEqual({ description: "it was discarded" });
 });

@@ -1,12 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { type Document, describedApi, validator } from "./api-description.fixture.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import { gatewaysOfFile } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "docs");
+const { server, db, key, openGateway } = await gatewaysOfFile("docs");
 
 const load = () => describedApi(server, db);
 
@@ -77,7 +74,7 @@ describe("the description", () => {
       "GET /metrics",
       "GET /readyz",
     ]);
-    const { app } = await gatewayForTest(server, db, { figures: "keys" });
+    const { app } = await openGateway({ figures: "keys" });
     const { paths } = (await app.inject("/openapi.json")).json() as Document; // as in `load`
     for (const path of ["/materialized", "/materialize"]) {
       expect(paths[path]?.get?.security).toEqual([{ apiKey: [] }]);
@@ -95,7 +92,7 @@ describe("the description", () => {
 
 test("the examples of events can be sent as they are", async () => {
   const { document } = await load();
-  const { app } = await gatewayForTest(server, db, {
+  const { app } = await openGateway({
     types: { decode: (_client, read) => read(() => () => []) },
   });
   const send = async (contentType: string, value: unknown) => {
@@ -111,7 +108,7 @@ test("the examples of events can be sent as they are", async () => {
 });
 
 test("the documentation can be browsed without any other server", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const page = await app.inject("/docs");
   expect(page.statusCode).toBe(200);
   const links = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link = ""]) => link);
@@ -128,7 +125,7 @@ test("the documentation can be browsed without any other server", async () => {
 });
 
 test("the documentation's pages may load nothing foreign, run nothing inline, and be framed by nobody", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   for (const url of [
     "/docs",
     "/docs/static/index.html",
@@ -152,13 +149,13 @@ test("the documentation's pages may load nothing foreign, run nothing inline, an
 });
 
 test("no answer is taken by a browser for what it does not say it is", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   for (const url of ["/healthz", "/openapi.json", "/events", "/nothing", "/"])
     expect((await app.inject(url)).headers["x-content-type-options"]).toBe("nosniff");
 });
 
 test("the protobuf schema is served as it is", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const file = await readFile(new URL("../../proto/event.proto", import.meta.url), "utf8");
   expect((await app.inject("/event.proto")).body).toBe(file);
 });

@@ -1,14 +1,11 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { newApiKey } from "../clients/api-key.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import { gatewaysOfFile } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "raw");
+const { key, openGateway } = await gatewaysOfFile("raw");
 
 /** A connection on which the test writes bytes. */
 async function socketTo(
@@ -51,7 +48,7 @@ test.each([
     "There is nothing at this path: /docs shows what there is.",
   ],
 ] as const)("%s %s is a problem", async (method, url, status, detail) => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const response = await app.inject({ method, url });
   expect(response.headers["content-type"]).toBe("application/problem+json");
   expect(response.json()).toMatchObject({ type: "about:blank", status, detail });
@@ -61,7 +58,7 @@ test.each([
 
 test("an unexpected error shows nothing of itself, and is logged", async () => {
   const logged: unknown[] = [];
-  const { app } = await gatewayForTest(server, db, {
+  const { app } = await openGateway({
     findEvents: () => Promise.reject(new Error("select secret from api_keys")),
     log: { error: (what: unknown) => logged.push(what) } as never,
   });
@@ -86,7 +83,7 @@ test.each([
     400,
   ],
 ])("%s is answered with a problem, and the connection ends", async (_what, bytes, status) => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const { socket, received, closed } = await socketTo(await origin());
   socket.write(bytes);
   await waitFor(closed);
@@ -94,7 +91,7 @@ test.each([
 });
 
 test("headers that drip are answered with 408, and the connection ends", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { headersWithinMs: 300 } });
+  const { origin } = await openGateway({ limits: { headersWithinMs: 300 } });
   const { socket, received, closed } = await socketTo(await origin());
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n");
   const dripping = setInterval(() => socket.write("X: x\r\n"), 50);
@@ -115,7 +112,7 @@ test.each([
   ["application/x-protobuf", "/events"],
   ["application/json", "/dead-letters/1/replay"],
 ])("a body of %s for %s that drips is answered with 408", async (type, path) => {
-  const { origin } = await gatewayForTest(server, db, { limits: { bodyWithinMs: 300, lingerMs: 300 } });
+  const { origin } = await openGateway({ limits: { bodyWithinMs: 300, lingerMs: 300 } });
   const { socket, received, closed } = await socketTo(await origin());
   socket.write(postHead(type, 1_000, path));
   const dripping = setInterval(() => socket.write(" "), 20);
@@ -128,7 +125,7 @@ test.each([
 });
 
 test("who is answered early may finish sending and use the connection again, but not for ever", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { lingerMs: 500 } });
+  const { origin } = await openGateway({ limits: { lingerMs: 500 } });
   const url = await origin();
   const first = await socketTo(url);
   first.socket.write(postHead("text/plain", 10));
@@ -145,13 +142,13 @@ test("who is answered early may finish sending and use the connection again, but
 });
 
 test("a connection that says nothing is closed", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { silentMs: 200, headersWithinMs: 200 } });
+  const { origin } = await openGateway({ limits: { silentMs: 200, headersWithinMs: 200 } });
   const { closed } = await socketTo(await origin());
   await waitFor(closed);
 });
 
 test("whoever goes away in the middle of a body does no harm", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const url = await origin();
   for (const type of ["application/json", "application/x-ndjson", "application/x-protobuf"]) {
     const { socket } = await socketTo(url);
@@ -163,7 +160,7 @@ test("whoever goes away in the middle of a body does no harm", async () => {
 });
 
 test("a connection on which too many requests wait for answers ends; one with fewer has them all", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const url = await origin();
   const request = `GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${newApiKey()}\r\n\r\n`;
   const patient = await socketTo(url);
@@ -176,7 +173,7 @@ test("a connection on which too many requests wait for answers ends; one with fe
 });
 
 test("requests of a connection that was cut do not hold up a stop", async () => {
-  const { origin, app } = await gatewayForTest(server, db);
+  const { origin, app } = await openGateway();
   const { socket } = await socketTo(await origin());
   let begun = 0;
   app.server.on("request", () => begun++);

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import type { InjectOptions } from "fastify";
 import { expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { findEvents } from "../archive/find-events.ts";
 import { anyEvent, anyGame } from "../casino/event.arbitrary.ts";
 import { newApiKey } from "../clients/api-key.ts";
@@ -10,15 +9,13 @@ import { createKey } from "../clients/client-repository.ts";
 import { Fold } from "../materializer/fold.ts";
 import { startMaterializedService } from "../materializer/nats-service.ts";
 import { eventTypesTaken } from "./events/post-events.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "./gateway.fixture.ts";
+import { gatewaysOfFile } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "fuzz");
+const { db, key, openGateway } = await gatewaysOfFile("fuzz");
 const operator = (await createKey(db, "operator")) ?? "";
 
 async function gateway() {
-  const { app, nc } = await gatewayForTest(server, db, {
+  const { app, nc } = await openGateway({
     findEvents: (filter, signal) => findEvents(db, filter, signal),
   });
   onTestFinished(startMaterializedService({ nc, fold: new Fold(), log: silent, version: "0.0.0" }));

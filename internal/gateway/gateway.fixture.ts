@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { connect, type NatsConnection } from "nats";
 import { afterAll, onTestFinished } from "vitest";
 import { defaultLimits, silent } from "../../test/harness/broker.ts";
-import { databaseForTest } from "../../test/harness/infrastructure.ts";
+import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
 import type { TestServer } from "../../test/harness/restartable.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
@@ -65,14 +65,24 @@ export interface TestGateway {
   origin(): Promise<string>;
 }
 
+interface GivenToGateway extends Partial<GatewayDependencies> {
+  readonly mostInFlight?: number;
+  readonly timeoutMs?: number;
+}
+
+/** A broker, a database and a key of client `casino` for a test file, and the gateways of its tests. */
+export async function gatewaysOfFile(source: string) {
+  const server = await natsForTest();
+  const db = await databaseOfFile();
+  const key = await keyFor(db, source);
+  return { server, db, key, openGateway: (given?: GivenToGateway) => gatewayForTest(server, db, given) };
+}
+
 /** A gateway with a test's options; closed after the test. */
 export async function gatewayForTest(
   server: TestServer,
   db: Database,
-  given: Partial<GatewayDependencies> & {
-    readonly mostInFlight?: number;
-    readonly timeoutMs?: number;
-  } = {},
+  given: GivenToGateway = {},
 ): Promise<TestGateway> {
   const nc = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   if (server.running) await ensureStreams(nc, ["raw"], defaultLimits);

@@ -1,21 +1,12 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { addClient } from "../clients/client-repository.ts";
-import {
-  databaseOfFile,
-  deposit,
-  gatewayForTest,
-  keyFor,
-  type TestGateway,
-} from "../gateway/gateway.fixture.ts";
+import { deposit, gatewaysOfFile, keyFor, type TestGateway } from "../gateway/gateway.fixture.ts";
 import { BodyBudget } from "./body-budget.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "slow");
+const { db, key, openGateway } = await gatewaysOfFile("slow");
 await addClient(db, "other", "Other");
 const other = await keyFor(db, "quick", "other");
 
@@ -81,7 +72,7 @@ test.each([
 ])(
   "unfinished bodies (%s) have room for so many bytes; others still send, and it is free again after them",
   async (_what, head) => {
-    const gateway = await gatewayForTest(server, db, {
+    const gateway = await openGateway({
       bodies: { bytes: 4 * 2 ** 20, bytesOfOwner: 2 * 2 ** 20 },
       limits: { lingerMs: 300 },
     });
@@ -109,7 +100,7 @@ test.each([
 );
 
 test("only so many bodies of a client are under way, however small", async () => {
-  const gateway = await gatewayForTest(server, db, { bodies: { bodiesOfOwner: 3 } });
+  const gateway = await openGateway({ bodies: { bodiesOfOwner: 3 } });
   const { answers } = await unfinished(gateway, 4, {
     head: "/events HTTP/1.1\r\nContent-Type: application/json",
     body: "x",

@@ -1,19 +1,16 @@
 import { expect, onTestFinished, test } from "vitest";
 import { connectForTest, silent } from "../../../test/harness/broker.ts";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { registerType, removeType } from "../../registry/event-types.ts";
 import { Registry } from "../../registry/registry.ts";
-import { databaseOfFile, gatewayForTest, keyFor, storedMessages } from "../gateway.fixture.ts";
+import { gatewaysOfFile, storedMessages } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "custom");
+const { server, db, key, openGateway } = await gatewaysOfFile("custom");
 
 async function gateway() {
   const registry = Registry.start(db, silent, { beyondBudget: "refuse" });
   onTestFinished(() => registry.close());
   await registry.refresh();
-  const { app } = await gatewayForTest(server, db, { types: registry });
+  const { app } = await openGateway({ types: registry });
   return async (events: readonly unknown[], lines = false) => {
     const response = await app.inject({
       method: "POST",

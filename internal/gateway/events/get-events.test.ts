@@ -1,21 +1,18 @@
 import { beforeEach, expect, test } from "vitest";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
 import { CursorError } from "../../archive/cursor.ts";
 import { addClient } from "../../clients/client-repository.ts";
 import { Unavailable } from "../../service/unavailable.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 import type { FindEvents } from "./get-events.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "reader");
+const { db, key, openGateway } = await gatewaysOfFile("reader");
 const asked: unknown[] = [];
 
 beforeEach(() => void asked.splice(0));
 
 async function get(query: string, find?: FindEvents) {
-  const { app } = await gatewayForTest(server, db, {
+  const { app } = await openGateway({
     findEvents:
       find ??
       (async (filter) => {
@@ -103,7 +100,7 @@ test("an archive that takes too long is cut", async () => {
 test("queries of one client that take long hold up no other client's", async () => {
   const hanging = Promise.withResolvers<void>();
   const began: string[] = [];
-  const { app } = await gatewayForTest(server, db, {
+  const { app } = await openGateway({
     findEvents: async ({ client }) => {
       began.push(client);
       if (client === "casino") await hanging.promise;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { defaultLimits } from "../../../test/harness/broker.ts";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { createKey } from "../../clients/client-repository.ts";
 import { LetterStore } from "../../dead-letters/store.ts";
 import { ensureStreams } from "../../jetstream/topology.ts";
@@ -8,11 +7,9 @@ import { OutgoingHeaders } from "../../jetstream/wire-headers.ts";
 import { playerKind } from "../../players/player-kind.ts";
 import { postgresRecords } from "../../records/postgres-records.ts";
 import { Unavailable } from "../../service/unavailable.ts";
-import { askerOf, databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { askerOf, gatewaysOfFile } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "crm");
+const { db, key, openGateway } = await gatewaysOfFile("crm");
 const operator = (await createKey(db, "operator")) ?? "";
 const store = postgresRecords(db, playerKind);
 const { signal } = new AbortController();
@@ -21,7 +18,7 @@ describe("a player that is erased", () => {
   const bet = (address: string) => ({ player_id: 10, player: { email: address } });
 
   test("goes from the archive and the dead letters too, and no other client's", async () => {
-    const gateway = await gatewayForTest(server, db);
+    const gateway = await openGateway();
     const { nc, publisher } = gateway;
     await ensureStreams(nc, ["profiled", "apart", "final"], defaultLimits);
     const payload = Buffer.from(JSON.stringify(bet("john@example.com")));
@@ -57,7 +54,7 @@ describe("a player that is erased", () => {
   });
 
   test("is a 503 that says to ask again while something is away", async () => {
-    const gateway = await gatewayForTest(server, db, {
+    const gateway = await openGateway({
       erasePlayer: () => Promise.reject(new Unavailable("NATS is away.")),
     });
     expect(await askerOf(gateway, key)("DELETE", "/players/10?erase=true")).toMatchObject({

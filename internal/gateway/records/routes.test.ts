@@ -3,7 +3,6 @@ import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { sql } from "kysely";
 import { beforeEach, describe, expect, test } from "vitest";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
 import { prefixOf } from "../../clients/api-key.ts";
 import { createKey, revokeKey } from "../../clients/client-repository.ts";
@@ -11,11 +10,9 @@ import { type PlayerRecord, playerKind } from "../../players/player-kind.ts";
 import { postgresRecords } from "../../records/postgres-records.ts";
 import type { RecordStore } from "../../records/record.ts";
 import { Unavailable } from "../../service/unavailable.ts";
-import { askerOf, databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { askerOf, gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "crm");
+const { db, key, openGateway } = await gatewaysOfFile("crm");
 const otherKey = await keyFor(db, "crm", "lucky-spin");
 const operator = (await createKey(db, "operator")) ?? "";
 const store = postgresRecords(db, playerKind);
@@ -27,7 +24,7 @@ type Method = "GET" | "PUT" | "POST" | "DELETE";
 
 /** Asks a new gateway. */
 const asker = async (players?: RecordStore<PlayerRecord>) =>
-  askerOf(await gatewayForTest(server, db, players && { players }), key);
+  askerOf(await openGateway(players && { players }), key);
 
 const player = (id: number, email = `${id}@example.com`, last_signed_in_at: string | null = null) => ({
   id,
@@ -162,7 +159,7 @@ describe("many players", () => {
   });
 
   test("as lines are stored while more come", async () => {
-    const { origin } = await gatewayForTest(server, db);
+    const { origin } = await openGateway();
     const headers = { authorization: `Bearer ${key}`, "content-type": "application/x-ndjson" };
     const sending = httpRequest(`${await origin()}/players`, { method: "POST", headers });
     const answer = once(sending, "response");
@@ -175,7 +172,7 @@ describe("many players", () => {
 
   test("are not taken with a key that was revoked while their body came", async () => {
     const revoked = await keyFor(db, "revoked");
-    const { origin } = await gatewayForTest(server, db);
+    const { origin } = await openGateway();
     const url = `${await origin()}/players`;
     const headers = { authorization: `Bearer ${revoked}` };
     const sending = httpRequest(url, {

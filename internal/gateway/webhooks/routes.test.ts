@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, test } from "vitest";
 import { silent } from "../../../test/harness/broker.ts";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { archive, finalBet } from "../../archive/database.fixture.ts";
 import { createKey } from "../../clients/client-repository.ts";
 import { connectPostgres } from "../../postgres/connect.ts";
@@ -12,11 +11,9 @@ import { Destinations } from "../../webhooks/destinations.ts";
 import { delivererForTest, receiverForTest } from "../../webhooks/receiver.fixture.ts";
 import { SecretBox } from "../../webhooks/secret-box.ts";
 import type { Webhooks } from "../../webhooks/webhooks.ts";
-import { askerOf, databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { askerOf, gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
-const key = await keyFor(db, "crm");
+const { db, key, openGateway } = await gatewaysOfFile("crm");
 const otherKey = await keyFor(db, "crm", "lucky-spin");
 const operator = (await createKey(db, "operator")) ?? "";
 const box = new SecretBox([randomBytes(32)]);
@@ -32,7 +29,7 @@ async function asker(given?: Webhooks | "no key") {
     given === "no key"
       ? undefined
       : (given ?? { db, destinations: new Destinations(db, box), deliverer: delivererForTest() });
-  return askerOf(await gatewayForTest(server, db, { webhooks }), key);
+  return askerOf(await openGateway({ webhooks }), key);
 }
 
 const url = "https://example.com/hook";
