@@ -71,7 +71,7 @@ interface GivenToGateway extends Partial<GatewayDependencies> {
 }
 
 /** A broker, a database and a key of client `casino` for a test file, and the gateways of its tests. */
-export async function gatewaysOfFile(source: string) {
+export async function gatewaysOfFile(source = "test") {
   const server = await natsForTest();
   const db = await databaseOfFile();
   const key = await keyFor(db, source);

@@ -1,20 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
 import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import {
-  databaseOfFile,
-  deposit,
-  emptyRaw,
-  gatewayForTest,
-  keyFor,
-  storedMessages,
-} from "./gateway.fixture.ts";
+import { deposit, emptyRaw, gatewaysOfFile, keyFor, storedMessages } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
+const { server, db, openGateway } = await gatewaysOfFile();
 const { jsm } = await connectForTest(server);
-const db = await databaseOfFile();
 
 beforeEach(async () => {
   await server.start();
@@ -55,7 +46,7 @@ async function storedIds(): Promise<string[]> {
 }
 
 test("four senders at once: every answer counts exactly what the stream then holds", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const url = await origin();
   const each = 5_000;
   // A twentieth is invalid.
@@ -86,7 +77,7 @@ test("four senders at once: every answer counts exactly what the stream then hol
 });
 
 test("NATS killed and started again under load: what was accepted is there", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const url = await origin();
   const stopAt = performance.now() + 60_000;
   let done = false;
@@ -132,7 +123,7 @@ test("NATS killed and started again under load: what was accepted is there", asy
 });
 
 test("while NATS is away the answer is 503 within the patience, at once when too much waits; then all is well", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { patienceMs: 500 }, mostInFlight: 10 });
+  const { origin } = await openGateway({ limits: { patienceMs: 500 }, mostInFlight: 10 });
   const send = await sender(await origin(), "away");
   expect((await send(range(1, 1))).status).toBe(202);
   await server.kill();
@@ -152,7 +143,7 @@ test("while NATS is away the answer is 503 within the patience, at once when too
 });
 
 test("a full stream is a 503 that says how many events were stored; when there is room again all is well", async () => {
-  const { app, origin } = await gatewayForTest(server, db);
+  const { app, origin } = await openGateway();
   const send = await sender(await origin(), "full");
   const readiness = async () => {
     const { statusCode, json } = await app.inject("/readyz");
@@ -188,14 +179,14 @@ test("a full stream is a 503 that says how many events were stored; when there i
 });
 
 test("a missing stream is a 503, not a wait", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const send = await sender(await origin(), "missing");
   await jsm.streams.delete("CASINO_RAW");
   expect(await send(range(1, 3))).toMatchObject({ status: 503, accepted: 0 });
 });
 
 test("registered types that cannot be read are a 503, and events of other types are stored", async () => {
-  const { origin } = await gatewayForTest(server, db, {
+  const { origin } = await openGateway({
     types: {
       decode: (_client, read) =>
         read((type) => {

@@ -2,13 +2,12 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
-import { natsForTest, redisForTest, redisServerForTest } from "../../test/harness/infrastructure.ts";
+import { redisForTest, redisServerForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { localCounter, type RequestCounter, redisCounter } from "../http/request-counter.ts";
-import { databaseOfFile, deposit, gatewayForTest, keyFor, type TestGateway } from "./gateway.fixture.ts";
+import { deposit, gatewaysOfFile, keyFor, type TestGateway } from "./gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
+const { db, key, openGateway } = await gatewaysOfFile("shared");
 let id = 1;
 
 const post = ({ app }: TestGateway, key: string) =>
@@ -42,7 +41,7 @@ function inOneWindow<T>(gateway: TestGateway, key: string, scenario: () => Promi
 }
 
 test("beyond the limit there is a 429 that says when to come again; keys do not share it, their routes do", async () => {
-  const gateway = await gatewayForTest(server, db, { rateLimit: 5 });
+  const gateway = await openGateway({ rateLimit: 5 });
   const [key, other] = [await keyFor(db, "a"), await keyFor(db, "b")];
   const responses = await inOneWindow(gateway, key, async () => {
     const all = [];
@@ -69,12 +68,9 @@ test("gateways share the limit through Redis", async () => {
   const url = await redisForTest();
   const counters = [shared(url), shared(url)];
   await waitFor(() => counters.every((counter) => counter.problem === undefined));
-  const gateways = await Promise.all(
-    counters.map((counter) => gatewayForTest(server, db, { rateLimit: 5, counter })),
-  );
+  const gateways = await Promise.all(counters.map((counter) => openGateway({ rateLimit: 5, counter })));
   const [first, second] = gateways;
   if (first === undefined || second === undefined) expect.fail("there are two");
-  const key = await keyFor(db, "shared");
   await post(second, key); // so that both know the key
   const statuses = await inOneWindow(first, key, async () => {
     const all = [];
@@ -93,7 +89,7 @@ test("while Redis is away each gateway limits on its own, without delay; the log
     pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line).msg) }),
   );
   await waitFor(() => counter.problem === undefined);
-  const gateway = await gatewayForTest(server, db, { rateLimit: 5, counter });
+  const gateway = await openGateway({ rateLimit: 5, counter });
   const key = await keyFor(db, "alone");
   expect((await post(gateway, key)).statusCode).toBe(202);
   await redis.kill();
@@ -118,7 +114,7 @@ test("a Redis that is full is a warning; the connection to one that became a rep
   const lines: string[] = [];
   const log = pino({ level: "info" }, { write: (line) => void lines.push(JSON.parse(line).msg) });
   const counter = shared(first.url, log);
-  const gateway = await gatewayForTest(server, db, { counter });
+  const gateway = await openGateway({ counter });
   await waitFor(() => counter.problem === undefined);
 
   await admin.config("SET", "maxmemory", "1");

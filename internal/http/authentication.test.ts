@@ -1,18 +1,17 @@
 import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
-import { natsForTest, postgresForTest } from "../../test/harness/infrastructure.ts";
+import { postgresForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { newApiKey, prefixOf } from "../clients/api-key.ts";
 import { addClient, createKey, revokeKey, setDisabled } from "../clients/client-repository.ts";
-import { databaseOfFile, deposit, gatewayForTest, keyFor } from "../gateway/gateway.fixture.ts";
+import { deposit, gatewayForTest, gatewaysOfFile, keyFor } from "../gateway/gateway.fixture.ts";
 import { connectPostgres } from "../postgres/connect.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
+const { server, db, key, openGateway } = await gatewaysOfFile("late");
 
 async function gateway() {
-  const { app } = await gatewayForTest(server, db, {
+  const { app } = await openGateway({
     findEvents: async ({ client }) => ({ events: [], next_cursor: client }),
   });
   return (authorization?: string, method: "GET" | "POST" = "GET") =>
@@ -102,7 +101,6 @@ test("a disabled client's key is a 403 after a moment, and works again once it i
 
 test("a key created while the gateway runs works within 5 s, also one that was tried before", async () => {
   const ask = await gateway();
-  const key = await keyFor(db, "late");
   expect((await ask(`Bearer ${key}`)).statusCode).toBe(200);
 });
 

@@ -1,15 +1,13 @@
 import { expect, test } from "vitest";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { createKey } from "../../clients/client-repository.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
+const { db, openGateway } = await gatewaysOfFile();
 const operator = { authorization: `Bearer ${await createKey(db, "operator")}` };
 const client = { authorization: `Bearer ${await keyFor(db, "own")}` };
 
 test("an operator makes a client's key, which is good at once, and revokes it", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const post = (payload: object, headers = operator) =>
     app.inject({ method: "POST", url: "/dashboard/keys", payload, headers });
   const made = await post({ client_id: "casino", source: "crm", days: 30 });
@@ -32,7 +30,7 @@ test("an operator makes a client's key, which is good at once, and revokes it", 
 });
 
 test("an operator registers a type of event and removes it", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const url = "/dashboard/event-types/bonus";
   const put = (payload: object) => app.inject({ method: "PUT", url, payload, headers: operator });
   const schema = { type: "object", properties: { level: { type: "integer" } } };
@@ -52,7 +50,7 @@ test("an operator registers a type of event and removes it", async () => {
 });
 
 test("a client sees its own keys, and changes nothing", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const { keys } = (await app.inject({ url: "/dashboard/keys", headers: client })).json();
   expect(new Set(keys.map((one: { client_id: string }) => one.client_id))).toEqual(new Set(["casino"]));
   const tries = [

@@ -1,13 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { keysIn } from "../../clients/api-key-cache.ts";
 import { createKey, listKeys, revokeKey } from "../../clients/client-repository.ts";
 import { createCode } from "../../clients/sessions.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
+const { db, key, openGateway } = await gatewaysOfFile("page");
 const own = { "x-croupier": "dashboard" };
 
 const signIn = (app: FastifyInstance, payload: object, headers: object = own) =>
@@ -20,7 +18,7 @@ const cookieOf = (answer: { headers: object }) => {
 };
 
 test("the page and all that it loads come from here, and its policy lets nothing else in", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const page = await app.inject("/");
   expect(page.statusCode).toBe(200);
   expect(page.headers["content-security-policy"]).toMatch(/default-src 'none';script-src 'self'/);
@@ -43,7 +41,7 @@ test("the page and all that it loads come from here, and its policy lets nothing
 });
 
 test("a code opens one session, once", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const code = await createCode(db, "operator");
   const first = await signIn(app, { code });
   expect(first.json()).toEqual({ role: "operator", client_id: null });
@@ -61,7 +59,7 @@ test("a code opens one session, once", async () => {
 });
 
 test("a code that is too old opens none", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const code = await createCode(db, "operator");
   await db
     .updateTable("sessions")
@@ -71,8 +69,7 @@ test("a code that is too old opens none", async () => {
 });
 
 test("a client's key opens a session that sees the client's own, behind HTTPS in a cookie for HTTPS only", async () => {
-  const { app } = await gatewayForTest(server, db);
-  const key = await keyFor(db, "page");
+  const { app } = await openGateway();
   const answer = await signIn(app, { key }, { ...own, "x-forwarded-proto": "https" });
   expect(answer.json()).toEqual({ role: "client", client_id: "casino" });
   expect(answer.headers["set-cookie"]).toMatch(/; Secure$/);
@@ -82,7 +79,7 @@ test("a client's key opens a session that sees the client's own, behind HTTPS in
 });
 
 test("what changes something needs more than the cookie: a header that only our own page can set", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const code = await createCode(db, "operator");
   for (const headers of [
     {},
@@ -99,14 +96,14 @@ test("what changes something needs more than the cookie: a header that only our 
 });
 
 test("a session ends when it is signed out, and with the key that opened it", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const key = await createKey(db, { client: "casino", source: "ends" });
   const [one, two] = [cookieOf(await signIn(app, { key })), cookieOf(await signIn(app, { key }))];
   const out = await app.inject({ method: "DELETE", url: "/dashboard/session", headers: { ...one, ...own } });
   expect(out.statusCode).toBe(204);
   expect(out.headers["set-cookie"]).toMatch(/^croupier_session=;.*Max-Age=0/);
   // Another gateway, which remembers none of it.
-  const other = await gatewayForTest(server, db, { keys: keysIn(db) });
+  const other = await openGateway({ keys: keysIn(db) });
   const ask = (headers: object) =>
     other.app
       .inject({ url: "/dashboard/session", headers: { ...headers } })
@@ -118,7 +115,7 @@ test("a session ends when it is signed out, and with the key that opened it", as
 });
 
 test("a key has 20 sessions at most: one more ends the oldest", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   const key = await keyFor(db, "many");
   const first = cookieOf(await signIn(app, { key }));
   for (let more = 0; more < 20; more++) await signIn(app, { key });

@@ -1,17 +1,15 @@
 import { connect, headers } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connectForTest } from "../../../test/harness/broker.ts";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
 import { createKey } from "../../clients/client-repository.ts";
 import { spoken, statusOf, workOf } from "../../overview/status.fixture.ts";
-import { databaseOfFile, gatewayForTest, keyFor, type TestGateway } from "../gateway.fixture.ts";
+import { gatewaysOfFile, keyFor, type TestGateway } from "../gateway.fixture.ts";
 import { Tails } from "./tails.ts";
 import { type Viewer, Viewers } from "./viewers.ts";
 
-const server = await natsForTest();
+const { server, db, openGateway } = await gatewaysOfFile();
 const { nc } = await connectForTest(server);
-const db = await databaseOfFile();
 const operator = await createKey(db, "operator");
 const client = await keyFor(db, "stream");
 
@@ -62,7 +60,7 @@ const emit = (to: string, type: string, more: object = {}) => {
 
 describe("the stream", () => {
   test("begins with the history, and has a frame each second with what services say", async () => {
-    const gateway = await gatewayForTest(server, db);
+    const gateway = await openGateway();
     const status = statusOf("enricher", { work: { currency: workOf(), description: workOf({ rate: 42 }) } });
     const timer = setInterval(() => nc.publish(...spoken(status)), 100);
     onTestFinished(() => clearInterval(timer));
@@ -82,7 +80,7 @@ describe("the stream", () => {
   });
 
   test("says that NATS tells nothing any more, rather than that every service has stopped", async () => {
-    const gateway = await gatewayForTest(server, db);
+    const gateway = await openGateway();
     const { last } = await listen(gateway);
     const speak = () => nc.publish(...spoken(statusOf("enricher", { work: { currency: workOf() } })));
     await waitFor(() => {
@@ -95,7 +93,7 @@ describe("the stream", () => {
   });
 
   test("tells a client nothing of others, and nothing of the pipeline", async () => {
-    const gateway = await gatewayForTest(server, db);
+    const gateway = await openGateway();
     const { last, heard } = await listen(gateway, client, "?tail=true");
     await waitFor(() => last("frame"));
     expect(Object.keys(last("frame") ?? {}).sort()).toEqual([
@@ -113,7 +111,7 @@ describe("the stream", () => {
   });
 
   test("ends with the key, and with the process", async () => {
-    const gateway = await gatewayForTest(server, db);
+    const gateway = await openGateway();
     const stream = await listen(gateway);
     await waitFor(() => stream.heard.length > 0);
     gateway.stop.abort();

@@ -6,23 +6,13 @@ import { runInNewContext } from "node:vm";
 import type { Msg } from "nats";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { connectForTest } from "../../../test/harness/broker.ts";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
 import { prefixOf } from "../../clients/api-key.ts";
 import { revokeKey } from "../../clients/client-repository.ts";
-import {
-  databaseOfFile,
-  deposit,
-  emptyRaw,
-  gatewayForTest,
-  keyFor,
-  storedMessages,
-} from "../gateway.fixture.ts";
+import { deposit, emptyRaw, gatewaysOfFile, keyFor, storedMessages } from "../gateway.fixture.ts";
 
-const server = await natsForTest();
+const { server, db, key, openGateway } = await gatewaysOfFile("stream");
 const { jsm } = await connectForTest(server);
-const db = await databaseOfFile();
-const key = await keyFor(db, "stream");
 
 beforeEach(() => emptyRaw(jsm));
 
@@ -63,7 +53,7 @@ async function post(origin: string, body: string | Buffer) {
 }
 
 test("takes one event per line, whatever ends it; the index is the number of the line, blank ones counted", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const body = `\ufeff${line(1)}\r\n  \n{"id":2}\n${line(1)}nonsense\n[]\n${line(3).trim()}`;
   const answer = await post(await origin(), body);
   expect(answer.status).toBe(207);
@@ -79,7 +69,7 @@ test("takes one event per line, whatever ends it; the index is the number of the
 });
 
 test("without any event, or without a valid one, is a problem", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   for (const body of ["", "\n\n \r\n"])
     expect(await post(await origin(), body)).toMatchObject({
       status: 400,
@@ -92,7 +82,7 @@ test("without any event, or without a valid one, is a problem", async () => {
 });
 
 test("100,000 lines of 2 KB are counted exactly, with memory for a few of them", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const url = await origin();
   const total = 100_000;
   const kind = (n: number) => (n % 20 === 7 ? "invalid" : "valid");
@@ -131,7 +121,7 @@ test("100,000 lines of 2 KB are counted exactly, with memory for a few of them",
 });
 
 test("events are stored while the upload goes on, and stay when it is cut", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const { sending } = await upload(await origin());
   sending.write(line(1) + line(2));
   await waitFor(async () => (await storedCount()) === 2);
@@ -142,7 +132,7 @@ test("events are stored while the upload goes on, and stay when it is cut", asyn
 });
 
 test("a line that is too long is refused by itself, however long", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const { sending, answer } = await upload(await origin());
   sending.write(line(1));
   for (let i = 0; i < 40; i++) if (!sending.write("x".repeat(100_000))) await once(sending, "drain");
@@ -162,7 +152,7 @@ test("a line that is too long is refused by itself, however long", async () => {
 });
 
 test("whoever sends a line too slowly is answered with what was taken, however steadily he drips", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { bodyWithinMs: 400, lingerMs: 200 } });
+  const { origin } = await openGateway({ limits: { bodyWithinMs: 400, lingerMs: 200 } });
   const { sending, answer } = await upload(await origin());
   sending.write(line(1));
   const dripping = setInterval(() => sending.write(" x"), 20);
@@ -175,7 +165,7 @@ test("whoever sends a line too slowly is answered with what was taken, however s
 });
 
 test("a slow sender whose lines come in time is not hurried", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { bodyWithinMs: 1_500 } });
+  const { origin } = await openGateway({ limits: { bodyWithinMs: 1_500 } });
   const { sending, answer } = await upload(await origin());
   const began = performance.now();
   for (let id = 1; performance.now() - began < 3_000; id++) {
@@ -187,7 +177,7 @@ test("a slow sender whose lines come in time is not hurried", async () => {
 });
 
 test("blank lines keep an upload open while there is no event to send", async () => {
-  const { origin } = await gatewayForTest(server, db, { limits: { bodyWithinMs: 300 } });
+  const { origin } = await openGateway({ limits: { bodyWithinMs: 300 } });
   const { sending, answer } = await upload(await origin());
   sending.write(line(1));
   const began = performance.now();
@@ -201,7 +191,7 @@ test("blank lines keep an upload open while there is no event to send", async ()
 
 test("but not for ever: an event has to come from time to time", async () => {
   const limits = { bodyWithinMs: 300, eventWithinMs: 600, lingerMs: 200 };
-  const { origin } = await gatewayForTest(server, db, { limits });
+  const { origin } = await openGateway({ limits });
   const { sending, answer } = await upload(await origin());
   sending.write(line(1));
   const beating = setInterval(() => sending.write("\n"), 50);
@@ -212,7 +202,7 @@ test("but not for ever: an event has to come from time to time", async () => {
 });
 
 test("thousands of blank lines one after the other are refused; as many between events are not", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const url = await origin();
   for (const [id, blank] of [
     [1, "\n"],
@@ -227,7 +217,7 @@ test("thousands of blank lines one after the other are refused; as many between 
 });
 
 test("an upload ends soon after its key was revoked: what was taken stays, the rest is not taken", async () => {
-  const { origin } = await gatewayForTest(server, db);
+  const { origin } = await openGateway();
   const revoked = await keyFor(db, "leaving");
   const { sending, answer } = await upload(await origin(), `Bearer ${revoked}`);
   let id = 1;
@@ -248,11 +238,11 @@ test("an upload ends soon after its key was revoked: what was taken stays, the r
 
 test("does not read faster than the broker takes", async () => {
   // Answers nothing until it is told to.
-  const { origin, nc } = await gatewayForTest(server, db, { mostInFlight: 10, timeoutMs: 30_000 });
+  const { origin, nc } = await openGateway({ mostInFlight: 10, timeoutMs: 30_000 });
   await jsm.streams.delete("CASINO_RAW");
   const held: Msg[] = [];
   const eventsHeld = () => held.reduce((sum, message) => sum + message.string().split("\n").length, 0);
-  const broker = await gatewayForTest(server, db);
+  const broker = await openGateway();
   await jsm.streams.delete("CASINO_RAW");
   broker.nc.subscribe("casino.event.raw.*", { callback: (_err, msg) => void held.push(msg) });
   await broker.nc.flush();
@@ -282,7 +272,7 @@ test("does not read faster than the broker takes", async () => {
 });
 
 test("at a stop an upload without end is answered with what was taken", async () => {
-  const { origin, stop } = await gatewayForTest(server, db);
+  const { origin, stop } = await openGateway();
   const { sending, answer } = await upload(await origin());
   sending.write(line(1));
   await waitFor(async () => (await storedCount()) === 1);

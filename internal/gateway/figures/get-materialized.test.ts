@@ -1,20 +1,18 @@
 import { expect, onTestFinished, test } from "vitest";
 import { silent } from "../../../test/harness/broker.ts";
-import { natsForTest } from "../../../test/harness/infrastructure.ts";
 import { newApiKey } from "../../clients/api-key.ts";
 import { addClient, createKey } from "../../clients/client-repository.ts";
 import { Fold } from "../../materializer/fold.ts";
 import { startMaterializedService } from "../../materializer/nats-service.ts";
 import { answer, parseQuery } from "../../materializer/query.ts";
-import { databaseOfFile, gatewayForTest, keyFor } from "../gateway.fixture.ts";
+import { gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 import type { Figures } from "./get-materialized.ts";
 
-const server = await natsForTest();
-const db = await databaseOfFile();
+const { server, db, openGateway } = await gatewaysOfFile();
 const now = Date.UTC(2022, 0, 10);
 
 async function gatewayWithMaterializer(figures: Figures = "public") {
-  const { app, nc } = await gatewayForTest(server, db, { figures });
+  const { app, nc } = await openGateway({ figures });
   const fold = new Fold();
   const bet = {
     client: "casino",
@@ -98,7 +96,7 @@ test("with FIGURES=keys there is nothing without a key, and a client's key sees 
 });
 
 test("nobody who answers is a 503, and so is one who does not", async () => {
-  const { app, nc } = await gatewayForTest(server, db);
+  const { app, nc } = await openGateway();
   const nobody = await app.inject("/materialized");
   expect(nobody.statusCode).toBe(503);
   expect(nobody.headers["retry-after"]).toBe("2");
@@ -109,7 +107,7 @@ test("nobody who answers is a 503, and so is one who does not", async () => {
 });
 
 test("while NATS is away there is a 503 within seconds", async () => {
-  const { app } = await gatewayForTest(server, db);
+  const { app } = await openGateway();
   await server.kill();
   expect((await app.inject("/materialized")).statusCode).toBe(503);
   await server.start();
