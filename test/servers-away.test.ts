@@ -54,5 +54,9 @@ describe("each command that asks a server", () => {
       expect([name, code, stdout, stderr]).toEqual([name, 69, "", stderr]);
       expect(stderr).toMatch(new RegExp(`^${name}: [^\\n]*127\\.0\\.0\\.1:${port}[^\\n]*\\n$`));
     }
+    const tail = ends.find(({ name }) => name === "tail");
+    expect(tail?.stderr).toBe(
+      `tail: NATS is away: another kind of server answers at nats://127.0.0.1:${port}. Set NATS_URL.\n`,
+    );
   });
 });

@@ -2,7 +2,8 @@ import type { NatsConnection } from "nats";
 import type { Config } from "../service/config.ts";
 import { createLog, withoutPassword } from "../service/log.ts";
 import { Unavailable } from "../service/unavailable.ts";
-import { connectNats } from "./connect.ts";
+import { connectNats, urlsOf } from "./connect.ts";
+import { ForeignServer, hearNats } from "./first-words.ts";
 
 /** How long a command waits for NATS, in ms: a person is waiting too. */
 const patienceMs = 5_000;
@@ -23,8 +24,16 @@ export async function connectOnce(
   } catch (err) {
     if (signal.aborted || !patience.aborted) throw err;
     const where = withoutPassword(config.NATS_URL);
-    throw new Unavailable(`NATS is away: no NATS answers at ${where}. Start it, or set NATS_URL.`, {
-      cause: err,
-    });
+    const hosts = urlsOf(config.NATS_URL).map(({ host }) => host);
+    const isForeign = await hearNats(hosts, signal).then(
+      () => false,
+      (why: unknown) => why instanceof ForeignServer,
+    );
+    throw new Unavailable(
+      isForeign
+        ? `NATS is away: another kind of server answers at ${where}. Set NATS_URL.`
+        : `NATS is away: no NATS answers at ${where}. Start it, or set NATS_URL.`,
+      { cause: err },
+    );
   }
 }

@@ -108,7 +108,7 @@ export async function disconnect(nc: NatsConnection): Promise<void> {
 async function serversOf(
   config: Config<"NATS_URL" | "NATS_CREDS">,
 ): Promise<ConnectionOptions & { readonly servers: string[] }> {
-  const servers = config.NATS_URL.split(",").map((server) => new URL(withScheme(server.trim())));
+  const servers = urlsOf(config.NATS_URL);
   const user = servers.find((server) => server.username !== "");
   const credentials =
     user === undefined
@@ -126,6 +126,11 @@ async function serversOf(
     ...credentials,
     ...creds,
   };
+}
+
+/** The servers of `NATS_URL`. */
+export function urlsOf(servers: string): readonly URL[] {
+  return servers.split(",").map((server) => new URL(withScheme(server.trim())));
 }
 
 function withScheme(server: string): string {

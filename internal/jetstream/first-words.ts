@@ -4,6 +4,11 @@ import { connect } from "node:net";
 /** How long a server that accepts the connection may take to speak, in ms. */
 const speakWithinMs = 2_000;
 
+/** Something answers that is no NATS server. */
+export class ForeignServer extends Error {
+  override readonly name = "ForeignServer";
+}
+
 /**
  * Makes sure that at least one of these is a NATS server, which speaks first. The library waits for ever for another kind
  * of server, such as a Redis, that waits for its client to speak.
@@ -24,10 +29,11 @@ async function hearOne(server: string, signal: AbortSignal): Promise<void> {
     const heard: readonly unknown[] = await once(socket, "data", {
       signal: AbortSignal.any([signal, patience]),
     });
-    if (!String(heard[0]).startsWith("INFO ")) throw new Error("another kind of server answers there");
+    if (!String(heard[0]).startsWith("INFO "))
+      throw new ForeignServer("another kind of server answers there");
   } catch (err) {
     signal.throwIfAborted();
-    if (patience.aborted) throw new Error("nothing there speaks NATS", { cause: err });
+    if (patience.aborted) throw new ForeignServer("nothing there speaks NATS", { cause: err });
     // Where a name has several addresses the error has no message, only a code.
     const { message = "", code = "" } = err as { message?: string; code?: string }; // from a socket
     throw message === "" ? new Error(`connect ${code} ${server}`, { cause: err }) : err;
