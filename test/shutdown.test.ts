@@ -7,16 +7,15 @@ import { Publisher } from "../internal/jetstream/publisher.ts";
 import { freePort } from "../internal/local/free-port.ts";
 import { newTraceparent, writeEnvelope } from "../internal/messages/envelope.ts";
 import { rawStage, rawSubject } from "../internal/messages/subjects.ts";
-import { connectForTest } from "./harness/broker.ts";
-import { databaseForTest, natsForTest, redisForTest } from "./harness/infrastructure.ts";
+import { brokerForTest } from "./harness/broker.ts";
+import { databaseForTest, redisForTest } from "./harness/infrastructure.ts";
 import { keyForTest } from "./harness/pipeline.ts";
 import { ratesForTest } from "./harness/rates-server.ts";
 import { runForTest, type ServiceUnderTest, serviceForTest } from "./harness/service.ts";
 import { TcpProxy } from "./harness/tcp-proxy.ts";
 import { waitFor } from "./harness/wait-for.ts";
 
-const nats = await natsForTest();
-const { nc, jsm } = await connectForTest(nats);
+const { server: nats, nc, jsm } = await brokerForTest();
 const publisher = new Publisher(nc);
 const servers = {
   NATS_URL: nats.url,

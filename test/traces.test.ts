@@ -16,15 +16,13 @@ import { defaultSettings } from "../internal/webhooks/destination.ts";
 import { Destinations } from "../internal/webhooks/destinations.ts";
 import { receiverForTest } from "../internal/webhooks/receiver.fixture.ts";
 import { SecretBox } from "../internal/webhooks/secret-box.ts";
-import { connectForTest, defaultLimits, silent, workerForTest } from "./harness/broker.ts";
+import { brokerForTest, defaultLimits, silent, workerForTest } from "./harness/broker.ts";
 import { type CollectedSpan, collectorForTest } from "./harness/collector.ts";
-import { natsForTest } from "./harness/infrastructure.ts";
 import { waitFor } from "./harness/wait-for.ts";
 
 // All that an event passes, in this process: each service with traces of its own, sent to a real collector.
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await brokerForTest();
 const db = await databaseOfFile();
 const key = await keyFor(db, "till");
 const collector = await collectorForTest();

@@ -3,14 +3,13 @@ import { gameStart, setAside } from "../../internal/dead-letters/letters.fixture
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { ensureStreams } from "../../internal/jetstream/topology.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { brokerForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
 import { runHere } from "../../test/harness/command-here.ts";
-import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
+import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await brokerForTest();
 const publisher = new Publisher(nc);
 let env: NodeJS.ProcessEnv;
 

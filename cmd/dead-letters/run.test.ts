@@ -9,16 +9,15 @@ import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { readCommandLine, TextAsked } from "../../internal/service/command-line.ts";
 import { forTerminal } from "../../internal/service/terminal.ts";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
-import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { deadLettersCommand } from "./command.ts";
 import { openDryRunRules } from "./dry-run-rules.ts";
 import { runCommand } from "./run.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { nc, jsm } = await brokerForTest();
 const publisher = new Publisher(nc);
 const folder = tempFolder("payloads");
 const database = await databaseForTest({

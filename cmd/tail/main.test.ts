@@ -2,14 +2,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ensureStreams } from "../../internal/jetstream/topology.ts";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
+import { brokerForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await brokerForTest();
 const tail = (...args: readonly string[]) =>
   startCommand("cmd/tail/main.ts", { args, env: { NATS_URL: server.url } });
 const event = (id: number, description: string) => JSON.stringify({ id, type: "bet", description });

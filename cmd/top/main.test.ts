@@ -1,11 +1,9 @@
 import { expect, test } from "vitest";
 import { spoken, statusOf, workOf } from "../../internal/overview/status.fixture.ts";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { runForTest } from "../../test/harness/service.ts";
 
-const server = await natsForTest();
-const { nc } = await connectForTest(server);
+const { server, nc } = await brokerForTest();
 const env = { NATS_URL: server.url };
 
 /** Services as the bus hears them, until it is called. */

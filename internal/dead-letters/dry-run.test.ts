@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, defaultLimits } from "../../test/harness/broker.ts";
 import type { EventTypes } from "../enrichment/decoding.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
@@ -9,8 +8,7 @@ import { type DryRunRules, dryRunReplay } from "./dry-run.ts";
 import { type GivenLetter, gameStart, setAside } from "./letters.fixture.ts";
 import { LetterStore } from "./store.ts";
 
-const server = await natsForTest();
-const { nc } = await connectForTest(server);
+const { nc } = await brokerForTest();
 const publisher = new Publisher(nc);
 const store = new LetterStore(nc);
 

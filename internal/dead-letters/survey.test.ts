@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
@@ -10,8 +9,7 @@ import { setAside } from "./letters.fixture.ts";
 import { LetterStore } from "./store.ts";
 import { newestLetters, survey } from "./survey.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { nc, jsm } = await brokerForTest();
 const publisher = new Publisher(nc);
 const store = new LetterStore(nc);
 

@@ -1,7 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { brokerForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { hasCode, streamNotFound } from "../jetstream/api-error.ts";
 import { Publisher } from "../jetstream/publisher.ts";
@@ -9,8 +8,7 @@ import { ensureStreams } from "../jetstream/topology.ts";
 import { type MakeEvents, randomEvents } from "./events.ts";
 import { type GenerateOptions, generate } from "./generate.ts";
 
-const nats = await natsForTest();
-const { nc, jsm } = await connectForTest(nats);
+const { server: nats, nc, jsm } = await brokerForTest();
 const never = new AbortController().signal;
 
 interface Stored {

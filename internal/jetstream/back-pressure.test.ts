@@ -1,11 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { BackPressure } from "./back-pressure.ts";
 import { ensureStreams } from "./topology.ts";
 
-const { nc, jsm } = await connectForTest(await natsForTest());
+const { nc, jsm } = await brokerForTest();
 const subject = "casino.event.final.casino.bet";
 const mebibyte = 2 ** 20;
 

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { connectForTest, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Durable } from "./durable.ts";
@@ -8,8 +7,7 @@ import { Mailbox, type MailboxOptions } from "./mailbox.ts";
 import { Publisher } from "./publisher.ts";
 import { OutgoingHeaders } from "./wire-headers.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await brokerForTest();
 const publisher = new Publisher(nc);
 const open: Mailbox[] = [];
 

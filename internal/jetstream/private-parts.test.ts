@@ -4,14 +4,13 @@ import { AckPolicy } from "@nats-io/jetstream";
 import { headers } from "nats";
 import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { OutgoingHeaders } from "./wire-headers.ts";
 
 // What is relied on of the NATS packages that their published types do not show. A new version is taken by hand, and this
 // tells what of it is gone.
 
-const { nc, jsm } = await connectForTest(await natsForTest());
+const { nc, jsm } = await brokerForTest();
 
 test("the packages are of exact versions", () => {
   const versions = Object.entries(manifest.dependencies).filter(([name]) => /nats/.test(name));

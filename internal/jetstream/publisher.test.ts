@@ -1,14 +1,12 @@
 import { DiscardPolicy } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { PublishError } from "./pub-ack.ts";
 import { type Outgoing, Publisher } from "./publisher.ts";
 import { OutgoingHeaders } from "./wire-headers.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await brokerForTest();
 const payload = Buffer.from("{}");
 
 const message = (subject: string, id: string | number, body: Uint8Array = payload): Outgoing => ({

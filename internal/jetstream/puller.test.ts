@@ -1,8 +1,7 @@
 import { createServer, connect as dial } from "node:net";
 import { connect, headers, type Msg } from "nats";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Puller } from "./puller.ts";
 
@@ -10,8 +9,7 @@ import { Puller } from "./puller.ts";
 // cannot be had from one server. A server lets nobody but itself say $JS.ACK, so the test says $JS_ACK, and a relay before the
 // puller's connection makes the one of the other.
 
-const server = await natsForTest();
-const { nc } = await connectForTest(server);
+const { server, nc } = await brokerForTest();
 const relay = createServer((client) => {
   const upstream = dial(Number(new URL(server.url).port), "127.0.0.1");
   client.pipe(upstream);

@@ -1,6 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { connectForTest, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import type { Delivery } from "./delivery.ts";
@@ -8,8 +7,7 @@ import type { Durable } from "./durable.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Reader } from "./reader.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { nc, jsm } = await brokerForTest();
 
 let streams = 0;
 /** A fresh work queue with so many messages, and a reader of it, which the test need not stop. */

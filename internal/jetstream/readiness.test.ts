@@ -1,12 +1,11 @@
 import { nanos } from "nats";
 import { expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { type Durable, ensureDurable } from "./durable.ts";
 import { lagWithinRetention } from "./readiness.ts";
 
-const { nc, jsm } = await connectForTest(await natsForTest());
+const { nc, jsm } = await brokerForTest();
 
 /** A log with these limits, and a reader of it. */
 async function log(name: string, limits: { readonly max_age?: number; readonly max_bytes?: number }) {

@@ -1,15 +1,13 @@
 import { nanos } from "nats";
 import { afterEach, expect, test } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { apartDurable, apartStream, apartSubject } from "../messages/subjects.ts";
 import { type Durable, ensureDurable } from "./durable.ts";
 import { findStuck, StuckMessagesWatch } from "./stuck-messages.ts";
 import { ensureStreams } from "./topology.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { nc, jsm } = await brokerForTest();
 const durable: Durable = {
   stream: "CASINO_RAW",
   name: "currency",

@@ -1,11 +1,10 @@
 import fc from "fast-check";
 import { headers } from "nats";
 import { describe, expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { OutgoingHeaders, ReceivedHeaders } from "./wire-headers.ts";
 
-const { nc } = await connectForTest(await natsForTest());
+const { nc } = await brokerForTest();
 
 /** Sends a message through a real server and gives the headers as they arrive. */
 async function sent(publish: (subject: string) => void, subject = "headers.test"): Promise<ReceivedHeaders> {

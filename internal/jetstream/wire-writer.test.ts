@@ -1,14 +1,12 @@
 import fc from "fast-check";
 import { connect, type Msg } from "nats";
 import { describe, expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, connectForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { OutgoingHeaders, ReceivedHeaders } from "./wire-headers.ts";
 import { WireWriter } from "./wire-writer.ts";
 
-const server = await natsForTest();
-const { nc } = await connectForTest(server);
+const { server, nc } = await brokerForTest();
 const frames = WireWriter.of(nc);
 
 /** What `publish` sends, as another connection receives it. */

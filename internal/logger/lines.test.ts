@@ -4,9 +4,8 @@ import { PassThrough, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { connectForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
+import { brokerForTest, defaultLimits, silent } from "../../test/harness/broker.ts";
 import { type Command, logLines as linesOfLog, startCommand } from "../../test/harness/command.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Mailbox, type MailboxOptions } from "../jetstream/mailbox.ts";
 import { Publisher } from "../jetstream/publisher.ts";
@@ -14,8 +13,7 @@ import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { loggerDurable, logLines } from "./lines.ts";
 
-const nats = await natsForTest();
-const { nc, jsm } = await connectForTest(nats);
+const { server: nats, nc, jsm } = await brokerForTest();
 const publisher = new Publisher(nc);
 const open: Mailbox[] = [];
 

@@ -1,13 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { Delivery } from "../jetstream/delivery.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { WireWriter } from "../jetstream/wire-writer.ts";
 import { deadLetterOf } from "./dead-letter.ts";
 import { readEnvelope } from "./envelope.ts";
 
-const { nc } = await connectForTest(await natsForTest());
+const { nc } = await brokerForTest();
 const subscription = nc.subscribe("casino.event.>");
 const incoming = subscription[Symbol.asyncIterator]();
 afterAll(() => subscription.unsubscribe());

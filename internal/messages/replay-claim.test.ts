@@ -1,13 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { connectForTest, defaultLimits } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, connectForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { ledgerMessage } from "./ledger.ts";
 import { claimText, newToken, ReplayClaims } from "./replay-claim.ts";
 
-const server = await natsForTest();
-const { nc, jsm } = await connectForTest(server);
+const { server, nc, jsm } = await brokerForTest();
 const { nc: watching } = await connectForTest(server);
 await ensureStreams(nc, ["raw"], defaultLimits);
 

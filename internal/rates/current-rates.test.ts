@@ -1,12 +1,11 @@
 import { Kvm } from "@nats-io/kv";
 import { expect, test } from "vitest";
-import { connectForTest } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest } from "../../test/harness/broker.ts";
 import { currentRates } from "./current-rates.ts";
 import { encodeSnapshot } from "./rate-snapshot.ts";
 import { snapshotOf } from "./world.fixture.ts";
 
-const { nc } = await connectForTest(await natsForTest());
+const { nc } = await brokerForTest();
 
 test("rates are those that the pipeline keeps, if it keeps any", async () => {
   const rates = currentRates(nc);

@@ -1,14 +1,12 @@
 import { expect, onTestFinished, test } from "vitest";
-import { connectForTest, silent } from "../../test/harness/broker.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { brokerForTest, silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { announce } from "./announce.ts";
 import { decodeStatus, type Status } from "./status.ts";
 import { StatusPublisher } from "./status-publisher.ts";
 import { WorkMeter } from "./work-meter.ts";
 
-const server = await natsForTest();
-const { nc } = await connectForTest(server);
+const { server, nc } = await brokerForTest();
 
 /** All statuses from now on, newest last. */
 async function listen(): Promise<readonly Status[]> {

@@ -32,6 +32,12 @@ export function workerForTest(): WorkerProcess {
   return worker;
 }
 
+/** A broker for a test file, and a connection to it. */
+export async function brokerForTest() {
+  const server = await natsForTest();
+  return { server, ...(await connectForTest(server)) };
+}
+
 /** A connection that survives restarts of the server; closed after the file's last test. */
 export async function connectForTest(
   server: TestServer,
