@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Publisher } from "../internal/jetstream/publisher.ts";
 import { rawSubject } from "../internal/messages/subjects.ts";
 import type { Bench, Program } from "./environment.ts";
 import { gatewayWithoutLimit } from "./feeds.ts";
-import type { Percentiles } from "./load/percentiles.ts";
+import { type Percentiles, percentiles } from "./load/percentiles.ts";
 import type { Measurement } from "./measurement.ts";
-import { clear } from "./streams.ts";
+import { rawMessages } from "./publishing.ts";
+import { clear, freshQueue } from "./streams.ts";
 import { type Row, timeRow } from "./table.ts";
 
 const rates = [100, 1_000, 5_000];
@@ -21,12 +24,12 @@ export const latency: Measurement = {
   title:
     "latency in ms, from when a raw event was due to its final form, everything running; the load sleeps in a process of its own",
   async measure({ bench, options, progress }) {
+    const rows: Row[] = [await oneMessage(bench)];
     await clear(bench.nc);
     const services = await Promise.all([
       ...["materializer", "enricher", "archiver", "logger"].map((name) => bench.start(name)),
       bench.start("gateway", gatewayWithoutLimit),
     ]);
-    const rows: Row[] = [];
     for (const rate of rates) {
       progress(`  ${rate} events/s`);
       const load = steadyLoad(bench, { rate, seconds: options.seconds, patience: 60 });
@@ -36,6 +39,32 @@ export const latency: Measurement = {
     return rows;
   },
 };
+
+/** Enough for a median. */
+const messages = 300;
+
+/**
+ * What the machine itself takes: one message every 10 ms from the publisher through a stream to a subscriber, with nothing
+ * else running. An event that travels alone does so four times, and is looked up in Postgres.
+ */
+async function oneMessage({ nc }: Bench): Promise<Row> {
+  const subject = await freshQueue(nc, "BENCH");
+  const publisher = new Publisher(nc);
+  const subscription = nc.subscribe(subject);
+  const arrivals = subscription[Symbol.asyncIterator]();
+  const took: number[] = [];
+  for (const message of rawMessages(messages, subject, "one")) {
+    await sleep(10);
+    const sent = performance.now();
+    publisher.send(message, () => undefined);
+    await arrivals.next();
+    took.push(performance.now() - sent);
+  }
+  subscription.unsubscribe();
+  publisher.close();
+  const { p50, p99, p999, worst } = percentiles(took);
+  return timeRow("one message alone, stored", p50, { p50, p99, "p99.9": p999, worst });
+}
 
 /** How long events wait that an enricher had in hand when it was killed. */
 export const killedEnricher: Measurement = {
