@@ -101,7 +101,11 @@ test("until they were read once, before the migrations for one, whoever asks has
   const db = open(await databaseForTest());
   const titles = start(db);
   expect(() => titles.titleOf("casino", 100)).toThrow(expect.toSatisfy(isUnavailable));
-  await waitFor(() => /^the titles of games are not loaded yet: Postgres is away/.test(titles.problem ?? ""));
+  await waitFor(() =>
+    /^the titles of games are not loaded yet: Postgres lacks what this version needs/.test(
+      titles.problem ?? "",
+    ),
+  );
   await migrateWithSamples(db);
   await loaded(titles);
   expect(titles.titleOf("casino", 100)).toBe("Rocket Dice");
