@@ -5,6 +5,8 @@ const ageMargin = 0.01;
 const leastMarginMs = 5_000;
 /** A stream this full drops its oldest messages for new ones. */
 const full = 0.9;
+/** One that has dropped some may be less full, by as much as its largest message. */
+const fullAgain = 0.75;
 /** In a full stream, the oldest part is not relied on: it may be dropped while it is read. */
 const fullMargin = 0.1;
 
@@ -15,7 +17,8 @@ const fullMargin = 0.1;
 export function completeSince(state: StreamState, now: number): number {
   const { created, maxAgeMs, maxBytes, bytes, firstSeq, firstAt, lastAt, lastSeq } = state;
   const byAge = maxAgeMs === 0 ? 0 : now - maxAgeMs + Math.max(leastMarginMs, maxAgeMs * ageMargin);
-  const bySize = maxBytes > 0 && bytes >= maxBytes * full ? firstAt + (lastAt - firstAt) * fullMargin : 0;
+  const isFull = maxBytes > 0 && bytes >= maxBytes * (firstSeq > 1 ? fullAgain : full);
+  const bySize = isFull ? firstAt + (lastAt - firstAt) * fullMargin : 0;
   const since = Math.max(byAge, bySize);
   const hasAll = firstSeq <= 1 && (lastSeq === 0 || firstAt >= since);
   return hasAll || since <= created ? 0 : since;

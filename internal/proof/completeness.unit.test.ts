@@ -37,6 +37,8 @@ test.each<[string, Partial<StreamState>, number]>([
   ["what is not of age, however late the first message that is left came", { firstAt: now - hour }, 23.76],
   ["what is not of age, also when nothing is left", { messages: 0, bytes: 0, firstAt: 0 }, 23.76],
   ["all but the oldest that are left, when it is full", { bytes: 950 }, 9],
+  ["all but the oldest that are left, when it has dropped large ones", { bytes: 800 }, 9],
+  ["everything, while it is nearly full and has dropped none", { bytes: 800, firstSeq: 1 }, 0],
   ["everything, when it is too young to have let anything go", { created: now - 20 * hour }, 0],
   ["everything, without limits", { maxAgeMs: 0, maxBytes: 0 }, 0],
 ])("a stream must still have %s", (_what, more, hours) => {
