@@ -70,7 +70,7 @@ describe("an outage sets nothing aside, and events flow when it is over", () => 
       await bets("EUR");
       await waitFor(async () => (await count("CASINO_EVENTS")) === 10);
       await waitFor(async () => (await readiness(service.url)).rates !== "ok");
-      expect(await count("CASINO_RAW")).toBe(10);
+      await waitFor(async () => (await count("CASINO_RAW")) === 10);
       rates.recover();
       await waitFor(async () => (await count("CASINO_EVENTS")) === 20);
       expect(await count("CASINO_DEAD")).toBe(0);
