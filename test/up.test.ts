@@ -61,6 +61,7 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
   await isUp(first);
   await waitFor(() => first.lines.length > 10);
   expect(first.stderr()).toContain(`${data} is in a temporary folder`);
+  expect(readFileSync(join(data, "banner.txt"), "utf8")).toContain("Croupier is up.");
   for (const line of first.lines.slice(0, 10)) expect(JSON.parse(line)).toHaveProperty("description");
   await waitFor(async () => (await total()) > 10);
 
@@ -99,6 +100,7 @@ test("runs the whole pipeline, survives kill -9 of every process and of itself, 
   expect(await second.exited).toBe(0);
   expect(performance.now() - asked).toBeLessThan(30_000);
   for (const pid of left.values()) expect(identityOf(pid)).toBeUndefined();
+  expect(readdirSync(data)).not.toContain("banner.txt");
 }, 400_000);
 
 test("says what is wrong with the command line, and helps", async () => {

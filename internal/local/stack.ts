@@ -231,7 +231,7 @@ export class Stack {
     const { port, data, strict } = this.#settings.options;
     const figuresWantKey = this.#settings.given.FIGURES === "keys";
     const text = banner({ ...facts, port, strict, figuresWantKey, data: resolve(data) });
-    if (this.#settings.bottom?.isThere === true) this.#takeBannerBack = keepBanner(resolve(data), text);
+    this.#takeBannerBack = keepBanner(resolve(data), text);
     void this.#settings.messages.write(text);
   }
 
