@@ -56,7 +56,7 @@ describe("each command that asks a server", () => {
     }
     const tail = ends.find(({ name }) => name === "tail");
     expect(tail?.stderr).toBe(
-      `tail: NATS is away: another kind of server answers at nats://127.0.0.1:${port}. Set NATS_URL.\n`,
+      `tail: NATS is away: what answers at nats://127.0.0.1:${port} does not speak NATS. Set NATS_URL.\n`,
     );
   });
 });

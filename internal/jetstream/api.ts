@@ -30,7 +30,8 @@ export async function askBroker<T>(
 }
 
 function reasonOf(err: unknown): string {
-  if (hasCode(err, notEnabled) || (err instanceof Error && err.name === "JetStreamNotEnabled"))
+  const isUnserved = err instanceof RequestError && err.isNoResponders();
+  if (isUnserved || hasCode(err, notEnabled) || (err instanceof Error && err.name === "JetStreamNotEnabled"))
     return "nobody answers for it. Start nats-server with -js, or use an account that has it";
   if (err instanceof TimeoutError || err instanceof RequestError) return "it does not answer";
   return err instanceof Error ? err.message : String(err);

@@ -31,7 +31,7 @@ export async function connectOnce(
     );
     throw new Unavailable(
       isForeign
-        ? `NATS is away: another kind of server answers at ${where}. Set NATS_URL.`
+        ? `NATS is away: what answers at ${where} does not speak NATS. Set NATS_URL.`
         : `NATS is away: no NATS answers at ${where}. Start it, or set NATS_URL.`,
       { cause: err },
     );

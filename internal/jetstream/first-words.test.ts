@@ -27,7 +27,7 @@ test("a NATS server is heard", async () => {
 
 test("what says nothing, something else, or is not there is none", async () => {
   const mute = await serverThat(() => undefined);
-  await expect(hearNats([mute], signal)).rejects.toThrow("nothing there speaks NATS");
+  await expect(hearNats([mute], signal)).rejects.toThrow("what answers there does not speak NATS");
   const other = await serverThat((socket) => socket.write("HTTP/1.1 400 Bad Request\r\n\r\n"));
   await expect(hearNats([other], signal)).rejects.toThrow("another kind of server answers there");
   await expect(hearNats([`127.0.0.1:${await freePort()}`], signal)).rejects.toThrow("ECONNREFUSED");

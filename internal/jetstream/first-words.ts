@@ -33,7 +33,8 @@ async function hearOne(server: string, signal: AbortSignal): Promise<void> {
       throw new ForeignServer("another kind of server answers there");
   } catch (err) {
     signal.throwIfAborted();
-    if (patience.aborted) throw new ForeignServer("nothing there speaks NATS", { cause: err });
+    if (patience.aborted && socket.connecting) throw new Error("nothing answers there", { cause: err });
+    if (patience.aborted) throw new ForeignServer("what answers there does not speak NATS", { cause: err });
     // Where a name has several addresses the error has no message, only a code.
     const { message = "", code = "" } = err as { message?: string; code?: string }; // from a socket
     throw message === "" ? new Error(`connect ${code} ${server}`, { cause: err }) : err;

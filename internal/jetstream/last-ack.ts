@@ -1,6 +1,6 @@
 import type { Delivery } from "./delivery.ts";
 
-/** Longer than the pause between two events where the server's work per event matters. A crash meanwhile only causes a copy. */
+/** Longer than the pause between two events where the server's work per event matters. A crash meanwhile causes a copy. */
 const keepMs = 100;
 
 /**

@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { brokerForTest, silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Durable } from "./durable.ts";
+import { LastAck } from "./last-ack.ts";
 import { Mailbox, type MailboxOptions } from "./mailbox.ts";
 import { Publisher } from "./publisher.ts";
 import { OutgoingHeaders } from "./wire-headers.ts";
@@ -54,6 +55,35 @@ const numbers = (deliveries: readonly Delivery[]) =>
 const info = (durable: Durable) => jsm.consumers.info(durable.stream, durable.name);
 
 describe("a mailbox", () => {
+  test("acknowledges a queue's last message with the next one or at its stop, and a log's at once", async () => {
+    const keep = vi.spyOn(LastAck.prototype, "ack");
+    const release = vi.spyOn(LastAck.prototype, "release");
+    onTestFinished(() => void vi.restoreAllMocks());
+    const durable = await queue(1);
+    const mailbox = await mailboxOf(durable);
+    const [first] = await take(mailbox, 1);
+    mailbox.ack(first ?? expect.fail("nothing came"));
+    expect(keep.mock.calls).toEqual([[first]]);
+    release.mockClear();
+    await publish(durable.stream, 1, 2);
+    const [second] = await take(mailbox, 1);
+    expect(release).toHaveBeenCalled();
+    mailbox.ack(second ?? expect.fail("nothing came"));
+    expect(keep.mock.calls).toEqual([[first], [second]]);
+    release.mockClear();
+    await mailbox.stop();
+    expect(release).toHaveBeenCalled();
+    await waitFor(async () => (await info(durable)).num_ack_pending === 0);
+
+    await jsm.streams.add({ name: "CASINO_EVENTS", subjects: ["log.*"] });
+    await publish("log", 0, 1);
+    const log = { stream: "CASINO_EVENTS", name: "reader", filter: "log.*", maxAckPending: 100 };
+    const reader = await mailboxOf(log);
+    const [last] = await take(reader, 1);
+    reader.ack(last ?? expect.fail("nothing came"));
+    expect(keep).toHaveBeenCalledTimes(2);
+  });
+
   test("hands messages over in order, in bounded batches, each once", async () => {
     const durable = await queue(3_000);
     const mailbox = await mailboxOf(durable, { batch: 100, capacity: 400 });

@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import { finalStage, stageStream } from "../messages/subjects.ts";
+import { finalStage, retryStream, stageStream } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 import { ConsumerKeeper } from "./consumer-keeper.ts";
 import type { Delivery } from "./delivery.ts";
@@ -90,7 +90,7 @@ export class Mailbox {
     this.#pause = pause;
     this.#capacity = capacity;
     this.#consumer = consumer;
-    if (durable.stream !== stageStream(finalStage)) this.#lastAck = new LastAck();
+    if (![stageStream(finalStage), retryStream].includes(durable.stream)) this.#lastAck = new LastAck();
     this.#meter = meter;
     meter?.opened(() => this.#held.all().reduce((sum, { events }) => sum + events, 0));
     this.#puller = new Puller(nc, {
