@@ -10,14 +10,14 @@ import { readiness } from "./readiness.ts";
 interface Moment {
   /** Final events since `up` started, and recently per second; undefined without a logger. */
   readonly events: { readonly total: number; readonly perSecond: number } | undefined;
-  /** Messages in the work queues, and dead letters; undefined if NATS does not answer. */
+  /** Messages that wait in the work queues, and dead letters; undefined if NATS does not answer. */
   readonly queues: { readonly waiting: number; readonly dead: number } | undefined;
   /** Services that are not ready, by name. */
   readonly unready: readonly string[];
 }
 
-/** Where events wait for a step. */
-const queueNames = [...layout.map(({ takesFrom }) => stageStream(takesFrom)), apartStream];
+/** The steps' own queues. */
+const queueNames = layout.map(({ takesFrom }) => stageStream(takesFrom));
 const lookEveryMs = 1_000;
 /** The number of samples over which the rate is computed. */
 const looks = 5;
@@ -59,7 +59,9 @@ async function queuesOf(nc: NatsConnection): Promise<Moment["queues"]> {
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 1_000 });
   let [waiting, dead] = [0, 0];
   for await (const { config, state } of jsm.streams.list()) {
-    if (queueNames.includes(config.name)) waiting += state.messages;
+    // While events flow a queue keeps its last message for a moment, though the work on it is done.
+    if (queueNames.includes(config.name)) waiting += Math.max(0, state.messages - 1);
+    if (config.name === apartStream) waiting += state.messages;
     if (config.name === deadStream) dead = state.messages;
   }
   return { waiting, dead };
