@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type NatsConnection } from "nats";
+import { findNatsServer } from "../internal/local/binaries.ts";
 import { type Child, follow } from "../internal/local/child.ts";
 import { freePort } from "../internal/local/free-port.ts";
 import { startNats } from "../internal/local/nats-server.ts";
@@ -76,7 +77,14 @@ async function openInto(
   const dir = await mkdtemp(join(tmpdir(), "croupier-bench-"));
   opened.defer(() => rm(dir, { recursive: true, force: true }));
   const users = natsUsers("operator");
-  const nats = await startNats({ dir: join(dir, "nats"), config, variables: users.variables, signal });
+  const binary = await findNatsServer({ preferNewer: true });
+  const nats = await startNats({
+    dir: join(dir, "nats"),
+    binary,
+    config,
+    variables: users.variables,
+    signal,
+  });
   track(nats);
   opened.use(nats);
   const postgres = await startPostgres({

@@ -5,11 +5,15 @@ import type { Bench, Program } from "./environment.ts";
 import { gatewayWithoutLimit } from "./feeds.ts";
 import { type Percentiles, percentiles } from "./load/percentiles.ts";
 import type { Measurement } from "./measurement.ts";
+import { cpuPerEvent } from "./processes.ts";
 import { rawMessages } from "./publishing.ts";
 import { clear, freshQueue } from "./streams.ts";
 import { type Row, timeRow } from "./table.ts";
 
 const rates = [100, 1_000, 5_000];
+
+/** In the first second code is cold and the cache of rates empty. */
+const warmUpSeconds = 1;
 
 /** The output of `load/steady.ts`, in ms. */
 interface SteadyLoad extends Percentiles {
@@ -32,8 +36,12 @@ export const latency: Measurement = {
     ]);
     for (const rate of rates) {
       progress(`  ${rate} events/s`);
+      const before = bench.processes.usage();
       const load = steadyLoad(bench, { rate, seconds: options.seconds, patience: 60 });
-      rows.push(await rowOf(`${rate.toLocaleString("en")} events/s`, load, ({ p50 }) => p50));
+      const row = await rowOf(`${rate.toLocaleString("en")} events/s`, load, ({ p50 }) => p50);
+      const events = rate * (warmUpSeconds + options.seconds);
+      const cpu = cpuPerEvent(before, bench.processes.usage(), events);
+      rows.push({ ...row, cells: { ...row.cells, "CPU by process, µs per event": cpu } });
     }
     for (const service of services) await service.stop();
     return rows;
@@ -98,8 +106,7 @@ function steadyLoad(
 ): Program {
   return bench.program("load/steady.ts", {
     ...{ RATE: String(rate), SECONDS: String(seconds), PATIENCE: String(patience) },
-    // In the first second code is cold and the cache of rates empty.
-    WARM_UP: "1",
+    WARM_UP: String(warmUpSeconds),
     SOURCE: `load-${rate}-${Date.now().toString(36)}`,
   });
 }

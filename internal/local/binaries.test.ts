@@ -44,10 +44,36 @@ describe("nats-server", () => {
     const old = fakeServer(join(folder, "old"), "nats-server: v2.10.4");
     const newer = fakeServer(join(folder, "newer"), "nats-server: v2.10.5");
     const find = (...commands: readonly string[]) =>
-      findNatsServer({ commands, cache: folder, releases: releasesUrl, preferNewer: true });
+      findNatsServer({
+        ...{ commands, cache: folder, preferNewer: true },
+        ...{ releases: releasesUrl, debian: releasesUrl },
+      });
     expect((await find(old, newer)).path).toBe(newer);
     const only = await find(old);
     expect([only.path, await versionOf(only)]).toEqual([old, "nats-server v2.10.4"]);
+  });
+
+  test("of Debian's stable release replaces an older one for who prefers that, if it runs here", async () => {
+    const cache = tempFolder("bin");
+    const commands = [fakeServer(join(cache, "old"), "nats-server: v2.9.10")];
+    const stable = join(cache, "debian-stable-nats-server/usr/sbin/nats-server");
+    const said: string[] = [];
+    const find = (preferNewer: boolean) =>
+      findNatsServer({ commands, cache, releases: releasesUrl, preferNewer, say: (text) => said.push(text) });
+    fakeServer(stable, "nats-server: v2.10.27");
+    expect(await find(true)).toEqual({ path: stable, env: {}, source: "Debian's stable release" });
+    expect(said).toEqual([expect.stringContaining("2.10.5 or newer")]);
+    expect((await find(false)).path).toBe(commands[0]);
+  });
+
+  test("of Debian's stable release is not taken where it does not run", async () => {
+    const cache = tempFolder("bin");
+    const old = fakeServer(join(cache, "old"), "nats-server: v2.9.10");
+    const stable = join(cache, "debian-stable-nats-server/usr/sbin/nats-server");
+    fakeServer(stable, "");
+    writeFileSync(stable, "#!/bin/sh\nexit 1\n");
+    const places = { commands: [old], cache, releases: releasesUrl, preferNewer: true };
+    expect((await findNatsServer(places)).path).toBe(old);
   });
 
   test("a download with another checksum is refused", async () => {

@@ -25,11 +25,16 @@ interface Places {
   readonly cache?: string;
   /** The URL of nats-server's releases. */
   readonly releases?: string;
+  /** The URL of Debian's packages. */
+  readonly debian?: string;
   /**
-   * Prefers the pinned release of nats-server, if it downloads within seconds, to an installed one from before 2.10.5.
-   * In those a full queue may drop its oldest message for a large new one.
+   * Prefers a newer nats-server to an installed one from before 2.10.5, if one downloads within seconds: the pinned
+   * release, else the package of Debian's stable release. Before 2.10.5 a full queue may drop its oldest message for a
+   * large new one, so every event travels alone there, which halves the throughput.
    */
   readonly preferNewer?: boolean;
+  /** Receives a sentence before something is downloaded that an installed server could replace. */
+  readonly say?: (sentence: string) => void;
 }
 
 /** One way to get a binary. Resolves to undefined, or rejects, if this way has none. */
@@ -44,13 +49,16 @@ const found = new Map<string, Promise<Binary>>();
 export function findNatsServer(places: Places = {}): Promise<Binary> {
   const cache = places.cache ?? cacheFolder();
   const commands = places.commands ?? ["nats-server", "/usr/sbin/nats-server", "/usr/local/sbin/nats-server"];
-  const { preferNewer = false, releases } = places;
+  const { preferNewer = false, releases, debian, say = () => undefined } = places;
   const newer: readonly Rung[] = [
-    ...commands.map((command) => () => installed(command, [2, 10, 5])),
-    () =>
-      downloadNatsRelease(cache, releases, preferenceMs).then((path) =>
+    ...commands.map((command) => () => installed(command, bundlingNats)),
+    () => {
+      say("looks for a nats-server 2.10.5 or newer, which takes some seconds the first time");
+      return downloadNatsRelease(cache, releases, preferenceMs).then((path) =>
         fetched(path, "the official release"),
-      ),
+      );
+    },
+    () => newerDebian(cache, debian),
   ];
   return once(`nats-server ${cache} ${commands} ${preferNewer}`, () =>
     climb(
@@ -58,7 +66,7 @@ export function findNatsServer(places: Places = {}): Promise<Binary> {
         ...(preferNewer ? newer : []),
         ...commands.map((command) => () => installed(command)),
         () => downloadNatsRelease(cache, releases).then((path) => fetched(path, "the official release")),
-        () => unpackDebian(cache, "nats-server", [], "usr/sbin/nats-server"),
+        () => unpackDebian(cache, natsPackage),
       ],
       "nats-server 2.9 or newer is missing: put it on the PATH (https://github.com/nats-io/nats-server/releases, " +
         "`apt-get install nats-server` or `brew install nats-server`), or set NATS_URL to a running server.",
@@ -82,7 +90,12 @@ export function findRedisServer(places: Places = {}): Promise<Binary> {
       [
         ...commands.map((command) => () => installed(command)),
         // Debian keeps the program itself in redis-tools and a link to it in redis-server.
-        () => unpackDebian(cache, "redis-server", ["redis-tools"], "usr/bin/redis-server"),
+        () =>
+          unpackDebian(cache, {
+            name: "redis-server",
+            further: ["redis-tools"],
+            program: "usr/bin/redis-server",
+          }),
       ],
       "redis-server is missing: put it on the PATH (`apt-get install redis-server` or `brew install redis`).",
     ),
@@ -117,6 +130,18 @@ async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Bin
 const preferenceMs = 5_000;
 
 type Version = readonly [major: number, minor: number, patch: number];
+
+const natsPackage = { name: "nats-server", program: "usr/sbin/nats-server" };
+
+/** The package of Debian's stable release, if it runs on this machine. */
+async function newerDebian(cache: string, mirror: string | undefined): Promise<Binary | undefined> {
+  const binary = await unpackDebian(cache, { ...natsPackage, release: "stable", mirror });
+  const isNewer = binary !== undefined && (await installed(binary.path, bundlingNats)) !== undefined;
+  return isNewer ? { ...binary, source: "Debian's stable release" } : undefined;
+}
+
+/** From here on a full queue refuses what does not fit, so events may travel in bundles. */
+const bundlingNats: Version = [2, 10, 5];
 
 /** Older servers lack what the streams rely on, such as discarding new messages per consumer limits. */
 const oldestNats: Version = [2, 9, 0];

@@ -88,7 +88,7 @@ async function ownNats(keeper: Keeper): Promise<Endpoint> {
   const { variables } = users;
   const auth = users.credentials("operator");
   await moveStreams(dir, keeper.say);
-  const binary = await findNatsServer({ preferNewer: true });
+  const binary = await findNatsServer({ preferNewer: true, say: keeper.say });
   const version = await versionOf(binary);
   refuseOlder(dir, version);
   const server = `${version}, ${binary.source}`;
