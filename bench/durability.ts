@@ -63,7 +63,12 @@ async function speeds(bench: Bench, { events, warmUp }: Options): Promise<Speeds
 async function endToEnd(bench: Bench, count: number, warmUp: number): Promise<number> {
   await clear(bench.nc);
   const [materializer, enricher] = await Promise.all([bench.start("materializer"), bench.start("enricher")]);
-  const passing = { materializer, archiver: false, feed: generatorFeed(bench), feedName: "generator" };
+  const passing = {
+    materializer,
+    archiver: false,
+    feed: generatorFeed(bench, "inside"),
+    feedName: "generator",
+  };
   await pass(bench, warmUp, passing);
   const { seconds } = await pass(bench, count, passing);
   await Promise.all([materializer.stop(), enricher.stop()]);

@@ -14,12 +14,15 @@ interface Shape {
   readonly everything?: true;
   /** Whether events come in arrays of 100 through one gateway, and not one by one from the generator. */
   readonly arrays?: true;
+  /** Whether the generator has an account of its own, as producers do; else it is in the services' account. */
+  readonly outside?: true;
 }
 
 const all = undefined;
 
 const oneByOne: readonly Shape[] = [
   { label: "1 enricher", enrichers: [all] },
+  { label: "1 enricher, producer in an account of its own", enrichers: [all], outside: true },
   { label: "2 enrichers", enrichers: [all, all] },
   { label: "3 enrichers", enrichers: [all, all, all] },
   { label: "3 enrichers, a step each", enrichers: ["currency", "player", "description"] },
@@ -54,7 +57,7 @@ export const endToEndArrays = measurementOf(
 );
 
 async function throughAll({ bench, options, progress }: Run, shape: Shape): Promise<Row> {
-  const { label, enrichers, everything = false, arrays = false } = shape;
+  const { label, enrichers, everything = false, arrays = false, outside = false } = shape;
   progress(`  ${label}`);
   await clear(bench.nc);
   const [materializer, gateway, ...others] = await Promise.all([
@@ -63,7 +66,10 @@ async function throughAll({ bench, options, progress }: Run, shape: Shape): Prom
     ...enrichers.map((steps) => bench.start("enricher", steps === all ? {} : { STEPS: steps })),
     ...(everything ? [bench.start("archiver"), bench.start("logger")] : []),
   ]);
-  const feed = arrays && gateway !== undefined ? await arraysOf(bench, gateway) : generatorFeed(bench);
+  const feed =
+    arrays && gateway !== undefined
+      ? await arraysOf(bench, gateway)
+      : generatorFeed(bench, outside ? "outside" : "inside");
   const passing = { materializer, archiver: everything, feed, feedName: arrays ? "HTTP load" : "generator" };
   await pass(bench, options.warmUp, passing);
   const { seconds, cpu, bundles } = await pass(bench, options.events, passing);

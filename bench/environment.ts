@@ -24,8 +24,8 @@ export interface Bench extends AsyncDisposable {
   readonly signal: AbortSignal;
   /** Starts a service; resolves when it is ready. */
   readonly start: (service: string, env?: Record<string, string>) => Promise<Running>;
-  /** Runs a command to its end and returns its stdout. */
-  readonly run: (service: string, ...args: readonly string[]) => Promise<string>;
+  /** Runs a command to its end and returns its stdout. `env` overrides what it gets by default. */
+  readonly run: (command: string, args: readonly string[], env?: Record<string, string>) => Promise<string>;
   /** Starts a program of the bench, such as "load/steady.ts". */
   readonly program: (file: string, env: Record<string, string>) => Program;
 }
@@ -137,8 +137,8 @@ async function openInto(
     output.catch(() => undefined);
     return { pid: child.pid, stop: () => child.stop(), output };
   };
-  const run = (service: string, ...args: readonly string[]) =>
-    program(`cmd/${service}/main.ts`, args, identity(service)).output;
+  const run: Bench["run"] = (command, args, own = {}) =>
+    program(`cmd/${command}/main.ts`, args, { ...identity(command), ...own }).output;
   const start = async (service: string, own: Record<string, string> = {}): Promise<Running> => {
     const port = own.HTTP_PORT ?? String(await freePort());
     const child = launch(
@@ -165,8 +165,8 @@ async function openInto(
     return { url, pid: child.pid, stop: () => child.stop(), kill: () => child.kill() };
   };
 
-  await run("migrate");
-  await run("samples");
+  await run("migrate", []);
+  await run("samples", []);
   await start("rates", { HTTP_PORT: String(ratesPort) });
   // A second call waits for the same end.
   let closing: Promise<void> | undefined;

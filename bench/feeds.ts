@@ -4,10 +4,14 @@ import type { Percentiles } from "./load/percentiles.ts";
 /** Sends events; resolves once CASINO_RAW has stored all of them. */
 export type Feed = (count: number) => Promise<void>;
 
-/** One by one from the generator, as fast as the broker acknowledges. */
-export function generatorFeed(bench: Bench): Feed {
+/**
+ * One by one from the generator, as fast as the broker acknowledges.
+ * @param from the services' account, in which the broker's limit is measured, or an account of its own as producers have
+ */
+export function generatorFeed(bench: Bench, from: "inside" | "outside"): Feed {
+  const env = from === "inside" ? { NATS_URL: bench.env.NATS_URL ?? "" } : {};
   return async (count) => {
-    await bench.run("generator", "--rate", "1000000", "--count", String(count), "--seed", "1");
+    await bench.run("generator", ["--rate", "1000000", "--count", String(count), "--seed", "1"], env);
   };
 }
 
@@ -59,7 +63,7 @@ export function arraysFeed(bench: Bench, gatewayUrl: string, key: string, player
 /** A key of client `casino` whose events have this source. */
 export async function newKey(bench: Bench): Promise<string> {
   const source = `bench-${Date.now().toString(36)}`;
-  const said = await bench.run("clients", "keys", "create", "casino", source, "--expiry", "12h");
+  const said = await bench.run("clients", ["keys", "create", "casino", source, "--expiry", "12h"]);
   return /cr_\w+/.exec(said)?.[0] ?? "";
 }
 
