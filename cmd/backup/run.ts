@@ -4,6 +4,7 @@ import { type BackupProgress, writeBackup } from "../../internal/backup/write-ba
 import type { Database } from "../../internal/postgres/connect.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
 import { counted } from "../../internal/service/counted.ts";
+import { exitCode } from "../../internal/service/exit-code.ts";
 import { Progress } from "../../internal/service/progress.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
 import manifest from "../../package.json" with { type: "json" };
@@ -46,8 +47,11 @@ type How = Parameters<typeof writeBackup>[2];
 async function toStdout(db: Database, how: How) {
   if (process.stdout.isTTY)
     throw new CommandError("A backup is binary and not for a terminal: name a file, or redirect stdout.");
-  // A reader that goes away has not read everything, so this is a failure.
+  // A reader that goes away, such as `head`, has not read everything: a failure, but one that needs no words.
   process.stdout.removeAllListeners("error");
+  process.stdout.on("error", (err: NodeJS.ErrnoException) => {
+    if (err.code === "EPIPE") process.exit(exitCode.failed);
+  });
   return writeBackup(db, process.stdout, how);
 }
 

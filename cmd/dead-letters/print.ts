@@ -8,9 +8,9 @@ import { forTerminal, onOneLine } from "../../internal/service/terminal.ts";
 /** The longest valid client id; whoever bypasses the gateway may write a longer one. */
 const mostClientChars = 40;
 
-/** What `list` shows: the counts, then the newest letters. */
-export function printSurvey({ total, groups, newest }: Survey): string {
-  if (total === 0) return "There are no such dead letters.\n";
+/** What `list` shows: the counts, then the newest letters. @param isFiltered whether only some were asked for */
+export function printSurvey({ total, groups, newest }: Survey, isFiltered: boolean): string {
+  if (total === 0) return `There are no ${isFiltered ? "such " : ""}dead letters.\n`;
   const counts = groups.map((group) => [String(group.count), ...namesOf(group)]);
   const letters = newest.map((head) => [
     String(head.seq),

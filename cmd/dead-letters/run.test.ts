@@ -62,7 +62,8 @@ async function deadLetters(line: string): Promise<string> {
 }
 
 test("lists what there is, by reason, step and client, and shows one", async () => {
-  expect(await deadLetters("list")).toBe("There are no such dead letters.\n");
+  expect(await deadLetters("list")).toBe("There are no dead letters.\n");
+  expect(await deadLetters("list --client acme")).toBe("There are no such dead letters.\n");
   await setAside(publisher, { payload: gameStart(1) });
   await setAside(publisher, { payload: gameStart(2) });
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

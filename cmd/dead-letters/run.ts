@@ -34,7 +34,13 @@ export async function runCommand(command: DeadLettersCommand, desk: Desk): Promi
   switch (command.do) {
     case "list": {
       const found = await survey(store, command.filter, { limit: command.limit, signal });
-      if (!command.json) return say(printSurvey(found));
+      if (!command.json)
+        return say(
+          printSurvey(
+            found,
+            Object.values(command.filter).some((one) => one !== undefined),
+          ),
+        );
       const { total, groups, newest } = found;
       return say(
         `${JSON.stringify({ total, groups: groups.map(groupBody), dead_letters: newest.map(headBody) })}\n`,

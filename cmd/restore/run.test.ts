@@ -8,6 +8,7 @@ import { connectPostgres, type Database } from "../../internal/postgres/connect.
 import { migrate } from "../../internal/postgres/migrate.ts";
 import { plantSamples } from "../../internal/samples/samples.ts";
 import { silent } from "../../test/harness/broker.ts";
+import { startCommand } from "../../test/harness/command.ts";
 import { runHere } from "../../test/harness/command-here.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
@@ -265,4 +266,11 @@ test("one that is stopped leaves no file and no rows behind", async () => {
   );
   expect(() => readFileSync(file)).toThrow("ENOENT");
   expect(() => readFileSync(`${file}.part`)).toThrow("ENOENT");
+});
+
+test("a reader of stdout that goes away ends it without a word, and not as a success", async () => {
+  const command = startCommand("cmd/backup/main.ts", { args: ["-"], env: { DATABASE_URL: sourceUrl } });
+  command.child.stdout?.destroy();
+  expect(await command.ended).toEqual({ code: 1, signal: null });
+  expect(command.stderr).toBe("");
 });

@@ -4,7 +4,7 @@ import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, integer } from "../../internal/service/config-values.ts";
 
 /** What a command line asks for. */
-interface TailCommand {
+export interface TailCommand {
   readonly client: string | undefined;
   readonly type: string | undefined;
   /** How far back it starts, in ms; undefined = only new events. */
@@ -20,7 +20,7 @@ export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
     .program(
       "tail",
       "Shows final events as they come, until Ctrl-C. It takes no events from the logger or other readers.",
-      ["NATS_URL", "NATS_CREDS"],
+      ["NATS_URL", "NATS_CREDS", "DATABASE_URL"],
     )
     .addOption(
       reading.option("--client <client>", "only events of this client", of(isClient, "[a-z0-9-]{1,40}")),

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { ensureStreams } from "../../internal/jetstream/topology.ts";
 import { brokerForTest, defaultLimits } from "../../test/harness/broker.ts";
 import { startCommand } from "../../test/harness/command.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { databaseForTest, natsForTest } from "../../test/harness/infrastructure.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 
@@ -56,4 +56,26 @@ test("shows what was stored and what comes, filtered, and leaves no consumer beh
   json.child.kill("SIGINT");
   expect(await json.ended).toEqual({ code: 0, signal: null });
   await waitFor(async () => (await jsm.streams.info("CASINO_EVENTS")).state.consumer_count === 0);
+});
+
+test("a client or type that does not exist is a mistake, and the first event of one that exists is waited for", async () => {
+  await ensureStreams(nc, ["final"], defaultLimits);
+  const url = await databaseForTest();
+  const migrated = startCommand("cmd/migrate/main.ts", { env: { DATABASE_URL: url } });
+  expect(await migrated.ended).toMatchObject({ code: 0 });
+  const env = { NATS_URL: server.url, DATABASE_URL: url };
+  const asked = (...args: readonly string[]) => startCommand("cmd/tail/main.ts", { args, env });
+  const nobody = asked("--client", "casinno");
+  expect(await nobody.ended).toMatchObject({ code: 1 });
+  expect(nobody.stderr).toBe("tail: There is no client casinno: did you mean casino?\n");
+  const nothing = asked("--type", "deposti");
+  expect(await nothing.ended).toMatchObject({ code: 1 });
+  expect(nothing.stderr).toBe("tail: There is no type deposti: did you mean deposit?\n");
+
+  const waiting = asked("--client", "casino", "--limit", "1");
+  await waitFor(() => waiting.stderr.includes("no such event yet"));
+  await waitFor(async () => (await jsm.streams.info("CASINO_EVENTS")).state.consumer_count === 1);
+  nc.publish("casino.event.final.casino.bet", event(9, "Player #9 placed a bet."));
+  expect(await waiting.ended).toMatchObject({ code: 0 });
+  expect(waiting.stdout).toContain("Player #9");
 });

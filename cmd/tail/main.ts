@@ -1,24 +1,30 @@
 import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
 import { disconnect } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
-import { stateOf } from "../../internal/jetstream/stream-state.ts";
+import { countBySubject } from "../../internal/jetstream/stream-state.ts";
 import { finalStage, stageStream } from "../../internal/messages/subjects.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { tailCommand } from "./command.ts";
-import { lineOf } from "./line.ts";
+import { refuseUnknown } from "./filter.ts";
+import { TailLines } from "./line.ts";
 
 await runCommand({
   name: "tail",
   build: tailCommand,
-  variables: ["NATS_URL", "NATS_CREDS"],
-  async run({ client = "*", type = "*", sinceMs, limit, json }, { config, say, open, signal }) {
+  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL"],
+  async run({ client, type, sinceMs, limit, json }, { config, say, remark, open, signal }) {
     const nc = await connectOnce("tail", config, signal);
     open.defer(() => disconnect(nc));
     const stream = stageStream(finalStage);
-    await stateOf(nc, stream); // throws where the stream is missing
+    const filter = `casino.event.${finalStage}.${client ?? "*"}.${type ?? "*"}`;
+    const stored = await countBySubject(nc, stream, filter); // throws where the stream is missing
+    if (stored.size === 0) {
+      await refuseUnknown({ client, type }, config.DATABASE_URL, remark);
+      remark(`tail: ${stream} has no such event yet; the first is shown when it comes.\n`);
+    }
     // Its own ordered consumer ends with this process and takes no events from others.
     const consumer = await jetstream(nc).consumers.get(stream, {
-      filter_subjects: `casino.event.${finalStage}.${client}.${type}`,
+      filter_subjects: filter,
       ...(sinceMs === undefined
         ? { deliver_policy: DeliverPolicy.New }
         : {
@@ -30,12 +36,13 @@ await runCommand({
     open.defer(async () => {
       await consumer.delete().catch(() => undefined);
     });
+    const lines = new TailLines();
     const messages = await consumer.consume();
     signal.addEventListener("abort", () => messages.stop());
     if (signal.aborted) messages.stop();
     let left = limit ?? Number.POSITIVE_INFINITY;
     for await (const { subject, data, time } of messages) {
-      say(json ? `${new TextDecoder().decode(data)}\n` : `${lineOf(subject, data, time.getTime())}\n`);
+      say(json ? `${new TextDecoder().decode(data)}\n` : `${lines.lineOf(subject, data, time.getTime())}\n`);
       left -= 1;
       if (left === 0) break;
     }

@@ -1,6 +1,6 @@
 import type { Figures } from "../../internal/overview/figures.ts";
 import type { Look } from "../../internal/overview/look.ts";
-import type { Part } from "../../internal/overview/picture.ts";
+import { type Part, waitingIn } from "../../internal/overview/picture.ts";
 import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 
@@ -12,13 +12,12 @@ const states = { up: "running", unready: "not ready", silent: "SILENT", down: "N
  * @param server the address of NATS, in case the user meant another one
  */
 export function viewLines({ at, picture, broker, figures }: Look, server: string): string {
-  const { sources, steps, readers, rate, letters, streams } = picture;
-  const waiting = steps.reduce((sum, { backlog, apart }) => sum + (backlog ?? 0) + (apart ?? 0), 0);
+  const { sources, steps, readers, rate, letters } = picture;
   const facts = [
     `${at.toISOString().slice(11, 19)} UTC`,
     `${decimal(rate)} events/s`,
     figures === undefined ? "? events" : counted(figures.events_total, "event"),
-    `${streams.length === 0 ? "?" : waiting.toLocaleString("en-US")} waiting`,
+    `${waitingIn(picture)?.toLocaleString("en-US") ?? "?"} waiting`,
     letters === null ? "? dead letters" : counted(letters, "dead letter"),
   ];
   const parts = [...sources, ...steps, ...readers];

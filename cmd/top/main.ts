@@ -3,6 +3,7 @@ import { layout } from "../../internal/enrichment/pipeline.ts";
 import { disconnect } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { lookAt } from "../../internal/overview/look.ts";
+import { QueueReader } from "../../internal/overview/queues.ts";
 import { StatusBoard, statusSubjects } from "../../internal/overview/status-board.ts";
 import { withoutPassword } from "../../internal/service/log.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
@@ -35,10 +36,11 @@ await runCommand({
     const signal = keys === undefined ? stop : AbortSignal.any([stop, keys]);
     const ending = keys === undefined ? "Ctrl-C ends it." : "q or Ctrl-C ends it.";
     const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
+    const reader = new QueueReader(nc, layout);
     const server = withoutPassword(config.NATS_URL);
     await pause(listenMs);
     while (!signal.aborted) {
-      const view = await lookAt(nc, layout, board);
+      const view = await lookAt(nc, layout, board, reader);
       if (json) say(`${JSON.stringify(view)}\n`);
       else if (screen === undefined) say(`${viewLines(view, server)}\n`);
       else screen.show(`${viewLines(view, server)}\n${ending}\n`);

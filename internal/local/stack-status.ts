@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { layout } from "../enrichment/pipeline.ts";
-import { apartStream, deadStream, stageStream } from "../messages/subjects.ts";
+import { buildPicture, waitingIn } from "../overview/picture.ts";
+import { QueueReader } from "../overview/queues.ts";
 import { counted } from "../service/counted.ts";
 import { readiness } from "./readiness.ts";
 
@@ -10,14 +10,12 @@ import { readiness } from "./readiness.ts";
 interface Moment {
   /** Final events since `up` started, and recently per second; undefined without a logger. */
   readonly events: { readonly total: number; readonly perSecond: number } | undefined;
-  /** Messages that wait in the work queues, and dead letters; undefined if NATS does not answer. */
+  /** Messages that wait for the steps, and dead letters; undefined if NATS does not answer. */
   readonly queues: { readonly waiting: number; readonly dead: number } | undefined;
   /** Services that are not ready, by name. */
   readonly unready: readonly string[];
 }
 
-/** The steps' own queues. */
-const queueNames = layout.map(({ takesFrom }) => stageStream(takesFrom));
 const lookEveryMs = 1_000;
 /** The number of samples over which the rate is computed. */
 const looks = 5;
@@ -35,9 +33,10 @@ interface Watched {
 /** Samples once a second until the signal aborts. Never rejects. */
 export async function watchStack({ nc, eventCount, ports, show, signal }: Watched): Promise<void> {
   const counts: { readonly at: number; readonly total: number }[] = [];
+  const reader = new QueueReader(nc, layout);
   while (!signal.aborted) {
     const [queues, unready] = await Promise.all([
-      queuesOf(nc).catch(() => undefined),
+      queuesOf(reader).catch(() => undefined),
       unreadyOf(ports, signal).catch(() => []),
     ]);
     if (signal.aborted) return;
@@ -55,16 +54,9 @@ export async function watchStack({ nc, eventCount, ports, show, signal }: Watche
   }
 }
 
-async function queuesOf(nc: NatsConnection): Promise<Moment["queues"]> {
-  const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 1_000 });
-  let [waiting, dead] = [0, 0];
-  for await (const { config, state } of jsm.streams.list()) {
-    // While events flow a queue keeps its last message for a moment, though the work on it is done.
-    if (queueNames.includes(config.name)) waiting += Math.max(0, state.messages - 1);
-    if (config.name === apartStream) waiting += state.messages;
-    if (config.name === deadStream) dead = state.messages;
-  }
-  return { waiting, dead };
+async function queuesOf(reader: QueueReader): Promise<Moment["queues"]> {
+  const picture = buildPicture(layout, [], await reader.read());
+  return { waiting: waitingIn(picture) ?? 0, dead: picture.letters ?? 0 };
 }
 
 async function unreadyOf(

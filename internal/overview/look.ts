@@ -1,8 +1,8 @@
 import type { NatsConnection } from "nats";
 import { isUnavailable } from "../service/unavailable.ts";
 import { type Figures, readFigures } from "./figures.ts";
-import { buildPicture, type Layout, type Picture } from "./picture.ts";
-import { type Queues, readQueues } from "./queues.ts";
+import { buildPicture, type Picture } from "./picture.ts";
+import type { Layout, QueueReader, Queues } from "./queues.ts";
 import type { StatusBoard } from "./status-board.ts";
 
 /** The pipeline as it is at one moment. */
@@ -20,10 +20,10 @@ export async function lookAt(
   nc: NatsConnection,
   layout: readonly Layout[],
   board: StatusBoard,
+  reader: QueueReader,
 ): Promise<Look> {
-  const stages = layout.map(({ takesFrom }) => takesFrom);
   const [queues, figures] = await Promise.all([
-    readQueues(nc, stages).catch((err: unknown) => {
+    reader.read().catch((err: unknown) => {
       if (!isUnavailable(err)) throw err;
       return err.message;
     }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { buildPicture } from "./picture.ts";
+import { buildPicture, waitingIn } from "./picture.ts";
 import type { Queues } from "./queues.ts";
 import { spoken, statusOf, workOf } from "./status.fixture.ts";
 import { StatusBoard } from "./status-board.ts";
@@ -101,7 +101,7 @@ describe("the picture", () => {
 
   test("has what waits from JetStream, also what waits apart", () => {
     const queue = (stream: string, durable: string, waiting: number, unacked: number) => ({
-      ...{ stream, durable, waiting, unacked, redelivered: 0, ackFloor: 0 },
+      ...{ stream, durable, waiting, unacked },
     });
     const queues: Queues = {
       durables: [
@@ -127,6 +127,7 @@ describe("the picture", () => {
       ["sender", 11],
     ]);
     expect(picture.letters).toBe(4);
+    expect(waitingIn(picture)).toBe(10);
     expect(picture.streams).toEqual([{ stream: "CASINO_RAW", messages: 9, bytes: 90, max_bytes: 100 }]);
   });
 });

@@ -1,6 +1,6 @@
 import { apartDurable, apartStream, finalStage, stageStream } from "../messages/subjects.ts";
 import type { WorkStatus } from "../telemetry/status.ts";
-import type { Queue, Queues } from "./queues.ts";
+import type { Layout, Queue, Queues } from "./queues.ts";
 import type { Instance } from "./status-board.ts";
 
 /**
@@ -63,12 +63,6 @@ export interface Picture {
   readonly letters: number | null;
 }
 
-/** A step by name, and the stage from which it takes its events. */
-export interface Layout {
-  readonly name: string;
-  readonly takesFrom: string;
-}
-
 /** Readers of final events: the service, the name of its work, and its durable if it has one. */
 const readers = [
   { service: "materializer", work: "fold", durable: undefined },
@@ -120,6 +114,12 @@ export function buildPicture(
     })),
     letters: queues === undefined ? null : queues.letters.reduce((sum, { count }) => sum + count, 0),
   };
+}
+
+/** Messages that wait for a step, also apart; undefined if JetStream was not asked, or has no streams yet. */
+export function waitingIn({ steps, streams }: Pick<Picture, "steps" | "streams">): number | undefined {
+  if (streams.length === 0) return undefined;
+  return steps.reduce((sum, { backlog, apart }) => sum + (backlog ?? 0) + (apart ?? 0), 0);
 }
 
 /** @param sharing whether instances share the events; otherwise each gets all of them */

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { sql } from "kysely";
 import { expect, onTestFinished, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
@@ -84,8 +86,26 @@ test("without a Postgres the command says so and exits 69", async () => {
   const url = `postgres://casino:secret@127.0.0.1:${await freePort()}/casino`;
   const command = startCommand("cmd/migrate/main.ts", { env: { DATABASE_URL: url } });
   expect(await command.ended).toEqual({ code: 69, signal: null });
-  expect(await command.logged(/^migrating failed: .*ECONNREFUSED/)).toMatchObject({ level: "fatal" });
+  expect(await command.logged(/^migrating failed: .*ECONNREFUSED/)).toMatchObject({
+    level: "fatal",
+    msg: expect.stringContaining(
+      `(DATABASE_URL is ${url.replace("casino:secret", "***").replace("/casino", "")}).`,
+    ),
+  });
   expect(command.stderr).not.toContain("secret");
+});
+
+test("where the server hangs up the command says which one", async () => {
+  const server = createServer((socket) => socket.destroy());
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const env = { DATABASE_URL: `postgres://casino:secret@127.0.0.1:${port}/casino` };
+  const command = startCommand("cmd/migrate/main.ts", { env });
+  expect(await command.ended).toEqual({ code: 69, signal: null });
+  expect(await command.logged(/^migrating failed: Connection terminated unexpectedly/)).toMatchObject({
+    msg: expect.stringContaining(`(DATABASE_URL is postgres://***@127.0.0.1:${port}).`),
+  });
 });
 
 test("where Postgres refuses the password the command exits 78", async () => {

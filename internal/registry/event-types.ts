@@ -64,10 +64,17 @@ export async function listChanges(db: Database, { type, client }: TypeKey): Prom
 
 /**
  * Whether a client can send a type, for people who may have mistyped it.
+ * @param client undefined = any client
  * @returns undefined, or a sentence that names the type that was probably meant. @throws Unavailable
  */
-export async function missingType(db: Database, client: string, type: string): Promise<string | undefined> {
-  const registered = (await listTypes(db)).filter((one) => one.client === undefined || one.client === client);
+export async function missingType(
+  db: Database,
+  client: string | undefined,
+  type: string,
+): Promise<string | undefined> {
+  const registered = (await listTypes(db)).filter(
+    ({ client: owner }) => owner === undefined || client === undefined || owner === client,
+  );
   const names = [...new Set<string>([...casinoTypes, ...registered.map((one) => one.type)])];
   if (names.includes(type)) return undefined;
   const meant = nearMiss(type, names);
@@ -75,7 +82,7 @@ export async function missingType(db: Database, client: string, type: string): P
     meant === undefined
       ? `"croupier event-types list" shows those beside ${casinoTypes.join(", ")}.`
       : `did you mean ${meant}?`;
-  return `There is no type ${type} for client ${client}: ${next}`;
+  return `There is no type ${type}${client === undefined ? "" : ` for client ${client}`}: ${next}`;
 }
 
 /**

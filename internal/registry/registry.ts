@@ -154,10 +154,11 @@ export class Registry implements EventTypes {
         order by type, client_id nulls first`.execute(this.#db, { signal });
       return rows;
     } catch (cause) {
+      const why = asUnavailable(cause);
       // The query never changes, so whatever the server has against it is no event's fault.
-      if (cause instanceof pg.DatabaseError)
-        throw new Unavailable(`Postgres is away: ${cause.message}`, { cause });
-      throw asUnavailable(cause);
+      if (why instanceof pg.DatabaseError)
+        throw new Unavailable(`Postgres cannot read the event types: ${why.message}`, { cause });
+      throw why;
     }
   }
 

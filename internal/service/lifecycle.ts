@@ -4,7 +4,7 @@ import { type Build, readCommandLine, TextAsked, UsageError } from "./command-li
 import { type Check, type Config, ConfigError, misspeltVariables, readConfig } from "./config.ts";
 import { exitCode } from "./exit-code.ts";
 import { createLog, type Log } from "./log.ts";
-import { listed } from "./run-command.ts";
+import { listed, withServer } from "./run-command.ts";
 import { missesUp, type RunningUp, runningUp, usesUp } from "./running-up.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
@@ -161,7 +161,8 @@ export async function runService<N extends VariableName, const F extends Flags =
       return await end(exitCode.config);
     }
     if (isUnavailable(err)) {
-      log.fatal(err.message);
+      // Those of the two that the service has.
+      log.fatal(withServer(err.message, config as Partial<Config<"NATS_URL" | "DATABASE_URL">>));
       return await end(err instanceof Refused ? exitCode.config : exitCode.unavailable);
     }
     log.fatal({ err }, err instanceof Error ? err.message : String(err));

@@ -125,15 +125,16 @@ function ended(err: unknown, servers: Servers, complain: (text: string) => void)
   return exitCode.software;
 }
 
-/** Where the servers are that a command uses. */
+/** Where the servers are that a process uses. */
 interface Servers {
   readonly NATS_URL?: string;
   readonly DATABASE_URL?: string;
 }
 
 /** Adds the server's address to an error, for people who meant another server. */
-function withServer(message: string, servers: Servers): string {
-  const name = message.includes("Postgres") ? "DATABASE_URL" : "NATS_URL";
+export function withServer(message: string, servers: Servers): string {
+  const isPostgres = message.includes("Postgres") || servers.NATS_URL === undefined;
+  const name = isPostgres ? "DATABASE_URL" : "NATS_URL";
   const url = servers[name];
   const where = url === undefined ? undefined : withoutPassword(url);
   if (where === undefined || message.includes(where)) return message;

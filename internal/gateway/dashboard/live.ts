@@ -1,7 +1,7 @@
 import type { NatsConnection, Subscription } from "nats";
 import { type Figures, readFigures } from "../../overview/figures.ts";
-import { buildPicture, type Layout } from "../../overview/picture.ts";
-import { type Queues, readQueues } from "../../overview/queues.ts";
+import { buildPicture } from "../../overview/picture.ts";
+import { type Layout, QueueReader, type Queues } from "../../overview/queues.ts";
 import { CountedRate, Series, thisSecond } from "../../overview/series.ts";
 import { StatusBoard, statusSubjects } from "../../overview/status-board.ts";
 import { reasonOf } from "../../service/log.ts";
@@ -44,6 +44,7 @@ export class Live {
   readonly viewers = new Viewers();
   readonly #options: LiveOptions;
   readonly #board = new StatusBoard();
+  readonly #reader: QueueReader;
   readonly #rate = new Series();
   readonly #heard: Subscription;
   readonly #timer: NodeJS.Timeout;
@@ -61,6 +62,7 @@ export class Live {
 
   constructor(options: LiveOptions) {
     this.#options = options;
+    this.#reader = new QueueReader(options.nc, options.layout);
     this.#heard = options.nc.subscribe(statusSubjects, {
       callback: (err, message) => {
         if (err === null) this.#board.hear(message.subject, message.data);
@@ -169,10 +171,8 @@ export class Live {
   }
 
   async #askQueues(): Promise<void> {
-    const { nc, layout } = this.#options;
-    const stages = layout.map(({ takesFrom }) => takesFrom);
     try {
-      this.#queues = await readQueues(nc, stages);
+      this.#queues = await this.#reader.read();
       this.#broker = undefined;
     } catch (err) {
       this.#queues = undefined;
