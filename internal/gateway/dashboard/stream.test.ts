@@ -1,8 +1,12 @@
+import { createConnection } from "node:net";
+import { promisify } from "node:util";
 import { connect, headers } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connectForTest } from "../../../test/harness/broker.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
+import { keysIn } from "../../clients/api-key-cache.ts";
 import { createKey } from "../../clients/client-repository.ts";
+import type { Keys } from "../../http/authentication.ts";
 import { spoken, statusOf, workOf } from "../../overview/status.fixture.ts";
 import { gatewaysOfFile, keyFor, type TestGateway } from "../gateway.fixture.ts";
 import { Tails } from "./tails.ts";
@@ -117,6 +121,32 @@ describe("the stream", () => {
     gateway.stop.abort();
     await waitFor(() => stream.hasEnded());
   });
+});
+
+test("a viewer whose connection closes before its key is known takes no place", async () => {
+  const known = keysIn(db);
+  const release = Promise.withResolvers<void>();
+  let asked = 0;
+  let found = 0;
+  const find: Keys["find"] = async (key, from) => {
+    asked++;
+    await release.promise;
+    return known.find(key, from).finally(() => found++);
+  };
+  const gateway = await openGateway({ keys: { find } });
+  const origin = await gateway.origin();
+  const impatient = Array.from({ length: 20 }, () => {
+    const socket = createConnection(Number(new URL(origin).port), "127.0.0.1");
+    socket.write(`GET /dashboard/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${operator}\r\n\r\n`);
+    return socket;
+  });
+  await waitFor(() => asked === impatient.length);
+  for (const socket of impatient) socket.destroy();
+  const connections = promisify(gateway.app.server.getConnections.bind(gateway.app.server));
+  await waitFor(async () => (await connections()) === 0);
+  release.resolve();
+  await waitFor(() => found === impatient.length);
+  expect((await listen(gateway)).answer.status).toBe(200);
 });
 
 describe("the tail", () => {

@@ -40,6 +40,11 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
     const holder = holderOf(request);
     const wanted = { client: clientFor(request, client_id), type };
     const { raw } = reply;
+    if (raw.destroyed) {
+      // The connection closed while the key was looked up: nothing would tell when to forget this viewer.
+      reply.hijack();
+      return;
+    }
     let readAt = performance.now();
     const viewer: Viewer = {
       client: holder.client,
