@@ -74,7 +74,7 @@ test("a destination is added, tested, changed, given a new secret, sent more and
   expect(list.stdout).not.toContain("secret");
   const [delivery] = JSON.parse((await croupier(`deliveries list --destination ${id} --json`)).stdout);
   expect((await croupier(`deliveries resend ${delivery.id}`)).code).toBe(0);
-  expect(await openRequests(db)).toMatchObject([{ kind: "replay" }, { kind: "resend", eventId: 7 }]);
+  expect(await openRequests(db, [id])).toMatchObject([{ kind: "replay" }, { kind: "resend", eventId: 7 }]);
 
   await croupier(`destinations disable ${id}`);
   expect((await croupier(`destinations replay ${id} ${since}`)).stderr).toContain("is disabled");

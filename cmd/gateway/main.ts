@@ -113,7 +113,7 @@ await runService({
       erasePlayer: (client, id, by, signal) =>
         erasePlayer(client, id, {
           ...{ nc, db: archive, by, signal, log },
-          publish: (message) => publisher.publish(message),
+          publish: (message) => publisher.publish(message, signal),
         }),
       counter,
       rateLimit: config.RATE_LIMIT,

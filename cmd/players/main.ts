@@ -21,7 +21,7 @@ await runCommand({
         const nc = await connectOnce("players", config, signal);
         open.defer(() => disconnect(nc));
         const publisher = open.adopt(new Publisher(nc), (it) => it.close());
-        return { nc, log, publish: (message) => publisher.publish(message) };
+        return { nc, log, publish: (message) => publisher.publish(message, signal) };
       },
     });
   },

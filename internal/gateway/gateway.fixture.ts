@@ -107,7 +107,7 @@ export async function gatewayForTest(
     erasePlayer: (client, id, by, signal) =>
       erasePlayer(client, id, {
         ...{ nc, db, by, signal, log: silent },
-        publish: (message) => publisher.publish(message),
+        publish: (message) => publisher.publish(message, signal),
       }),
     counter: localCounter(),
     rateLimit: 1_000_000,

@@ -96,6 +96,24 @@ describe("the publisher", () => {
     publisher.close();
   });
 
+  test("waits no longer than its caller, however long the connection is away", async () => {
+    const subject = await stream("waits");
+    const publisher = new Publisher(nc);
+    const stop = new AbortController();
+    const statuses = nc.status();
+    await server.kill();
+    for await (const { type } of statuses) if (type === "disconnect") break;
+    const waiting = publisher.publish(message(subject, 1), stop.signal);
+    stop.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    await expect(publisher.publish(message(subject, 2), stop.signal)).rejects.toThrow("enough");
+    expect(publisher.pending).toBe(1);
+    await server.start();
+    // It is stored all the same.
+    await waitFor(() => publisher.stats.published === 1);
+    publisher.close();
+  });
+
   test("holds what does not fit into the window until there is room", async () => {
     const subject = await stream("window");
     const got: string[] = [];

@@ -104,20 +104,21 @@ export class Publisher {
 
   /**
    * Resolves when the stream holds the message.
-   * @throws PublishError when it is refused, stays unanswered, or the publisher is closed
+   * @param signal ends the wait, which has no other end while the connection is away; the message may still be stored
+   * @throws PublishError when it is refused, stays unanswered, or the publisher is closed; the signal's reason
    */
-  publish(message: Outgoing): Promise<PubAck> {
-    return new Promise((resolve, reject) =>
-      this.send(message, (outcome) => (outcome instanceof PublishError ? reject(outcome) : resolve(outcome))),
-    );
+  async publish(message: Outgoing, signal?: AbortSignal): Promise<PubAck> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<PubAck>();
+    const giveUp = (): void => reject(signal?.reason);
+    signal?.addEventListener("abort", giveUp);
+    this.send(message, (outcome) => (outcome instanceof PublishError ? reject(outcome) : resolve(outcome)));
+    return promise.finally(() => signal?.removeEventListener("abort", giveUp));
   }
 
   /** As `publish`, for the hot path: a callback saves a promise per message. */
   send(message: Outgoing, onSettled: OnSettled): void {
-    if (this.#closed) {
-      onSettled(new PublishError("the publisher is closed"));
-      return;
-    }
+    if (this.#closed) return void onSettled(new PublishError("the publisher is closed"));
     const entry: InFlight = { token: -1, serial: 0, message, onSettled, sentAt: 0 };
     if (this.#connected && this.#inFlight.size < this.#window) this.#transmit(entry);
     else this.#waiting.push(entry);
@@ -165,10 +166,8 @@ export class Publisher {
       const fits = this.#wire.publish(subject, `${this.#inbox}.${entry.token}`, headers, payload);
       if (!fits) this.#fail(entry, new PublishError("it is larger than the server's max_payload", tooLarge));
     } catch (err) {
-      this.#fail(
-        entry,
-        new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err }),
-      );
+      const why = err instanceof Error ? err.message : String(err);
+      this.#fail(entry, new PublishError(why, 0, { cause: err }));
     }
   }
 

@@ -154,7 +154,7 @@ describe("each service's queries work under its own role", () => {
     await recordDeliveries(db, [{ destination: id, event, result, ...attempt }]);
     expect(await deleteDeliveriesOlderThan(db, 1_000, 10)).toBe(1);
     const request = await requestResend(owner, { id, client: "casino" }, event);
-    expect(await openRequests(db)).toMatchObject([{ id: request }]);
+    expect(await openRequests(db, [id])).toMatchObject([{ id: request }]);
     await noteProgress(db, request, { position: {}, sent: 1 });
     await finishRequest(db, request);
     await ours.remove(id, "casino");

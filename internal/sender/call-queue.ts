@@ -33,6 +33,11 @@ export class CallQueue {
     this.#items.push(item);
   }
 
+  /** Returns items of a call to the front. */
+  putBack(items: readonly Item[]): void {
+    this.#items.unshift(...items);
+  }
+
   /** All items that `next` has not returned yet. */
   takeAll(): readonly Item[] {
     return this.#items.splice(0);

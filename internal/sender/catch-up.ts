@@ -84,7 +84,7 @@ export class CatchUp {
       signal,
     );
     if (page.length > 0) {
-      await this.#feed.put(run, page, "archive");
+      await this.#feed.put(run, page, "archive", signal);
       const [first, last] = [page[0]?.sequence, page.at(-1)?.sequence];
       this.#log.info(
         { destination: id, events: page.length, first, last },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { LetterWriter } from "../actor/letter-writer.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import { Reader, type ReaderOptions } from "../jetstream/reader.ts";
@@ -81,9 +82,10 @@ export class DestinationRun {
     this.#settlement = new Settlement({
       destination: destination.id,
       plan,
+      nc,
       publisher,
       letters: new LetterWriter(nc, publisher),
-      untilStored: this.#reader.untilStored,
+      reader: this.#reader,
       recorder: new Recorder({ store: record, reader: this.#reader }),
       order: this.#order,
       meter: options.meter,
@@ -226,13 +228,20 @@ export class DestinationRun {
       );
       // A stop aborted the call: its events are delivered again.
       if (attempt === undefined) return;
-      // The receiver wants no more calls. The refused events stay where they are, in case it is enabled again.
-      if (attempt.gone) this.#options.onGone();
+      if (attempt.gone) await this.#keep(items);
       else await Promise.all(items.map((item) => this.#settlement.settle(item, attempt, message.id, since)));
     } finally {
       this.#inCalls -= items.length;
       for (const { event } of items) if (event.playerId !== undefined) this.#order?.leave(event.playerId);
     }
+  }
+
+  /** The receiver wants no more calls. It is asked again if the run does not end, as when it was enabled again at once. */
+  async #keep(items: readonly Item[]): Promise<void> {
+    this.#options.onGone();
+    const [pauseMs = 5_000] = this.#options.plan;
+    await sleep(pauseMs, undefined, { signal: this.#reader.stopping }).catch(() => undefined);
+    if (!this.#reader.stopping.aborted) this.#queue.putBack(items);
   }
 
   #handBack(): void {

@@ -2,6 +2,7 @@ import type { NatsConnection } from "nats";
 import type { FinalText } from "../archive/final-texts.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
+import { readStored } from "../jetstream/stored-message.ts";
 import { keyText } from "../messages/event-key.ts";
 import { retryMessage } from "../messages/retry.ts";
 import { finalStage, retryDurable, retryStream, stageSubject } from "../messages/subjects.ts";
@@ -29,13 +30,18 @@ export class Feed {
   /**
    * Resolves once CASINO_RETRY has stored all of them. A repeated call within minutes stores nothing twice.
    * @param origin why they are sent
-   * @throws PublishError if one of them could not be stored: then put all of them again
+   * @throws PublishError if one of them could not be stored, the signal's reason: then put all of them again
    */
-  async put(run: DestinationRun, finals: readonly FinalText[], origin: string): Promise<void> {
-    await Promise.all(finals.map((final) => this.#put(run, final, origin)));
+  async put(
+    run: DestinationRun,
+    finals: readonly FinalText[],
+    origin: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await Promise.all(finals.map((final) => this.#put(run, final, origin, signal)));
   }
 
-  async #put(run: DestinationRun, final: FinalText, origin: string): Promise<void> {
+  async #put(run: DestinationRun, final: FinalText, origin: string, signal: AbortSignal): Promise<void> {
     const { client, source, id, type, text, sequence } = final;
     const key = { client, source, id };
     const due = Date.now();
@@ -44,7 +50,7 @@ export class Feed {
     const name = `${keyText(key)}:${origin}`;
     const isNew = final.playerId !== undefined && order?.knows(final.playerId, name) === false;
     if (isNew) order.waits(final.playerId, name, sequence, due);
-    const { duplicate } = await this.#publisher.publish(
+    const { duplicate, seq } = await this.#publisher.publish(
       retryMessage({
         destination: run.destination.id,
         key,
@@ -57,8 +63,10 @@ export class Feed {
         error: undefined,
         identity: {},
       }),
+      signal,
     );
-    // It was stored before and may have been delivered since, so nobody has to wait for it.
-    if (duplicate && isNew) order.isDone(final.playerId, name);
+    if (!duplicate || !isNew) return;
+    // It was stored before. If it has been delivered since, nobody has to wait for it.
+    if ((await readStored(this.#nc, retryStream, seq)) === undefined) order.isDone(final.playerId, name);
   }
 }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
@@ -18,6 +20,7 @@ const {
   publish,
   publishBets,
   publisher,
+  server,
   startSender,
   waiting,
 } = await sendersForTest();
@@ -131,4 +134,60 @@ test("one event is sent again, and those of a time replayed, on request", async 
     ]);
     expect(await count("CASINO_EVENTS")).toBe(20);
   });
+});
+
+test("the requests of one destination do not hold up those of another", async () => {
+  await makeStreams();
+  const receiver = await receiverForTest();
+  const destination = await addDestination(receiver.url);
+  const disabled = await addDestination(receiver.url, { enabled: false });
+  await withArchiver(async () => {
+    startSender();
+    await publishBets(1, 2);
+    await archived(1);
+    await hasAll(receiver.received, [1]);
+  });
+  await Promise.all(range(0, 100).map(() => requestResend(db, disabled, { source: "test", id: 1 })));
+  await requestResend(db, destination, { source: "test", id: 1 });
+  await waitFor(() => receiver.received.length === 2, { timeout: 10_000 });
+});
+
+test("a stop waits for no broker that went away while events were brought from the archive", async () => {
+  await makeStreams();
+  const receiver = await receiverForTest();
+  const destination = await addDestination(receiver.url);
+  await withArchiver(async () => {
+    await publishBets(1, 3);
+    await archived(2);
+  });
+  const sender = startSender();
+  await hasAll(receiver.received, [1, 2]);
+  const release = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const locking = db.transaction().execute(async (trx) => {
+    await sql`lock table events in access exclusive mode`.execute(trx);
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  await requestResend(db, destination, { source: "test", id: 1 });
+  await waitFor(async () => {
+    const { rows } =
+      await sql`select from pg_locks where not granted and relation = 'events'::regclass`.execute(db);
+    return rows.length > 0;
+  });
+  const statuses = nc.status();
+  await server.kill();
+  for await (const { type } of statuses) if (type === "disconnect") break;
+  release.resolve();
+  await locking;
+  await waitFor(() => publisher.pending > 0);
+  const stopped = sender.stop().then(() => "stopped");
+  try {
+    expect(await Promise.race([stopped, sleep(8_000, "hangs")])).toBe("stopped");
+  } finally {
+    await server.start();
+    await stopped;
+    await waitFor(() => jsm.getAccountInfo());
+  }
 });

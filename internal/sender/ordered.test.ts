@@ -120,3 +120,37 @@ test("what the broker holds, but would never deliver, comes again, and holds up 
   await hasAll(receiver.received, range(1, 5));
   await waitFor(async () => (await waiting()) === 0);
 });
+
+test("an event that came again after its delivery, and waits nowhere, holds up nobody", async () => {
+  await makeStreams();
+  let isBack = false;
+  const receiver = await receiverForTest((response) => {
+    const call = receiver.received.at(-1);
+    response.writeHead(call !== undefined && idsOf([call])[0] === 2 && !isBack ? 500 : 204).end();
+  });
+  const { id } = await addDestination(receiver.url, { ordered: true });
+  startSender({ plan: Array<number>(200).fill(100) });
+  // It waited behind another one, and was delivered.
+  const [again] = bets(1, 2, { player_id: 7 });
+  if (again === undefined) throw new Error("no event");
+  await publisher.publish(
+    retryMessage({
+      ...{ destination: id, key: { client: "casino", source: "test", id: 1 }, payload: encodeEvent(again) },
+      ...{ subject: "casino.event.final.casino.bet", sequence: 1, attempts: 0, due: 0, origin: "log" },
+      ...{ error: undefined, identity: {} },
+    }),
+  );
+  await hasAll(receiver.received, [1]);
+  await waitFor(async () => (await waiting()) === 0);
+  await publish(bets(2, 3, { player_id: 7 }));
+  await hasAll(receiver.received, [2]);
+  // The log delivers it again, as after an acknowledgement that was lost, while another one of its player waits.
+  await publish([again]);
+  await waitFor(async () => {
+    const { num_pending, num_ack_pending } = await jsm.consumers.info("CASINO_EVENTS", `sender_${id}`);
+    return num_pending + num_ack_pending === 0;
+  });
+  await publish(bets(3, 4, { player_id: 7 }));
+  isBack = true;
+  await hasAll(receiver.received, [3], 15_000);
+});

@@ -41,7 +41,7 @@ export class Requests {
       pageSize,
       signal,
     );
-    await this.#feed.put(run, page, `request-${id}`);
+    await this.#feed.put(run, page, `request-${id}`, signal);
     const last = page.at(-1);
     const total = sent + page.length;
     if (last !== undefined) {
@@ -64,7 +64,7 @@ export class Requests {
     const final = await finalOf(this.#db, { client, source, id: eventId }, signal);
     if (final === undefined)
       return finishRequest(this.#db, id, "The archive does not have this event, or no longer has it.");
-    await this.#feed.put(run, [final], `request-${id}`);
+    await this.#feed.put(run, [final], `request-${id}`, signal);
     await noteProgress(this.#db, id, { position: null, sent: 1 });
     await finishRequest(this.#db, id);
   }

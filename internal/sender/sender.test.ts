@@ -211,3 +211,17 @@ test("a receiver that is gone, and one that failed for too long, is disabled, an
   );
   expect((await jsm.consumers.info("CASINO_EVENTS", `sender_${gone.id}`)).ack_floor.stream_seq).toBe(0);
 });
+
+test("what a gone receiver refused comes to it when it is enabled again, before any sender has seen that it was not", async () => {
+  await makeStreams();
+  let isGone = true;
+  const receiver = await receiverForTest((response) => response.writeHead(isGone ? 410 : 204).end());
+  const { id } = await addDestination(receiver.url);
+  startSender({ everyMs: 30_000 });
+  await publishBets(1, 4);
+  await waitFor(async () => (await destinations.find(id, undefined))?.enabled === false);
+  isGone = false;
+  await destinations.update(id, undefined, { enabled: true });
+  await hasAll(receiver.received, range(1, 4));
+  await waitFor(async () => (await outcomes(id)).delivered === 3, { timeout: 10_000 });
+});

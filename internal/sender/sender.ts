@@ -197,8 +197,9 @@ export class Sender {
   /** Serves its own destinations one after the other; one that is behind gets a page at a time. */
   async #lookAfterAll(): Promise<void> {
     const { signal } = this.#stopping;
+    const own = this.#runs.all.map(({ destination: { id } }) => id).filter((id) => this.#isKept(id));
     const requests = Map.groupBy(
-      this.#runs.all.length === 0 ? [] : await openRequests(this.#options.db, 100, signal),
+      own.length === 0 ? [] : await openRequests(this.#options.db, own, signal),
       ({ destination }) => destination,
     );
     let failure: unknown;

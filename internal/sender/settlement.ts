@@ -1,9 +1,12 @@
+import type { NatsConnection } from "nats";
 import type { LetterWriter } from "../actor/letter-writer.ts";
+import type { PubAck } from "../jetstream/pub-ack.ts";
 import type { OnSettled, Publisher } from "../jetstream/publisher.ts";
-import type { UntilStored } from "../jetstream/until-stored.ts";
+import type { Reader } from "../jetstream/reader.ts";
+import { readStored } from "../jetstream/stored-message.ts";
 import type { DeadReason } from "../messages/dead-letter.ts";
 import { retryMessage } from "../messages/retry.ts";
-import { senderName } from "../messages/subjects.ts";
+import { retryStream, senderName } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
 import type { Attempt } from "../webhooks/deliver.ts";
 import type { DeliveryOutcome } from "../webhooks/deliveries.ts";
@@ -30,7 +33,9 @@ interface SettlementOptions {
   readonly plan: RetryPlan;
   readonly publisher: Publisher;
   readonly letters: LetterWriter;
-  readonly untilStored: UntilStored;
+  readonly nc: NatsConnection;
+  /** Whose messages are settled. */
+  readonly reader: Pick<Reader, "hold" | "untilStored">;
   readonly recorder: Pick<Recorder, "record">;
   readonly order: PlayerOrder | undefined;
   readonly meter?: DeliveryMeter | undefined;
@@ -93,12 +98,16 @@ export class Settlement {
   }
 
   /** @returns whether CASINO_RETRY has it */
-  #wait(item: Item, attempts: number, due: number, error: string | undefined): Promise<boolean> {
+  async #wait(item: Item, attempts: number, due: number, error: string | undefined): Promise<boolean> {
     const { destination, order, publisher } = this.#options;
     const { playerId, sequence } = item.event;
+    const isNew = playerId !== undefined && order?.knows(playerId, item.name) === false;
     if (playerId !== undefined) order?.waits(playerId, item.name, sequence, due);
     const message = retryMessage(waitingOf(item, destination, { attempts, due, error }));
-    return this.#untilStored("delivery", (onSettled) => publisher.send(message, onSettled));
+    const ack = await this.#untilStored("delivery", (onSettled) => publisher.send(message, onSettled));
+    // It may have waited before and been delivered since: then nobody has to wait for it.
+    if (ack?.duplicate && isNew && !(await this.#isWaiting(ack.seq))) this.#isDone(item);
+    return ack !== undefined;
   }
 
   /** @returns whether CASINO_DEAD has it */
@@ -107,10 +116,10 @@ export class Settlement {
     const { client, source, id } = item.event;
     const message = deadMessageOf(item, attempts);
     const why = { step: senderName(destination), client, reason, because };
-    const isStored = await this.#untilStored("dead letter", (onSettled) =>
+    const ack = await this.#untilStored("dead letter", (onSettled) =>
       letters.attempt(message, why, onSettled),
     );
-    if (!isStored) return false;
+    if (ack === undefined) return false;
     this.#isDone(item);
     log.warn(
       { destination, client, source, event_id: id, reason },
@@ -123,17 +132,32 @@ export class Settlement {
     if (playerId !== undefined) this.#options.order?.isDone(playerId, name);
   }
 
-  #untilStored(what: "delivery" | "dead letter", publish: (onSettled: OnSettled) => void): Promise<boolean> {
+  /** Whether CASINO_RETRY still holds a message; true also if the process stops before the broker answers. */
+  async #isWaiting(seq: number): Promise<boolean> {
+    const { nc, reader } = this.#options;
+    let isThere = true;
+    const look = async () => {
+      isThere = (await readStored(nc, retryStream, seq)) !== undefined;
+    };
+    await reader.hold("delivery", look, look, { isFinal: () => false });
+    return isThere;
+  }
+
+  /** @returns undefined if it cannot be stored, or the process stops first */
+  #untilStored(
+    what: "delivery" | "dead letter",
+    publish: (onSettled: OnSettled) => void,
+  ): Promise<PubAck | undefined> {
     return new Promise((resolve) => {
-      this.#options.untilStored.publish({
+      this.#options.reader.untilStored.publish({
         publish,
         what,
-        onStored: () => resolve(true),
+        onStored: resolve,
         onTooLarge: (err) => {
           this.#options.log.error({ err }, `a ${what} does not fit into its stream: raise its max_msg_size`);
-          resolve(false);
+          resolve(undefined);
         },
-        onGivenUp: () => resolve(false),
+        onGivenUp: () => resolve(undefined),
       });
     });
   }

@@ -144,15 +144,17 @@ describe("what the sender is asked for", () => {
     const resend = await requestResend(db, destination, { source: "web", id: 7 });
     const replay = await requestReplay(db, destination, { ...filter, types: ["bet"] });
     const common = { destination: destination.id, client: "casino", createdAt: expect.any(Date) };
-    expect(await openRequests(db)).toEqual([
+    expect(await openRequests(db, [destination.id])).toEqual([
       { ...common, id: resend, kind: "resend", source: "web", eventId: 7, position: null, sent: 0 },
       { ...common, id: replay, kind: "replay", ...filter, types: ["bet"], position: null, sent: 0 },
     ]);
     await noteProgress(db, replay, { position: { id: 4 }, sent: 3 });
     await finishRequest(db, resend);
-    expect(await openRequests(db)).toMatchObject([{ id: replay, position: { id: 4 }, sent: 3 }]);
+    expect(await openRequests(db, [destination.id])).toMatchObject([
+      { id: replay, position: { id: 4 }, sent: 3 },
+    ]);
     await destinations.remove(destination.id, "casino");
-    expect(await openRequests(db)).toEqual([]);
+    expect(await openRequests(db, [destination.id])).toEqual([]);
   });
 
   test("a replay counts what the destination takes of the archive", async () => {

@@ -102,20 +102,26 @@ export async function countReplayed(
   });
 }
 
-/** Unfinished requests, oldest first, for the sender. @throws Unavailable */
+/** Requests of one destination that are read at once. */
+const mostRequests = 100;
+
+/**
+ * Unfinished requests of these destinations, oldest first, for the sender: some of each, so that a destination with many
+ * does not hold up the others.
+ * @throws Unavailable
+ */
 export async function openRequests(
   db: Database,
-  limit = 100,
+  destinations: readonly string[],
   signal?: AbortSignal,
 ): Promise<readonly DeliveryRequest[]> {
   return asking(signal, async () => {
-    const query = db
-      .selectFrom("delivery_requests")
-      .selectAll()
-      .where("done_at", "is", null)
-      .orderBy("id")
-      .limit(limit);
-    return (await query.execute(signal && { signal })).map(readRequest);
+    const query = sql<Selectable<Schema["delivery_requests"]>>`
+      select * from (
+        select *, row_number() over (partition by destination_id order by id) as place from delivery_requests
+        where done_at is null and destination_id = any(${[...destinations]}::text[])) as open
+      where place <= ${mostRequests} order by id`;
+    return (await query.execute(db, signal && { signal })).rows.map(readRequest);
   });
 }
 

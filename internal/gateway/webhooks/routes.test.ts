@@ -206,10 +206,10 @@ describe("sending once more", () => {
       status: 200,
       body: { events: 2 },
     });
-    expect(await openRequests(db)).toEqual([]);
+    expect(await openRequests(db, [id])).toEqual([]);
     const asked = await ask("POST", `${replay}?type=bet&only_undelivered=true`, range);
     expect(asked).toMatchObject({ status: 202, body: { request_id: expect.any(String) } });
-    expect(await openRequests(db)).toMatchObject([
+    expect(await openRequests(db, [id])).toMatchObject([
       {
         id: asked.body.request_id,
         destination: id,
@@ -259,7 +259,7 @@ describe("sending once more", () => {
     expect((await ask("POST", resend, undefined, { as: otherKey })).status).toBe(404);
     expect((await ask("POST", "/deliveries/x/resend")).status).toBe(400);
     expect(await ask("POST", resend)).toMatchObject({ status: 202 });
-    expect(await openRequests(db)).toMatchObject([
+    expect(await openRequests(db, [id])).toMatchObject([
       { destination: id, kind: "resend", source: "web", eventId: 7 },
     ]);
     await ask("PATCH", `/destinations/${id}`, { enabled: false });
