@@ -16,9 +16,9 @@ export function viewLines({ at, picture, broker, figures }: Look, server: string
   const facts = [
     `${at.toISOString().slice(11, 19)} UTC`,
     `${decimal(rate)} events/s`,
-    figures === undefined ? "? events" : counted(figures.events_total, "event"),
     `${waitingIn(picture)?.toLocaleString("en-US") ?? "?"} waiting`,
     letters === null ? "? dead letters" : counted(letters, "dead letter"),
+    figures === undefined ? "? events" : counted(figures.events_total, "event"),
   ];
   const parts = [...sources, ...steps, ...readers];
   const head = [

@@ -23,7 +23,7 @@ test("shows once what the services say, as plain lines into a pipe", async () =>
   const stop = speaking();
   const said = await runForTest("top", ["--once"], env);
   stop();
-  expect(said).toMatch(/^\d\d:\d\d:\d\d UTC {3}38 events\/s {3}\? events {3}\? waiting/);
+  expect(said).toMatch(/^\d\d:\d\d:\d\d UTC {3}38 events\/s {3}\? waiting {3}0 dead letters {3}\? events$/m);
   expect(said).toMatch(/^currency +running +40 +12 +0 +1 +0 +0$/m);
   expect(said).toMatch(/^logger +NOT RUNNING/m);
   expect(said).toMatch(/^logger +does not run: npm run logger$/m);

@@ -137,7 +137,7 @@ test("a request without an answer is said only when it is not the only one, and 
   expect(keeper.problem).toBeUndefined();
   keeper.served();
   for (const _ of [1, 2, 3, 4]) keeper.refused(0, "no answer");
-  expect(keeper.problem).toBe("the broker refuses to deliver (no answer)");
-  expect(said).toEqual(["the broker refuses to deliver (no answer)"]);
+  expect(keeper.problem).toBe("the broker refuses to deliver to reader (no answer)");
+  expect(said).toEqual(["the broker refuses to deliver to reader (no answer)"]);
   keeper.close();
 });

@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "nats";
-import type { Log } from "../service/log.ts";
+import { type NatsConnection, TimeoutError } from "nats";
+import { type Log, reasonOf } from "../service/log.ts";
 import { consumerNotFound, hasCode, streamNotFound } from "./api-error.ts";
 import { type Durable, ensureDurable } from "./durable.ts";
 import { Place } from "./place.ts";
@@ -84,7 +84,7 @@ export class ConsumerKeeper {
    */
   refused(code: number, description: string): void {
     const why = `${code === 0 ? "" : `${code} `}${description.trim() || "no responders"}`;
-    const refusal = { code, said: `the broker refuses to deliver (${why})` };
+    const refusal = { code, said: `the broker refuses to deliver to ${this.#durable.name} (${why})` };
     if (code !== 0 || ++this.#unanswered >= mostUnanswered) this.#say(refusal);
     if (!this.#isMending) void this.#mend(refusal);
   }
@@ -112,8 +112,9 @@ export class ConsumerKeeper {
         await this.#ensure();
       });
     } catch (err) {
-      if (!this.#cannotMend)
-        this.#log.warn({ err }, `consumer ${name} of ${stream} cannot be looked after yet`);
+      // A broker that does not answer here either has been reported already.
+      if (!this.#cannotMend && !(err instanceof TimeoutError))
+        this.#log.warn({ err }, `consumer ${name} of ${stream} cannot be looked after yet: ${reasonOf(err)}`);
       this.#cannotMend = true;
     } finally {
       this.#isMending = false;

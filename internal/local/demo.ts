@@ -16,6 +16,9 @@ export const demoServices: readonly ServiceSpec[] = [
   ...producerServices(producers).map((spec, index) => ({ ...spec, name: `demo-${demoClients[index]}` })),
 ];
 
+/** The longest of the commands that have a remark behind them. */
+const commandWidth = "npm run destinations -- list".length;
+
 /** The banner's lines about them. @param keys by client; missing if none could be made */
 export function demoLines(
   keys: ReadonlyMap<string, string>,
@@ -35,8 +38,8 @@ export function demoLines(
     }),
     ...(receiver === undefined
       ? []
-      : [`  curl 127.0.0.1:${receiver}/                      # the verified webhooks`]),
-    "  npm run destinations -- list                  # their targets; deliveries -- list: the results",
+      : [`  ${`curl 127.0.0.1:${receiver}/`.padEnd(commandWidth)}  # the verified webhooks`]),
+    `  ${"npm run destinations -- list".padEnd(commandWidth)}  # their targets; deliveries -- list: the results`,
     "",
   ];
 }

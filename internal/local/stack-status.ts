@@ -70,16 +70,17 @@ async function unreadyOf(
   return (await Promise.all(asked)).flat();
 }
 
-/** Formats the status line. */
+/** Formats the status line. What is wrong comes first: a narrow terminal cuts the rest off. */
 export function statusText({ events, queues, unready }: Moment): string {
   const number = (value: number): string => value.toLocaleString("en-US");
   return [
+    ...(unready.length === 0 ? [] : [`not ready: ${unready.join(", ")}`]),
     ...(events === undefined
       ? []
       : [counted(events.total, "event"), `${number(Math.round(events.perSecond * 10) / 10)}/s`]),
     ...(queues === undefined
       ? ["NATS does not answer"]
       : [`${number(queues.waiting)} waiting`, counted(queues.dead, "dead letter")]),
-    unready.length === 0 ? "ready" : `not ready: ${unready.join(", ")}`,
+    ...(unready.length === 0 ? ["ready"] : []),
   ].join(" · ");
 }

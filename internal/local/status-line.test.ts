@@ -49,5 +49,5 @@ test("says in one line that events flow and what is wrong", () => {
       queues: { waiting: 0, dead: 2 },
       unready: ["gateway"],
     }),
-  ).toBe("12,345 events · 19.8/s · 0 waiting · 2 dead letters · not ready: gateway");
+  ).toBe("not ready: gateway · 12,345 events · 19.8/s · 0 waiting · 2 dead letters");
 });

@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import type { ReadyCheck } from "../service/health.ts";
-import { type Log, reasonOf } from "../service/log.ts";
+import { type Log, reasonOf, withoutPassword } from "../service/log.ts";
 import { Refused, Unavailable } from "../service/unavailable.ts";
 import { carefulPool, isDriverFailure, rememberPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
@@ -16,6 +16,9 @@ const usual = { max: 4, statementTimeoutMs: 10_000 };
 const connectTimeoutMs = 5_000;
 /** A process that hangs in a transaction must not hold its locks forever. */
 const idleInTransactionMs = 60_000;
+
+/** Connections that break within this time of each other break for one reason. */
+const lossesAreOneMs = 1_000;
 
 /** Settings that a caller knows better than the URL, which all services may share. */
 export interface PostgresOptions {
@@ -65,8 +68,14 @@ export function connectPostgres(
   // A connection that breaks during a query fails the query and also emits an error event. Unhandled, the event would
   // end the process.
   pool.on("connect", (client) => client.on("error", () => undefined));
-  // A broken idle connection is replaced at the next query.
-  pool.on("error", (err) => log.warn({ because: reasonOf(err) }, "lost an idle Postgres connection"));
+  // A broken idle connection is replaced at the next query. A server that ends breaks all of them: said once.
+  let lostAt = Number.NEGATIVE_INFINITY;
+  pool.on("error", (err) => {
+    const isFirst = performance.now() - lostAt > lossesAreOneMs;
+    lostAt = performance.now();
+    const facts = { because: reasonOf(err), server: withoutPassword(url) };
+    if (isFirst) log.warn(facts, "lost an idle Postgres connection");
+  });
   const careful = carefulPool(pool, sockets, options.farewellMs);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: careful }) });
   rememberPool(db, careful);
@@ -112,12 +121,16 @@ export async function asking<R>(signal: AbortSignal | undefined, ask: () => Prom
   }
 }
 
+/** The driver's words, and those of a signal, for a server that takes too long. */
+const tooSlow =
+  /^(query read timeout|timeout exceeded when|connection terminated due to connection timeout)|due to timeout$/i;
 /** The driver's words for bytes that no Postgres sends. */
 const foreign = /^received (invalid response|unexpected \w+ message)/i;
 
 /** What a failed connection or query says about the server, for people. */
 export function whyAway(err: Error): string {
   if (foreign.test(err.message)) return "what answers is no Postgres: is it another kind of server?";
+  if (tooSlow.test(err.message)) return "it does not answer in time";
   return err.message || String(err);
 }
 

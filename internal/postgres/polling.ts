@@ -79,10 +79,12 @@ export class Polling {
       if (this.#failure !== undefined) log.info(`${what} are up to date again`);
       this.#failure = undefined;
     } catch (err) {
+      const failure = err instanceof Error ? err : new Error(String(err));
+      const said = `${what} cannot be read, and the last known ones stay in use`;
       if (this.#failure === undefined && !this.#stopping.signal.aborted)
-        if (isUnavailable(err)) log.warn({ err }, `${what} cannot be read: the last known ones go on`);
-        else log.error({ err }, `${what} cannot be read, this is a bug: the last known ones go on`);
-      this.#failure = err instanceof Error ? err : new Error(String(err));
+        if (isUnavailable(err)) log.warn({ err }, `${said}: ${failure.message}`);
+        else log.error({ err }, `${said}; this is a bug: ${failure.message}`);
+      this.#failure = failure;
       throw err;
     }
   }

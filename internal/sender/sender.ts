@@ -18,6 +18,7 @@ import { RunSet } from "./run-set.ts";
 
 /** How often it asks Postgres for changes of the destinations. */
 const followEveryMs = 1_000;
+const following = "reading the destinations";
 /** How often it checks whether a destination has missed something. */
 const lookEveryMs = 2_000;
 const sweepEveryMs = 60_000;
@@ -85,9 +86,11 @@ export class Sender {
     const sender = new Sender(options);
     const { everyMs } = options;
     sender.#loops = Promise.all([
-      sender.#again("destinations", everyMs ?? followEveryMs, () => sender.#follow()),
-      sender.#again("what was missed", everyMs ?? lookEveryMs, () => sender.#lookAfterAll()),
-      sender.#again("what is left over", everyMs ?? sweepEveryMs, () => sender.#sweep()),
+      sender.#again(following, everyMs ?? followEveryMs, () => sender.#follow()),
+      sender.#again("looking for missed events", everyMs ?? lookEveryMs, () => sender.#lookAfterAll()),
+      sender.#again("removing what deleted destinations left", everyMs ?? sweepEveryMs, () =>
+        sender.#sweep(),
+      ),
     ]);
     return sender;
   }
@@ -115,20 +118,21 @@ export class Sender {
     await this.#places.leave().catch(() => undefined); // then the claims expire in a few seconds
   }
 
-  /** Repeats an action with pauses; logs its failure once and repeats it until it succeeds. Never rejects. */
+  /** Repeats an action, named by a gerund, with pauses; logs its failure once and repeats it until it succeeds. Never rejects. */
   async #again(what: string, gapMs: number, work: () => Promise<unknown>): Promise<void> {
     const { signal } = this.#stopping;
     let hasFailed = false;
     while (!signal.aborted) {
       try {
         await work();
-        if (hasFailed) this.#options.log.info(`${what}: works again`);
+        if (hasFailed) this.#options.log.info(`${what} works again`);
         hasFailed = false;
       } catch (err) {
         if (signal.aborted) return;
         const because = err instanceof Error ? err.message : String(err);
-        if (what === "destinations") this.#problem = because;
-        if (!hasFailed) this.#options.log.warn({ err }, `${what}: failed; it is tried until it works`);
+        if (what === following) this.#problem = because;
+        if (!hasFailed)
+          this.#options.log.warn({ err }, `${what} fails, and is tried until it works: ${because}`);
         hasFailed = true;
       }
       await sleep(gapMs, undefined, { signal }).catch(() => undefined);

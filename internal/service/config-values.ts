@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 
@@ -98,13 +98,21 @@ export function natsUrls(value: string): string {
   return value;
 }
 
-export function readableFile(path: string): string {
+function readableFile(path: string): string {
   try {
     accessSync(path, constants.R_OK);
     return path;
   } catch {
     throw new Error("be the path of a file that can be read");
   }
+}
+
+/** The path of a file with a user's JWT and seed, as `nsc generate creds` writes it. */
+export function credentialsFile(path: string): string {
+  const text = readFileSync(readableFile(path), "utf8");
+  if (!/BEGIN NATS USER JWT[\s\S]*BEGIN USER NKEY SEED/.test(text))
+    throw new Error("be the path of a credentials file, with a user's JWT and its seed");
+  return path;
 }
 
 const secondsPer = { s: 1, m: 60, h: 3600, d: 86_400 } as const;

@@ -1,6 +1,8 @@
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { ConfigError, readConfig, setVariables } from "./config.ts";
 import { type VariableName, variables } from "./variables.ts";
 
@@ -65,7 +67,8 @@ test("a service's own default stands where nothing is set", () => {
   expect(readConfig(["HTTP_PORT"], { HTTP_PORT: "3001" }, { HTTP_PORT: "0" }).HTTP_PORT).toBe(0);
 });
 
-const file = import.meta.filename;
+const file = join(tempFolder("creds"), "user.creds");
+writeFileSync(file, "-----BEGIN NATS USER JWT-----\ne\n-----BEGIN USER NKEY SEED-----\ns\n");
 const key = Buffer.alloc(32, 1).toString("base64");
 const accepted: readonly (readonly [VariableName, string, unknown])[] = [
   ["NATS_REPLICAS", "5", 5],
@@ -132,6 +135,7 @@ const refused: readonly (readonly [VariableName, string])[] = [
   ["NATS_URL", "one:port"],
   ["NATS_URL", "http://one:4222"],
   ["NATS_CREDS", join(tmpdir(), "no such file")],
+  ["NATS_CREDS", join(import.meta.dirname, "config.ts")],
   ["DATABASE_URL", "127.0.0.1:5432/casino"],
   ["DATABASE_URL", "mysql://h/db"],
   ["DATABASE_URL", "postgres://h/db?max=0"],

@@ -9,6 +9,9 @@ import { missesUp, type RunningUp, runningUp, usesUp } from "./running-up.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
+/** What the query builder prints when a query that we gave up ends, after its end was reported as a timeout. */
+const aftermath = /failed in the background after abortion/;
+
 /** One command-line flag of a service. */
 interface Flag {
   readonly doc: string;
@@ -85,7 +88,10 @@ export async function runService<N extends VariableName, const F extends Flags =
     if (up === undefined && misses !== undefined) log.warn(misses);
   }
   // Whatever libraries print becomes a line of the log.
-  console.error = console.warn = (...said: unknown[]) => log.warn(format(...said));
+  console.error = console.warn = (...said: unknown[]) => {
+    const text = format(...said);
+    log[aftermath.test(text) ? "debug" : "warn"](text);
+  };
   if (up !== undefined) log.info(usesUp(up));
   const stop = new AbortController();
   const open: { what: string; close: () => Promise<unknown> | unknown }[] = [];

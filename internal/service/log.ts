@@ -1,4 +1,5 @@
 import pino from "pino";
+import { isObject } from "./is-object.ts";
 import { logEntry, wholeLogText } from "./log-text.ts";
 import { isUnavailable } from "./unavailable.ts";
 
@@ -15,15 +16,30 @@ export function createLog(service: string, level: LogLevel): Log {
   // Synchronous, because a dying process must not lose its last line.
   const stderr = pino.destination({ dest: 2, sync: true });
   return pino(
-    {
-      level,
-      base: { service, pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: errorForLog },
-    },
+    logOptions(service, level),
     process.stderr.isTTY ? { write: (line: string) => stderr.write(readable(line)) } : stderr,
   );
+}
+
+const errorLevel = 50; // pino's number
+
+/** How its lines look, wherever they go. */
+export function logOptions(service: string, level: LogLevel): pino.LoggerOptions {
+  return {
+    level,
+    base: { service, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: errorForLog },
+    hooks: {
+      logMethod(said, method, level) {
+        const [fields] = said;
+        if (level < errorLevel && isObject(fields) && fields.err instanceof Error)
+          said[0] = { ...fields, err: expectedForLog(fields.err) };
+        method.apply(this, said);
+      },
+    },
+  };
 }
 
 function readable(line: string): string {
@@ -36,16 +52,22 @@ export function reasonOf(err: unknown): string {
   return (err instanceof Error && err.message) || String(err);
 }
 
+/** A warning is about something expected, and its stack would only show where we waited. Bugs are logged as errors. */
+export function expectedForLog(err: Error): object {
+  return { type: err.name, message: err.message };
+}
+
 /**
  * An error for the log. An outage has no stack, which would only show where we waited. A DOMException, such as a timeout,
  * has 25 constants that would bury its message.
  */
-export function errorForLog(err: Error): object {
+export function errorForLog(err: object): object {
+  if (!(err instanceof Error)) return err;
   if (err instanceof DOMException) {
     const { type, name, message, stack } = pino.stdSerializers.err(err);
     return { type, name, message, stack };
   }
-  return isUnavailable(err) ? { type: err.name, message: err.message } : pino.stdSerializers.err(err);
+  return isUnavailable(err) ? expectedForLog(err) : pino.stdSerializers.err(err);
 }
 
 /** Scheme, user and password, host and port; then path and query. A text with an `@` elsewhere is no such URL. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
+import { pino } from "pino";
 import { describe, expect, test } from "vitest";
-import { errorForLog, withoutPassword } from "./log.ts";
+import { errorForLog, logOptions, withoutPassword } from "./log.ts";
 import { Unavailable } from "./unavailable.ts";
 
 describe("withoutPassword", () => {
@@ -92,4 +93,16 @@ test("a timeout is logged as an error like any other, without the constants of i
 test("an outage is logged as a sentence, without a stack and without its cause once more", () => {
   const outage = new Unavailable("Postgres is away: no such host", { cause: new Error("no such host") });
   expect(errorForLog(outage)).toEqual({ type: "Unavailable", message: "Postgres is away: no such host" });
+});
+
+test("an expected error is logged as a sentence, and a bug with its stack", () => {
+  const lines: string[] = [];
+  const log = pino(logOptions("test", "info"), { write: (line: string) => lines.push(line) });
+  const err = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  log.warn({ err, step: "player" }, "Redis is away");
+  log.error({ err }, "this is a bug");
+  const [warning, bug] = lines.map((line) => JSON.parse(line));
+  expect(warning).toMatchObject({ step: "player", err: { type: "Error", message: "connect ECONNREFUSED" } });
+  expect(Object.keys(warning.err)).toEqual(["type", "message"]);
+  expect(bug.err).toMatchObject({ code: "ECONNREFUSED", stack: expect.stringContaining("at ") });
 });

@@ -1,5 +1,6 @@
 import {
   bytes,
+  credentialsFile,
   duration,
   durationOrOff,
   durations,
@@ -12,7 +13,6 @@ import {
   oneOf,
   passwords,
   postgresUrl,
-  readableFile,
   redisUrl,
   share,
   text,
@@ -49,7 +49,7 @@ export const variables = {
     parse: natsUrls,
     show: withoutPassword,
   }),
-  NATS_CREDS: define({ doc: "path of a NATS credentials file", parse: readableFile }),
+  NATS_CREDS: define({ doc: "path of a NATS credentials file", parse: credentialsFile }),
   NATS_REPLICAS: define({ doc: "replicas of streams and buckets", default: "1", parse: integer(1, 5) }),
   DATABASE_URL: define({
     doc: "Postgres",
