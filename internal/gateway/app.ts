@@ -13,6 +13,7 @@ import { addComponents, commonComponents } from "../http/schemas.ts";
 import { Slices } from "../http/slices.ts";
 import { addHealthRoutes, type ReadyCheck } from "../service/health.ts";
 import type { Log } from "../service/log.ts";
+import { leaveBodiesUnread } from "../service/unread-bodies.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { serveMetrics } from "../telemetry/serve-metrics.ts";
 import { addDashboardRoutes, type DashboardDependencies } from "./dashboard/routes.ts";
@@ -87,7 +88,6 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
   const app = fastify({
     logger: false,
     genReqId: newRequestId,
-    bodyLimit: 2 ** 20,
     routerOptions: { ignoreTrailingSlash: true },
     connectionTimeout: silentMs,
     keepAliveTimeout: silentMs,
@@ -107,6 +107,7 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     },
   });
 
+  leaveBodiesUnread(app);
   closeConnections(app);
   logRequests(app, log);
   answerErrors(app, log, lingerMs);
@@ -139,8 +140,8 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     log,
     stopping,
   };
-  await addEventRoutes(app, dependencies, context);
-  await addRecordRoutes(app, dependencies, context);
+  addEventRoutes(app, dependencies, context);
+  addRecordRoutes(app, dependencies, context);
   await addDeadLetterRoutes(app, dependencies, context);
   await addWebhookRoutes(app, dependencies, context);
   addFigureRoutes(app, dependencies, context);

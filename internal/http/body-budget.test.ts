@@ -109,3 +109,17 @@ test("only so many bodies of a client are under way, however small", async () =>
   expect(answers[0]).toMatch(/^HTTP\/1.1 429/);
   expect(answers[0]).toContain("One client may have 3 bodies in progress at once");
 });
+
+test.each([
+  ["of a path that does not exist", "/nothing", "", 404],
+  ["of a path without this method", "/materialized", "", 405],
+  ["of somebody who may not do this", "/dashboard/keys", "", 403],
+  ["of another site's page", "/dashboard/session", "", 403],
+  ["too large to sign in with", "/dashboard/session", "X-Croupier: dashboard\r\n", 413],
+])("a body %s is answered before its end, and not kept", async (_what, path, header, status) => {
+  const gateway = await openGateway({ limits: { lingerMs: 300 } });
+  const head = `${path} HTTP/1.1\r\n${header}Content-Type: application/json`;
+  const { answers } = await unfinished(gateway, 1, { head, body: half });
+  await waitFor(() => answers.length === 1);
+  expect(answers[0]).toContain(`HTTP/1.1 ${status} `);
+});

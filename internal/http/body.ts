@@ -73,5 +73,6 @@ export function readBody(
 }
 
 function tooLarge(maxBytes: number, advice: string): Problem {
-  return new Problem(413, `The body is larger than ${maxBytes / 2 ** 20} MiB: ${advice}.`);
+  const most = maxBytes < 2 ** 20 ? `${maxBytes / 2 ** 10} KiB` : `${maxBytes / 2 ** 20} MiB`;
+  return new Problem(413, `The body is larger than ${most}: ${advice}.`);
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isObject } from "../service/is-object.ts";
 import { Problem } from "../service/problem.ts";
-import { holderOf, ownerOf } from "./authentication.ts";
+import { knownHolder, ownerOf } from "./authentication.ts";
 import { BodyCut, readBody } from "./body.ts";
 import type { OpenBody } from "./body-budget.ts";
 import { sourceOf } from "./body-source.ts";
@@ -11,7 +11,7 @@ import type { RouteContext } from "./route-context.ts";
 import { cutOff, parseJson } from "./whole-body.ts";
 
 /**
- * Gives the routes of a scope, all behind keys, their bodies as whole byte arrays, which count against the budget until
+ * Gives the routes of a scope their bodies as whole byte arrays, which count against the budget until
  * the answer is sent.
  * @param whenTooLarge advice for the sender of a body that is too large
  */
@@ -24,7 +24,8 @@ export function bufferBodies(
   const open = new WeakMap<FastifyRequest, OpenBody>();
   scope.addHook("onSend", async (request) => open.get(request)?.[Symbol.dispose]());
   scope.addContentTypeParser("*", async (request: FastifyRequest, raw: IncomingMessage) => {
-    const counted = bodies.open(ownerOf(holderOf(request)), request.ip);
+    const holder = knownHolder(request);
+    const counted = bodies.open(holder === undefined ? "nobody" : ownerOf(holder), request.ip);
     open.set(request, counted);
     try {
       return await readBody(sourceOf(raw), {

@@ -24,12 +24,19 @@ interface TypeChange extends TypeKey {
   readonly at: Date;
 }
 
-/** Every registered custom type, by name; the one for all clients before single clients' own. @throws Unavailable */
-export async function listTypes(db: Database): Promise<readonly RegisteredType[]> {
+/**
+ * The registered custom types, by name; the one for all clients before single clients' own.
+ * @param client only its own types and those for all
+ * @throws Unavailable
+ */
+export async function listTypes(db: Database, client?: string): Promise<readonly RegisteredType[]> {
   return asking(undefined, async () => {
     const rows = await db
       .selectFrom("event_type_schemas")
       .select(["type", "client_id", "schema", "updated_at"])
+      .$if(client !== undefined, (query) =>
+        query.where((it) => it.or([it("client_id", "=", client ?? ""), it("client_id", "is", null)])),
+      )
       .orderBy("type")
       .orderBy("client_id", (order) => order.asc().nullsFirst())
       .execute();
@@ -72,9 +79,7 @@ export async function missingType(
   client: string | undefined,
   type: string,
 ): Promise<string | undefined> {
-  const registered = (await listTypes(db)).filter(
-    ({ client: owner }) => owner === undefined || client === undefined || owner === client,
-  );
+  const registered = await listTypes(db, client);
   const names = [...new Set<string>([...casinoTypes, ...registered.map((one) => one.type)])];
   if (names.includes(type)) return undefined;
   const meant = nearMiss(type, names);

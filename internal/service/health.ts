@@ -2,6 +2,7 @@ import { type FastifyInstance, fastify, type RouteShorthandOptions } from "fasti
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import { Problem, sendProblem } from "./problem.ts";
+import { leaveBodiesUnread } from "./unread-bodies.ts";
 
 /**
  * A condition for being ready. Resolves to undefined when it holds, else to a sentence that says why not. An error counts
@@ -52,6 +53,7 @@ export function buildHealth(checks: ReadyChecks, log?: Log, warnings: Warnings =
     // From before routing, such as a path that is not percent-encoded.
     frameworkErrors: (err, request, reply) => sendProblem(err, request, reply, log),
   });
+  leaveBodiesUnread(app);
   app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new Problem(404, "There is nothing at this path."), request, reply, log),
@@ -74,8 +76,9 @@ export function addHealthRoutes(
   }: { healthz?: RouteShorthandOptions; readyz?: RouteShorthandOptions; warnings?: Warnings } = {},
 ): void {
   app.get("/healthz", healthz, () => ({ status: "alive" }));
+  const look = shared(() => lookAt(checks, warnings));
   app.get("/readyz", readyz, async (_request, reply) => {
-    const found = await lookAt(checks, warnings);
+    const found = await look();
     reply.code(found.ready ? 200 : 503);
     return {
       status: found.ready ? "ready" : "not ready",
@@ -83,6 +86,17 @@ export function addHealthRoutes(
       ...(found.warnings.length > 0 ? { warnings: found.warnings } : {}),
     };
   });
+}
+
+/** Everybody who asks while an answer is on its way gets that one: anybody may probe, and each check asks a server. */
+function shared<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
 }
 
 /** Listens on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when it cannot. */

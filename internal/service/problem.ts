@@ -47,8 +47,6 @@ const knownErrors: Readonly<Record<string, readonly [status: number, detail: str
   FST_ERR_BAD_URL: [400, "The path is not properly percent-encoded."],
   FST_ERR_MAX_PARAM_LENGTH: [414, "A part of the path is too long."],
   FST_ERR_CTP_BODY_TOO_LARGE: [413, "The body is larger than 1 MiB."],
-  FST_ERR_CTP_EMPTY_JSON_BODY: [400, "The body is empty though its Content-Type is application/json."],
-  FST_ERR_CTP_INVALID_JSON_BODY: [400, "The body is not JSON in UTF-8."],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, "The body has another length than Content-Length says."],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, "This route takes no body of that Content-Type."],
   FST_UNDER_PRESSURE: [503, "The service has more to do than it can: try again in a moment."],

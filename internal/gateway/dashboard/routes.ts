@@ -18,12 +18,12 @@ export interface DashboardDependencies extends LiveOptions {
 export async function addDashboardRoutes(
   app: FastifyInstance,
   dependencies: DashboardDependencies,
-  context: Pick<RouteContext, "keys" | "behindKey" | "log" | "stopping">,
+  context: Omit<RouteContext, "slices">,
 ): Promise<void> {
   const { keys, behindKey, log, stopping } = context;
   await addPages(app);
-  addSignIn(app, { keys, sessions: dependencies.sessions, log }, behindKey);
-  addSetupRoutes(app, { db: dependencies.db, log }, behindKey);
+  await addSignIn(app, { keys, sessions: dependencies.sessions, log }, context);
+  await addSetupRoutes(app, { db: dependencies.db, log }, context);
   const live = new Live(dependencies);
   app.addHook("onClose", async () => live.close());
   app.get(

@@ -1,4 +1,6 @@
+import { sql } from "kysely";
 import { expect, test } from "vitest";
+import { waitFor } from "../../../test/harness/wait-for.ts";
 import { createKey } from "../../clients/client-repository.ts";
 import { gatewaysOfFile, keyFor } from "../gateway.fixture.ts";
 
@@ -60,4 +62,23 @@ test("a client sees its own keys, and changes nothing", async () => {
     { method: "DELETE", url: "/dashboard/event-types/mine" },
   ] as const;
   for (const one of tries) expect((await app.inject({ ...one, headers: client })).statusCode).toBe(403);
+});
+
+test("a client that looks often waits for itself, with one statement at a time", async () => {
+  const { app } = await openGateway();
+  const look = () => app.inject({ url: "/dashboard/event-types", headers: client });
+  const statuses: number[] = [];
+  await db.transaction().execute(async (trx) => {
+    await sql`lock table event_type_schemas in access exclusive mode`.execute(trx);
+    for (let n = 0; n < 40; n++) void look().then(({ statusCode }) => statuses.push(statusCode));
+    const waiting = async () =>
+      (
+        await sql<{ n: number }>`
+          select count(*)::int as n from pg_locks
+          where relation = 'event_type_schemas'::regclass and not granted`.execute(trx)
+      ).rows[0]?.n;
+    await waitFor(async () => (await waiting()) === 1 && statuses.length >= 7);
+  });
+  expect(new Set(statuses)).toEqual(new Set([429]));
+  await waitFor(async () => (await look()).statusCode === 200);
 });

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, RouteShorthandOptions } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { KnownKey } from "../../clients/key-lookup.ts";
 import type { OpenSession } from "../../clients/sessions.ts";
 import {
@@ -9,7 +9,10 @@ import {
   sessionCookie,
   sessionTokenOf,
 } from "../../http/authentication.ts";
+import { BodyBudget } from "../../http/body-budget.ts";
+import { bodyOf, bufferBodies, jsonOf } from "../../http/buffered-body.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
+import type { RouteContext } from "../../http/route-context.ts";
 import type { Log } from "../../service/log.ts";
 import { orUnavailable, Problem } from "../../service/problem.ts";
 
@@ -28,6 +31,10 @@ interface SignInOptions {
   readonly log: Log;
 }
 
+/** A code or a key, and what JSON needs around it. */
+const maxBytes = 1_024;
+/** Bodies in progress of people who have no key yet: apart from those of clients, which they must not displace. */
+const mostBodies = { bodies: 200, bodiesOfOwner: 200, bodiesOfAddress: 20 };
 /** Sign-ins at once, of all and of one address: each costs a transaction. */
 const atOnce = { all: 4, ofOwner: 2, what: "sign in" };
 
@@ -35,24 +42,30 @@ const atOnce = { all: 4, ofOwner: 2, what: "sign in" };
  * Signing in and out. A code, which works once, or an API key becomes a cookie that no script can read and that no
  * other site can make a browser send.
  */
-export function addSignIn(
+export async function addSignIn(
   app: FastifyInstance,
   { keys, sessions, log }: SignInOptions,
-  behindKey: RouteShorthandOptions,
-): void {
+  context: Pick<RouteContext, "behindKey" | "limits" | "stopping">,
+): Promise<void> {
+  const { behindKey } = context;
   const hidden = { schema: { hide: true } };
   const limit = new ConcurrencyLimit(atOnce);
 
-  app.post("/dashboard/session", { ...hidden, bodyLimit: 1_024 }, async (request, reply) => {
-    requireOwnPage(request);
-    const opened = await limit.run(request.ip, () => open(request));
-    log.info(
-      { client: opened.client, from: request.ip, request_id: request.id },
-      "signed in to the dashboard",
-    );
-    return reply
-      .header("set-cookie", cookie(request, opened.token, sessions.lifeMs))
-      .send(roleOf(opened.client ?? undefined));
+  await app.register(async (scope) => {
+    const bodies = new BodyBudget(mostBodies);
+    bufferBodies(scope, { ...context, bodies }, { maxBytes, whenTooLarge: "a code or a key is short" });
+    // Before the body is read.
+    const preParsing = async (request: FastifyRequest) => requireOwnPage(request);
+    scope.post("/dashboard/session", { ...hidden, preParsing }, async (request, reply) => {
+      const opened = await limit.run(request.ip, () => open(request));
+      log.info(
+        { client: opened.client, from: request.ip, request_id: request.id },
+        "signed in to the dashboard",
+      );
+      return reply
+        .header("set-cookie", cookie(request, opened.token, sessions.lifeMs))
+        .send(roleOf(opened.client ?? undefined));
+    });
   });
   app.get("/dashboard/session", { ...behindKey, ...hidden }, (request) => roleOf(holderOf(request).client));
   app.delete("/dashboard/session", { ...behindKey, ...hidden }, async (request, reply) => {
@@ -65,7 +78,7 @@ export function addSignIn(
   });
 
   async function open(request: FastifyRequest): Promise<OpenSession> {
-    const { code, key } = Object(request.body) as { code?: unknown; key?: unknown }; // both are checked below
+    const { code, key } = jsonOf(bodyOf(request));
     if (typeof code === "string") {
       const opened = await sayable(() => sessions.redeem(code));
       if (opened !== undefined) return opened;

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createConnection } from "node:net";
 import { promisify } from "node:util";
 import { connect, headers } from "nats";
@@ -112,6 +113,19 @@ describe("the stream", () => {
     expect(new Set(events.map((one) => Object(one).client))).toEqual(new Set(["casino"]));
     expect((await listen(gateway, client, "?client_id=acme-casino")).answer.status).toBe(403);
     expect((await listen(gateway, "cr_00000000_wrong")).answer.status).toBe(401);
+  });
+
+  test("forgets viewers whose answers wait behind another on their connection", async () => {
+    const gateway = await openGateway();
+    const port = Number(new URL(await gateway.origin()).port);
+    const request = `GET /dashboard/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${operator}\r\n\r\n`;
+    for (let n = 0; n < 10; n++) {
+      const socket = createConnection(port, "127.0.0.1");
+      socket.write(request.repeat(3));
+      await once(socket, "data");
+      socket.destroy();
+    }
+    await waitFor(async () => (await listen(gateway)).answer.status === 200);
   });
 
   test("ends with the key, and with the process", async () => {

@@ -40,11 +40,9 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
     const holder = holderOf(request);
     const wanted = { client: clientFor(request, client_id), type };
     const { raw } = reply;
-    if (raw.destroyed) {
-      // The connection closed while the key was looked up: nothing would tell when to forget this viewer.
-      reply.hijack();
-      return;
-    }
+    const { socket } = request.raw;
+    // The viewer left while its key was looked up: no event would tell of it any more.
+    if (socket.destroyed) return void reply.hijack();
     let readAt = performance.now();
     const viewer: Viewer = {
       client: holder.client,
@@ -52,7 +50,7 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
         if (raw.writableLength < mostUnread) {
           readAt = performance.now();
           raw.write(event);
-        } else if (performance.now() - readAt > stalledMs) raw.destroy();
+        } else if (performance.now() - readAt > stalledMs) socket.destroy();
       },
     };
     live.viewers.add(viewer, ownerOf(holder));
@@ -75,12 +73,17 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
     const checking = setInterval(() => void check(), admitEveryMs);
     if (stopping.aborted) end();
     stopping.addEventListener("abort", end, { once: true });
-    raw.once("close", () => {
+    const onGone = (): void => {
+      raw.off("close", onGone);
+      socket.off("close", onGone);
       clearInterval(checking);
       stopping.removeEventListener("abort", end);
       live.viewers.remove(viewer);
       unfollow?.();
-    });
+    };
+    raw.once("close", onGone);
+    // An answer queued behind another one on its connection does not learn of the connection's end.
+    socket.once("close", onGone);
     live.welcome(viewer);
 
     async function check(): Promise<void> {

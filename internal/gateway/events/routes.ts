@@ -22,20 +22,15 @@ export interface EventDependencies {
 }
 
 /** Adds the routes of the events: a producer's key sends and reads those of its client. */
-export async function addEventRoutes(
+export function addEventRoutes(
   app: FastifyInstance,
   { buffer, bundles, types, maxAheadMs, findEvents, trace }: EventDependencies,
   context: RouteContext,
-): Promise<void> {
+): void {
   addComponents(app, eventComponents);
   const { behindKey } = context;
   app.get("/events", { ...behindKey, schema: eventSchemas.list }, getEvents(findEvents));
-  await app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, once it knows the client.
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    const batcher = new EventBatcher({ buffer, bundles });
-    const post = postEvents({ batcher, types, maxAheadMs, trace }, context);
-    scope.post("/events", { ...behindKey, schema: eventSchemas.post }, post);
-  });
+  const batcher = new EventBatcher({ buffer, bundles });
+  const post = postEvents({ batcher, types, maxAheadMs, trace }, context);
+  app.post("/events", { ...behindKey, schema: eventSchemas.post }, post);
 }

@@ -15,39 +15,34 @@ export interface RecordDependencies {
 }
 
 /** Adds the routes of players and games: a producer's key works only on the records of its client. */
-export async function addRecordRoutes(
+export function addRecordRoutes(
   app: FastifyInstance,
   { players, games, erasePlayer }: RecordDependencies,
   context: RouteContext,
-): Promise<void> {
+): void {
   addComponents(app, erasureComponents);
-  await addRoutesOf(playerKind, players, app, context, new ErasureHandler(erasePlayer, context));
-  await addRoutesOf(gameKind, games, app, context);
+  addRoutesOf(playerKind, players, app, context, new ErasureHandler(erasePlayer, context));
+  addRoutesOf(gameKind, games, app, context);
 }
 
-async function addRoutesOf<T extends ClientRecord>(
+function addRoutesOf<T extends ClientRecord>(
   kind: RecordKind<T>,
   store: RecordStore<T>,
   app: FastifyInstance,
   context: RouteContext,
   erasure?: ErasureHandler,
-): Promise<void> {
+): void {
   addComponents(app, recordComponents(kind));
   const schemas = recordSchemas(kind);
   const handlers = new RecordHandlers(kind, store, context);
   const { many } = kind;
-  await app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    // The handlers read the body themselves.
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
-    const on = (schema: object) => ({ ...context.behindKey, schema });
-    scope.get(`/${many}`, on(schemas.list), (request) => handlers.list(request));
-    scope.get(`/${many}/:id`, on(schemas.find), (request) => handlers.find(request));
-    scope.put(`/${many}/:id`, on(schemas.put), (request, reply) => handlers.put(request, reply));
-    scope.post(`/${many}`, on(schemas.post), (request, reply) => handlers.post(request, reply));
-    const remove = erasure === undefined ? schemas.remove : erasureSchema(schemas.remove);
-    scope.delete(`/${many}/:id`, on(remove), (request, reply) =>
-      erasure?.isAsked(request) ? erasure.erase(request) : handlers.remove(request, reply),
-    );
-  });
+  const on = (schema: object) => ({ ...context.behindKey, schema });
+  app.get(`/${many}`, on(schemas.list), (request) => handlers.list(request));
+  app.get(`/${many}/:id`, on(schemas.find), (request) => handlers.find(request));
+  app.put(`/${many}/:id`, on(schemas.put), (request, reply) => handlers.put(request, reply));
+  app.post(`/${many}`, on(schemas.post), (request, reply) => handlers.post(request, reply));
+  const remove = erasure === undefined ? schemas.remove : erasureSchema(schemas.remove);
+  app.delete(`/${many}/:id`, on(remove), (request, reply) =>
+    erasure?.isAsked(request) ? erasure.erase(request) : handlers.remove(request, reply),
+  );
 }
