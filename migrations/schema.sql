@@ -193,7 +193,7 @@ create table delivery_requests (
   constraint delivery_requests_destination_id_fkey FOREIGN KEY (destination_id) REFERENCES destinations(id) ON DELETE CASCADE
 );
 
-create index delivery_requests_open ON public.delivery_requests USING btree (id) WHERE (done_at IS NULL);
+create index delivery_requests_open ON public.delivery_requests USING btree (destination_id, id) WHERE (done_at IS NULL);
 
 create table destination_places (
   destination_id text not null,

@@ -2,7 +2,7 @@ import { afterAll } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
-import type { CasinoEvent } from "../casino/event.ts";
+import type { CasinoEvent, CustomEvent } from "../casino/event.ts";
 import { connectPostgres, type Database } from "../postgres/connect.ts";
 import { EventsTable, insertOf } from "./insert.ts";
 import type { EventRow } from "./row.ts";
@@ -62,3 +62,13 @@ export async function archive(
   }));
   return new EventsTable(db).add(insertOf(rows), new AbortController().signal);
 }
+
+/** Custom events of 900 KB each, which Postgres compresses to a hundredth. */
+export const largeEvents = (count: number): CustomEvent[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    type: "blob",
+    created_at: "2022-01-01T00:00:00.000Z",
+    data: { text: "large ".repeat(150_000) },
+    description: "d",
+  }));

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import { asking, type Database } from "../postgres/connect.ts";
 import { archivedEvent, columns, type Row } from "./find-events.ts";
 import { millisecondsOf } from "./instant.ts";
+import { withinBytes } from "./page-bytes.ts";
 
 /** A final event from the archive, with the content of its message in CASINO_EVENTS. */
 export interface FinalText {
@@ -16,6 +17,13 @@ export interface FinalText {
   readonly sequence: number | undefined;
   /** When CASINO_EVENTS stored it, in ms since the epoch. */
   readonly storedAt: number;
+}
+
+/** Events in order. */
+export interface FinalsPage {
+  readonly finals: readonly FinalText[];
+  /** Whether more may follow: the page is full, by their number or by their bytes. */
+  readonly hasMore: boolean;
 }
 
 /** Where a page of `finalsByStoring` ends. */
@@ -44,13 +52,11 @@ export function finalsBySequence(
   condition: RawBuilder<unknown>,
   limit: number,
   signal?: AbortSignal,
-): Promise<readonly FinalText[]> {
-  return read(
-    db,
-    sql`client_id = ${client} and log_sequence > ${after}::bigint and log_sequence < ${before}::bigint and ${condition}
-      order by log_sequence limit ${limit}`,
-    signal,
-  );
+): Promise<FinalsPage> {
+  const which = sql`
+    client_id = ${client} and log_sequence > ${after}::bigint and log_sequence < ${before}::bigint and ${condition}
+    order by log_sequence`;
+  return readPage(db, which, limit, signal);
 }
 
 /**
@@ -64,12 +70,12 @@ export function finalsByStoring(
   after: StoringPosition | undefined,
   limit: number,
   signal?: AbortSignal,
-): Promise<readonly FinalText[]> {
+): Promise<FinalsPage> {
   const beyond =
     after === undefined
       ? sql`true`
       : sql`(stored_at, source, id) > (${new Date(after.storedAt)}, ${after.source}, ${after.id}::bigint)`;
-  return read(db, sql`${condition} and ${beyond} order by stored_at, source, id limit ${limit}`, signal);
+  return readPage(db, sql`${condition} and ${beyond} order by stored_at, source, id`, limit, signal);
 }
 
 /** One event; undefined if it is not in the archive. @throws Unavailable */
@@ -79,30 +85,40 @@ export async function finalOf(
   signal?: AbortSignal,
 ): Promise<FinalText | undefined> {
   const which = sql`client_id = ${client} and source = ${source} and id = ${id}::bigint`;
-  return (await read(db, which, signal))[0];
+  return (await readPage(db, which, 1, signal)).finals[0];
 }
 
-async function read(
+interface FinalRow extends Row {
+  readonly log_sequence: string | null;
+  readonly stored_at_ms: string;
+}
+
+async function readPage(
   db: Database,
   which: RawBuilder<unknown>,
+  limit: number,
   signal: AbortSignal | undefined,
-): Promise<readonly FinalText[]> {
-  const query = sql<Row & { readonly log_sequence: string | null; readonly stored_at_ms: string }>`
-    select ${columns}, log_sequence, ${millisecondsOf("stored_at")} as stored_at_ms from events where ${which}`;
+): Promise<FinalsPage> {
+  const query = withinBytes(sql<FinalRow>`
+    select ${columns}, log_sequence, ${millisecondsOf("stored_at")} as stored_at_ms
+    from events where ${which} limit ${limit}`);
   return asking(signal, async () => {
     const { rows } = await query.execute(db, signal && { signal });
-    return rows.map((row) => {
-      const { client_id: client, source, ...event } = archivedEvent(row);
-      return {
-        client,
-        source,
-        id: event.id,
-        type: event.type,
-        playerId: event.player_id,
-        text: JSON.stringify(event),
-        sequence: row.log_sequence === null ? undefined : Number(row.log_sequence),
-        storedAt: Number(row.stored_at_ms),
-      };
-    });
+    const hasMore = rows.length === limit || Number(rows[0]?.found) > rows.length;
+    return { finals: rows.map(finalText), hasMore };
   });
+}
+
+function finalText(row: FinalRow): FinalText {
+  const { client_id: client, source, ...event } = archivedEvent(row);
+  return {
+    client,
+    source,
+    id: event.id,
+    type: event.type,
+    playerId: event.player_id,
+    text: JSON.stringify(event),
+    sequence: row.log_sequence === null ? undefined : Number(row.log_sequence),
+    storedAt: Number(row.stored_at_ms),
+  };
 }

@@ -9,7 +9,7 @@ import { type CasinoEvent, isMoney } from "../casino/event.ts";
 import { connectPostgres, type Database } from "../postgres/connect.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import { CursorError } from "./cursor.ts";
-import { addClients, addTypes, archive, archiveForTest, finalBet } from "./database.fixture.ts";
+import { addClients, addTypes, archive, archiveForTest, finalBet, largeEvents } from "./database.fixture.ts";
 import { type ArchivedEvent, type EventFilter, findEvents } from "./find-events.ts";
 
 const url = await databaseForTest();
@@ -234,4 +234,17 @@ describe("what goes wrong is told apart", () => {
     const stopped = AbortSignal.abort(new Error("stopped"));
     await expect(findEvents(db, { client: "casino", limit: 1 }, stopped)).rejects.toThrow("stopped");
   });
+});
+
+test("a page of large events ends early, and the next one goes on", async () => {
+  await addTypes(db, "blob");
+  await archive(db, largeEvents(20));
+  const lengths: number[] = [];
+  const found = await findEvents(db, { client: "casino", limit: 1_000 });
+  expect(found.events).toHaveLength(8);
+  const all = await pages({ limit: 1_000 }, async () => void lengths.push(1));
+  expect(idsOf(all).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  expect(lengths).toHaveLength(2);
+  const [one] = (await findEvents(db, { client: "casino", limit: 1 })).events;
+  expect(one?.data).toEqual(largeEvents(1)[0]?.data);
 });

@@ -4,6 +4,7 @@ import { asUnavailable, type Database } from "../postgres/connect.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type Position, readCursor, writeCursor } from "./cursor.ts";
 import { instant, millisecondsOf } from "./instant.ts";
+import { withinBytes } from "./page-bytes.ts";
 
 /** Which events to list. All conditions must hold. */
 export interface EventFilter {
@@ -14,7 +15,7 @@ export interface EventFilter {
   readonly from?: string | undefined;
   /** Of `created_at`, exclusive, as `parseTimestamp` gives it. */
   readonly to?: string | undefined;
-  /** Maximum events per page, at least 1. */
+  /** Maximum events per page, at least 1; a page of large events has fewer. */
   readonly limit: number;
   /** The `next_cursor` of the previous page. */
   readonly cursor?: string | undefined;
@@ -57,11 +58,11 @@ export async function findEvents(
   filter: EventFilter,
   signal?: AbortSignal,
 ): Promise<EventPage> {
-  const query = eventsQuery(filter);
+  const query = withinBytes(eventsQuery(filter));
   try {
     const { rows } = await query.execute(db, signal && { signal });
     const shown = rows.slice(0, filter.limit);
-    const last = rows.length > filter.limit ? shown.at(-1) : undefined;
+    const last = Number(rows[0]?.found) > shown.length ? shown.at(-1) : undefined;
     return {
       events: shown.map(archivedEvent),
       next_cursor: last === undefined ? null : writeCursor(positionOf(last)),

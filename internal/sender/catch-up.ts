@@ -75,7 +75,7 @@ export class CatchUp {
     const archived = (await consumerOf(this.#nc, log, archiverName))?.ackFloor ?? before;
     // The archive finds narrow ranges of sequences without an index over all of them.
     const end = Math.min(before, archived + 1, after + 1 + widest);
-    const page = await finalsBySequence(
+    const { finals: page, hasMore } = await finalsBySequence(
       this.#db,
       client,
       { after, before: end },
@@ -91,9 +91,8 @@ export class CatchUp {
         "delivered from the archive what the log had dropped",
       );
     }
-    const isLastPage = page.length < pageSize;
-    const sequence = isLastPage ? end - 1 : (page.at(-1)?.sequence ?? after);
-    return { sequence: Math.max(after, sequence), isBehind: !isLastPage || end < before };
+    const sequence = hasMore ? (page.at(-1)?.sequence ?? after) : end - 1;
+    return { sequence: Math.max(after, sequence), isBehind: hasMore || end < before };
   }
 }
 

@@ -34,7 +34,7 @@ export class Requests {
     if (request.kind === "resend") return this.#resend(run, request, signal);
     if (!(await this.#feed.hasRoom(run.destination.id))) return;
     const { id, sent } = request;
-    const page = await finalsByStoring(
+    const { finals: page, hasMore } = await finalsByStoring(
       this.#db,
       replayedEvents(run.destination, request),
       readPosition(request.position),
@@ -48,7 +48,7 @@ export class Requests {
       const { storedAt, source, id: event } = last;
       await noteProgress(this.#db, id, { position: { storedAt, source, id: event }, sent: total });
     }
-    if (page.length === pageSize) return;
+    if (hasMore) return;
     await finishRequest(this.#db, id);
     this.#log.info(
       { destination: run.destination.id, request: id, events: total },

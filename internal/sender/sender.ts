@@ -22,6 +22,9 @@ const following = "reading the destinations";
 /** How often it checks whether a destination has missed something. */
 const lookEveryMs = 2_000;
 const sweepEveryMs = 60_000;
+/** Requests of one destination that are read at once, and for how long it works on them before the next one's turn. */
+const mostRequests = 100;
+const requestsTurnMs = 200;
 /** Calls in flight in one process, of all destinations. */
 const mostCalls = 512;
 /** A claim counts for a little less time here than in Postgres. */
@@ -198,16 +201,18 @@ export class Sender {
     return [...this.#unreadable].some((text) => text.startsWith(`destination ${id}:`));
   }
 
-  /** Serves its own destinations one after the other; one that is behind gets a page at a time. */
+  /** Serves its own destinations one after the other; one that is behind, or has many requests, gets a turn at a time. */
   async #lookAfterAll(): Promise<void> {
     const { signal } = this.#stopping;
-    const own = this.#runs.all.map(({ destination: { id } }) => id).filter((id) => this.#isKept(id));
+    const own = this.#runs.all.filter(({ destination }) => this.#isKept(destination.id));
+    if (own.length === 0) return;
+    const ids = own.map(({ destination }) => destination.id);
     const requests = Map.groupBy(
-      own.length === 0 ? [] : await openRequests(this.#options.db, own, signal),
+      await openRequests(this.#options.db, ids, mostRequests, signal),
       ({ destination }) => destination,
     );
     let failure: unknown;
-    for (const run of this.#runs.all) {
+    for (const run of own) {
       const { id } = run.destination;
       const kept = this.#kept.get(id);
       if (kept === undefined || !this.#isKept(id) || signal.aborted) continue;
@@ -218,7 +223,11 @@ export class Sender {
           kept.sequence = sequence;
         }
         run.hold(isBehind && run.destination.ordered);
-        for (const request of requests.get(id) ?? []) await this.#requests.work(run, request, signal);
+        const until = performance.now() + requestsTurnMs;
+        for (const request of requests.get(id) ?? []) {
+          await this.#requests.work(run, request, signal);
+          if (performance.now() >= until) break;
+        }
       } catch (err) {
         // The others must not wait for it.
         failure ??= err;

@@ -157,6 +157,26 @@ describe("what the sender is asked for", () => {
     expect(await openRequests(db, [destination.id])).toEqual([]);
   });
 
+  test("of one destination hides no other's, however much it is", async () => {
+    const [first, other] = [
+      await destinations.create("casino", settings),
+      await destinations.create("casino", settings),
+    ];
+    const many = [];
+    for (let id = 1; id <= 4; id++) many.push(await requestResend(db, first, { source: "web", id }));
+    const one = await requestReplay(db, other, filter);
+    const idsOf = async (...of: { id: string }[]) =>
+      (
+        await openRequests(
+          db,
+          of.map(({ id }) => id),
+          2,
+        )
+      ).map(({ id }) => id);
+    expect(await idsOf(first, other)).toEqual([many[0], many[1], one]);
+    expect(await idsOf(other)).toEqual([one]);
+  });
+
   test("a replay counts what the destination takes of the archive", async () => {
     const destination = await destinations.create("casino", settings);
     const at = (storedAt: number) => ({ source: "web", storedAt });

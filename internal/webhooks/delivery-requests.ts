@@ -102,26 +102,25 @@ export async function countReplayed(
   });
 }
 
-/** Requests of one destination that are read at once. */
-const mostRequests = 100;
-
 /**
- * Unfinished requests of these destinations, oldest first, for the sender: some of each, so that a destination with many
- * does not hold up the others.
+ * Unfinished requests for the sender: of each of these destinations the oldest, so that one with many, or one that cannot
+ * be served now, hides no other's.
  * @throws Unavailable
  */
 export async function openRequests(
   db: Database,
   destinations: readonly string[],
+  ofEach = 100,
   signal?: AbortSignal,
 ): Promise<readonly DeliveryRequest[]> {
   return asking(signal, async () => {
     const query = sql<Selectable<Schema["delivery_requests"]>>`
-      select * from (
-        select *, row_number() over (partition by destination_id order by id) as place from delivery_requests
-        where done_at is null and destination_id = any(${[...destinations]}::text[])) as open
-      where place <= ${mostRequests} order by id`;
-    return (await query.execute(db, signal && { signal })).rows.map(readRequest);
+      select requests.* from unnest(${destinations}::text[]) as wanted (id) cross join lateral (
+        select * from delivery_requests
+        where destination_id = wanted.id and done_at is null order by id limit ${ofEach}
+      ) as requests order by requests.id`;
+    const { rows } = await query.execute(db, signal && { signal });
+    return rows.map(readRequest);
   });
 }
 
