@@ -107,7 +107,7 @@ test("says what is wrong with the command line, and helps", async () => {
   const wrong = up("--nope");
   expect(await wrong.exited).toBe(78);
   expect(wrong.stderr()).toBe('up: There is no flag --nope: "croupier up --help" lists them.\n');
-  const all = upWith({ LOG_LEVEL: "loud", EVENTS_MAX_AGE: "soon" }, "--rate", "x");
+  const all = upWith({ LOG_LEVEL: "loud", EVENTS_MAX_AGE: "soon", STEPS: "currency,price" }, "--rate", "x");
   expect(await all.exited).toBe(78);
   await waitFor(() => all.stderr().split("\n").length > 3);
   expect(all.stderr().split("\n")).toEqual([
@@ -115,6 +115,7 @@ test("says what is wrong with the command line, and helps", async () => {
     expect.stringMatching(/^ {2}--rate must be .*, not "x"\.$/),
     expect.stringMatching(/^ {2}LOG_LEVEL must be .*, not "loud"\.$/),
     expect.stringMatching(/^ {2}EVENTS_MAX_AGE must be .*, not "soon"\.$/),
+    "  STEPS must name only steps of currency, player, description, not price.",
     "",
   ]);
   const help = up("--help");

@@ -1,7 +1,7 @@
 import { mailboxesOf, StepRun } from "../../internal/actor/step-run.ts";
 import { WorkerProcess } from "../../internal/actor/worker-process.ts";
 import { decoder } from "../../internal/enrichment/decoding.ts";
-import { pipeline, stations, stepNames } from "../../internal/enrichment/pipeline.ts";
+import { pipeline, stations, stepNames, stepsProblem } from "../../internal/enrichment/pipeline.ts";
 import { GameTitles } from "../../internal/games/game-titles.ts";
 import { BackPressure } from "../../internal/jetstream/back-pressure.ts";
 import { findDrift } from "../../internal/jetstream/config-drift.ts";
@@ -50,11 +50,9 @@ await runService({
   ],
   port: 3001,
   check: ({ STEPS = stepNames, RATES_URL }) => {
-    const unknown = STEPS.filter((name) => !stepNames.includes(name));
+    const wrong = stepsProblem(STEPS);
     return {
-      ...(unknown.length > 0
-        ? { STEPS: `name only steps of ${stepNames.join(", ")}, not ${unknown.join(", ")}` }
-        : {}),
+      ...(wrong === undefined ? {} : { STEPS: wrong }),
       ...(STEPS.includes("currency") && RATES_URL === undefined
         ? { RATES_URL: "be set for the step currency, for example to https://open.er-api.com/v6/latest/EUR" }
         : {}),

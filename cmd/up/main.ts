@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { layout } from "../../internal/enrichment/pipeline.ts";
+import { layout, stepsProblem } from "../../internal/enrichment/pipeline.ts";
 import { checkProducers } from "../../internal/generator/client-check.ts";
 import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
@@ -12,11 +12,11 @@ import { apartStage, finalStage } from "../../internal/messages/subjects.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { tryServers } from "../../internal/preflight/try-servers.ts";
 import { readCommandLine, TextAsked, UsageError } from "../../internal/service/command-line.ts";
-import { ConfigError, misspeltVariables, readConfig, setVariables } from "../../internal/service/config.ts";
+import { type Check, ConfigError, misspeltVariables, readConfig, setVariables } from "../../internal/service/config.ts";
 import { exitCode } from "../../internal/service/exit-code.ts";
 import { createLog } from "../../internal/service/log.ts";
 import { listed } from "../../internal/service/run-command.ts";
-import { variableNames } from "../../internal/service/variables.ts";
+import { type VariableName, variableNames } from "../../internal/service/variables.ts";
 
 const bottom = new StatusLine(process.stderr);
 const messages = new Outlet(process.stderr, () => undefined, bottom);
@@ -31,6 +31,12 @@ const events = new Outlet(
 
 // `up` chooses the services' ports itself.
 const inherited = variableNames.filter((name) => name !== "HTTP_PORT");
+
+/** The rule of the enricher about STEPS, which would otherwise stop `up` only once all servers run. */
+const checkSteps: Check<VariableName> = ({ STEPS = [] }) => {
+  const wrong = stepsProblem(STEPS);
+  return wrong === undefined ? {} : { STEPS: wrong };
+};
 
 /** Adds the mistakes of a part of the configuration to `problems`, so that all are reported at once. */
 function read<T>(part: () => T, problems: string[]): T | undefined {
@@ -58,7 +64,7 @@ if (options instanceof TextAsked) {
   process.stdout.write(options.text);
 } else {
   // Only what is set: the defaults are for services that run alone. All of it, since the services inherit it.
-  const given = read(() => readConfig(setVariables(inherited)), problems);
+  const given = read(() => readConfig(setVariables(inherited), {}, undefined, checkSteps), problems);
   if (options === undefined || given === undefined) {
     process.stderr.write(`up: ${listed(problems)}`);
     process.exitCode = exitCode.config;
