@@ -12,7 +12,13 @@ import { apartStage, finalStage } from "../../internal/messages/subjects.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { tryServers } from "../../internal/preflight/try-servers.ts";
 import { readCommandLine, TextAsked, UsageError } from "../../internal/service/command-line.ts";
-import { type Check, ConfigError, misspeltVariables, readConfig, setVariables } from "../../internal/service/config.ts";
+import {
+  type Check,
+  ConfigError,
+  misspeltVariables,
+  readConfig,
+  setVariables,
+} from "../../internal/service/config.ts";
 import { exitCode } from "../../internal/service/exit-code.ts";
 import { createLog } from "../../internal/service/log.ts";
 import { listed } from "../../internal/service/run-command.ts";

@@ -44,5 +44,7 @@ export const stepNames: readonly string[] = layout.map(({ name }) => name);
 /** What is wrong with a value of STEPS, as the rest of the sentence "STEPS must …"; undefined if all of its names are steps. */
 export function stepsProblem(steps: readonly string[]): string | undefined {
   const unknown = steps.filter((name) => !stepNames.includes(name));
-  return unknown.length === 0 ? undefined : `name only steps of ${stepNames.join(", ")}, not ${unknown.join(", ")}`;
+  return unknown.length === 0
+    ? undefined
+    : `name only steps of ${stepNames.join(", ")}, not ${unknown.join(", ")}`;
 }

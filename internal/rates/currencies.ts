@@ -3,8 +3,11 @@ import type { NatsConnection } from "nats";
 import { marketCurrencies } from "../casino/money.ts";
 import { openBucket } from "../jetstream/bucket.ts";
 import type { Log } from "../service/log.ts";
-import type { RateTable } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import { outage } from "./outage.ts";
+
+/** What counts of an answer here. */
+type Named = Pick<Answer, "rates" | "leftOut">;
 
 /** For how long, in ms, events wait for a currency that the answers no longer have. */
 export const missingPatience = 24 * 3600 * 1000;
@@ -16,19 +19,30 @@ export interface Currencies {
 }
 
 /**
- * What is known after one more answer. A currency that is missing for more than a day is forgotten, as if no answer had
- * ever had it.
+ * What is known after one more answer. A currency whose rate it leaves out is missing too: the API has that currency. One
+ * that is missing for more than a day is forgotten, as if no answer had ever had it, unless answers still name it.
  *
  * @param at when the API was asked, in epoch ms
  */
-export function afterAnswer({ present, missing }: Currencies, rates: RateTable, at: number): Currencies {
-  const has = (code: string) => rates.has(code);
-  const absent = [
-    ...[...present].map((code) => [code, at] as const),
+export function afterAnswer({ present, missing }: Currencies, answer: Named, at: number): Currencies {
+  const has = (code: string) => answer.rates.has(code);
+  const leftOut = new Set(answer.leftOut.filter((code) => marketCurrencies.has(code)));
+  const since = new Map([
+    ...[...present, ...leftOut].map((code) => [code, at] as const),
     // With a clock that was ahead, events would wait longer.
-    ...[...missing].map(([code, since]) => [code, Math.min(since, at)] as const),
-  ].filter(([code, since]) => !has(code) && at - since < missingPatience);
+    ...[...missing].map(([code, time]) => [code, Math.min(time, at)] as const),
+  ]);
+  const absent = [...since].filter(([code, time]) => !has(code) && (leftOut.has(code) || isRecent(time, at)));
   return { present: new Set([...marketCurrencies].filter(has).sort()), missing: new Map(absent.sort()) };
+}
+
+/** Those that are missing for less than a day. */
+function waitedFor({ missing }: Currencies, at: number): ReadonlyMap<string, number> {
+  return new Map([...missing].filter(([, since]) => isRecent(since, at)));
+}
+
+function isRecent(since: number, at: number): boolean {
+  return at - since < missingPatience;
 }
 
 /** Remembers what answers have had, for all processes and across restarts. */
@@ -38,9 +52,9 @@ export interface CurrencyMemory {
    * from now on, so that events wait.
    *
    * @param at when the API was asked, in epoch ms
-   * @returns what the answer lacks and earlier ones had, and since when
+   * @returns what the answer lacks or leaves out and the API has, and since when, as long as events wait for it
    */
-  note(rates: RateTable, at: number): Promise<ReadonlyMap<string, number>>;
+  note(answer: Named, at: number): Promise<ReadonlyMap<string, number>>;
 }
 
 interface KvCurrenciesOptions {
@@ -64,7 +78,7 @@ export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): 
   const away = outage(log, "the memory of currencies in NATS", "currencies that an answer lacks wait");
   let lastKnown: Currencies | undefined;
 
-  const noteInBucket = async (rates: RateTable, at: number): Promise<Currencies> => {
+  const noteInBucket = async (answer: Named, at: number): Promise<Currencies> => {
     const kv = await openBucket(js, bucketName, {
       description: "which currencies the rates API has ever known",
       replicas,
@@ -74,7 +88,7 @@ export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): 
     for (let attempt = 1; ; attempt++) {
       const entry = await kv.get(key);
       const text = entry?.operation === "PUT" ? entry.string() : "";
-      const known = afterAnswer(decodeCurrencies(text), rates, at);
+      const known = afterAnswer(decodeCurrencies(text), answer, at);
       const changed = encodeCurrencies(known);
       if (changed === text) return known;
       try {
@@ -88,16 +102,15 @@ export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): 
   };
 
   return {
-    async note(rates, at) {
+    async note(answer, at) {
       try {
-        lastKnown = await noteInBucket(rates, at);
+        lastKnown = await noteInBucket(answer, at);
         away.over();
-        return lastKnown.missing;
       } catch (error) {
         away.began(error);
-        lastKnown = afterAnswer(lastKnown ?? { present: marketCurrencies, missing: new Map() }, rates, at);
-        return lastKnown.missing;
+        lastKnown = afterAnswer(lastKnown ?? { present: marketCurrencies, missing: new Map() }, answer, at);
       }
+      return waitedFor(lastKnown, at);
     },
   };
 }

@@ -79,7 +79,7 @@ export function createRates(options: RatesOptions): Rates {
   const ask = async (): Promise<RateSnapshot> => {
     const fetchedAt = now();
     const answer = await fetchRates(closing.signal);
-    const missing = await currencies.note(answer.rates, fetchedAt);
+    const missing = await currencies.note(answer, fetchedAt);
     const snapshot: RateSnapshot = { ...answer, missing, fetchedAt };
     if (!usable(snapshot)) throw new RatesError(`the rates API took longer than ${snapshotMaxAge / 1000} s`);
     // Even when reading it has just failed: one lost request must not make everybody ask.
