@@ -11,6 +11,7 @@ import { logRequests, newRequestId } from "../http/request-log.ts";
 import type { RouteContext, RouteLimits } from "../http/route-context.ts";
 import { addComponents, commonComponents } from "../http/schemas.ts";
 import { Slices } from "../http/slices.ts";
+import { limitUnread, type UnreadLimits } from "../http/unread-answers.ts";
 import { addHealthRoutes, type ReadyCheck } from "../service/health.ts";
 import type { Log } from "../service/log.ts";
 import { leaveBodiesUnread } from "../service/unread-bodies.ts";
@@ -48,6 +49,8 @@ export interface GatewayDependencies extends GroupDependencies {
   readonly limits?: Partial<GatewayLimits>;
   /** Memory for the bodies of unfinished requests. */
   readonly bodies?: Partial<BodyBudgetOptions>;
+  /** Memory for answers that are not read. */
+  readonly unread?: Partial<UnreadLimits>;
 }
 
 /** Times in ms. */
@@ -116,6 +119,7 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     maxHeapUsedBytes: 0.85 * getHeapStatistics().heap_size_limit,
     retryAfter: 2,
   });
+  limitUnread(app, dependencies.unread);
   await limitRates(app, dependencies.rateLimit, counter);
   await describeApi(app, dependencies.version);
 

@@ -18,6 +18,8 @@ interface CallerOptions {
   readonly deliverer: Pick<Deliverer, "deliver">;
   /** The process's limit, shared by all destinations. */
   readonly calls: CallLimit;
+  /** Whose destination it is. */
+  readonly client: string;
   readonly plan: RetryPlan;
   readonly rateLimit: number | null;
   /** Called when there may be room for a call again. */
@@ -84,12 +86,13 @@ export class Caller {
    * @returns false if there is none; `wake` is called later
    */
   enter(): boolean {
-    return this.#options.calls.enter(this.#options.wake);
+    const { calls, client, wake } = this.#options;
+    return calls.enter(client, wake);
   }
 
   /** Releases the place without a call. */
   leave(): void {
-    this.#options.calls.leave();
+    this.#options.calls.leave(this.#options.client);
   }
 
   /**
@@ -118,7 +121,8 @@ export class Caller {
 
   /** Stops waking the owner. */
   close(): void {
-    this.#options.calls.forget(this.#options.wake);
+    const { calls, client, wake } = this.#options;
+    calls.forget(client, wake);
   }
 
   #judge({ ok, at, retryAfterMs }: Attempt): void {

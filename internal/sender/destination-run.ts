@@ -72,8 +72,8 @@ export class DestinationRun {
     this.#destination = destination;
     this.#reader = new Reader(senderName(destination.id), options);
     const { deliverer, calls } = options;
-    const { rateLimit } = destination;
-    this.#caller = new Caller({ deliverer, calls, plan, rateLimit, wake: this.#wake });
+    const { rateLimit, client } = destination;
+    this.#caller = new Caller({ deliverer, calls, client, plan, rateLimit, wake: this.#wake });
     this.#order = destination.ordered ? new PlayerOrder() : undefined;
     // Events that the destination missed come first.
     this.#holds = destination.ordered;

@@ -25,8 +25,9 @@ const sweepEveryMs = 60_000;
 /** Requests of one destination that are read at once, and for how long it works on them before the next one's turn. */
 const mostRequests = 100;
 const requestsTurnMs = 200;
-/** Calls in flight in one process, of all destinations. */
+/** Calls in flight in one process, of all destinations and of one client's. */
 const mostCalls = 512;
+const mostCallsOfClient = 128;
 /** A claim counts for a little less time here than in Postgres. */
 const reliedOnMs = keptForMs - 1_500;
 
@@ -76,7 +77,7 @@ export class Sender {
       ...options,
       bytes,
       record: (records) => recordDeliveries(db, records),
-      calls: new CallLimit(mostCalls),
+      calls: new CallLimit(mostCalls, mostCallsOfClient),
       onGone: (destination) =>
         void this.#health.disable(destination, "Its receiver answered 410: it wants no more calls."),
       onEnded: (destination) => this.#onEnded(destination),
