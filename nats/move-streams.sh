@@ -14,13 +14,20 @@ refuse() {
   exit 78
 }
 
+[ $# = 1 ] || refuse "name one folder: sh nats/move-streams.sh <store_dir>"
 store=$1/jetstream
 from=$store/\$G/streams
 to=$store/CASINO/streams
-[ -d "$from" ] || exit 0
+
+nothing() {
+  # A person may have named the wrong folder; at each start of a server it is the usual case.
+  [ ! -t 2 ] || echo "nats: $from holds no streams: nothing to move" >&2
+  exit 0
+}
+[ -d "$from" ] || nothing
 
 for stream in "$from"/*; do
-  [ -e "$stream" ] || exit 0
+  [ -e "$stream" ] || nothing
   # In a cluster the other nodes know the streams by their account, so moving files does not work.
   [ ! -d "$store/\$SYS/_js_/_meta_" ] ||
     refuse "$store belongs to a cluster. Move its streams to the account CASINO by backup and restore: see docs/operations.md, Upgrade"

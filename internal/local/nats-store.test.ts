@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
@@ -83,4 +84,11 @@ test("a move that was cut short goes on, and a new folder needs none", async () 
   expect(readdirSync(join(dir, "jetstream/CASINO/streams"))).toEqual(["CASINO_DEAD", "CASINO_RAW"]);
   expect(readdirSync(join(dir, "jetstream"))).toEqual(["CASINO"]);
   await moveStreams(tempFolder("store"), ignored);
+});
+
+test("the script without a folder says how it is called", () => {
+  const script = join(import.meta.dirname, "../../nats/move-streams.sh");
+  const { status, stderr } = spawnSync("sh", [script], { encoding: "utf8" });
+  expect(stderr).toBe("nats: name one folder: sh nats/move-streams.sh <store_dir>\n");
+  expect(status).toBe(78);
 });
