@@ -36,3 +36,24 @@ test("without NATS nothing is said of the services, which may well run", () => {
   expect(text).toMatch(/^currency +not known/m);
   expect(text).not.toMatch(/NOT RUNNING|SILENT|does not run|No service reports/);
 });
+
+test("what is wrong is read to its end on a narrow terminal", () => {
+  const problem = "postgres: Postgres is away: it does not answer in time, and rows wait until it is back";
+  const archiver = {
+    status: statusOf("archiver", { ready: false, problems: [problem] }),
+    silentMs: 0,
+    isSilent: false,
+  };
+  const picture = buildPicture(layout, [archiver], undefined);
+  const text = viewLines(
+    { at: new Date(0), picture, broker: undefined, figures: undefined },
+    "nats://here",
+    60,
+  );
+  const lines = text.split("\n");
+  const first = lines.findIndex((line) => line.includes("postgres: Postgres"));
+  const sentence = lines.slice(first, first + 3).map((line) => line.slice("materializer  ".length));
+  expect(lines[first]).toMatch(/^archiver {6}postgres/);
+  expect(sentence.filter((line) => line.length > 0).join(" ")).toBe(problem);
+  for (const line of lines.slice(first, first + 3)) expect(line.length).toBeLessThanOrEqual(60);
+});

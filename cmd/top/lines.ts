@@ -8,10 +8,15 @@ const states = { up: "running", unready: "not ready", silent: "SILENT", down: "N
 
 /**
  * Formats the picture as text, some 110 columns wide with usual names and numbers. The columns that matter least are the last:
- * a terminal of 80 columns cuts them off.
+ * a terminal of 80 columns cuts them off. Sentences are wrapped.
  * @param server the address of NATS, in case the user meant another one
+ * @param width columns of the terminal
  */
-export function viewLines({ at, picture, broker, figures }: Look, server: string): string {
+export function viewLines(
+  { at, picture, broker, figures }: Look,
+  server: string,
+  width = Number.POSITIVE_INFINITY,
+): string {
   const { sources, steps, readers, rate, letters } = picture;
   const facts = [
     `${at.toISOString().slice(11, 19)} UTC`,
@@ -35,14 +40,20 @@ export function viewLines({ at, picture, broker, figures }: Look, server: string
   ];
   // Without NATS nobody hears of the services, which may well run.
   const isKnown = broker === undefined;
+  const nameWidth = Math.max(...parts.map(({ name }) => name.length)) + 2;
   const problems = parts.flatMap(({ name, problems, warnings }) =>
-    [...problems, ...warnings].map((sentence) => [name, sentence]),
+    [...problems, ...warnings].flatMap((sentence) =>
+      wrap(sentence, width - nameWidth).map((line, index) => [
+        index === 0 ? name.padEnd(nameWidth - 2) : "",
+        line,
+      ]),
+    ),
   );
   const down = new Set(parts.filter(({ health }) => health === "down").map(({ service }) => service));
   const isHeard = parts.some(({ instances }) => instances.length > 0);
   return [
     `${facts.join("   ")}\n`,
-    ...(broker === undefined ? [] : [`NATS: ${broker}\n`]),
+    ...(broker === undefined ? [] : wrap(`NATS: ${broker}`, width).map((line) => `${line}\n`)),
     "\n",
     table(
       parts.map((part) => cells(part, isKnown)),
@@ -52,7 +63,14 @@ export function viewLines({ at, picture, broker, figures }: Look, server: string
     ...(isKnown && isHeard && down.size > 0
       ? ["\n", table([...down].map((service) => [service, `does not run: npm run ${service}`]))]
       : []),
-    ...(isHeard ? [] : [`\nNo service reports at ${server}: start one there, or set NATS_URL.\n`]),
+    ...(isHeard
+      ? []
+      : [
+          "\n",
+          ...wrap(`No service reports at ${server}: start one there, or set NATS_URL.`, width).map(
+            (line) => `${line}\n`,
+          ),
+        ]),
     ...(figures === undefined ? ["\nNo materializer answers.\n"] : ["\n", table(leaders(figures))]),
   ].join("");
 }
@@ -72,6 +90,19 @@ function cells(part: Part, isKnown: boolean): readonly string[] {
     String(in_flight),
     String(redelivered),
   ];
+}
+
+/** Lines of whole words. */
+function wrap(sentence: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of sentence.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 /** The top three by bets, wins and deposits. */

@@ -43,7 +43,7 @@ await runCommand({
       const view = await lookAt(nc, layout, board, reader);
       if (json) say(`${JSON.stringify(view)}\n`);
       else if (screen === undefined) say(`${viewLines(view, server)}\n`);
-      else screen.show(`${viewLines(view, server)}\n${ending}\n`);
+      else screen.show(`${viewLines(view, server, process.stdout.columns)}\n${ending}\n`);
       if (once) break;
       await pause(everyMs);
     }
