@@ -29,7 +29,7 @@ export class ConsumerKeeper {
   readonly #streams: Pick<StreamKeeper, "restore"> | undefined;
   readonly #log: Log;
   readonly #place: Place | undefined;
-  readonly #noting: NodeJS.Timeout | undefined;
+  #noting: NodeJS.Timeout | undefined;
   #hasMoved = false;
   #refusal: string | undefined;
   /** Requests in a row without any answer. */
@@ -49,9 +49,7 @@ export class ConsumerKeeper {
     this.#durable = durable;
     this.#streams = streams;
     this.#log = log;
-    if (durable.repeated === undefined) return;
-    this.#place = new Place(nc, durable);
-    this.#noting = setInterval(() => this.#note(), noteEveryMs).unref();
+    if (durable.repeated !== undefined) this.#place = new Place(nc, durable);
   }
 
   /** Why nothing can be pulled at the moment, else undefined. */
@@ -62,6 +60,8 @@ export class ConsumerKeeper {
   /** Creates the consumer where it is missing. @throws Error in one sentence when it cannot */
   async open(): Promise<void> {
     await this.#ensure();
+    // Only now: whoever cannot open it tries again with another one, and nobody closes this one.
+    if (this.#place !== undefined) this.#noting = setInterval(() => this.#note(), noteEveryMs).unref();
   }
 
   /** Messages were settled, so the place has moved. */

@@ -21,6 +21,7 @@ test("the packages are of exact versions", () => {
 test("a connection has the part that sends bytes as they are, and counts them", () => {
   expect(nc).toMatchObject({
     protocol: {
+      listeners: expect.any(Array),
       outMsgs: expect.any(Number),
       outBytes: expect.any(Number),
       noMorePublishing: false,

@@ -1,6 +1,6 @@
 import { createServer, connect as dial } from "node:net";
 import { connect, headers, type Msg } from "nats";
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { brokerForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Puller } from "./puller.ts";
@@ -159,4 +159,19 @@ describe("a refusal", () => {
     expect(second).toBeGreaterThanOrEqual(999);
     expect(third).toBeGreaterThanOrEqual(1_999);
   });
+});
+
+test("a puller that has ended leaves nothing behind at its connection", async () => {
+  const own = await connect({ servers: server.url, pingInterval: 50 });
+  onTestFinished(() => own.close());
+  // Whoever hears of its reconnects.
+  const { listeners } = (own as unknown as { protocol: { listeners: readonly unknown[] } }).protocol;
+  const before = listeners.length;
+  const ignore = () => undefined;
+  const puller = new Puller(own, {
+    ...{ stream: "STREAM", consumer: "reader", batch: 10, room: () => 10, onDelivery: ignore },
+  });
+  expect(listeners.length).toBeGreaterThan(before);
+  await puller.drain();
+  await waitFor(() => listeners.length === before, { timeout: 10_000 });
 });

@@ -108,6 +108,7 @@ class Lane {
   #connected = true;
   readonly #pause: Pause;
   #stopped = false;
+  #isDrained = false;
   #wakeDrain: (() => void) | undefined;
 
   constructor(nc: NatsConnection, options: PullerOptions, pause: Pause) {
@@ -151,6 +152,7 @@ class Lane {
       await new Promise<void>((resolve) => {
         this.#wakeDrain = resolve;
       });
+    this.#isDrained = true;
     clearInterval(this.#timer);
     if (!this.#nc.isClosed() && !this.#subscription.isClosed()) await this.#subscription.drain();
   }
@@ -198,6 +200,8 @@ class Lane {
 
   async #followConnection(): Promise<void> {
     for await (const status of this.#nc.status()) {
+      // The connection keeps listeners until they leave, and it reports a ping every few seconds.
+      if (this.#isDrained) return;
       if (status.type === "disconnect") this.#connected = false;
       else if (status.type === "reconnect") {
         this.#connected = true;
