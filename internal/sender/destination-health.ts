@@ -53,3 +53,19 @@ export class DestinationHealth {
     }
   }
 }
+
+/** What is wrong with a destination, for the operator; undefined where nothing is. */
+export function warningOf({
+  id,
+  client,
+  enabled,
+  failingSince,
+  disabledReason,
+}: Destination): string | undefined {
+  const name = `Destination ${id} of ${client}`;
+  if (disabledReason !== null)
+    return `${name} is disabled: ${disabledReason} Tell the client; what comes meanwhile is kept for it.`;
+  if (enabled && failingSince !== null)
+    return `${name} has only failed since ${failingSince.toISOString().slice(0, 19)}Z. Its answers: npm run deliveries -- list --destination ${id}`;
+  return undefined;
+}

@@ -28,11 +28,15 @@ export class Requests {
 
   /**
    * Executes at most one page of a request.
+   * @returns whether another page can follow at once
    * @throws Unavailable, PublishError: then call it again for the same page
    */
-  async work(run: DestinationRun, request: DeliveryRequest, signal: AbortSignal): Promise<void> {
-    if (request.kind === "resend") return this.#resend(run, request, signal);
-    if (!(await this.#feed.hasRoom(run.destination.id))) return;
+  async work(run: DestinationRun, request: DeliveryRequest, signal: AbortSignal): Promise<boolean> {
+    if (request.kind === "resend") {
+      await this.#resend(run, request, signal);
+      return false;
+    }
+    if (!(await this.#feed.hasRoom(run.destination.id))) return false;
     const { id, sent } = request;
     const { finals: page, hasMore } = await finalsByStoring(
       this.#db,
@@ -48,12 +52,13 @@ export class Requests {
       const { storedAt, source, id: event } = last;
       await noteProgress(this.#db, id, { position: { storedAt, source, id: event }, sent: total });
     }
-    if (hasMore) return;
+    if (hasMore) return true;
     await finishRequest(this.#db, id);
     this.#log.info(
       { destination: run.destination.id, request: id, events: total },
       "replayed from the archive",
     );
+    return false;
   }
 
   async #resend(

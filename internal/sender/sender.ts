@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../postgres/connect.ts";
 import { recordDeliveries } from "../webhooks/deliveries.ts";
 import { openRequests } from "../webhooks/delivery-requests.ts";
@@ -7,18 +6,18 @@ import type { AllDestinations, Destinations } from "../webhooks/destinations.ts"
 import { ByteBudget } from "./byte-budget.ts";
 import { CallLimit } from "./call-limit.ts";
 import { CatchUp } from "./catch-up.ts";
-import { DestinationHealth } from "./destination-health.ts";
+import { DestinationHealth, warningOf } from "./destination-health.ts";
 import type { SenderContext } from "./destination-run.ts";
 import { Feed } from "./feed.ts";
 import { destinationsAtBroker, removeLeftovers } from "./leftovers.ts";
 import { freeOrphans } from "./orphans.ts";
 import { keptForMs, Places } from "./places.ts";
+import { repeat } from "./repeat.ts";
 import { Requests } from "./requests.ts";
 import { RunSet } from "./run-set.ts";
 
 /** How often it asks Postgres for changes of the destinations. */
 const followEveryMs = 1_000;
-const following = "reading the destinations";
 /** How often it checks whether a destination has missed something. */
 const lookEveryMs = 2_000;
 const sweepEveryMs = 60_000;
@@ -88,13 +87,13 @@ export class Sender {
   /** Starts to deliver, and waits for servers that are away. */
   static start(options: SenderOptions): Sender {
     const sender = new Sender(options);
-    const { everyMs } = options;
+    const { everyMs, log } = options;
+    const again = (what: string, gapMs: number, work: () => Promise<unknown>) =>
+      repeat({ what, gapMs: everyMs ?? gapMs, work, log, signal: sender.#stopping.signal });
     sender.#loops = Promise.all([
-      sender.#again(following, everyMs ?? followEveryMs, () => sender.#follow()),
-      sender.#again("looking for missed events", everyMs ?? lookEveryMs, () => sender.#lookAfterAll()),
-      sender.#again("removing what deleted destinations left", everyMs ?? sweepEveryMs, () =>
-        sender.#sweep(),
-      ),
+      again("reading the destinations", followEveryMs, () => sender.#follow()),
+      again("looking for missed events", lookEveryMs, () => sender.#lookAfterAll()),
+      again("removing what deleted destinations left", sweepEveryMs, () => sender.#sweep()),
     ]);
     return sender;
   }
@@ -122,40 +121,24 @@ export class Sender {
     await this.#places.leave().catch(() => undefined); // then the claims expire in a few seconds
   }
 
-  /** Repeats an action, named by a gerund, with pauses; logs its failure once and repeats it until it succeeds. Never rejects. */
-  async #again(what: string, gapMs: number, work: () => Promise<unknown>): Promise<void> {
-    const { signal } = this.#stopping;
-    let hasFailed = false;
-    while (!signal.aborted) {
-      try {
-        await work();
-        if (hasFailed) this.#options.log.info(`${what} works again`);
-        hasFailed = false;
-      } catch (err) {
-        if (signal.aborted) return;
-        const because = err instanceof Error ? err.message : String(err);
-        if (what === following) this.#problem = because;
-        if (!hasFailed)
-          this.#options.log.warn({ err }, `${what} fails, and is tried until it works: ${because}`);
-        hasFailed = true;
-      }
-      await sleep(gapMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
   /** Adapts the runs to the destinations in Postgres. */
   async #follow(): Promise<void> {
     const { signal } = this.#stopping;
     try {
-      const all = await this.#options.destinations.all(signal);
-      this.#warnOf(all);
-      this.#destinations = new Map(all.destinations.map((destination) => [destination.id, destination]));
-      await this.#keep();
-    } finally {
-      this.#adjust();
+      await this.#read(signal).finally(() => this.#adjust());
+      await this.#health.note(this.#runs.all, signal);
+      this.#problem = undefined;
+    } catch (err) {
+      this.#problem = err instanceof Error ? err.message : String(err);
+      throw err;
     }
-    await this.#health.note(this.#runs.all, this.#stopping.signal);
-    this.#problem = undefined;
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const all = await this.#options.destinations.all(signal);
+    this.#warnOf(all);
+    this.#destinations = new Map(all.destinations.map((destination) => [destination.id, destination]));
+    await this.#keep();
   }
 
   #warnOf({ unreadable }: AllDestinations): void {
@@ -202,16 +185,20 @@ export class Sender {
     return [...this.#unreadable].some((text) => text.startsWith(`destination ${id}:`));
   }
 
-  /** Serves its own destinations one after the other; one that is behind, or has many requests, gets a turn at a time. */
-  async #lookAfterAll(): Promise<void> {
+  /**
+   * Serves its own destinations one after the other; one that is behind, or has many requests, gets a turn at a time.
+   * @returns whether another turn can follow at once
+   */
+  async #lookAfterAll(): Promise<boolean> {
     const { signal } = this.#stopping;
     const own = this.#runs.all.filter(({ destination }) => this.#isKept(destination.id));
-    if (own.length === 0) return;
+    if (own.length === 0) return false;
     const ids = own.map(({ destination }) => destination.id);
     const requests = Map.groupBy(
       await openRequests(this.#options.db, ids, mostRequests, signal),
       ({ destination }) => destination,
     );
+    let hasMore = false;
     let failure: unknown;
     for (const run of own) {
       const { id } = run.destination;
@@ -220,13 +207,14 @@ export class Sender {
       try {
         const { sequence, isBehind } = await this.#catchUp.look(run, kept.sequence, signal);
         if (sequence !== kept.sequence) {
+          hasMore ||= isBehind;
           await this.#places.note(id, sequence, signal);
           kept.sequence = sequence;
         }
         run.hold(isBehind && run.destination.ordered);
         const until = performance.now() + requestsTurnMs;
         for (const request of requests.get(id) ?? []) {
-          await this.#requests.work(run, request, signal);
+          hasMore = (await this.#requests.work(run, request, signal)) || hasMore;
           if (performance.now() >= until) break;
         }
       } catch (err) {
@@ -235,6 +223,7 @@ export class Sender {
       }
     }
     if (failure !== undefined) throw failure;
+    return hasMore;
   }
 
   async #sweep(): Promise<void> {
@@ -250,13 +239,4 @@ export class Sender {
 /** Whether only one sender may call it: several could keep neither an order nor a rate limit. */
 function isExclusive({ ordered, rateLimit }: Destination): boolean {
   return ordered || rateLimit !== null;
-}
-
-function warningOf({ id, client, enabled, failingSince, disabledReason }: Destination): string | undefined {
-  const name = `Destination ${id} of ${client}`;
-  if (disabledReason !== null)
-    return `${name} is disabled: ${disabledReason} Tell the client; what comes meanwhile is kept for it.`;
-  if (enabled && failingSince !== null)
-    return `${name} has only failed since ${failingSince.toISOString().slice(0, 19)}Z. Its answers: npm run deliveries -- list --destination ${id}`;
-  return undefined;
 }
