@@ -96,7 +96,11 @@ export async function buildGateway(dependencies: GatewayDependencies): Promise<F
     keepAliveTimeout: silentMs,
     // An NDJSON body has no end; its readers limit how long lines, and other bodies, may take.
     requestTimeout: 0,
-    http: { headersTimeout: headersWithinMs, connectionsCheckingInterval: Math.min(2_000, headersWithinMs) },
+    http: {
+      headersTimeout: headersWithinMs,
+      connectionsCheckingInterval: Math.min(2_000, headersWithinMs),
+      requireHostHeader: false, // `answerErrors` refuses those without one
+    },
     // Requests that arrive on open connections during a stop are served as before.
     return503OnClosing: false,
     clientErrorHandler: answerClientError,

@@ -74,6 +74,7 @@ test("an unexpected error shows nothing of itself, and is logged", async () => {
 
 test.each([
   ["no HTTP", "HELLO\r\n\r\n", 400],
+  ["a request without a Host", "GET /healthz HTTP/1.1\r\n\r\n", 400],
   ["a method that nobody knows", "BREW /events HTTP/1.1\r\nHost: x\r\n\r\n", 501],
   ["headers that are too large", `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
   [

@@ -23,6 +23,12 @@ export function answerErrors(app: FastifyInstance, log: Log, lingerMs: number): 
 
   // One header by hand: @fastify/helmet would add a dozen to each event's answer.
   app.addHook("onRequest", async (_request, reply) => void reply.header("x-content-type-options", "nosniff"));
+  // With `requireHostHeader` Node would refuse it too (RFC 9112, section 3.2), but with an empty answer.
+  app.addHook("onRequest", async ({ raw }, reply) => {
+    if (raw.headers.host !== undefined || raw.httpVersion !== "1.1") return;
+    reply.header("connection", "close");
+    throw new Problem(400, "A request in HTTP/1.1 needs the header Host.");
+  });
   app.setErrorHandler((err, request, reply) => sendProblem(err, request, reply, log));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?", 1)[0] ?? "";
