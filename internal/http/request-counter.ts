@@ -1,6 +1,5 @@
-import { Redis } from "ioredis";
-import { hasBecomeReplica, isReply } from "../redis/connect.ts";
-import type { Log } from "../service/log.ts";
+import { isReply, RedisConnection } from "../redis/connect.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 
 /** Counts the requests of each key within a time window. */
 export interface RequestCounter {
@@ -8,7 +7,7 @@ export interface RequestCounter {
   count(key: string, windowMs: number): Promise<Count>;
   /** Undefined while it counts for all gateways together, else a sentence. */
   readonly problem: string | undefined;
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 interface Count {
@@ -53,58 +52,37 @@ const pauseMs = 1_000;
  */
 export function redisCounter(url: string, log: Log): RequestCounter {
   const local = localCounter();
-  const redis = new Redis(url, {
-    connectTimeout: 1_000,
-    commandTimeout: timeoutMs,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
-    reconnectOnError: hasBecomeReplica,
-  });
   let problem: string | undefined = "Redis is not connected yet";
-  /** Redis answers but does not count: it is full, or a replica. */
-  let refuses = false;
   let leftAloneUntil = 0;
-  const fails = (err: unknown): void => {
+  const onFailure = (err: unknown): void => {
     leftAloneUntil = performance.now() + pauseMs;
-    refuses = isReply(err);
-    const what = refuses ? "Redis does not count" : "Redis is away";
-    const message = `${what}, each gateway limits on its own: ${err instanceof Error ? err.message : err}`;
+    const what = isReply(err) ? "Redis does not count" : "Redis is away";
+    const message = `${what}, each gateway limits on its own: ${reasonOf(err)}`;
     if (problem === undefined) log.warn({ err }, message);
     problem = message;
   };
-  const works = (): void => {
-    refuses = false;
+  const onSuccess = (): void => {
     if (problem !== undefined) log.info("rate limits are shared through Redis");
     problem = undefined;
   };
-  // Without a listener ioredis would write each failed attempt to the console.
-  redis.on("error", fails);
-  // A new connection does not mean that Redis counts again.
-  redis.on("ready", () => {
-    if (!refuses) works();
-  });
+  const redis = new RedisConnection(url, { timeoutMs, onFailure, onSuccess });
 
   return {
     get problem() {
       return problem;
     },
     async count(key, windowMs) {
-      if (redis.status !== "ready" || performance.now() < leftAloneUntil) return local.count(key, windowMs);
+      if (redis.client.status !== "ready" || performance.now() < leftAloneUntil)
+        return local.count(key, windowMs);
       try {
-        const answer = await redis.eval(increment, 1, `croupier:requests:${key}`, windowMs);
-        works();
+        const script = redis.client.eval(increment, 1, `croupier:requests:${key}`, windowMs);
+        const answer = await redis.watched(script);
         const [current, ttl] = answer as [number, number]; // what the script returns
         return { current, ttl };
-      } catch (err) {
-        fails(err);
+      } catch {
         return local.count(key, windowMs);
       }
     },
-    close() {
-      local.close();
-      redis.disconnect();
-    },
+    close: () => redis.close(),
   };
 }

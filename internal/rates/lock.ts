@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Redis } from "ioredis";
-import { hasBecomeReplica, isReply } from "../redis/connect.ts";
+import { RedisConnection } from "../redis/connect.ts";
 import type { Log } from "../service/log.ts";
 import { outage } from "./outage.ts";
 
@@ -49,32 +48,19 @@ export function redisLock(options: RedisLockOptions): RatesLock {
     "the lock in Redis",
     "the rates API may be asked by several processes at once",
   );
-  const redis = new Redis(options.url, {
-    connectTimeout: timeout,
-    commandTimeout: timeout,
-    // A lock requested before an outage must not be taken after it, when nobody is left to hold it.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
-    reconnectOnError: hasBecomeReplica,
-  });
-  // Without a listener ioredis would write each failed attempt to the console.
-  redis.on("error", (error) => away.began(error));
-  /** Redis answers but gives no lock: it is full, or a replica. A new connection does not mean that it works again. */
-  let refuses = false;
-  redis.on("ready", () => {
-    if (!refuses) away.over();
+  const redis = new RedisConnection(options.url, {
+    timeoutMs: timeout,
+    onFailure: away.began,
+    onSuccess: away.over,
   });
   // A process that starts should not ask the API only because its connection is still opening.
   const attempted = new Promise<void>((resolve) => {
-    redis.once("ready", resolve);
-    redis.once("close", resolve);
+    redis.client.once("ready", resolve).once("close", resolve);
   });
 
   const lease = (token: string): Lease => ({
     release: async () => {
-      await redis.eval(releaseIfOwn, 1, key, token).catch((error: unknown) => away.began(error));
+      await redis.client.eval(releaseIfOwn, 1, key, token).catch(away.began);
     },
   });
 
@@ -83,19 +69,13 @@ export function redisLock(options: RedisLockOptions): RatesLock {
       await attempted;
       const token = randomUUID();
       try {
-        const answer = await redis.set(key, token, "PX", ttl, "NX");
-        refuses = false;
-        away.over();
+        const answer = await redis.watched(redis.client.set(key, token, "PX", ttl, "NX"));
         return answer === "OK" ? lease(token) : undefined;
-      } catch (error) {
-        refuses = isReply(error);
-        away.began(error);
+      } catch {
         // Its token still counts: Redis may have set the lock although the answer was lost.
         return lease(token);
       }
     },
-    async close() {
-      await redis.quit().catch(() => redis.disconnect());
-    },
+    close: () => redis.close(),
   };
 }
