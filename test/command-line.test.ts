@@ -134,8 +134,8 @@ describe("docs/commands.md", () => {
   test("lists every command with its flags", () => {
     const builds: Readonly<Record<string, Build<never>>> = {
       up: upCommand(services),
-      generator: serviceCommand({ name: "generator", summary: ".", variables: [], flags: generatorFlags }),
-      receiver: serviceCommand({ name: "receiver", summary: ".", variables: [], flags: receiverFlags }),
+      generator: serviceCommand({ name: "generator", summary: ".", flags: generatorFlags }),
+      receiver: serviceCommand({ name: "receiver", summary: ".", flags: receiverFlags }),
       samples: samplesCommand,
       backup: backupCommand,
       restore: restoreCommand,

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, "..");
 const commands = globSync("cmd/*/main.ts", { cwd: root }).sort();
 const sourceOf = (file: string) => readFileSync(join(root, file), "utf8");
 const services = commands.filter((file) => sourceOf(file).includes("runService("));
-const withNats = services.filter((file) => sourceOf(file).includes("connectNats("));
+const withNats = services.filter((file) => sourceOf(file).includes("openNats("));
 
 test("there are commands, most of them services", () => {
   expect(commands).toContain("cmd/up/main.ts");

@@ -165,6 +165,7 @@ describe("imports", () => {
         "internal/service/config.ts",
         "internal/service/log.ts",
         "internal/service/look-every.ts",
+        "internal/service/opening.ts",
         "internal/service/health.ts",
         "internal/service/outage.ts",
         "internal/service/config-drift.ts",

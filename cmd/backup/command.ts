@@ -11,7 +11,6 @@ export const backupCommand: Build<BackupCommand> = (reading) => {
     .program(
       "backup",
       "Saves everything in Postgres, as of one moment, to a file for croupier restore. Services may keep running.",
-      ["DATABASE_URL"],
     )
     .argument("<file>", "- for stdout; an existing file is replaced once the new one is complete");
   program.action((file) => reading.ask({ file }));

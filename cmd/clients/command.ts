@@ -23,9 +23,7 @@ const yes = ["-y, --yes", "do not ask for confirmation"] as const;
 /** The command `clients`. @param now milliseconds since 1970 */
 export function clientsCommand(now: () => number = Date.now): Build<ClientsCommand> {
   return (reading) => {
-    const program = reading.program("clients", "Keeps the clients and their API keys in Postgres.", [
-      "DATABASE_URL",
-    ]);
+    const program = reading.program("clients", "Keeps the clients and their API keys in Postgres.");
     const client = () =>
       reading.argument("<client>", "of the form [a-z0-9-]{1,40}", of(isClient, "[a-z0-9-]{1,40}"));
 

@@ -1,5 +1,4 @@
-import { asking, connectPostgres } from "../../internal/postgres/connect.ts";
-import { createLog } from "../../internal/service/log.ts";
+import { asking, openPostgres } from "../../internal/postgres/connect.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { runningUp } from "../../internal/service/running-up.ts";
 import { clientsCommand } from "./command.ts";
@@ -9,16 +8,15 @@ await runCommand({
   name: "clients",
   build: clientsCommand(),
   variables: ["DATABASE_URL"],
-  async run(command, { config, say, remark, open, ask, askIfSeated }) {
+  async run(command, tools) {
     const answer = async () => {
       if (command.do === "nats") return natsAnswer(command.client);
-      const log = createLog("clients", "warn");
-      const db = open.use(connectPostgres(config.DATABASE_URL, "clients", log, { max: 1 }));
+      const db = openPostgres(tools, { max: 1 });
       const { gatewayPort } = runningUp() ?? {};
-      return asking(undefined, () => run(command, db, { ask, askIfSeated, gatewayPort }));
+      return asking(undefined, () => run(command, db, { ...tools, gatewayPort }));
     };
-    const { output, remark: remarks } = await answer();
-    say(output);
-    remark(remarks);
+    const { output, remark } = await answer();
+    tools.say(output);
+    tools.remark(remark);
   },
 });

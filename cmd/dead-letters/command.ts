@@ -29,7 +29,6 @@ export function deadLettersCommand(reading: Reading<DeadLettersCommand>): Comman
   const program = reading.program(
     "dead-letters",
     "Shows dead letters, replays them, or discards them. --reason, --step and --client combine. Replaying removes the letter; if the event fails again, it becomes another letter with a higher count of replays.",
-    ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "EVENT_MAX_AHEAD"],
   );
   const filter = (name: FilterName) =>
     reading.option(`--${name} <${name}>`, `only of this ${name}`, (text) => {

@@ -1,22 +1,22 @@
 import type { NatsConnection } from "nats";
 import { takesEventsOf } from "../../internal/clients/client-repository.ts";
 import type { DryRunRules } from "../../internal/dead-letters/dry-run.ts";
-import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { currentRates } from "../../internal/rates/current-rates.ts";
 import { Registry } from "../../internal/registry/registry.ts";
-import type { Log } from "../../internal/service/log.ts";
+import type { Opening } from "../../internal/service/opening.ts";
 
 /** What a dry run needs from Postgres and the broker. It connects to Postgres only when it is needed. */
 export function openDryRunRules(
+  opening: Omit<Opening<"DATABASE_URL" | "EVENT_MAX_AHEAD">, "signal">,
   nc: NatsConnection,
-  databaseUrl: string,
-  maxAheadMs: number,
-  log: Log,
-): DryRunRules & AsyncDisposable {
-  const db = connectPostgres(databaseUrl, "dead-letters", log, { max: 2 });
+): DryRunRules {
+  const { config, log, onClose } = opening;
+  const db = openPostgres(opening, { max: 2 });
   let registry: Registry | undefined;
+  onClose("event types", () => registry?.close());
   return {
-    maxAheadMs,
+    maxAheadMs: config.EVENT_MAX_AHEAD,
     types: {
       decode(client, read) {
         let isCustom = false;
@@ -31,9 +31,5 @@ export function openDryRunRules(
     },
     knowsClient: (client) => takesEventsOf(db, client),
     currentRates: currentRates(nc),
-    async [Symbol.asyncDispose]() {
-      await registry?.close();
-      await db.destroy();
-    },
   };
 }

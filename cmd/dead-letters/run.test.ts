@@ -38,13 +38,17 @@ const count = async (stream: string) => (await jsm.streams.info(stream)).state.m
 async function deadLetters(line: string): Promise<string> {
   const command = readCommandLine(deadLettersCommand, line.split(" "));
   if (command instanceof TextAsked) expect.fail("a text was asked for");
-  await using rules = openDryRunRules(nc, database, 86_400_000, silent);
+  await using open = new AsyncDisposableStack();
+  const opening = {
+    ...{ name: "test", log: silent, config: { DATABASE_URL: database, EVENT_MAX_AHEAD: 86_400_000 } },
+    onClose: (_what: string, close: () => unknown) => open.defer(async () => void (await close())),
+  };
   let said = "";
   try {
     await runCommand(command, {
       store: new LetterStore(nc),
       publish: (message) => publisher.publish(message),
-      rules,
+      rules: openDryRunRules(opening, nc),
       log: silent,
       say: (text) => {
         said += typeof text === "string" ? forTerminal(text) : Buffer.from(text).toString();

@@ -9,7 +9,7 @@ import type { LetterStore } from "../../internal/dead-letters/store.ts";
 import { survey } from "../../internal/dead-letters/survey.ts";
 import type { Letter, LetterHead } from "../../internal/messages/letter.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
-import type { Log } from "../../internal/service/log.ts";
+import { type Log, reasonOf } from "../../internal/service/log.ts";
 import type { Progress } from "../../internal/service/progress.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
 import { onOneLine } from "../../internal/service/terminal.ts";
@@ -74,7 +74,7 @@ async function readPayload(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new CommandError(`The payload cannot be read: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new CommandError(`The payload cannot be read: ${reasonOf(cause)}.`, {
       cause,
     });
   }

@@ -25,7 +25,6 @@ export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandU
   const program = reading.program(
     "deliveries",
     "Lists delivery attempts to clients' destinations, and resends events.",
-    ["DATABASE_URL"],
   );
   const id = (text: string): string => {
     if (!/^[1-9]\d{0,17}$/.test(text)) throw new Error("be a number, as the list has them");

@@ -27,14 +27,11 @@ interface ReplayFlags {
   readonly onlyUndelivered: boolean;
 }
 
-const environment = ["DATABASE_URL", "DELIVERY_KEY", "DELIVERY_ALLOW_PRIVATE", "DELIVERY_PROXY"] as const;
-
 /** The command `destinations`. */
 export function destinationsCommand(reading: Reading<DestinationsCommand>): CommandUnknownOpts {
   const program = reading.program(
     "destinations",
     "Manages clients' webhook destinations. Senders apply changes within seconds.",
-    environment,
   );
   const id = () =>
     reading.argument("<id>", "id of the destination", (text) => {

@@ -13,6 +13,7 @@ import {
 } from "../../internal/registry/event-types.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { isObject } from "../../internal/service/is-object.ts";
+import { reasonOf } from "../../internal/service/log.ts";
 import { table } from "../../internal/service/table.ts";
 
 /** What a command line asks for. */
@@ -29,7 +30,6 @@ export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandU
   const program = reading.program(
     "event-types",
     "Shows and changes custom event types. Running processes apply changes within seconds.",
-    ["DATABASE_URL"],
   );
   const type = ["--type <t>", "name of the type, [a-z0-9_-]{1,40}"] as const;
   const client = [
@@ -179,7 +179,7 @@ async function readJson(what: string, file: string): Promise<unknown> {
   try {
     text = await readFile(file, "utf8");
   } catch (err) {
-    const reason = err instanceof Error ? err.message : String(err);
+    const reason = reasonOf(err);
     throw new RegistrationError(`The ${what} cannot be read: ${reason}.`, { cause: err });
   }
   try {

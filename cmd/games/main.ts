@@ -1,6 +1,5 @@
 import { gameKind } from "../../internal/games/game-kind.ts";
-import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { createLog } from "../../internal/service/log.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { type RecordsCommand, recordsCommand } from "../players/command.ts";
 import { runCommand as run } from "../players/run.ts";
@@ -9,9 +8,5 @@ await runCommand<RecordsCommand, "DATABASE_URL">({
   name: "games",
   build: recordsCommand(gameKind),
   variables: ["DATABASE_URL"],
-  async run(command, { config, open, ...rest }) {
-    const log = createLog("games", "warn");
-    const db = open.use(connectPostgres(config.DATABASE_URL, "games", log, { max: 1 }));
-    await run(gameKind, command, { db, ...rest });
-  },
+  run: (command, tools) => run(gameKind, command, { ...tools, db: openPostgres(tools, { max: 1 }) }),
 });

@@ -7,9 +7,8 @@ import { erasePlayer } from "../../internal/erasure/erase.ts";
 import { gameKind } from "../../internal/games/game-kind.ts";
 import { buildGateway, gatewayWarnings } from "../../internal/gateway/app.ts";
 import { localCounter, redisCounter } from "../../internal/http/request-counter.ts";
-import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
+import { natsVariables, openNats } from "../../internal/jetstream/connect.ts";
 import { IngestBuffer } from "../../internal/jetstream/ingest-buffer.ts";
-import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { brokerAnswers } from "../../internal/jetstream/readiness.ts";
 import { StreamKeeper } from "../../internal/jetstream/stream-keeper.ts";
 import { mayBundle, streamVariables } from "../../internal/jetstream/topology.ts";
@@ -19,14 +18,14 @@ import { connectPostgres, type PostgresOptions, postgresAnswers } from "../../in
 import { currentRates } from "../../internal/rates/current-rates.ts";
 import { postgresRecords } from "../../internal/records/postgres-records.ts";
 import { Registry } from "../../internal/registry/registry.ts";
-import { listen } from "../../internal/service/health.ts";
+import { httpVariables, listen } from "../../internal/service/health.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
 import { announce } from "../../internal/telemetry/announce.ts";
-import { AnswerTimes, addPublisher } from "../../internal/telemetry/bus-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
+import { addPublisher, openPublisher } from "../../internal/telemetry/timed-publisher.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
-import { openWebhooks } from "../../internal/webhooks/webhooks.ts";
+import { openWebhooks, webhookVariables } from "../../internal/webhooks/webhooks.ts";
 import manifest from "../../package.json" with { type: "json" };
 
 await runService({
@@ -34,32 +33,22 @@ await runService({
   summary:
     "accepts events over HTTP, validates and stores them, and answers questions about them; start as many as needed.",
   variables: [
-    "NATS_URL",
-    "NATS_CREDS",
-    "DATABASE_URL",
-    "REDIS_URL",
-    "RATE_LIMIT",
-    "EVENT_MAX_AHEAD",
-    "FIGURES",
-    "BUNDLES",
-    "DELIVERY_KEY",
-    "DELIVERY_ALLOW_PRIVATE",
-    "DELIVERY_PROXY",
-    "HTTP_PORT",
-    "HTTP_HOST",
+    ...natsVariables,
+    ...(["DATABASE_URL", "REDIS_URL", "RATE_LIMIT", "EVENT_MAX_AHEAD", "FIGURES", "BUNDLES"] as const),
+    ...webhookVariables,
+    ...httpVariables,
     ...streamVariables,
     ...traceVariables,
   ],
   port: 3000,
-  async start({ config, log, stopping, onClose }) {
-    const nc = await connectNats("gateway", config, log, stopping);
-    onClose("NATS", () => disconnect(nc));
-    const traces = await openTraces("gateway", config, log);
-    onClose("traces", () => traces?.close());
+  async start(run) {
+    const { name, config, log, signal, onClose } = run;
+    const nc = await openNats(run);
+    const traces = await openTraces(run);
     const streams = await StreamKeeper.open({ nc, stages: [rawStage], limits: config, log });
     // Separate connections, so that long archive queries and uploads hold up neither keys nor event types.
     const connections = (options?: PostgresOptions) =>
-      connectPostgres(config.DATABASE_URL, "gateway", log, options);
+      connectPostgres(config.DATABASE_URL, name, log, options);
     const archive = connections();
     const records = connections();
     const db = connections({ max: 2 });
@@ -67,18 +56,10 @@ await runService({
     onClose("Postgres", () => Promise.all([archive, records, db, keys].map((pool) => pool.destroy())));
     const types = Registry.start(db, log, { beyondBudget: "refuse" });
     onClose("event types", () => types.close());
-    const times = new AnswerTimes();
-    const publisher = new Publisher(nc, {
-      timeoutMs: 4_000,
-      meter: times,
-      onNoStream: () => void streams.restore(),
-    });
-    onClose("publisher", () => publisher.close());
+    const publisher = openPublisher(run, nc, { timeoutMs: 4_000, streams });
     const counter = config.REDIS_URL === undefined ? localCounter() : redisCounter(config.REDIS_URL, log);
     onClose("rate limits", () => counter.close());
-
-    const webhooks = openWebhooks(records, config);
-    onClose("webhooks", () => webhooks?.deliverer.close());
+    const webhooks = openWebhooks(run, records);
 
     const meter = new WorkMeter("ingest");
     const buffer = new IngestBuffer({ publisher, meter });
@@ -89,10 +70,10 @@ await runService({
       types: () => types.problem,
     };
     const warnings = () => gatewayWarnings({ buffer, counter });
-    const telemetry = { nc, service: "gateway", checks, warnings, works: [meter], log };
+    const telemetry = { nc, service: name, checks, warnings, works: [meter], log };
     onClose("status", announce(telemetry));
     const metrics = serviceMetrics(telemetry);
-    addPublisher(metrics, publisher, times);
+    addPublisher(metrics, publisher);
     const app = await buildGateway({
       nc,
       buffer,
@@ -123,7 +104,7 @@ await runService({
       metrics,
       version: manifest.version,
       log,
-      stopping,
+      stopping: signal,
     });
     onClose("HTTP", () => app.close());
     log.info({ http: await listen(app, config) }, "ready");

@@ -6,10 +6,10 @@ import { type MakeEvents, randomEvents } from "../../internal/generator/events.t
 import { generatorFlags } from "../../internal/generator/flags.ts";
 import { generate } from "../../internal/generator/generate.ts";
 import { keepRawStream } from "../../internal/generator/raw-stream.ts";
-import { connectNats, disconnect } from "../../internal/jetstream/connect.ts";
+import { natsVariables, openNats } from "../../internal/jetstream/connect.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
 import { streamVariables } from "../../internal/jetstream/topology.ts";
-import { connectPostgres, type Database } from "../../internal/postgres/connect.ts";
+import { type Database, openPostgres } from "../../internal/postgres/connect.ts";
 import { setVariables } from "../../internal/service/config.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
 import type { Log } from "../../internal/service/log.ts";
@@ -58,21 +58,20 @@ function progressOf(log: Log): Progress {
 await runService({
   name: "generator",
   summary: "publishes random events.",
-  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", ...streamVariables, ...traceVariables],
+  variables: [...natsVariables, "DATABASE_URL", ...streamVariables, ...traceVariables],
   flags: generatorFlags,
   usesRunningUp: true,
-  async start({ config, flags, log, stopping, onClose, besideUp }) {
-    const db = connectPostgres(config.DATABASE_URL, "generator", log, { max: 1 });
+  async start(run) {
+    const { config, flags, log, signal, onClose, besideUp } = run;
+    const db = openPostgres(run, { max: 1 });
     await look(flags.client, besideUp || setVariables(["DATABASE_URL"]).length > 0, db, log);
     const events = await eventsOf(flags, db);
     await db.destroy();
-    const nc = await connectNats("generator", config, log, stopping);
-    onClose("NATS", () => disconnect(nc));
-    const traces = await openTraces("generator", config, log);
-    onClose("traces", () => traces?.close());
+    const nc = await openNats(run);
+    const traces = await openTraces(run);
     const pointedAt = setVariables(["NATS_URL"]).length > 0;
     const streams = await keepRawStream({ nc, config, log, pointedAt });
-    const publisher = new Publisher(nc, { onNoStream: () => void streams?.restore() });
+    const publisher = new Publisher(nc, { streams });
     onClose("publisher", () => publisher.close());
     using progress = progressOf(log);
     const { count } = flags;
@@ -82,7 +81,7 @@ await runService({
       else progress.show(() => `${number(stored)} of ${number(count ?? 0)} events stored`);
     };
     const generating = generate({
-      ...{ publisher, log, signal: stopping, ...flags, events, trace: traces },
+      ...{ publisher, log, signal, ...flags, events, trace: traces },
       ...(count !== undefined && { onStored }),
     });
     onClose("events on their way", () => Promise.race([generating, sleep(farewellMs)]));

@@ -1,4 +1,5 @@
 import { CommandError } from "../../internal/service/command-error.ts";
+import { reasonOf } from "../../internal/service/log.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 
 /** Shorter than the interval of checks; a service's own checks time out after 2 s. */
@@ -26,7 +27,7 @@ await runCommand<string, never>({
     const answer = await fetch(url, { signal: AbortSignal.timeout(patienceMs) }).catch((err: unknown) => {
       // fetch() only says "fetch failed"; the reason is its cause.
       const { cause = err } = err as { cause?: unknown }; // anything fetch() throws is an object
-      throw new CommandError(`${url} does not answer: ${cause instanceof Error ? cause.message : cause}.`);
+      throw new CommandError(`${url} does not answer: ${reasonOf(cause)}.`);
     });
     say(`${answer.status} ${await answer.text()}\n`);
     if (!answer.ok) process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { migrate } from "../../internal/postgres/migrate.ts";
 import { databaseUsers, ensureRoles } from "../../internal/postgres/roles.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
@@ -16,15 +16,15 @@ await runService({
       ? {}
       : { DATABASE_PASSWORDS: `name only ${databaseUsers.join(", ")}, not ${unknown.join(", ")}` };
   },
-  async start({ config, log, onClose }) {
+  async start(run) {
+    const { config, log } = run;
     // Migrating a large table can be slow, and so can waiting for another process that migrates.
-    const db = connectPostgres(config.DATABASE_URL, "migrate", log, {
+    const db = openPostgres(run, {
       max: 1,
       statementTimeoutMs: 0,
       // After a signal it may finish within the time limit of a stop.
       farewellMs: 3_600_000,
     });
-    onClose("Postgres", () => db.destroy());
     const applied = await migrate(db);
     log.info({ applied }, applied.length === 0 ? "the schema is up to date" : "the schema was migrated");
     // Not a migration, because roles belong to the whole server and may change at any time.

@@ -1,7 +1,6 @@
 import { isClient } from "../../internal/casino/event.ts";
 import { type ClientRecord, type RecordKind, readId } from "../../internal/records/record.ts";
 import type { Build, Reading } from "../../internal/service/command-line.ts";
-import type { VariableName } from "../../internal/service/variables.ts";
 
 /** What a command line asks for. */
 export type RecordsCommand =
@@ -32,11 +31,10 @@ export function idArgument(reading: Reading<unknown>) {
  */
 export function recordsCommand<C = RecordsCommand>(
   kind: RecordKind<ClientRecord>,
-  environment: readonly VariableName[] = ["DATABASE_URL"],
 ): Build<C | RecordsCommand> {
   const { one, many } = kind;
   return (reading) => {
-    const program = reading.program(many, `Keeps the ${many} of clients in Postgres.`, environment);
+    const program = reading.program(many, `Keeps the ${many} of clients in Postgres.`);
     const client = () => clientArgument(reading, many);
     const json = ["--json", "as JSON, for scripts"] as const;
 

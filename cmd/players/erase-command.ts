@@ -17,9 +17,7 @@ export type PlayersCommand = RecordsCommand | ErasureCommand;
 
 /** The command `players`. */
 export const playersCommand: Build<PlayersCommand> = (reading) => {
-  const program = recordsCommand<PlayersCommand>(playerKind, ["DATABASE_URL", "NATS_URL", "NATS_CREDS"])(
-    reading,
-  );
+  const program = recordsCommand<PlayersCommand>(playerKind)(reading);
   program
     .command("erase")
     .description(

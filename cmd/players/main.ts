@@ -1,8 +1,7 @@
-import { disconnect } from "../../internal/jetstream/connect.ts";
+import { natsVariables } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { Publisher } from "../../internal/jetstream/publisher.ts";
-import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { createLog } from "../../internal/service/log.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { runPlayersCommand as run } from "./erase.ts";
 import { playersCommand } from "./erase-command.ts";
@@ -10,18 +9,16 @@ import { playersCommand } from "./erase-command.ts";
 await runCommand({
   name: "players",
   build: playersCommand,
-  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL"],
-  async run(command, { config, open, signal, ...rest }) {
-    const log = createLog("players", "warn");
+  variables: [...natsVariables, "DATABASE_URL"],
+  async run(command, tools) {
     await run(command, {
-      ...rest,
-      signal,
-      db: open.use(connectPostgres(config.DATABASE_URL, "players", log, { max: 1 })),
+      ...tools,
+      db: openPostgres(tools, { max: 1 }),
       async broker() {
-        const nc = await connectOnce("players", config, signal);
-        open.defer(() => disconnect(nc));
-        const publisher = open.adopt(new Publisher(nc), (it) => it.close());
-        return { nc, log, publish: (message) => publisher.publish(message, signal) };
+        const nc = await connectOnce(tools);
+        const publisher = new Publisher(nc);
+        tools.onClose("publisher", () => publisher.close());
+        return { nc, log: tools.log, publish: (message) => publisher.publish(message, tools.signal) };
       },
     });
   },

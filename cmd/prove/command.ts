@@ -21,7 +21,6 @@ export function proveCommand(reading: Reading<ProveCommand>): CommandUnknownOpts
     .program(
       "prove",
       "Checks that every accepted event is accounted for exactly once, and names those that are not. Changes nothing.",
-      ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "ARCHIVE_RETENTION", "DELIVERY_RETENTION"],
     )
     .addOption(
       reading.option(

@@ -1,6 +1,6 @@
-import { disconnect } from "../../internal/jetstream/connect.ts";
+import { natsVariables } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
-import { connectPostgres } from "../../internal/postgres/connect.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { prove } from "../../internal/proof/prove.ts";
 import { exitCode } from "../../internal/service/exit-code.ts";
 import { createLog } from "../../internal/service/log.ts";
@@ -16,14 +16,13 @@ const statementTimeoutMs = 300_000;
 await runCommand({
   name: "prove",
   build: proveCommand,
-  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL", "ARCHIVE_RETENTION", "DELIVERY_RETENTION"],
-  async run(command, { config, say, open, signal }) {
+  variables: [...natsVariables, "DATABASE_URL", "ARCHIVE_RETENTION", "DELIVERY_RETENTION"],
+  async run(command, { say, ...tools }) {
+    const { name, config, signal } = tools;
     try {
-      const nc = await connectOnce("prove", config, signal);
-      open.defer(() => disconnect(nc));
-      const quiet = createLog("prove", "silent");
-      const db = open.use(connectPostgres(config.DATABASE_URL, "prove", quiet, { statementTimeoutMs }));
-      using progress = new Progress("prove");
+      const nc = await connectOnce(tools);
+      const db = openPostgres({ ...tools, log: createLog(name, "silent") }, { statementTimeoutMs });
+      using progress = new Progress(name);
       const proof = await prove({
         nc,
         waiting: (what) => progress.show(() => `waiting for ${what.join(", ") || "all to be at rest"}`),

@@ -1,10 +1,10 @@
-import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { buildHealth, listen } from "../../internal/service/health.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
+import { buildHealth, httpVariables, listen } from "../../internal/service/health.ts";
 import { runService } from "../../internal/service/lifecycle.ts";
 import { serveMetrics } from "../../internal/telemetry/serve-metrics.ts";
 import { serviceMetrics } from "../../internal/telemetry/service-metrics.ts";
 import { SampleReceiver } from "../../internal/webhooks/sample-receiver.ts";
-import { openWebhooks } from "../../internal/webhooks/webhooks.ts";
+import { openWebhooks, webhookVariables } from "../../internal/webhooks/webhooks.ts";
 import { receiverFlags } from "./flags.ts";
 import { addRoutes } from "./routes.ts";
 
@@ -12,21 +12,16 @@ await runService({
   name: "receiver",
   summary:
     "receives clients' webhooks on this machine and verifies them, for a first try; it creates their destinations itself.",
-  variables: [
-    ...(["DATABASE_URL", "DELIVERY_KEY", "DELIVERY_ALLOW_PRIVATE", "DELIVERY_PROXY"] as const),
-    ...(["HTTP_PORT", "HTTP_HOST"] as const),
-  ],
+  variables: ["DATABASE_URL", ...webhookVariables, ...httpVariables],
   flags: receiverFlags,
   port: 3006,
   usesRunningUp: true,
   check: ({ DELIVERY_KEY }) =>
     DELIVERY_KEY === undefined ? { DELIVERY_KEY: "be set, the same as for senders and gateways" } : {},
-  async start({ config, flags, log, onClose }) {
+  async start(run) {
+    const { config, flags, log, onClose } = run;
     const { clients = ["casino"] } = flags;
-    const db = connectPostgres(config.DATABASE_URL, "receiver", log, { max: 1 });
-    onClose("Postgres", () => db.destroy());
-    const webhooks = openWebhooks(db, config);
-    onClose("calls", () => webhooks?.deliverer.close());
+    const webhooks = openWebhooks(run, openPostgres(run, { max: 1 }));
     const receiver = new SampleReceiver();
     const app = buildHealth({}, log);
     addRoutes(app, receiver);

@@ -13,7 +13,6 @@ export const restoreCommand: Build<RestoreCommand> = (reading) => {
     .program(
       "restore",
       "Loads a backup into a migrated, unused database: all of it, or on any failure nothing.",
-      ["DATABASE_URL"],
     )
     .argument("<file>", "- for stdin")
     .option("--replace", "delete everything in a used database first. Asks before it does")

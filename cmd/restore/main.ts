@@ -1,5 +1,4 @@
-import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { createLog } from "../../internal/service/log.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { restoreCommand } from "./command.ts";
 import { runCommand as run } from "./run.ts";
@@ -9,13 +8,8 @@ await runCommand({
   build: restoreCommand,
   variables: ["DATABASE_URL"],
   asOwner: true,
-  async run(command, { config, open, ...rest }) {
-    const log = createLog("restore", "warn");
+  async run(command, tools) {
     // A large table takes its time.
-    const options = { max: 1, statementTimeoutMs: 0 };
-    await run(command, {
-      ...rest,
-      db: open.use(connectPostgres(config.DATABASE_URL, "restore", log, options)),
-    });
+    await run(command, { ...tools, db: openPostgres(tools, { max: 1, statementTimeoutMs: 0 }) });
   },
 });

@@ -13,11 +13,7 @@ interface SamplesCommand {
 /** The command `samples`. */
 export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknownOpts {
   const program = reading
-    .program(
-      "samples",
-      "Adds sample clients, players, games and event types. Existing ones stay unchanged.",
-      ["DATABASE_URL"],
-    )
+    .program("samples", "Adds sample clients, players, games and event types. Existing ones stay unchanged.")
     .option("--if-untouched", "only if there is no player, no event and no client but casino yet")
     .option("--demo", "also add the casinos of `up --demo`");
   program.action(({ ifUntouched = false, demo = false }) => reading.ask({ ifUntouched, demo }));

@@ -1,5 +1,4 @@
-import { connectPostgres } from "../../internal/postgres/connect.ts";
-import { createLog } from "../../internal/service/log.ts";
+import { openPostgres } from "../../internal/postgres/connect.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { runCommand as run, samplesCommand } from "./command.ts";
 
@@ -7,10 +6,7 @@ await runCommand({
   name: "samples",
   build: samplesCommand,
   variables: ["DATABASE_URL"],
-  async run(command, { config, say, open }) {
-    const db = open.use(
-      connectPostgres(config.DATABASE_URL, "samples", createLog("samples", "warn"), { max: 1 }),
-    );
-    say(await run(command, db));
+  async run(command, tools) {
+    tools.say(await run(command, openPostgres(tools, { max: 1 })));
   },
 });

@@ -20,7 +20,6 @@ export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
     .program(
       "tail",
       "Shows final events as they come, until Ctrl-C. It takes no events from the logger or other readers.",
-      ["NATS_URL", "NATS_CREDS", "DATABASE_URL"],
     )
     .addOption(
       reading.option("--client <client>", "only events of this client", of(isClient, "[a-z0-9-]{1,40}")),

@@ -1,5 +1,5 @@
 import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
-import { disconnect } from "../../internal/jetstream/connect.ts";
+import { natsVariables } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { countBySubject } from "../../internal/jetstream/stream-state.ts";
 import { finalStage, stageStream } from "../../internal/messages/subjects.ts";
@@ -11,10 +11,10 @@ import { TailLines } from "./line.ts";
 await runCommand({
   name: "tail",
   build: tailCommand,
-  variables: ["NATS_URL", "NATS_CREDS", "DATABASE_URL"],
-  async run({ client, type, sinceMs, limit, json }, { config, say, remark, open, signal }) {
-    const nc = await connectOnce("tail", config, signal);
-    open.defer(() => disconnect(nc));
+  variables: [...natsVariables, "DATABASE_URL"],
+  async run({ client, type, sinceMs, limit, json }, { say, ...tools }) {
+    const { config, remark } = tools;
+    const nc = await connectOnce(tools);
     const stream = stageStream(finalStage);
     const filter = `casino.event.${finalStage}.${client ?? "*"}.${type ?? "*"}`;
     const stored = await countBySubject(nc, stream, filter); // throws where the stream is missing
@@ -33,13 +33,11 @@ await runCommand({
           }),
     });
     // Deleted before the connection closes; otherwise the server would keep it for five minutes.
-    open.defer(async () => {
-      await consumer.delete().catch(() => undefined);
-    });
+    tools.onClose("consumer", () => consumer.delete().catch(() => undefined));
     const lines = new TailLines();
     const messages = await consumer.consume();
-    signal.addEventListener("abort", () => messages.stop());
-    if (signal.aborted) messages.stop();
+    tools.signal.addEventListener("abort", () => messages.stop());
+    if (tools.signal.aborted) messages.stop();
     let left = limit ?? Number.POSITIVE_INFINITY;
     for await (const { subject, data, time } of messages) {
       say(json ? `${new TextDecoder().decode(data)}\n` : `${lines.lineOf(subject, data, time.getTime())}\n`);

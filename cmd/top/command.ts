@@ -14,7 +14,6 @@ export function topCommand(reading: Reading<TopCommand>): CommandUnknownOpts {
     .program(
       "top",
       "Shows the live pipeline: on a terminal as one screen, refreshed every second, into a pipe as one block per second. Redeliveries and dead letters per step count since the instances started; the first line shows the dead letters in the stream.",
-      ["NATS_URL", "NATS_CREDS"],
     )
     .option("--once", "show it once and end")
     .option("--json", "one JSON object per line");

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { layout } from "../../internal/enrichment/pipeline.ts";
-import { disconnect } from "../../internal/jetstream/connect.ts";
+import { natsVariables } from "../../internal/jetstream/connect.ts";
 import { connectOnce } from "../../internal/jetstream/connect-once.ts";
 import { lookAt } from "../../internal/overview/look.ts";
 import { QueueReader } from "../../internal/overview/queues.ts";
 import { StatusBoard, statusSubjects } from "../../internal/overview/status-board.ts";
 import { withoutPassword } from "../../internal/service/log.ts";
+import type { Opening } from "../../internal/service/opening.ts";
 import { runCommand } from "../../internal/service/run-command.ts";
 import { topCommand } from "./command.ts";
 import { hearKeys } from "./keys.ts";
@@ -19,10 +20,10 @@ const listenMs = 1_500;
 await runCommand({
   name: "top",
   build: topCommand,
-  variables: ["NATS_URL", "NATS_CREDS"],
-  async run({ once, json }, { config, say, open, signal: stop }) {
-    const nc = await connectOnce("top", config, stop);
-    open.defer(() => disconnect(nc));
+  variables: natsVariables,
+  async run({ once, json }, { say, ...tools }) {
+    const { config, signal: stop, onClose } = tools;
+    const nc = await connectOnce(tools);
     const board = new StatusBoard();
     nc.subscribe(statusSubjects, {
       callback: (err, { subject, data }) => {
@@ -31,8 +32,8 @@ await runCommand({
     });
     const isTerminal = process.stdout.isTTY && !once && !json;
     const screen = isTerminal ? new Screen(process.stdout) : undefined;
-    if (screen !== undefined) open.defer(() => screen.close());
-    const keys = screen !== undefined && process.stdin.isTTY ? quitByKey(screen, open) : undefined;
+    if (screen !== undefined) onClose("screen", () => screen.close());
+    const keys = screen !== undefined && process.stdin.isTTY ? quitByKey(screen, onClose) : undefined;
     const signal = keys === undefined ? stop : AbortSignal.any([stop, keys]);
     const ending = keys === undefined ? "Ctrl-C ends it." : "q or Ctrl-C ends it.";
     const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined);
@@ -51,7 +52,7 @@ await runCommand({
 });
 
 /** Aborted when somebody quits by a key. Ctrl-Z suspends, and until then the terminal is the shell's again. */
-function quitByKey(screen: Screen, open: AsyncDisposableStack): AbortSignal {
+function quitByKey(screen: Screen, onClose: Opening["onClose"]): AbortSignal {
   const quit = new AbortController();
   const end = (): void => quit.abort();
   // The terminal may survive its hang-up, and would keep this mode.
@@ -68,6 +69,6 @@ function quitByKey(screen: Screen, open: AsyncDisposableStack): AbortSignal {
     process.kill(0, "SIGTSTP");
   };
   let deafen = listen();
-  open.defer(() => deafen());
+  onClose("keys", () => deafen());
   return quit.signal;
 }

@@ -14,6 +14,7 @@ import {
 import { lastRecordOf } from "../messages/ledger.ts";
 import { ReplayClaims } from "../messages/replay-claim.ts";
 import { deadStream } from "../messages/subjects.ts";
+import { reasonOf } from "../service/log.ts";
 
 /** Bytes of a header that a part's id may take. */
 const partHeaderBytes = 512;
@@ -108,5 +109,5 @@ export class LetterWriter {
 /** Why a letter could not be written, whatever part of the broker refused. */
 function refusalOf(err: unknown): PublishError {
   if (err instanceof PublishError) return err;
-  return new PublishError(err instanceof Error ? err.message : String(err), 0, { cause: err });
+  return new PublishError(reasonOf(err), 0, { cause: err });
 }

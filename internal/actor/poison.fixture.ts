@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeRaw } from "../casino/decode.ts";
-import { connectNats, disconnect } from "../jetstream/connect.ts";
+import { natsVariables, openNats } from "../jetstream/connect.ts";
 import { Publisher } from "../jetstream/publisher.ts";
 import { bytesOf } from "../messages/enclosed.ts";
 import { runService } from "../service/lifecycle.ts";
@@ -32,7 +32,7 @@ const deeds: Readonly<Record<number, () => Promise<void> | void>> = {
 await runService({
   name: "poisoned",
   summary: "a worker for tests of poison.",
-  variables: ["NATS_URL", "NATS_CREDS"],
+  variables: natsVariables,
   flags: {
     "ack-wait": { doc: "ms", parse: number },
     blocked: { doc: "ms", parse: number },
@@ -41,13 +41,13 @@ await runService({
     held: { doc: "while this file is there, the event 9005 is in hand", parse: path },
     "postgres-away": { doc: "while this file is there, nothing goes", parse: path },
   },
-  async start({ config, flags, log, stopping, onClose, stuck }) {
-    const nc = await connectNats("poisoned", config, log, stopping);
-    onClose("NATS", () => disconnect(nc));
+  async start(run) {
+    const { name, config, flags, log, onClose, stuck } = run;
+    const nc = await openNats(run);
     const publisher = new Publisher(nc);
     onClose("publisher", () => publisher.close());
     const worker = new WorkerProcess({
-      service: "poisoned",
+      service: name,
       level: config.LOG_LEVEL,
       log,
       onStuck: stuck,
@@ -68,7 +68,7 @@ await runService({
         ratesAreAway && event.id >= 5000 && event.id < 6000 ? later("rates are away") : forward(event),
       );
     };
-    const run = await StepRun.start({
+    const step = await StepRun.start({
       step: { name: "test", forwardsTo: "tested", enrich },
       takesFrom: "raw",
       decode: (event) => decodeRaw(bytesOf(event)),
@@ -79,7 +79,7 @@ await runService({
       log,
       ackWaitMs: flags["ack-wait"] ?? 2_000,
     });
-    onClose("step", () => run.stop());
+    onClose("step", () => step.stop());
     log.info("ready");
     return "running";
   },

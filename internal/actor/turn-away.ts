@@ -7,7 +7,7 @@ import { deadMessageOf, type Enclosed, wholeOf } from "../messages/enclosed.ts";
 import { apartStream } from "../messages/subjects.ts";
 import type { HopTrace } from "../messages/trace.ts";
 import { backOff } from "../service/back-off.ts";
-import type { Log } from "../service/log.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import type { Marks } from "./marks.ts";
 import type { SetAside } from "./set-aside.ts";
@@ -43,7 +43,7 @@ export class TurnAway {
   /** Decides about an event that could not be handled: something is away, or this is a bug. */
   async onFailure(delivery: Delivery, err: unknown): Promise<Later | DeadLetter> {
     const { step, marks, stopping, log } = this.#options;
-    const message = err instanceof Error ? err.message : String(err);
+    const message = reasonOf(err);
     if (isUnavailable(err) || stopping.aborted) return later(message);
     const because = `The step ${step} failed: ${message}`;
     const { stream, streamSequence: seq } = delivery;

@@ -1,4 +1,5 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
+import { reasonOf } from "../service/log.ts";
 
 // Codes of the server's errors.json. The numbers are stable, the descriptions are not.
 export const nameInUse = [10058];
@@ -31,7 +32,7 @@ export function isWithoutJetStream(err: unknown): boolean {
  * @param move what to do next
  */
 export function explain(err: unknown, what: string, move?: string): Error {
-  const message = err instanceof Error ? err.message : String(err);
+  const message = reasonOf(err);
   const next = hasCode(err, noRoom)
     ? "lower EVENTS_MAX_BYTES and QUEUE_MAX_BYTES or raise max_file_store of the server"
     : hasCode(err, noCluster)

@@ -1,5 +1,6 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError, TimeoutError } from "nats";
+import { reasonOf } from "../service/log.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { hasCode, notEnabled, streamNotFound } from "./api-error.ts";
 
@@ -25,14 +26,14 @@ export async function askBroker<T>(
   } catch (cause) {
     if (hasCode(cause, streamNotFound)) throw new StreamMissing(stream);
     if (cause instanceof JetStreamApiError && !hasCode(cause, notEnabled)) throw cause;
-    throw new Unavailable(`NATS JetStream is away: ${reasonOf(cause)}.`, { cause });
+    throw new Unavailable(`NATS JetStream is away: ${whyAway(cause)}.`, { cause });
   }
 }
 
-function reasonOf(err: unknown): string {
+function whyAway(err: unknown): string {
   const isUnserved = err instanceof RequestError && err.isNoResponders();
   if (isUnserved || hasCode(err, notEnabled) || (err instanceof Error && err.name === "JetStreamNotEnabled"))
     return "nobody answers for it. Start nats-server with -js, or use an account that has it";
   if (err instanceof TimeoutError || err instanceof RequestError) return "it does not answer";
-  return err instanceof Error ? err.message : String(err);
+  return reasonOf(err);
 }

@@ -1,26 +1,27 @@
 import type { NatsConnection } from "nats";
-import type { Config } from "../service/config.ts";
 import { createLog, withoutPassword } from "../service/log.ts";
+import type { Opening } from "../service/opening.ts";
 import { Unavailable } from "../service/unavailable.ts";
-import { connectNats, urlsOf } from "./connect.ts";
+import { type NatsVariable, openNats, urlsOf } from "./connect.ts";
 import { ForeignServer, hearNats } from "./first-words.ts";
 
 /** How long a command waits for NATS, in ms: a person is waiting too. */
 const patienceMs = 5_000;
 
 /**
- * As `connectNats`, for commands: gives up after 5 s with a sentence of its own.
+ * As `openNats`, for commands: gives up after 5 s with a sentence of its own, and logs nothing.
  * @throws Unavailable when NATS is away, Refused when it refuses the credentials, `signal`'s reason when aborted
  */
-export async function connectOnce(
-  service: string,
-  config: Config<"NATS_URL" | "NATS_CREDS">,
-  signal: AbortSignal,
-): Promise<NatsConnection> {
+export async function connectOnce({
+  name,
+  config,
+  signal,
+  onClose,
+}: Omit<Opening<NatsVariable>, "log">): Promise<NatsConnection> {
   const patience = AbortSignal.timeout(patienceMs);
   const either = AbortSignal.any([signal, patience]);
   try {
-    return await connectNats(service, config, createLog(service, "silent"), either);
+    return await openNats({ name, config, log: createLog(name, "silent"), signal: either, onClose });
   } catch (err) {
     if (signal.aborted || !patience.aborted) throw err;
     const where = withoutPassword(config.NATS_URL);

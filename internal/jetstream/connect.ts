@@ -3,10 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionOptions, connect, credsAuthenticator, errors, type NatsConnection } from "nats";
 import type { Config } from "../service/config.ts";
 import { type Log, reasonOf, withoutPassword } from "../service/log.ts";
+import type { Opening } from "../service/opening.ts";
 import { Refused } from "../service/unavailable.ts";
 import { hearNats } from "./first-words.ts";
 import { privateInbox } from "./inbox.ts";
 import { WireWriter } from "./wire-writer.ts";
+
+/** The variables of a connection to NATS. */
+export const natsVariables = ["NATS_URL", "NATS_CREDS"] as const;
+export type NatsVariable = (typeof natsVariables)[number];
 
 /** Pause between attempts. Short, because each second away adds a second of latency to every event in flight. */
 const retryMs = 500;
@@ -19,7 +24,7 @@ const retryMs = 500;
  */
 export async function connectNats(
   service: string,
-  config: Config<"NATS_URL" | "NATS_CREDS">,
+  config: Config<NatsVariable>,
   log: Log,
   signal: AbortSignal,
 ): Promise<NatsConnection> {
@@ -59,12 +64,16 @@ export async function connectNats(
   }
 }
 
+/** As `connectNats`, for a service: the connection is closed with it. */
+export async function openNats(service: Opening<NatsVariable>): Promise<NatsConnection> {
+  const { name, config, log, signal, onClose } = service;
+  const nc = await connectNats(name, config, log, signal);
+  onClose("NATS", () => disconnect(nc));
+  return nc;
+}
+
 /** A user that may not subscribe to its own inboxes would wait in vain for every answer. Better to say so once, here. */
-async function checkUser(
-  nc: NatsConnection,
-  service: string,
-  config: Config<"NATS_URL" | "NATS_CREDS">,
-): Promise<void> {
+async function checkUser(nc: NatsConnection, service: string, config: Config<NatsVariable>): Promise<void> {
   let problem: Error | null = null;
   const subscription = nc.subscribe(privateInbox(nc), {
     callback: (err) => {
@@ -106,7 +115,7 @@ export async function disconnect(nc: NatsConnection): Promise<void> {
 }
 
 async function serversOf(
-  config: Config<"NATS_URL" | "NATS_CREDS">,
+  config: Config<NatsVariable>,
 ): Promise<ConnectionOptions & { readonly servers: string[] }> {
   const servers = urlsOf(config.NATS_URL);
   const user = servers.find((server) => server.username !== "");

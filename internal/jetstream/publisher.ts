@@ -1,7 +1,9 @@
 import type { Msg, NatsConnection } from "nats";
+import { reasonOf } from "../service/log.ts";
 import { privateInbox, unguessable } from "./inbox.ts";
 import { type PubAck, PublishError, parsePubAck, tooLarge } from "./pub-ack.ts";
 import { SlotMap } from "./slot-map.ts";
+import type { StreamKeeper } from "./stream-keeper.ts";
 import type { OutgoingHeaders } from "./wire-headers.ts";
 import { WireWriter } from "./wire-writer.ts";
 
@@ -39,6 +41,16 @@ export interface PublisherMeter {
   lost(message: object): void;
 }
 
+export interface PublisherOptions {
+  /** Most messages in flight at once. */
+  readonly window?: number;
+  /** How long a PubAck may take while connected. */
+  readonly timeoutMs?: number;
+  /** Recreates a stream that is missing for a message; default: it stays missing until someone else does. */
+  readonly streams?: Pick<StreamKeeper, "restore"> | undefined;
+  readonly meter?: PublisherMeter;
+}
+
 export interface PublisherStats {
   published: number;
   duplicates: number;
@@ -65,7 +77,7 @@ export class Publisher {
   readonly #inbox: string;
   readonly #window: number;
   readonly #timeoutMs: number;
-  readonly #onNoStream: () => void;
+  readonly #streams: PublisherOptions["streams"];
   readonly #meter: PublisherMeter | undefined;
   readonly #inFlight = new SlotMap<InFlight>();
   readonly #waiting: InFlight[] = [];
@@ -76,25 +88,15 @@ export class Publisher {
   #connected = true;
   #closed = false;
 
-  /**
-   * @param window most messages in flight at once
-   * @param timeoutMs how long a PubAck may take while connected
-   * @param onNoStream called for each message that no stream takes
-   */
   constructor(
     nc: NatsConnection,
-    {
-      window = 4096,
-      timeoutMs = 5_000,
-      onNoStream = () => undefined,
-      meter,
-    }: { window?: number; timeoutMs?: number; onNoStream?: () => void; meter?: PublisherMeter } = {},
+    { window = 4096, timeoutMs = 5_000, streams, meter }: PublisherOptions = {},
   ) {
     this.#nc = nc;
     this.#wire = WireWriter.of(nc);
     this.#window = window;
     this.#timeoutMs = timeoutMs;
-    this.#onNoStream = onNoStream;
+    this.#streams = streams;
     this.#meter = meter;
     this.#inbox = privateInbox(nc);
     this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_err, msg) => this.#onAck(msg) });
@@ -166,8 +168,7 @@ export class Publisher {
       const fits = this.#wire.publish(subject, `${this.#inbox}.${entry.token}`, headers, payload);
       if (!fits) this.#fail(entry, new PublishError("it is larger than the server's max_payload", tooLarge));
     } catch (err) {
-      const why = err instanceof Error ? err.message : String(err);
-      this.#fail(entry, new PublishError(why, 0, { cause: err }));
+      this.#fail(entry, new PublishError(reasonOf(err), 0, { cause: err }));
     }
   }
 
@@ -178,7 +179,7 @@ export class Publisher {
     const answer = parsePubAck(msg, entry.message.subject);
     if (answer === undefined) return; // not from the stream, whose answer is still due
     if (answer instanceof PublishError) {
-      if (answer.isStreamMissing) this.#onNoStream();
+      if (answer.isStreamMissing) void this.#streams?.restore();
       this.#fail(entry, answer);
       return;
     }

@@ -37,7 +37,7 @@ test("names a stream that somebody deleted, makes it anew, and says so once", as
 
 test("a stream that no stage asks after is made anew too, once a message for it is refused", async () => {
   const { keeper } = await keep(["raw"]);
-  const publisher = new Publisher(nc, { onNoStream: () => void keeper.restore() });
+  const publisher = new Publisher(nc, { streams: keeper });
   await jsm.streams.delete("CASINO_DEAD");
   const letter = { subject: "casino.dead.currency.casino", payload: "x", headers: new OutgoingHeaders() };
   await expect(publisher.publish(letter)).rejects.toMatchObject({ isStreamMissing: true });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "nats";
 import { stageStream } from "../messages/subjects.ts";
 import type { ReadyCheck } from "../service/health.ts";
-import type { Log } from "../service/log.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 import { StreamMissing } from "./api.ts";
 import { stateOf } from "./stream-state.ts";
 import { ensureStreams, type Made, type StreamLimits } from "./topology.ts";
@@ -104,7 +104,7 @@ export class StreamKeeper {
       for (const stream of anew)
         log.warn({ stream }, `stream ${stream} was missing and is made anew; what it held is gone`);
     } catch (err) {
-      const why = err instanceof Error ? err.message : String(err);
+      const why = reasonOf(err);
       if (this.#failure === undefined) log.warn({ err }, "streams cannot be made anew yet");
       this.#failure = why;
       this.#gapMs = Math.min(this.#gapMs * 2, longestGapMs);

@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { reasonOf } from "../service/log.ts";
 import { unpackDebian } from "./debian-packages.ts";
 import { downloadNatsRelease } from "./nats-release.ts";
 
@@ -120,7 +121,7 @@ async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Bin
       const binary = await rung();
       if (binary !== undefined) return binary;
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(reasonOf(error));
     }
   }
   throw new Error(problems.length === 0 ? nothingWorked : `${nothingWorked} (${problems.join("; ")})`);

@@ -1,4 +1,5 @@
 import { generatorFlags } from "../generator/flags.ts";
+import { reasonOf } from "../service/log.ts";
 import type { ServiceSpec } from "./services.ts";
 
 /** An additional generator: its client, type and rate per second. */
@@ -43,8 +44,6 @@ function part<T>(name: string, { parse }: { parse: (text: string) => T }, text: 
   try {
     return parse(text);
   } catch (error) {
-    throw new Error(
-      `be client[:type[:rate]] with ${name} that must ${error instanceof Error ? error.message : error}`,
-    );
+    throw new Error(`be client[:type[:rate]] with ${name} that must ${reasonOf(error)}`);
   }
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { exitCode } from "../service/exit-code.ts";
+import { reasonOf } from "../service/log.ts";
 import { announceUp } from "../service/running-up.ts";
 import { type BannerFacts, banner, keepBanner } from "./banner.ts";
 import { type DataFolder, takeDataFolder } from "./data-folder.ts";
@@ -122,19 +123,14 @@ export class Stack {
     const code = asksForKeys ? await this.#made("link to the dashboard", createSignInCode, keys) : undefined;
     const demo = options.demo ? await this.#demoLines(keys, ports.get("receiver")) : [];
     const { DATABASE_URL: ownerUrl } = environmentOf(infrastructure, "migrate");
-    const urls = {
-      ...environmentOf(infrastructure, "clients"),
-      NATS_URL: environmentOf(infrastructure, "operator").NATS_URL ?? "",
-      RATES_URL: rates.url ?? "",
-      ...delivery,
-    };
+    const { NATS_URL = "" } = environmentOf(infrastructure, "operator");
+    const urls = { ...keys, NATS_URL, RATES_URL: rates.url ?? "", ...delivery };
     this.#takeBack = announceUp(folder.path, {
       urls,
       ...(ownerUrl !== undefined && { ownerUrl }),
       ...(asksForKeys && { gatewayPort: options.port }),
     });
     this.#announce({ infrastructure, rates, front: front?.name, key, code, ports, unready, demo });
-    const { NATS_URL = "" } = environmentOf(infrastructure, "operator");
     const hasEvents = chosen.some(({ writesEvents }) => writesEvents === true);
     const nats = { NATS_URL, NATS_CREDS: given.NATS_CREDS };
     void this.#output.showStatus({ nats, ports, hasEvents }, signal);
@@ -210,7 +206,7 @@ export class Stack {
       return await make(script, env, this.#stopping.signal);
     } catch (error) {
       this.#stopping.signal.throwIfAborted();
-      this.#output.say(`no ${what} could be made: ${error instanceof Error ? error.message : error}`);
+      this.#output.say(`no ${what} could be made: ${reasonOf(error)}`);
       return undefined;
     }
   }

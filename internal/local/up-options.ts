@@ -1,6 +1,7 @@
 import { generatorFlags } from "../generator/flags.ts";
 import type { Build } from "../service/command-line.ts";
 import { integer } from "../service/config-values.ts";
+import { reasonOf } from "../service/log.ts";
 import { usualData } from "../service/running-up.ts";
 import { type Producer, parseProducer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
@@ -99,7 +100,7 @@ function rateOrNone(text: string): number | "none" {
   try {
     return generatorFlags.rate.parse(text);
   } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : error}, or 0 for none`);
+    throw new Error(`${reasonOf(error)}, or 0 for none`);
   }
 }
 

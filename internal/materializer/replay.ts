@@ -13,7 +13,7 @@ import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { acceptedHeader, parseAccepted } from "../messages/accepted.ts";
 import { readFinalEvent } from "../messages/final-event.ts";
 import { finalStage, stageStream } from "../messages/subjects.ts";
-import type { Log } from "../service/log.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 import type { Fold } from "./fold.ts";
 import { LogSession } from "./log-session.ts";
 import { watchRaw } from "./watch-raw.ts";
@@ -135,7 +135,7 @@ export class Replay {
         if (!this.#stop.signal.aborted) log.info({ why }, `opening ${streamName} again`);
       } catch (err) {
         if (this.#stop.signal.aborted) return;
-        this.#trouble = `${streamName} cannot be read: ${err instanceof Error ? err.message : String(err)}`;
+        this.#trouble = `${streamName} cannot be read: ${reasonOf(err)}`;
         if (hasCode(err, streamNotFound)) await this.#options.streams?.restore();
         if (failures++ % 40 === 0) log.warn({ err }, `${streamName} cannot be read, trying until it can`);
         await sleep(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});

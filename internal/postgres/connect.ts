@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import type { ReadyCheck } from "../service/health.ts";
 import { type Log, reasonOf, withoutPassword } from "../service/log.ts";
+import type { Opening } from "../service/opening.ts";
 import { Refused, Unavailable } from "../service/unavailable.ts";
 import { carefulPool, isDriverFailure, rememberPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
@@ -79,6 +80,16 @@ export function connectPostgres(
   const careful = carefulPool(pool, sockets, options.farewellMs);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: careful }) });
   rememberPool(db, careful);
+  return db;
+}
+
+/** As `connectPostgres`, for a service or a command: the connections are closed with it. */
+export function openPostgres(
+  { name, config, log, onClose }: Omit<Opening<"DATABASE_URL">, "signal">,
+  options?: PostgresOptions,
+): Database {
+  const db = connectPostgres(config.DATABASE_URL, name, log, options);
+  onClose("Postgres", () => db.destroy());
   return db;
 }
 

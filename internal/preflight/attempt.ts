@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLog } from "../service/log.ts";
+import { createLog, reasonOf } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
 
 /** How an attempt reports to its caller and is stopped. */
@@ -30,8 +30,7 @@ export async function untilThere<T>(
     } catch (err) {
       signal.throwIfAborted();
       if (err instanceof Refused) throw err;
-      if (!said)
-        say(`${who} is away (${err instanceof Error ? err.message : err}): waiting until it answers`);
+      if (!said) say(`${who} is away (${reasonOf(err)}): waiting until it answers`);
       said = true;
       await sleep(retryMs, undefined, { signal }).catch(() => undefined);
     }

@@ -3,7 +3,7 @@ import type { NatsConnection } from "nats";
 import { connectNats, disconnect } from "../jetstream/connect.ts";
 import { type StreamLimits, streamConfigs } from "../jetstream/topology.ts";
 import type { Config } from "../service/config.ts";
-import { withoutPassword } from "../service/log.ts";
+import { reasonOf, withoutPassword } from "../service/log.ts";
 import { isUnavailable, Refused } from "../service/unavailable.ts";
 import { silent, untilThere, type Watcher } from "./attempt.ts";
 
@@ -64,7 +64,7 @@ async function limitsFor(
 ): Promise<Fitted> {
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   const { limits: account } = await jsm.getAccountInfo().catch((err: unknown) => {
-    const why = err instanceof Error ? err.message : String(err);
+    const why = reasonOf(err);
     throw new Refused(
       `${where} gives no JetStream (${why}): start it with -js, and for an account of its own enable jetstream there`,
     );

@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { withoutPassword } from "../service/log.ts";
+import { reasonOf, withoutPassword } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
 import type { Watcher } from "./attempt.ts";
 
@@ -16,7 +16,7 @@ export async function tryRedis(url: string, { say, signal }: Watcher): Promise<v
     await redis.ping();
   } catch (err) {
     signal.throwIfAborted();
-    const why = err instanceof Error ? err.message : String(err);
+    const why = reasonOf(err);
     if (refusal.test(why)) throw new Refused(`${where} refuses us: ${why}: check REDIS_URL`, { cause: err });
     say(`${where} is away (${why}): everything goes on without it, and takes it up once it answers`);
   } finally {

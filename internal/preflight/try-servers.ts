@@ -1,5 +1,6 @@
 import { ratesApi } from "../rates/api.ts";
 import { type Config, ConfigError } from "../service/config.ts";
+import { reasonOf } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
 import type { Watcher } from "./attempt.ts";
 import { type Fitted, type NatsNeeds, tryNats } from "./nats.ts";
@@ -58,7 +59,7 @@ async function tryRates({ RATES_URL, RATES_API_KEY }: Named, { say, signal }: Wa
     await ratesApi({ url: RATES_URL, accessKey: RATES_API_KEY, timeout: 3_000 })(signal);
   } catch (err) {
     signal.throwIfAborted();
-    const why = err instanceof Error ? err.message : String(err);
+    const why = reasonOf(err);
     if (/\b40[13]\b/.test(why))
       throw new Refused(`${why}: check RATES_URL and RATES_API_KEY`, { cause: err });
     say(`${why}: events that need a rate wait until it answers`);

@@ -1,4 +1,4 @@
-import type { Log } from "../service/log.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 
 /** Logs that something went away, and once that it is back, however many calls fail in between. */
 interface Outage {
@@ -23,11 +23,4 @@ export function outage(log: Log, what: string, consequence: string, mostReasons 
       log.info(`${what} works again`);
     },
   };
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.message !== "") return error.message;
-  // A connection tried over IPv4 and IPv6 fails with an AggregateError that has a code and no message.
-  return "code" in error ? String(error.code) : error.name;
 }

@@ -2,7 +2,7 @@ import { jetstream } from "@nats-io/jetstream";
 import type { KV, KvEntry } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
 import { openBucket } from "../jetstream/bucket.ts";
-import type { Log } from "../service/log.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 import { decodeSnapshot, encodeSnapshot, type RateSnapshot, snapshotMaxAge } from "./rate-snapshot.ts";
 
 /** Where processes share the newest snapshot. It ignores age, which `fetchedAt` tells. */
@@ -63,7 +63,7 @@ export function kvRateCache(
     try {
       return decodeSnapshot(entry.string());
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       log.warn({ reason, revision: entry.revision }, `the entry in ${bucketName} cannot be used`);
       return undefined;
     }

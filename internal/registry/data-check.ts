@@ -6,6 +6,7 @@ import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
 import { unstorable } from "../casino/storable.ts";
 import { CommandError } from "../service/command-error.ts";
 import { isObject } from "../service/is-object.ts";
+import { reasonOf } from "../service/log.ts";
 import { linearPattern } from "./linear-pattern.ts";
 import { judgeMultiplesExactly } from "./multiple-of.ts";
 
@@ -124,7 +125,7 @@ function compile(schema: Readonly<Record<string, unknown>>, ajv: Ajv): ValidateF
         `The schema refers to "${err.missingRef}", which is not in it: it can refer only to parts of itself.`,
         { cause: err },
       );
-    const reason = err instanceof Error ? err.message : String(err);
+    const reason = reasonOf(err);
     throw new RegistrationError(`The schema cannot be compiled: ${reason}.`, { cause: err });
   } finally {
     ajv.removeSchema(schema);

@@ -1,3 +1,4 @@
+import { reasonOf } from "../service/log.ts";
 import type { Destination } from "../webhooks/destination.ts";
 import { DestinationRun, type SenderContext } from "./destination-run.ts";
 
@@ -66,7 +67,7 @@ export class RunSet {
             { err, destination: id },
             "a destination cannot be started or stopped now; it is tried again",
           );
-        this.#problems.set(id, err instanceof Error ? err.message : String(err));
+        this.#problems.set(id, reasonOf(err));
       })
       .finally(() => this.#changing.delete(id));
     this.#changing.set(id, change);

@@ -6,9 +6,9 @@ import {
   Option,
 } from "@commander-js/extra-typings";
 import manifest from "../../package.json" with { type: "json" };
+import { reasonOf } from "./log.ts";
 import { nearMiss } from "./near-miss.ts";
 import { flagsTakenByNpm } from "./npm-flags.ts";
-import { type VariableName, variables } from "./variables.ts";
 
 /** The command line is wrong: one sentence per problem, for the person who typed it. */
 export class UsageError extends Error {
@@ -30,9 +30,6 @@ export class TextAsked {
   }
 }
 
-/** Defaults of variables that differ between services. */
-type Presets = { readonly [K in VariableName]?: string };
-
 /** The result of reading a command line, while it is read. */
 export class Reading<T> {
   /** Invalid values: reading goes on, so that all problems are reported at once. */
@@ -40,6 +37,12 @@ export class Reading<T> {
   /** What commander would have printed. */
   said = "";
   command: { readonly asked: T } | undefined;
+  readonly #environment: string;
+
+  /** @param environment the end of the help */
+  constructor(environment = "") {
+    this.#environment = environment;
+  }
 
   /** Called by the action of a command: this is what was asked for. */
   ask(command: T): void {
@@ -47,12 +50,7 @@ export class Reading<T> {
   }
 
   /** The command `croupier <name>`, to which flags, arguments and subcommands are added. */
-  program(
-    name: string,
-    summary: string,
-    environment: readonly VariableName[] = [],
-    presets: Presets = {},
-  ): Command {
+  program(name: string, summary: string): Command {
     const hear = (text: string): void => {
       this.said += text;
     };
@@ -70,7 +68,7 @@ export class Reading<T> {
       .configureOutput({ writeOut: hear, writeErr: hear, outputError: () => undefined })
       .exitOverride()
       .allowExcessArguments()
-      .addHelpText("after", environmentHelp(environment, presets));
+      .addHelpText("after", this.#environment);
   }
 
   /**
@@ -112,7 +110,7 @@ export class Reading<T> {
       if (name.startsWith("--") && text.startsWith("--")) throw new Error("have a value");
       return parse(text);
     } catch (err) {
-      const must = err instanceof Error ? err.message : String(err);
+      const must = reasonOf(err);
       this.problems.push(`${name} must ${must}, not "${text.slice(0, 100)}".`);
       return undefined as V; // never used: with a problem no command is run
     }
@@ -124,12 +122,17 @@ export type Build<T> = (reading: Reading<T>) => CommandUnknownOpts;
 
 /**
  * Reads a command line.
+ * @param environment the end of the help: `environmentHelp`
  * @throws UsageError with all problems
  */
-export function readCommandLine<T>(build: Build<T>, args: readonly string[]): T | TextAsked {
+export function readCommandLine<T>(
+  build: Build<T>,
+  args: readonly string[],
+  environment = "",
+): T | TextAsked {
   const problems: string[] = [];
   for (let rest = args; ; ) {
-    const reading = new Reading<T>();
+    const reading = new Reading<T>(environment);
     const program = build(reading);
     const taken = flagsTakenByNpm(program, args);
     if (taken !== undefined) throw new UsageError([taken]);
@@ -237,14 +240,4 @@ function sentence(err: CommanderError, leaf: CommandUnknownOpts): string {
     default:
       return `${err.message.replace(/^error: /, "").replace(/\.$/, "")}.`;
   }
-}
-
-function environmentHelp(names: readonly VariableName[], presets: Presets): string {
-  if (names.length === 0) return "";
-  const lines = [...new Set(names)].map((name) => {
-    const { doc, default: usual }: { doc: string; default?: string } = variables[name];
-    const preset = presets[name] ?? usual;
-    return `  ${name} `.padEnd(24) + doc + (preset === undefined ? "" : ` (default ${preset})`);
-  });
-  return ["", "Environment:", ...lines].join("\n");
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
+import { reasonOf } from "./log.ts";
 
 // How a text of the environment or of a command line becomes a value. Each throws an Error whose message completes the
 // sentence "NAME must …".
@@ -144,7 +145,7 @@ export function durationOrOff(value: string): number {
   try {
     return duration(value);
   } catch (err) {
-    throw new Error(`${err instanceof Error ? err.message : String(err)}, or off`, { cause: err });
+    throw new Error(`${reasonOf(err)}, or off`, { cause: err });
   }
 }
 

@@ -1,3 +1,4 @@
+import { reasonOf } from "./log.ts";
 import { nearMiss } from "./near-miss.ts";
 import { type Variable, type VariableName, variableNames, variables } from "./variables.ts";
 
@@ -60,7 +61,7 @@ export function readConfig<N extends VariableName>(
       config[name] = variable.parse(given);
     } catch (err) {
       const shown = variable.show?.(given) ?? given.slice(0, 100);
-      problems.set(name, `${err instanceof Error ? err.message : String(err)}, not "${shown}"`);
+      problems.set(name, `${reasonOf(err)}, not "${shown}"`);
     }
   }
   const right = config as Partial<Config<N>>; // each name was parsed by its own variable above
@@ -73,6 +74,23 @@ export function readConfig<N extends VariableName>(
     throw new ConfigError([...sentences, ...misspeltVariables(env)]);
   }
   return right as Config<N>; // no problem: none is missing
+}
+
+/**
+ * The part of a help that lists variables; empty where there are none.
+ * @param presets defaults that differ between services
+ */
+export function environmentHelp(
+  names: readonly VariableName[],
+  presets: Partial<Record<VariableName, string>> = {},
+): string {
+  if (names.length === 0) return "";
+  const lines = [...new Set(names)].map((name) => {
+    const { doc, default: usual }: { doc: string; default?: string } = variables[name];
+    const preset = presets[name] ?? usual;
+    return `  ${name} `.padEnd(24) + doc + (preset === undefined ? "" : ` (default ${preset})`);
+  });
+  return ["", "Environment:", ...lines].join("\n");
 }
 
 /** What npm reports about the running script: npm's command, the script's name, and the flags that npm took. */

@@ -1,6 +1,6 @@
 import { type FastifyInstance, fastify, type RouteShorthandOptions } from "fastify";
 import type { Config } from "./config.ts";
-import type { Log } from "./log.ts";
+import { type Log, reasonOf } from "./log.ts";
 import { Problem, sendProblem } from "./problem.ts";
 import { leaveBodiesUnread } from "./unread-bodies.ts";
 
@@ -9,6 +9,9 @@ import { leaveBodiesUnread } from "./unread-bodies.ts";
  * as its message.
  */
 export type ReadyCheck = (signal: AbortSignal) => Promise<string | undefined> | string | undefined;
+
+/** The variables of a service's HTTP. */
+export const httpVariables = ["HTTP_PORT", "HTTP_HOST"] as const;
 
 /** A check that takes longer than this counts as failed: a probe must answer while a dependency hangs. */
 const checkTimeoutMs = 2_000;
@@ -102,7 +105,7 @@ function shared<T>(ask: () => Promise<T>): () => Promise<T> {
 /** Listens on HTTP_HOST:HTTP_PORT; resolves to the address as a URL. Throws one sentence when it cannot. */
 export async function listen(
   app: FastifyInstance,
-  { HTTP_HOST: host, HTTP_PORT: port }: Config<"HTTP_HOST" | "HTTP_PORT">,
+  { HTTP_HOST: host, HTTP_PORT: port }: Config<(typeof httpVariables)[number]>,
 ): Promise<string> {
   try {
     return await app.listen({ host, port });
@@ -126,7 +129,6 @@ async function outcome(check: ReadyCheck): Promise<string | undefined> {
   try {
     return await Promise.race([Promise.resolve(check(signal)), timedOut]);
   } catch (err) {
-    // An error without a message still has a name.
-    return (err instanceof Error && err.message) || String(err);
+    return reasonOf(err);
   }
 }

@@ -69,7 +69,7 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
   "start for ever": async (run) => {
     open(run, "first");
     run.log.info("starting");
-    await sleep(1e9, undefined, { signal: run.stopping });
+    await sleep(1e9, undefined, { signal: run.signal });
     return "running";
   },
   "open more during its stop": async (run) => {
@@ -77,7 +77,7 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
     open(run, "first");
     open(run, "second", () => opened.promise);
     run.log.info("starting");
-    await once(run.stopping, "abort");
+    await once(run.signal, "abort");
     open(run, "third");
     opened.resolve();
     return "running";

@@ -1,9 +1,17 @@
 import { format } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { type Build, readCommandLine, TextAsked, UsageError } from "./command-line.ts";
-import { type Check, type Config, ConfigError, misspeltVariables, readConfig } from "./config.ts";
+import {
+  type Check,
+  type Config,
+  ConfigError,
+  environmentHelp,
+  misspeltVariables,
+  readConfig,
+} from "./config.ts";
 import { exitCode } from "./exit-code.ts";
-import { createLog, type Log } from "./log.ts";
+import { createLog, reasonOf } from "./log.ts";
+import type { Opening } from "./opening.ts";
 import { listed, withServer } from "./run-command.ts";
 import { missesUp, type RunningUp, runningUp, usesUp } from "./running-up.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
@@ -45,16 +53,10 @@ interface Service<N extends VariableName, F extends Flags> {
 }
 
 /** One run of a service. */
-export interface Run<N extends VariableName, F extends Flags> {
-  readonly config: Config<N | "LOG_LEVEL">;
+export interface Run<N extends VariableName, F extends Flags> extends Opening<N | "LOG_LEVEL"> {
   readonly flags: FlagValues<F>;
-  readonly log: Log;
   /** Whether its servers are those of the `up` that runs in this folder. */
   readonly besideUp: boolean;
-  /** Aborted when the process is asked to stop; pass it to every I/O call. */
-  readonly stopping: AbortSignal;
-  /** Registers the closing of something just opened. Closers run in reverse order, each awaited. */
-  readonly onClose: (what: string, close: () => Promise<unknown> | unknown) => void;
   /** Ends the process with exit code 0 after closing everything, as a signal does. */
   readonly stop: (why: string) => void;
   /** Ends the process with exit code 1 after closing everything: it cannot do its work. */
@@ -142,11 +144,9 @@ export async function runService<N extends VariableName, const F extends Flags =
 
   try {
     const outcome = await service.start({
-      config,
-      flags,
-      log,
+      ...{ name: service.name, config, flags, log },
       besideUp: up !== undefined,
-      stopping: stop.signal,
+      signal: stop.signal,
       onClose: (what, close) => open.push({ what, close }),
       stop: quit,
       fail: (why) => {
@@ -171,7 +171,7 @@ export async function runService<N extends VariableName, const F extends Flags =
       log.fatal(withServer(err.message, config as Partial<Config<"NATS_URL" | "DATABASE_URL">>));
       return await end(err instanceof Refused ? exitCode.config : exitCode.unavailable);
     }
-    log.fatal({ err }, err instanceof Error ? err.message : String(err));
+    log.fatal({ err }, reasonOf(err));
     await end(isBug(err) ? exitCode.software : exitCode.failed);
   }
 }
@@ -181,9 +181,12 @@ function configure<N extends VariableName, F extends Flags>(
   urls: RunningUp["urls"] = {},
 ): { config: Config<N | "LOG_LEVEL">; flags: FlagValues<F> } {
   const problems: string[] = [];
+  const names = [...service.variables, "LOG_LEVEL"] as const;
+  const presets = service.port === undefined ? {} : { HTTP_PORT: String(service.port) };
   let flags: FlagValues<F> | TextAsked | undefined;
   try {
-    flags = readCommandLine(serviceCommand(service), process.argv.slice(2));
+    const help = environmentHelp(names, presets);
+    flags = readCommandLine(serviceCommand(service), process.argv.slice(2), help);
   } catch (err) {
     if (!(err instanceof UsageError)) throw err;
     problems.push(...err.problems);
@@ -194,8 +197,7 @@ function configure<N extends VariableName, F extends Flags>(
   }
   let config: Config<N | "LOG_LEVEL"> | undefined;
   try {
-    const defaults = { ...urls, ...(service.port === undefined ? {} : { HTTP_PORT: String(service.port) }) };
-    config = readConfig([...service.variables, "LOG_LEVEL"], defaults, undefined, service.check);
+    config = readConfig(names, { ...urls, ...presets }, undefined, service.check);
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
     problems.push(...err.problems);
@@ -220,18 +222,14 @@ function complain(name: string, problems: readonly string[]): void {
 }
 
 /** A service as a command: it has only flags. */
-export function serviceCommand<N extends VariableName, F extends Flags>(
-  service: Pick<Service<N, F>, "name" | "summary" | "variables" | "flags" | "port">,
-): Build<FlagValues<F>> {
+export function serviceCommand<F extends Flags>({
+  name,
+  summary,
+  flags,
+}: Pick<Service<never, F>, "name" | "summary" | "flags">): Build<FlagValues<F>> {
   return (reading) => {
-    const presets = service.port === undefined ? {} : { HTTP_PORT: String(service.port) };
-    const program = reading.program(
-      service.name,
-      `${service.summary[0]?.toUpperCase()}${service.summary.slice(1)}`,
-      [...service.variables, "LOG_LEVEL"],
-      presets,
-    );
-    const options = Object.entries<Flag>(service.flags ?? {}).map(
+    const program = reading.program(name, `${summary[0]?.toUpperCase()}${summary.slice(1)}`);
+    const options = Object.entries<Flag>(flags ?? {}).map(
       ([name, { value = name.toUpperCase(), doc, parse }]) =>
         [name, reading.option(`--${name} <${value}>`, doc, parse)] as const,
     );

@@ -47,9 +47,12 @@ function readable(line: string): string {
   return entry === undefined ? line : wholeLogText(entry);
 }
 
-/** An outage's reason without a stack, which would only show where we waited: for the field `because`. */
+/** What anything thrown says, in one sentence: for messages, and for the log's field `because`, where a stack tells nothing. */
 export function reasonOf(err: unknown): string {
-  return (err instanceof Error && err.message) || String(err);
+  if (!(err instanceof Error)) return String(err);
+  if (err.message !== "") return err.message;
+  // A connection tried over IPv4 and IPv6 fails with an AggregateError that has a code and no message.
+  return "code" in err ? String(err.code) : err.name;
 }
 
 /** A warning is about something expected, and its stack would only show where we waited. Bugs are logged as errors. */

@@ -1,9 +1,10 @@
 import { CommandError } from "./command-error.ts";
 import { type Build, readCommandLine, TextAsked, UsageError } from "./command-line.ts";
-import { type Config, ConfigError, misspeltVariables, readConfig } from "./config.ts";
+import { type Config, ConfigError, environmentHelp, misspeltVariables, readConfig } from "./config.ts";
 import { confirm } from "./confirm.ts";
 import { exitCode } from "./exit-code.ts";
-import { withoutPassword } from "./log.ts";
+import { createLog, withoutPassword } from "./log.ts";
+import type { Opening } from "./opening.ts";
 import { type RunningUp, runningUp, usesUp } from "./running-up.ts";
 import { forTerminal } from "./terminal.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
@@ -19,15 +20,11 @@ export interface CommandTools {
   readonly ask: (question: string) => Promise<boolean>;
   /** As `ask`, for something reversible: without a terminal it does not ask and means yes. */
   readonly askIfSeated: (question: string) => Promise<boolean>;
-  /** Closes what is registered here when the command has ended, newest first. */
-  readonly open: AsyncDisposableStack;
   /** Aborted by SIGINT and SIGTERM: finish what has begun, begin nothing more. */
   readonly signal: AbortSignal;
 }
 
-interface CommandRun<N extends VariableName> extends CommandTools {
-  readonly config: Config<N>;
-}
+interface CommandRun<N extends VariableName> extends CommandTools, Opening<N> {}
 
 /** A command that a person or a script runs: it does one thing and ends. */
 interface CommandProgram<T, N extends VariableName> {
@@ -66,12 +63,14 @@ export async function runCommand<T, N extends VariableName>(program: CommandProg
     for (const name of ["SIGINT", "SIGTERM"] as const)
       process.once(name, () => stop.abort(new CommandError(`Stopped by ${name}.`)));
     await program.run(command, {
+      name: label,
       config,
+      log: createLog(label, "warn"),
+      onClose: (_what, close) => open.defer(async () => void (await close())),
       say: (text) => process.stdout.write(typeof text === "string" ? forTerminal(text) : text),
       remark,
       ask: (question) => confirm(question, stop.signal),
       askIfSeated: async (question) => !process.stdin.isTTY || (await confirm(question, stop.signal)),
-      open,
       signal: stop.signal,
     });
   } catch (err) {
@@ -99,7 +98,9 @@ function readAll<T, N extends VariableName>(
       return undefined;
     }
   };
-  const command = attempt(() => ({ asked: readCommandLine(build, process.argv.slice(2)) }));
+  const command = attempt(() => ({
+    asked: readCommandLine(build, process.argv.slice(2), environmentHelp(variables)),
+  }));
   if (command?.asked instanceof TextAsked) return [command.asked, {} as Config<N>]; // nobody looks at it
   const config = attempt(() => readConfig(variables, defaults));
   if (command === undefined) throw new UsageError(problems);

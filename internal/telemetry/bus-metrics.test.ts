@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { defaultLimits, silent, streamsForTest } from "../../test/harness/broker.ts";
 import { ensureDurable } from "../jetstream/durable.ts";
-import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { AnswerTimes, addConsumers, addPublisher, addStreams } from "./bus-metrics.ts";
+import { addConsumers, addStreams } from "./bus-metrics.ts";
 import { Metrics } from "./metrics.ts";
+import { addPublisher, TimedPublisher } from "./timed-publisher.ts";
 
 const { nc, jsm } = await streamsForTest();
 
@@ -22,7 +22,7 @@ test("how full a stream is, is told in messages where they are limited", async (
   ] as const)
     await jsm.streams.add({ name, subjects: [name], max_msgs });
   const metrics = new Metrics(silent);
-  addStreams(metrics, nc, ["LIMITED", "UNLIMITED"]);
+  addStreams(metrics, nc, [{ name: "LIMITED" }, { name: "UNLIMITED" }]);
   const values = Object.entries(await read(metrics)).filter(([name]) => name.includes("max_messages"));
   expect(values).toEqual([['croupier_stream_max_messages{stream="LIMITED"}', 50]]);
 });
@@ -31,8 +31,7 @@ test("a backlog is told in messages and seconds, how full a stream is in bytes, 
   await ensureStreams(nc, ["raw", "apart"], defaultLimits);
   const reader = { stream: "CASINO_RAW", name: "currency", filter: "casino.event.raw.*", maxAckPending: 10 };
   await ensureDurable(nc, reader);
-  const times = new AnswerTimes();
-  const publisher = new Publisher(nc, { meter: times });
+  const publisher = new TimedPublisher(nc, {});
   const send = (client: string) =>
     publisher.publish({
       subject: `casino.event.raw.${client}`,
@@ -45,8 +44,8 @@ test("a backlog is told in messages and seconds, how full a stream is in bytes, 
 
   const metrics = new Metrics(silent);
   addConsumers(metrics, nc, [reader, { ...reader, stream: "CASINO_APART", name: "currency_apart" }]);
-  addStreams(metrics, nc, ["CASINO_RAW", "CASINO_NONE"]);
-  addPublisher(metrics, publisher, times);
+  addStreams(metrics, nc, [{ name: "CASINO_RAW" }, { name: "CASINO_NONE" }]);
+  addPublisher(metrics, publisher);
   const first = await read(metrics);
   const [consumer, stream] = ['{stream="CASINO_RAW",consumer="currency"}', '{stream="CASINO_RAW"}'];
   expect(first).toMatchObject({

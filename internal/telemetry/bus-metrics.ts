@@ -1,63 +1,9 @@
 import type { NatsConnection } from "nats";
 import { StreamMissing } from "../jetstream/api.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
-import type { Publisher, PublisherMeter } from "../jetstream/publisher.ts";
 import { readNext } from "../jetstream/stored-message.ts";
 import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
-import { DurationHistogram } from "./duration-histogram.ts";
 import type { Metrics } from "./metrics.ts";
-
-/**
- * Samples how long streams take to answer a publisher, one message at a time, because reading a clock for each is slow.
- */
-export class AnswerTimes implements PublisherMeter {
-  readonly durations = new DurationHistogram();
-  #timed: object | undefined;
-  #since = 0;
-
-  sent(message: object): void {
-    if (this.#timed !== undefined && this.#timed !== message) return;
-    this.#timed = message;
-    this.#since = performance.now();
-  }
-
-  stored(message: object): void {
-    if (this.#timed !== message) return;
-    this.#timed = undefined;
-    this.durations.addMs(performance.now() - this.#since);
-  }
-
-  lost(message: object): void {
-    if (this.#timed === message) this.#timed = undefined;
-  }
-}
-
-/** Metrics of a publisher: messages in flight, and how long streams take to answer. */
-export function addPublisher(metrics: Metrics, publisher: Publisher, times: AnswerTimes): void {
-  const { stats } = publisher;
-  metrics.counter("croupier_published_total", "Published messages, by the stream's answer.", () => [
-    { labels: { outcome: "stored" }, value: stats.published - stats.duplicates },
-    { labels: { outcome: "duplicate" }, value: stats.duplicates },
-    { labels: { outcome: "failed" }, value: stats.failed },
-  ]);
-  metrics.counter("croupier_publish_resent_total", "Messages that were sent again after a reconnect.", () => [
-    { value: stats.resent },
-  ]);
-  metrics.gauge("croupier_publish_in_flight", "Messages that wait for their PubAck.", () => [
-    { value: publisher.inFlight },
-  ]);
-  metrics.gauge("croupier_publish_waiting", "Messages that wait for room in the window.", () => [
-    { value: publisher.pending - publisher.inFlight },
-  ]);
-  metrics.gauge("croupier_publish_window", "Maximum messages in flight.", () => [
-    { value: publisher.window },
-  ]);
-  metrics.histogram(
-    "croupier_puback_duration_seconds",
-    "Time from sending to PubAck, of a sample of messages.",
-    () => [times.durations.distribution],
-  );
-}
 
 /** A consumer and its stream. */
 interface Reader {
@@ -91,9 +37,13 @@ export function addConsumers(metrics: Metrics, nc: NatsConnection, readers: read
 }
 
 /** How full streams are; missing streams are left out. */
-export function addStreams(metrics: Metrics, nc: NatsConnection, streams: readonly string[]): void {
+export function addStreams(
+  metrics: Metrics,
+  nc: NatsConnection,
+  streams: readonly { readonly name: string }[],
+): void {
   const look = sharedLook(() =>
-    Promise.all(streams.map((stream) => stateOf(nc, stream).catch(undefinedIfMissing))),
+    Promise.all(streams.map(({ name }) => stateOf(nc, name).catch(undefinedIfMissing))),
   );
   const of = (value: (state: StreamState) => number) => async () =>
     (await look()).flatMap((state) =>

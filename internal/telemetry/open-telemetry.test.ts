@@ -16,7 +16,14 @@ const tracesOf = (sampler: string, share: number) =>
 
 describe("traces", () => {
   test("are off, and their libraries not loaded, without an endpoint", async () => {
-    expect(await openTraces("test", readConfig(traceVariables, {}, {}), silent)).toBeUndefined();
+    expect(
+      await openTraces({
+        name: "test",
+        config: readConfig(traceVariables, {}, {}),
+        log: silent,
+        onClose: expect.fail,
+      }),
+    ).toBeUndefined();
   });
 
   test.each([

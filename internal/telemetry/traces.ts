@@ -1,5 +1,4 @@
-import type { Config } from "../service/config.ts";
-import type { Log } from "../service/log.ts";
+import type { Opening } from "../service/opening.ts";
 import type { Traces } from "./open-telemetry.ts";
 
 /** The variables of traces. */
@@ -10,17 +9,20 @@ export const traceVariables = [
 ] as const;
 
 /**
- * Opens the export of traces if an endpoint is set, and loads the libraries only then. Close it after everything that
- * is traced.
+ * Opens the export of traces if an endpoint is set, and loads the libraries only then. Open it before everything that
+ * is traced, so that it is closed after it.
  */
-export async function openTraces(
-  service: string,
-  config: Config<(typeof traceVariables)[number]>,
-  log: Log,
-): Promise<Traces | undefined> {
+export async function openTraces({
+  name: service,
+  config,
+  log,
+  onClose,
+}: Omit<Opening<(typeof traceVariables)[number]>, "signal">): Promise<Traces | undefined> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config;
   if (endpoint === undefined) return undefined;
   const { Traces } = await import("./open-telemetry.ts");
   const { OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: share } = config;
-  return new Traces({ service, endpoint, sampler, share, log });
+  const traces = new Traces({ service, endpoint, sampler, share, log });
+  onClose("traces", () => traces.close());
+  return traces;
 }

@@ -1,5 +1,6 @@
 import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent, request } from "undici";
 import manifest from "../../package.json" with { type: "json" };
+import { reasonOf } from "../service/log.ts";
 import { AddressGuard, AddressRefused, type Network, withoutBrackets } from "./address-guard.ts";
 import type { Destination } from "./destination.ts";
 import type { WebhookMessage } from "./message.ts";
@@ -214,7 +215,7 @@ function sentenceOf(err: unknown): string {
     return "It closed the connection before its answer.";
   if (code === "ECONNREFUSED") return "It refuses connections (ECONNREFUSED).";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `Its host name cannot be resolved (${code}).`;
-  const message = err instanceof Error ? err.message : String(err);
+  const message = reasonOf(err);
   const reason = message.replace(/\s+/g, " ").slice(0, 200);
   if (isTls(code, reason)) return `Its TLS certificate or handshake is not valid: ${reason} (${code}).`;
   return `The call failed: ${reason}${code === "" ? "" : ` (${code})`}.`;
