@@ -1,167 +1,17 @@
-import { spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "nats";
-import { afterAll, describe, expect, test } from "vitest";
-import { defaultLimits } from "../../test/harness/broker.ts";
-import { logLines } from "../../test/harness/command.ts";
-import { forget, watch } from "../../test/harness/guard.ts";
-import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { describe, expect, test } from "vitest";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { Publisher } from "../jetstream/publisher.ts";
-import { ensureStreams } from "../jetstream/topology.ts";
-import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { type Child, follow } from "../local/child.ts";
-import { idsIn } from "../messages/bundle.fixture.ts";
+import { ids, raw, Scene, workersForTest } from "./poison-scene.fixture.ts";
 
-const fixture = join(import.meta.dirname, "poison.fixture.ts");
+const startWorker = workersForTest();
+
 /** By what it does to its worker. */
 const poison = { killing: 9001, looping: 9002, hanging: 9003, hungry: 9004 };
 /** One that takes its time, and one that blocks its worker where no inspector gets in. */
 const slow = 9005;
 const native = 9006;
-
-/** A worker that is started again whenever it ends. */
-class Supervised {
-  readonly ends: string[] = [];
-  stderr = "";
-  readonly #args: readonly string[];
-  #child: Child | undefined;
-  #isWanted = true;
-  readonly #loop: Promise<void>;
-
-  constructor(url: string, args: readonly string[] = []) {
-    this.#args = ["--max-old-space-size=64", fixture, ...args];
-    this.#loop = this.#run(url);
-    supervised.push(this);
-  }
-
-  async #run(url: string): Promise<void> {
-    while (this.#isWanted) {
-      const child = spawn(process.execPath, this.#args, {
-        stdio: ["ignore", "ignore", "pipe"],
-        env: { PATH: process.env.PATH, NATS_URL: url, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
-      });
-      child.stderr.setEncoding("utf8").on("data", (text) => (this.stderr += text));
-      this.#child = follow(child, "SIGTERM");
-      watch(this.#child.pid);
-      this.ends.push(await this.#child.exited);
-      forget(this.#child.pid);
-    }
-  }
-
-  /** As an operator may, or the system: it is started again. */
-  async kill(): Promise<void> {
-    await this.#child?.kill();
-  }
-
-  /** Stops and goes on, as a machine that sleeps. */
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    process.kill(this.#child?.pid ?? 0, name);
-  }
-
-  /** Gracefully, for good. */
-  async stop(): Promise<string | undefined> {
-    this.#isWanted = false;
-    await this.#child?.stop();
-    await this.#loop;
-    return this.ends.pop();
-  }
-
-  /** Its last words, of all its lives. */
-  get fatal(): Record<string, unknown>[] {
-    return logLines(this.stderr).filter(({ level }) => level === "fatal");
-  }
-
-  /** How often it has said so. */
-  said(message: string): number {
-    return logLines(this.stderr).filter(({ msg }) => msg === message).length;
-  }
-}
-const supervised: Supervised[] = [];
-afterAll(() => Promise.all(supervised.map((worker) => worker.stop())));
-
-/** A broker of its own with the streams, and messages in it. */
-class Scene implements AsyncDisposable {
-  readonly url: string;
-  readonly #nc: NatsConnection;
-  readonly #jsm: JetStreamManager;
-  readonly #publisher: Publisher;
-
-  private constructor(url: string, nc: NatsConnection, jsm: JetStreamManager) {
-    this.url = url;
-    this.#nc = nc;
-    this.#jsm = jsm;
-    this.#publisher = new Publisher(nc);
-  }
-
-  static async make(): Promise<Scene> {
-    const { url } = await natsForTest();
-    const nc = await connect({ servers: url });
-    await ensureStreams(nc, ["raw", "apart", "tested"], defaultLimits);
-    return new Scene(url, nc, await jetstreamManager(nc));
-  }
-
-  async send(ids: readonly number[]): Promise<void> {
-    await Promise.all(
-      ids.map((id) =>
-        this.#publisher.publish({
-          subject: "casino.event.raw.casino",
-          payload: Buffer.from(raw(id)),
-          headers: new OutgoingHeaders().add("Nats-Msg-Id", `test:${id}`).add("X-Own", "kept"),
-        }),
-      ),
-    );
-  }
-
-  /** As one message. */
-  async sendTogether(ids: readonly number[]): Promise<void> {
-    await this.#publisher.publish({
-      subject: "casino.event.raw.casino",
-      payload: `[${ids.map(raw)}]`,
-      headers: new OutgoingHeaders(),
-    });
-  }
-
-  async count(stream: string): Promise<number> {
-    return (await this.#jsm.streams.info(stream)).state.messages;
-  }
-
-  /** Payloads and headers of all that a stream holds. */
-  async stored(stream: string) {
-    const { state } = await this.#jsm.streams.info(stream);
-    const seqs = Array.from({ length: state.messages }, (_, index) => state.first_seq + index);
-    return Promise.all(
-      seqs.map(async (seq) => {
-        const message = await this.#jsm.streams.getMessage(stream, { seq });
-        return { text: message?.string() ?? "", header: (name: string) => message?.header.get(name) };
-      }),
-    );
-  }
-
-  /** What waits for its back-off: a mailbox makes its consumer anew, which delivers everything. */
-  async deliverAtOnce(): Promise<void> {
-    await this.#jsm.consumers.delete("CASINO_RAW", "test").catch((err: Error) => {
-      // nats-server 2.9 was just writing down what the consumer remembers; the consumer is gone all the same.
-      if (!err.message.includes("directory not empty")) throw err;
-    });
-  }
-
-  async forwarded(): Promise<readonly number[]> {
-    return idsIn(await this.stored("CASINO_TESTED")).toSorted((a, b) => a - b);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#publisher.close();
-    await this.#nc.close();
-  }
-}
-
-const raw = (id: number) =>
-  `{"id":${id},"type":"game_start","player_id":10,"game_id":100,"created_at":"2022-01-10T12:34:56Z"}`;
-const ids = (from: number, many: number) => Array.from({ length: many }, (_, index) => from + index);
 
 /** What sets a message aside, and what it says. */
 const verdict = /^3 workers in a row ended while the step test had this message alone in hand\.$/;
@@ -173,7 +23,7 @@ test.concurrent("an event that ends its worker is set aside alone, also when it 
 }, async ({ expect }) => {
   await using scene = await Scene.make();
   await scene.sendTogether([...ids(1, 300), poison.killing, ...ids(400, 300)]);
-  const worker = new Supervised(scene.url);
+  const worker = startWorker(scene.url);
   await waitFor(async () => (await scene.count("CASINO_DEAD")) === 1, patience);
   await waitFor(
     async () => (await scene.count("CASINO_RAW")) + (await scene.count("CASINO_APART")) === 0,
@@ -194,7 +44,7 @@ describe.concurrent("a message that ends its worker is set aside", { timeout: 18
   test("by kill or for want of memory, and none of its batch-mates is", async ({ expect }) => {
     await using scene = await Scene.make();
     await scene.send([...ids(1, 100), poison.killing, poison.hungry, ...ids(200, 200)]);
-    const worker = new Supervised(scene.url, ["--blocked=60000", "--timeout=60000"]);
+    const worker = startWorker(scene.url, ["--blocked=60000", "--timeout=60000"]);
     await waitFor(async () => (await scene.count("CASINO_RAW")) === 0, patience);
     expect(await worker.stop()).toBe("exit code 0");
 
@@ -225,7 +75,7 @@ describe.concurrent("a message that ends its worker is set aside", { timeout: 18
     writeFileSync(ratesAway, "");
     const waiting = ids(5_000, 100);
     await scene.send([...ids(1, 100), poison.looping, ...waiting, poison.hanging, ...ids(200, 100)]);
-    const workers = [1, 2].map(() => new Supervised(scene.url, [`--rates-away=${ratesAway}`]));
+    const workers = [1, 2].map(() => startWorker(scene.url, [`--rates-away=${ratesAway}`]));
     await waitFor(async () => (await scene.count("CASINO_DEAD")) === 2, patience);
     // Their sources go a moment later; those that wait for rates stay.
     await waitFor(async () => (await scene.count("CASINO_RAW")) === waiting.length, patience);
@@ -267,7 +117,7 @@ test.concurrent("an outage in which workers are killed again and again sets noth
   const postgresAway = join(tempFolder("poison"), "postgres-away");
   writeFileSync(postgresAway, "");
   await scene.send(ids(1, 300));
-  const worker = new Supervised(scene.url, [`--postgres-away=${postgresAway}`, "--ack-wait=1000"]);
+  const worker = startWorker(scene.url, [`--postgres-away=${postgresAway}`, "--ack-wait=1000"]);
   for (let killed = 1; killed <= 5; killed++) {
     await waitFor(() => worker.said("events wait: Postgres is away") === killed, patience);
     await worker.kill();
@@ -286,7 +136,7 @@ test.concurrent("a worker that was suspended for longer than its limits goes on"
   await using scene = await Scene.make();
   const held = join(tempFolder("poison"), "held");
   writeFileSync(held, "");
-  const worker = new Supervised(scene.url, [`--held=${held}`, "--timeout=2000", "--ack-wait=60000"]);
+  const worker = startWorker(scene.url, [`--held=${held}`, "--timeout=2000", "--ack-wait=60000"]);
   await scene.send([slow]);
   await waitFor(() => worker.said("holding") === 1, patience);
   worker.signal("SIGSTOP");
@@ -304,7 +154,7 @@ test.concurrent("a worker that is blocked in native code is killed, and named al
   timeout: 180_000,
 }, async ({ expect }) => {
   await using scene = await Scene.make();
-  const worker = new Supervised(scene.url);
+  const worker = startWorker(scene.url);
   await scene.send([native]);
   await waitFor(() => worker.ends.length === 1, patience);
   expect(worker.ends).toEqual(["signal SIGKILL"]);

@@ -1,19 +1,20 @@
 import { cp, rm } from "node:fs/promises";
-import { createServer, connect as dial } from "node:net";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers, type NatsConnection } from "nats";
 import pino from "pino";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { silent } from "../../test/harness/broker.ts";
 import { natsForTest } from "../../test/harness/infrastructure.ts";
+import { TcpProxy } from "../../test/harness/tcp-proxy.ts";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { freePort } from "../local/free-port.ts";
 import { WorkMeter } from "../telemetry/work-meter.ts";
 import { Fold } from "./fold.ts";
 import { Replay } from "./replay.ts";
 
 const dir = tempFolder("nats");
 const server = await natsForTest({ dir });
-const silent = pino({ level: "silent" });
 let nc: NatsConnection;
 let markers = 0;
 
@@ -236,33 +237,18 @@ test("begins anew where the broker lost its tail in a crash and gave its sequenc
 });
 
 test("after the broker's clock was ahead it misses none: it goes on by sequence, and a time that differs makes it begin anew", async () => {
-  // Behind the relay every message looks stored an hour later while the clock is wrong.
+  // Behind the proxy every message looks stored an hour later while the clock is wrong.
   let isAhead = false;
-  const relay = createServer((client) => {
-    const upstream = dial(Number(new URL(server.url).port), "127.0.0.1");
-    client.pipe(upstream);
-    upstream.on("data", (data) => {
-      const text = data.toString("latin1");
-      const shifted = text.replace(
-        /(\$JS\.ACK\.CASINO_EVENTS\.[^ ]*\.)(\d{19})(\.\d+ )/g,
-        (_, before: string, time: string, after: string) =>
-          before + (BigInt(time) + 3_600_000_000_000n) + after,
-      );
-      client.write(isAhead ? shifted : text, "latin1");
-    });
-    for (const end of [client, upstream]) end.on("error", () => undefined);
-    client.on("close", () => upstream.destroy());
-    upstream.on("close", () => client.destroy());
-    onTestFinished(() => void client.destroy());
-  });
-  await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void relay.close());
-  const address = relay.address();
-  const behind = await connect({
-    servers: `127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 50,
-  });
+  const later = (sent: Buffer): Buffer => {
+    const ackSubject = /(\$JS\.ACK\.CASINO_EVENTS\.[^ ]*\.)(\d{19})(\.\d+ )/g;
+    const anHourLater = (_: string, before: string, time: string, after: string) =>
+      before + (BigInt(time) + 3_600_000_000_000n) + after;
+    return isAhead ? Buffer.from(sent.toString("latin1").replace(ackSubject, anHourLater), "latin1") : sent;
+  };
+  const proxy = await TcpProxy.open(await freePort(), Number(new URL(server.url).port), later);
+  onTestFinished(() => proxy.cut());
+  const servers = `127.0.0.1:${proxy.port}`;
+  const behind = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   onTestFinished(() => behind.close());
   const fold = new Fold();
   const meter = new WorkMeter("fold");

@@ -1,62 +1,19 @@
 import { sql } from "kysely";
 import pg from "pg";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { silent } from "../../test/harness/broker.ts";
+import { describe, expect, test } from "vitest";
 import { startCommand } from "../../test/harness/command.ts";
 import { table } from "../../test/harness/docs-table.ts";
 import { databaseForTest } from "../../test/harness/infrastructure.ts";
 import { migrateWithSamples } from "../../test/harness/samples.ts";
-import { waitFor } from "../../test/harness/wait-for.ts";
-import { findEvents } from "../archive/find-events.ts";
-import { EventsTable, insertOf } from "../archive/insert.ts";
-import { deleteOlderThan } from "../archive/retention.ts";
-import { hashOf, prefixOf } from "../clients/api-key.ts";
-import {
-  addClient,
-  createKey,
-  hasClient,
-  listClients,
-  listKeys,
-  revokeKey,
-} from "../clients/client-repository.ts";
-import { postgresKeys } from "../clients/key-lookup.ts";
-import { endSession, openSession, postgresSessions } from "../clients/sessions.ts";
-import { gameKind } from "../games/game-kind.ts";
-import { GameTitles } from "../games/game-titles.ts";
-import { customEvents } from "../generator/custom.ts";
-import { playerKind } from "../players/player-kind.ts";
 import { postgresPlayers } from "../players/players.ts";
-import { postgresRecords } from "../records/postgres-records.ts";
-import { listChanges, listTypes, registerType, removeType } from "../registry/event-types.ts";
-import { Registry } from "../registry/registry.ts";
+import { listTypes } from "../registry/event-types.ts";
 import { isUnavailable } from "../service/unavailable.ts";
-import { deleteDeliveriesOlderThan, findDeliveries, recordDeliveries } from "../webhooks/deliveries.ts";
-import { finishRequest, noteProgress, openRequests, requestResend } from "../webhooks/delivery-requests.ts";
-import { type DestinationSettings, defaultSettings } from "../webhooks/destination.ts";
-import { Destinations } from "../webhooks/destinations.ts";
-import { resealDestinations } from "../webhooks/reseal.ts";
-import { SecretBox } from "../webhooks/secret-box.ts";
-import { connectPostgres, type Database } from "./connect.ts";
-import { type DatabaseUser, databaseUsers, ensureRoles, grants } from "./roles.ts";
+import type { Database } from "./connect.ts";
+import { open, passwords, rolesForTest } from "./roles.fixture.ts";
+import { databaseUsers, ensureRoles, grants } from "./roles.ts";
 
 const signal = new AbortController().signal;
-// The same in every test file: the roles are all databases'.
-const passwords = Object.fromEntries(databaseUsers.map((user) => [user, `${user}-password`]));
-const shared = await databaseForTest();
-const owner = connectPostgres(shared, "test", silent);
-await migrateWithSamples(owner);
-expect(await ensureRoles(owner, passwords)).toEqual([]);
-
-function open(url: string): Database {
-  const db = connectPostgres(url, "test", silent);
-  onTestFinished(() => db.destroy());
-  return db;
-}
-
-function as(user: DatabaseUser, prefix = "casino_", database = shared): Database {
-  const password = passwords[user] ?? "";
-  return open(Object.assign(new URL(database), { username: prefix + user, password }).href);
-}
+const { shared, owner, as } = await rolesForTest();
 
 /** Whether a role has a right on a table, or on a column of it. */
 async function holds(db: Database, role: string, of: string, right: string): Promise<boolean | undefined> {
@@ -64,151 +21,7 @@ async function holds(db: Database, role: string, of: string, right: string): Pro
   return (await held.execute(db)).rows[0]?.held;
 }
 
-const row = {
-  client: "casino",
-  source: "test",
-  event: {
-    id: 1,
-    type: "game_start",
-    player_id: 10,
-    game_id: 100,
-    created_at: "2022-01-10T12:34:56.000Z",
-    description: "",
-  },
-  storedAt: 0,
-} as const;
-
-const box = new SecretBox([Buffer.alloc(32)]);
-const destination: DestinationSettings = { ...defaultSettings, url: "https://example.com" };
-
-describe("each service's queries work under its own role", () => {
-  test("enricher", async () => {
-    const db = as("enricher");
-    const [found] = await postgresPlayers(db).find([{ client: "casino", id: 10 }], signal);
-    expect(found?.player?.email).toBe("john@example.com");
-    const titles = GameTitles.start(db, silent);
-    onTestFinished(() => titles.close());
-    await waitFor(() => titles.problem === undefined);
-    expect(titles.titleOf("casino", 100)).toBe("Rocket Dice");
-    await withRegistry(db);
-  });
-
-  test("gateway", async () => {
-    const db = as("gateway");
-    const key = (await createKey(owner, { client: "casino", source: "test" })) ?? expect.fail("no key");
-    const found = await postgresKeys(db)([hashOf(key), Buffer.alloc(32)], signal);
-    expect([...found.keys()]).toEqual([hashOf(key).toString("base64")]);
-    expect(await hasClient(db, "casino")).toBe(true);
-    expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
-    const players = postgresRecords(db, playerKind);
-    const player = { id: 99, email: "new@example.com", last_signed_in_at: null };
-    expect(await players.put("casino", [player], signal)).toBe(1);
-    expect(await players.put("casino", [player], signal)).toBe(0);
-    expect(await players.find("casino", 99, signal)).toEqual(player);
-    expect(await players.remove("casino", 99, signal)).toBe(true);
-    const destinations = new Destinations(db, box);
-    const { id } = await destinations.create("casino", destination);
-    await withDestinations(db, id);
-    const games = postgresRecords(db, gameKind);
-    expect(await games.put("casino", [{ id: 99, title: "New" }], signal)).toBe(1);
-    expect(await games.put("casino", [{ id: 99, title: "Newer" }], signal)).toBe(0);
-    expect(await games.remove("casino", 99, signal)).toBe(true);
-    await withRegistry(db);
-    // What the dashboard does.
-    const known = await postgresKeys(db)([hashOf(key ?? "")], signal);
-    const opened = await openSession(db, [...known.values()][0] ?? expect.fail("no key"));
-    expect(await postgresSessions(db)([hashOf(opened.token)], signal)).toHaveProperty("size", 1);
-    await endSession(db, opened.token);
-    expect(
-      await revokeKey(db, prefixOf((await createKey(db, { client: "casino", source: "more" })) ?? "")),
-    ).toBe(1);
-    expect(await registerType(db, { type: "mine", client: undefined }, { type: "object" })).toBe(
-      "registered",
-    );
-    expect(await removeType(db, { type: "mine", client: undefined })).toBe(true);
-  });
-
-  test("archiver", async () => {
-    const db = as("archiver");
-    expect(await new EventsTable(db).add(insertOf([row]), signal)).toBe(1);
-    expect(await new EventsTable(db).add(insertOf([row]), signal)).toBe(0);
-    expect(await deleteOlderThan(db, 1_000, 10, signal)).toBe(1);
-  });
-
-  test("generator", async () => {
-    expect(await customEvents(as("generator"), "casino", "transaction_approved")).toBeTypeOf("function");
-  });
-
-  test("sender", async () => {
-    const db = as("sender");
-    const ours = new Destinations(owner, box);
-    const { id } = await ours.create("casino", destination);
-    const destinations = new Destinations(db, box);
-    expect((await destinations.all()).destinations).toMatchObject([{ id }]);
-    await destinations.markFailing(id, new Date());
-    await destinations.markHealthy(id);
-    expect(await destinations.disable(id, "because")).toBe(true);
-    const event = { client: "casino", source: "test", id: 1, type: "bet" };
-    const result = { durationMs: 1, answer: "", at: new Date(0) };
-    const attempt = { webhookId: "evt_1", attempt: 1, outcome: "delivered" } as const;
-    await recordDeliveries(db, [{ destination: id, event, result, ...attempt }]);
-    expect(await deleteDeliveriesOlderThan(db, 1_000, 10)).toBe(1);
-    const request = await requestResend(owner, { id, client: "casino" }, event);
-    expect(await openRequests(db, [id])).toMatchObject([{ id: request }]);
-    await noteProgress(db, request, { position: {}, sent: 1 });
-    await finishRequest(db, request);
-    await ours.remove(id, "casino");
-  });
-
-  test("operator", async () => {
-    const db = as("operator");
-    const destinations = new Destinations(db, box);
-    const { id } = await destinations.create("casino", destination);
-    await withDestinations(db, id);
-    expect(await addClient(db, "new-casino", "A new one")).toBe(true);
-    expect(await listClients(db)).toContainEqual(expect.objectContaining({ id: "new-casino" }));
-    await createKey(db, { client: "new-casino", source: "test" });
-    const players = postgresRecords(db, playerKind);
-    const player = { id: 1, email: "new@example.com", last_signed_in_at: null };
-    expect(await players.put("new-casino", [player], signal)).toBe(1);
-    expect(await players.put("new-casino", [player], signal)).toBe(0);
-    expect(await postgresRecords(db, gameKind).put("new-casino", [{ id: 1, title: "New" }], signal)).toBe(1);
-    const [key] = await listKeys(db, "new-casino");
-    expect(await revokeKey(db, key?.prefix ?? "")).toBe(1);
-    const type = { type: "new_type", client: "new-casino" };
-    expect(await registerType(db, type, { type: "object" })).toBe("registered");
-    expect(await registerType(db, type, { type: "object", required: ["a"] })).toBe("changed");
-    expect(await listTypes(db)).toContainEqual(expect.objectContaining(type));
-    expect(await removeType(db, type)).toBe(true);
-    expect((await listChanges(db, type)).map(({ change }) => change)).toEqual([
-      "removed",
-      "replaced",
-      "registered",
-    ]);
-    expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
-    await withRegistry(db);
-  });
-
-  async function withDestinations(db: Database, id: string): Promise<void> {
-    const destinations = new Destinations(db, box);
-    await destinations.update(id, "casino", { batch: 2 });
-    expect(await destinations.rotate(id, "casino")).toMatch(/^whsec_/);
-    expect(await resealDestinations(db, box)).toBe(0);
-    expect(await findDeliveries(db, { client: "casino", withAnswers: true, limit: 1 })).toMatchObject({
-      deliveries: [],
-    });
-    await requestResend(db, { id, client: "casino" }, { source: "test", id: 1 });
-    expect(await destinations.remove(id, "casino")).toBe(true);
-  }
-
-  async function withRegistry(db: Database): Promise<void> {
-    const registry = Registry.start(db, silent);
-    await registry.refresh();
-    await registry.close();
-  }
-});
-
-describe("and nothing else does", () => {
+describe("a service's role has its rights and no others", () => {
   test.each(databaseUsers)("%s has no right that is not in its list", async (user) => {
     const role = `casino_${user}`;
     const { rows } = await sql<{ right: string }>`
@@ -330,7 +143,7 @@ test("migrate sets passwords, and refuses those of nobody", async () => {
     env: { ...env, DATABASE_PASSWORDS: "gateway=gateway-password,archiver=archiver-password" },
   });
   expect(await good.ended).toEqual({ code: 0, signal: null });
-  await sql`select from events`.execute(as("gateway", "casino_", env.DATABASE_URL));
+  await sql`select from events`.execute(as("gateway", env.DATABASE_URL));
   const bad = startCommand("cmd/migrate/main.ts", {
     env: { ...env, DATABASE_PASSWORDS: "gateway=a,logger=secret" },
   });

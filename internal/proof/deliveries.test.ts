@@ -6,24 +6,12 @@ import { sendersForTest } from "../sender/sender.fixture.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
 import { deliveryCheck } from "./deliveries.ts";
 
-const {
-  addDestination,
-  db,
-  destinations,
-  jsm,
-  makeStreams,
-  nc,
-  outcomes,
-  publishBets,
-  publisher,
-  startSender,
-  waiting,
-} = await sendersForTest();
+const { addDestination, db, destinations, jsm, nc, outcomes, publishBets, publisher, startSender, waiting } =
+  await sendersForTest();
 
 const check = () => deliveryCheck({ nc, db, retentionMs: 86_400_000, most: 10 });
 
 test("what destinations were to get is accounted for: delivered, waiting or set aside; what is gone is named", async () => {
-  await makeStreams();
   expect(await check()).toMatchObject({ verdict: "holds", sentence: "There are no destinations." });
   const healthy = await addDestination((await receiverForTest()).url, { types: ["bet"] });
   const failing = await addDestination(

@@ -14,7 +14,6 @@ const {
   db,
   destinations,
   jsm,
-  makeStreams,
   nc,
   outcomes,
   publish,
@@ -50,7 +49,6 @@ async function withArchiver(work: () => Promise<void>): Promise<void> {
 const forget = (keep: number) => jsm.streams.purge("CASINO_EVENTS", { keep });
 
 test("what the log has dropped before a destination came to it is brought from the archive, and once", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const { id } = await addDestination(receiver.url, { batch: 100 });
   await withArchiver(async () => {
@@ -72,7 +70,6 @@ test("what the log has dropped before a destination came to it is brought from t
 });
 
 test("a destination that failed while the log went on, and was disabled meanwhile, gets everything", async () => {
-  await makeStreams();
   let isBack = false;
   const receiver = await receiverForTest((response) => response.writeHead(isBack ? 204 : 503).end());
   const { id } = await addDestination(receiver.url, { types: ["bet"] });
@@ -99,7 +96,6 @@ test("a destination that failed while the log went on, and was disabled meanwhil
 });
 
 test("one event is sent again, and those of a time replayed, on request", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const destination = await addDestination(receiver.url);
   await withArchiver(async () => {

@@ -9,7 +9,7 @@ import { type Received, receiverForTest } from "../webhooks/receiver.fixture.ts"
 import { waitingDurable } from "./durables.ts";
 import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts";
 
-const { addDestination, jsm, makeStreams, nc, outcomes, publish, publisher, startSender, waiting } =
+const { addDestination, jsm, nc, outcomes, publish, publisher, startSender, waiting } =
   await sendersForTest();
 
 const playerOf = (call: Received): number => JSON.parse(call.body).data.player_id;
@@ -17,7 +17,6 @@ const playerOf = (call: Received): number => JSON.parse(call.body).data.player_i
 const many = range(1, 301).flatMap((id) => bets(id, id + 1, { player_id: 1 + (id % 10) }));
 
 test("an ordered destination gets each player's events one after the other; one that fails holds up its player alone", async () => {
-  await makeStreams();
   const busy = new Set<number>();
   const overlaps: number[] = [];
   const receiver = await receiverForTest((response) => {
@@ -53,7 +52,6 @@ test("an ordered destination gets each player's events one after the other; one 
 });
 
 test("the order holds when the sender that had it goes, and another takes over", async () => {
-  await makeStreams();
   let isBack = false;
   const receiver = await receiverForTest((response) => {
     const call = receiver.received.at(-1);
@@ -75,7 +73,6 @@ test("the order holds when the sender that had it goes, and another takes over",
 });
 
 test("a limit of calls holds over all senders", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const { id } = await addDestination(receiver.url, { rateLimit: 20 });
   const began = performance.now();
@@ -89,7 +86,6 @@ test("a limit of calls holds over all senders", async () => {
 });
 
 test("what the broker holds, but would never deliver, comes again, and holds up its player no longer", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const { id } = await addDestination(receiver.url, { ordered: true });
   const [forgotten] = bets(1, 2, { player_id: 7 });

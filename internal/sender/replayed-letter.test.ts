@@ -6,21 +6,10 @@ import { LetterStore } from "../dead-letters/store.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
 import { idsOf, sendersForTest } from "./sender.fixture.ts";
 
-const {
-  addDestination,
-  count,
-  letters,
-  makeStreams,
-  nc,
-  outcomes,
-  publishBets,
-  publisher,
-  startSender,
-  waiting,
-} = await sendersForTest();
+const { addDestination, count, letters, nc, outcomes, publishBets, publisher, startSender, waiting } =
+  await sendersForTest();
 
 test("a delivery that was set aside and is sent again goes to its destination alone, with a plan of its own", async () => {
-  await makeStreams();
   let isBack = false;
   const receiver = await receiverForTest((response) => response.writeHead(isBack ? 204 : 500).end());
   const other = await receiverForTest();

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
-import { afterAll, afterEach } from "vitest";
+import { afterAll, afterEach, beforeEach } from "vitest";
 import { defaultLimits, silent, streamsForTest } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { archiveForTest, finalBet } from "../archive/database.fixture.ts";
@@ -55,16 +55,13 @@ export async function sendersForTest() {
   const publisher = new Publisher(nc);
   afterAll(() => publisher.close());
   const running: (() => Promise<unknown>)[] = [];
+  beforeEach(() => ensureStreams(nc, [finalStage, retryStage], defaultLimits));
   afterEach(async () => {
     await Promise.all(running.splice(0).map((stop) => stop()));
     await db.deleteFrom("destinations").execute();
     await db.deleteFrom("deliveries").execute();
     await db.deleteFrom("events").execute();
   });
-
-  /** Creates the streams; call it first in a test. */
-  const makeStreams = (limits: Partial<typeof defaultLimits> = {}) =>
-    ensureStreams(nc, [finalStage, retryStage], { ...defaultLimits, ...limits });
 
   let started = 0;
   /** Starts one more sender; the test need not stop it. Its plan has pauses of some tens of milliseconds. */
@@ -130,7 +127,6 @@ export async function sendersForTest() {
     db,
     destinations,
     publisher,
-    makeStreams,
     startSender,
     addDestination,
     publish,

@@ -13,7 +13,6 @@ const {
   destinations,
   jsm,
   letters,
-  makeStreams,
   nc,
   outcomes,
   publish,
@@ -24,7 +23,6 @@ const {
 } = await sendersForTest();
 
 test("every final event of a client comes to its destination, from the destination's creation on", async () => {
-  await makeStreams();
   await publishBets(1, 3);
   const receiver = await receiverForTest();
   const destination = await addDestination(receiver.url);
@@ -37,7 +35,6 @@ test("every final event of a client comes to its destination, from the destinati
 });
 
 test("a sender that starts after the broker was killed goes on where the one before was", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const { id } = await addDestination(receiver.url);
   const before = startSender();
@@ -52,7 +49,6 @@ test("a sender that starts after the broker was killed goes on where the one bef
 });
 
 test("of receivers that hang, fail, ask for patience and cut connections none holds up the others", async () => {
-  await makeStreams();
   const healthy = await Promise.all(Array.from({ length: 16 }, () => receiverForTest()));
   const hanging: ServerResponse[] = [];
   let isOver = false;
@@ -85,7 +81,6 @@ test("of receivers that hang, fail, ask for patience and cut connections none ho
 });
 
 test("what all destinations hold together has a limit, and those that hang keep nobody from theirs", async () => {
-  await makeStreams();
   const hanging: ServerResponse[] = [];
   const hang = (response: ServerResponse) => void hanging.push(response);
   const hangs = await Promise.all(Array.from({ length: 8 }, () => receiverForTest(hang)));
@@ -109,7 +104,6 @@ test("what all destinations hold together has a limit, and those that hang keep 
 });
 
 test("what fails waits apart for its plan, and is set aside when that is over", async () => {
-  await makeStreams();
   const receiver = await receiverForTest((response) => response.writeHead(500).end("no"));
   const destination = await addDestination(receiver.url);
   startSender();
@@ -127,7 +121,6 @@ test("what fails waits apart for its plan, and is set aside when that is over", 
 });
 
 test("one event that a receiver refuses holds up no other, and in a batch fails none again", async () => {
-  await makeStreams();
   const refusing = await receiverForTest();
   const receiver = await receiverForTest((response) => {
     const last = receiver.received.at(-1);
@@ -143,7 +136,6 @@ test("one event that a receiver refuses holds up no other, and in a batch fails 
 });
 
 test("changes of destinations are followed: new ones, types, disabling, enabling, removal", async () => {
-  await makeStreams();
   startSender();
   const receiver = await receiverForTest();
   const { id } = await addDestination(receiver.url, { types: ["deposit"] });
@@ -168,7 +160,6 @@ test("changes of destinations are followed: new ones, types, disabling, enabling
 });
 
 test("a receiver that is gone, and one that failed for too long, is disabled, and the operator told", async () => {
-  await makeStreams();
   const told: unknown[] = [];
   nc.subscribe("casino.operator.>", { callback: (_err, msg) => void told.push([msg.subject, msg.json()]) });
   const gone = await addDestination((await receiverForTest((response) => response.writeHead(410).end())).url);

@@ -9,26 +9,35 @@ const mostHeldBack = 2 ** 20;
 
 /**
  * A TCP proxy on 127.0.0.1 whose line can be made bad: cut, stalled or slow. What is sent through a bad line arrives
- * late or not at all, but never out of order and never changed. One for each pair of client and server, so that one
+ * late or not at all, but never out of order and never changed, unless a test edits it. One for each pair of client and server, so that one
  * client's line can be bad while the others' are fine.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number;
   readonly #target: number;
+  readonly #edit: (answer: Buffer) => Buffer;
   readonly #connections = new Set<readonly [Socket, Socket]>();
   #server: Server | undefined;
   #weather: Weather = "fair";
   #latencyMs = 0;
   #changed = Promise.withResolvers<void>();
 
-  private constructor(port: number, target: number) {
+  private constructor(port: number, target: number, edit: (answer: Buffer) => Buffer) {
     this.port = port;
     this.#target = target;
+    this.#edit = edit;
   }
 
-  /** Listens on `port` and connects to `target`, both of 127.0.0.1. Rejects when the port is taken. */
-  static async open(port: number, target: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(port, target);
+  /**
+   * Listens on `port` and connects to `target`, both of 127.0.0.1. Rejects when the port is taken.
+   * @param edit what the client gets of each piece that the target sends; default: all of it
+   */
+  static async open(
+    port: number,
+    target: number,
+    edit = (answer: Buffer): Buffer => answer,
+  ): Promise<TcpProxy> {
+    const proxy = new TcpProxy(port, target, edit);
     await proxy.#listen();
     return proxy;
   }
@@ -95,11 +104,11 @@ export class TcpProxy implements AsyncDisposable {
         // An orderly end is passed on after what came before it; a reset at once.
         if (from.errored) to.resetAndDestroy();
       });
-      this.#pump(from, to);
+      this.#pump(from, to, to === client ? this.#edit : (bytes) => bytes);
     }
   }
 
-  #pump(from: Socket, to: Socket): void {
+  #pump(from: Socket, to: Socket, edit: (bytes: Buffer) => Buffer): void {
     const held: { readonly bytes: Buffer; readonly due: number }[] = [];
     let heldBytes = 0;
     let draining = false;
@@ -117,7 +126,8 @@ export class TcpProxy implements AsyncDisposable {
       draining = false;
       if (from.readableEnded) to.end();
     };
-    from.on("data", (bytes: Buffer) => {
+    from.on("data", (received: Buffer) => {
+      const bytes = edit(received);
       const late = this.#weather === "slow" ? this.#latencyMs : 0;
       held.push({ bytes, due: late === 0 ? 0 : performance.now() + late });
       heldBytes += bytes.length;
