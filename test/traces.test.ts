@@ -9,8 +9,8 @@ import { ensureStreams } from "../internal/jetstream/topology.ts";
 import { OutgoingHeaders } from "../internal/jetstream/wire-headers.ts";
 import { postgresPlayers } from "../internal/players/players.ts";
 import { Sender } from "../internal/sender/sender.ts";
+import { networks } from "../internal/service/config-values.ts";
 import { Traces } from "../internal/telemetry/open-telemetry.ts";
-import { parseNetworks } from "../internal/webhooks/address-guard.ts";
 import { Deliverer } from "../internal/webhooks/deliver.ts";
 import { defaultSettings } from "../internal/webhooks/destination.ts";
 import { Destinations } from "../internal/webhooks/destinations.ts";
@@ -60,7 +60,7 @@ beforeAll(async () => {
     trace: traces("archiver").hop("archiver"),
   });
   closing.push(() => archiver.stop());
-  const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8") });
+  const deliverer = new Deliverer({ allow: networks("127.0.0.0/8") });
   const senderTraces = traces("sender");
   const sender = Sender.start({
     ...{ nc, db, publisher, deliverer, log: silent },

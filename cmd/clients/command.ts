@@ -1,4 +1,4 @@
-import { isClient, isSource } from "../../internal/casino/event.ts";
+import { clientName, sourceName } from "../../internal/casino/names.ts";
 import { parseTimestamp } from "../../internal/casino/timestamp.ts";
 import type { KeyScope } from "../../internal/clients/client-repository.ts";
 import type { Build } from "../../internal/service/command-line.ts";
@@ -24,8 +24,7 @@ const yes = ["-y, --yes", "do not ask for confirmation"] as const;
 export function clientsCommand(now: () => number = Date.now): Build<ClientsCommand> {
   return (reading) => {
     const program = reading.program("clients", "Keeps the clients and their API keys in Postgres.");
-    const client = () =>
-      reading.argument("<client>", "of the form [a-z0-9-]{1,40}", of(isClient, "[a-z0-9-]{1,40}"));
+    const client = () => reading.argument("<client>", "of the form [a-z0-9-]{1,40}", clientName);
 
     program
       .command("add")
@@ -63,7 +62,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
       .description(
         "make a code that signs a browser in to the dashboard, once, within ten minutes: as an operator, or as a client",
       )
-      .addArgument(reading.argument("[client]", "the client to sign in as", of(isClient, "[a-z0-9-]{1,40}")))
+      .addArgument(reading.argument("[client]", "the client to sign in as", clientName))
       .action((id) =>
         reading.ask({
           do: "sign in",
@@ -77,12 +76,12 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
       .description(
         "create a key for a client's producer named <source>, or for an operator; it is shown once",
       )
-      .addArgument(reading.argument("[client]", "whose key it is", of(isClient, "[a-z0-9-]{1,40}")))
+      .addArgument(reading.argument("[client]", "whose key it is", clientName))
       .addArgument(
         reading.argument(
           "[source]",
           "of the form [A-Za-z0-9._-]{1,64}; event ids are unique within a client and source",
-          of(isSource, "[A-Za-z0-9._-]{1,64}"),
+          sourceName,
         ),
       )
       .option("--operator", "instead of client and source: a key for every client's dead letters")
@@ -104,7 +103,7 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
     keys
       .command("list")
       .description("list keys, by their prefixes")
-      .addArgument(reading.argument("[client]", "only of this client", of(isClient, "[a-z0-9-]{1,40}")))
+      .addArgument(reading.argument("[client]", "only of this client", clientName))
       .option(...json)
       .action((id, flags) => reading.ask({ do: "list keys", client: id, json: flags.json ?? false }));
     keys
@@ -122,13 +121,6 @@ export function clientsCommand(now: () => number = Date.now): Build<ClientsComma
       .addArgument(client())
       .action((id) => reading.ask({ do: "nats", client: id }));
     return program;
-  };
-}
-
-function of(fits: (text: string) => boolean, form: string): (text: string) => string {
-  return (text) => {
-    if (!fits(text)) throw new Error(`be of the form ${form}`);
-    return text;
   };
 }
 

@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { isClient } from "../../internal/casino/event.ts";
+import { clientName } from "../../internal/casino/names.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { integer, oneOf } from "../../internal/service/config-values.ts";
 import { type DeliveryOutcome, outcomes } from "../../internal/webhooks/deliveries.ts";
@@ -33,12 +33,7 @@ export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandU
   program
     .command("list")
     .description("list attempts, the newest first")
-    .addOption(
-      reading.option("--client <client>", "only of this client", (text) => {
-        if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
-        return text;
-      }),
-    )
+    .addOption(reading.option("--client <client>", "only of this client", clientName))
     .addOption(
       reading.option("--destination <id>", "only to this destination", (text) => {
         if (!isDestinationId(text)) throw new Error("be 16 letters and digits");

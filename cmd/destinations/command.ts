@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { isClient, isEventType } from "../../internal/casino/event.ts";
+import { clientName, eventTypeName } from "../../internal/casino/names.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, durationOrOff, integer, oneOf } from "../../internal/service/config-values.ts";
 import { isDestinationId } from "../../internal/webhooks/destinations.ts";
@@ -38,17 +38,9 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
       if (!isDestinationId(text)) throw new Error("be 16 letters and digits, as the list has them");
       return text;
     });
-  const client = <U extends string>(form: U) =>
-    reading.argument(form, "whose it is", (text) => {
-      if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
-      return text;
-    });
-  const type = (text: string): string => {
-    if (!isEventType(text)) throw new Error("be of the form [a-z0-9_-]{1,40}");
-    return text;
-  };
+  const client = <U extends string>(form: U) => reading.argument(form, "whose it is", clientName);
   const json = ["--json", "as JSON, for scripts"] as const;
-  const types = () => reading.repeatable("--type <type>", "an event type to send; repeatable", type);
+  const types = () => reading.repeatable("--type <type>", "an event type to send; repeatable", eventTypeName);
   const headers = () =>
     reading.repeatable(
       "--header <header>",
@@ -153,7 +145,7 @@ export function destinationsCommand(reading: Reading<DestinationsCommand>): Comm
         .makeOptionMandatory(),
     )
     .addOption(reading.option("--until <time>", "exclusive, in the same form (default now)", timeOf))
-    .addOption(reading.option("--type <type>", "only events of this type", type))
+    .addOption(reading.option("--type <type>", "only events of this type", eventTypeName))
     .option("--only-undelivered", "skip delivered events, as far back as deliveries are kept")
     .option("--dry-run", "send nothing, only count")
     .action((id, { since, until, type, onlyUndelivered = false, dryRun = false }) => {

@@ -12,7 +12,7 @@ import {
   type TypeKey,
 } from "../../internal/registry/event-types.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
-import { isObject } from "../../internal/service/is-object.ts";
+import { isObject } from "../../internal/service/json.ts";
 import { reasonOf } from "../../internal/service/log.ts";
 import { table } from "../../internal/service/table.ts";
 

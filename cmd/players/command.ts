@@ -1,4 +1,4 @@
-import { isClient } from "../../internal/casino/event.ts";
+import { clientName } from "../../internal/casino/names.ts";
 import { type ClientRecord, type RecordKind, readId } from "../../internal/records/record.ts";
 import type { Build, Reading } from "../../internal/service/command-line.ts";
 
@@ -10,10 +10,7 @@ export type RecordsCommand =
 
 /** The client. @param many the plural of the kind */
 export function clientArgument(reading: Reading<unknown>, many: string) {
-  return reading.argument("<client>", `whose ${many} they are`, (text) => {
-    if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
-    return text;
-  });
+  return reading.argument("<client>", `whose ${many} they are`, clientName);
 }
 
 /** The id of one of the client's records. */

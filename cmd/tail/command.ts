@@ -1,5 +1,5 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { isClient, isEventType } from "../../internal/casino/event.ts";
+import { clientName, eventTypeName } from "../../internal/casino/names.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, integer } from "../../internal/service/config-values.ts";
 
@@ -21,12 +21,8 @@ export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
       "tail",
       "Shows final events as they come, until Ctrl-C. It takes no events from the logger or other readers.",
     )
-    .addOption(
-      reading.option("--client <client>", "only events of this client", of(isClient, "[a-z0-9-]{1,40}")),
-    )
-    .addOption(
-      reading.option("--type <type>", "only events of this type", of(isEventType, "[a-z0-9_-]{1,40}")),
-    )
+    .addOption(reading.option("--client <client>", "only events of this client", clientName))
+    .addOption(reading.option("--type <type>", "only events of this type", eventTypeName))
     .addOption(
       reading.option(
         "--since <time>",
@@ -42,11 +38,4 @@ export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
     reading.ask({ client, type, sinceMs: since, limit, json }),
   );
   return program;
-}
-
-function of(fits: (text: string) => boolean, form: string): (text: string) => string {
-  return (text) => {
-    if (!fits(text)) throw new Error(`be of the form ${form}`);
-    return text;
-  };
 }

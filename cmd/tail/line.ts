@@ -1,5 +1,5 @@
 import { parseEventSubject } from "../../internal/messages/subjects.ts";
-import { isObject } from "../../internal/service/is-object.ts";
+import { isObject, readJson } from "../../internal/service/json.ts";
 import { onOneLine } from "../../internal/service/terminal.ts";
 
 /** Final events as lines for people, with client and type in columns that grow with the longest so far. */
@@ -25,11 +25,6 @@ export class TailLines {
 
 function sentenceOf(payload: Uint8Array): string {
   const text = new TextDecoder().decode(payload);
-  try {
-    const body: unknown = JSON.parse(text);
-    if (isObject(body) && "description" in body) return String(body.description);
-  } catch {
-    // Shown as it is.
-  }
-  return text;
+  const body = readJson(text);
+  return isObject(body) && "description" in body ? String(body.description) : text;
 }

@@ -7,7 +7,7 @@ import {
 import type { KV, KvEntry } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
 import { openBucket } from "../jetstream/bucket.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject, readJson } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
 
 /** Identifies a message. Includes the time, because a recreated stream counts from 1 again. */
@@ -214,24 +214,15 @@ function unlessConflict(err: unknown): void {
 }
 
 function readSeqs(text: string): ReadonlySet<number> {
-  const listed = parse(text);
+  const listed = readJson(text);
   return new Set(Array.isArray(listed) ? listed.filter((seq) => typeof seq === "number") : []);
 }
 
 function readTrouble(entry: KvEntry | null, { storedAt }: Marked): { trouble: Trouble; revision: number } {
   const revision = entry?.revision ?? 0;
   if (entry?.operation !== "PUT") return { trouble: noTrouble, revision };
-  const known = parse(entry.string());
+  const known = readJson(entry.string());
   const { at, workers, failures } = isObject(known) ? known : {};
   const isOurs = at === storedAt && Array.isArray(workers) && typeof failures === "number";
   return { trouble: isOurs ? { workers: workers.map(String), failures } : noTrouble, revision };
-}
-
-/** Normally our own JSON; any other text counts as nothing. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { asking, type Database } from "../postgres/connect.ts";
+import { millisecondsOf } from "../postgres/instant.ts";
 import { archivedEvent, columns, type Row } from "./find-events.ts";
-import { millisecondsOf } from "./instant.ts";
 import { withinBytes } from "./page-bytes.ts";
 
 /** A final event from the archive, with the content of its message in CASINO_EVENTS. */

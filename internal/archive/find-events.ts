@@ -1,9 +1,8 @@
 import { type RawBuilder, sql } from "kysely";
 import { casinoTypes, type Player } from "../casino/event.ts";
-import { asUnavailable, type Database } from "../postgres/connect.ts";
-import { Unavailable } from "../service/unavailable.ts";
+import { asking, type Database } from "../postgres/connect.ts";
+import { instant, millisecondsOf } from "../postgres/instant.ts";
 import { type Position, readCursor, writeCursor } from "./cursor.ts";
-import { instant, millisecondsOf } from "./instant.ts";
 import { withinBytes } from "./page-bytes.ts";
 
 /** Which events to list. All conditions must hold. */
@@ -59,7 +58,7 @@ export async function findEvents(
   signal?: AbortSignal,
 ): Promise<EventPage> {
   const query = withinBytes(eventsQuery(filter));
-  try {
+  return asking(signal, async () => {
     const { rows } = await query.execute(db, signal && { signal });
     const shown = rows.slice(0, filter.limit);
     const last = Number(rows[0]?.found) > shown.length ? shown.at(-1) : undefined;
@@ -67,16 +66,7 @@ export async function findEvents(
       events: shown.map(archivedEvent),
       next_cursor: last === undefined ? null : writeCursor(positionOf(last)),
     };
-  } catch (err) {
-    if (isTimeout(signal?.reason)) throw new Unavailable("Postgres gave no answer in time", { cause: err });
-    signal?.throwIfAborted();
-    throw asUnavailable(err);
-  }
-}
-
-/** The error of `AbortSignal.timeout`. */
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "TimeoutError";
+  });
 }
 
 /** The query of `findEvents`. It reads one row more than a page, to know whether there is another page. */

@@ -43,20 +43,10 @@ export async function addClient(db: Database, id: string, name: string): Promise
   return numInsertedOrUpdatedRows === 1n;
 }
 
-/** Whether a client is registered, disabled or not. @throws Unavailable */
-export async function hasClient(db: Database, id: string): Promise<boolean> {
-  return (await clientState(db, id)) !== undefined;
-}
-
 /** Whether a client's events are accepted: it is registered and not disabled. @throws Unavailable */
 export async function takesEventsOf(db: Database, id: string): Promise<boolean> {
-  return (await clientState(db, id))?.disabled_at === null;
-}
-
-async function clientState(db: Database, id: string): Promise<{ disabled_at: Date | null } | undefined> {
-  return asking(undefined, () =>
-    db.selectFrom("clients").select("disabled_at").where("id", "=", id).executeTakeFirst(),
-  );
+  const client = db.selectFrom("clients").select("disabled_at").where("id", "=", id);
+  return (await asking(undefined, () => client.executeTakeFirst()))?.disabled_at === null;
 }
 
 /** Disables or enables a client; harmless to repeat. @returns false when it does not exist */

@@ -16,7 +16,7 @@ import {
   stageStream,
 } from "../messages/subjects.ts";
 import { protobufEventId, protobufType } from "../protobuf/decode.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject, readJson } from "../service/json.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type RemovalOptions, recordOf, writeDown } from "./removal.ts";
 
@@ -233,10 +233,6 @@ function isProtobuf({ headers }: Letter): boolean {
 const utf8 = new TextDecoder();
 
 function eventField(payload: Uint8Array, name: string): unknown {
-  try {
-    const event: unknown = JSON.parse(utf8.decode(payload));
-    return isObject(event) && Object.hasOwn(event, name) ? event[name] : undefined;
-  } catch {
-    return undefined;
-  }
+  const event = readJson(utf8.decode(payload));
+  return isObject(event) && Object.hasOwn(event, name) ? event[name] : undefined;
 }

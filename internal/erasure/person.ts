@@ -1,4 +1,4 @@
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 
 /** Whose data to erase: a player of a client, and the e-mails found for that player. */
 export interface Person {

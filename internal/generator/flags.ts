@@ -1,5 +1,6 @@
-import { casinoTypes, isClient, isEventType } from "../casino/event.ts";
+import { casinoTypes, isEventType } from "../casino/event.ts";
 import { minorUnits } from "../casino/money.ts";
+import { clientName } from "../casino/names.ts";
 import { mostEventsPerMessage } from "../messages/accepted.ts";
 
 function integer(min: number, max: number): (text: string) => number {
@@ -41,10 +42,7 @@ export const generatorFlags = {
   client: {
     value: "ID",
     doc: "whose events; default casino",
-    parse: (text: string): string => {
-      if (!isClient(text)) throw new Error("be of the form [a-z0-9-]{1,40}");
-      return text;
-    },
+    parse: clientName,
   },
   type: {
     value: "T",

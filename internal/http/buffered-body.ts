@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import { Problem } from "../service/problem.ts";
 import { knownHolder, ownerOf } from "./authentication.ts";
 import { BodyCut, readBody } from "./body.ts";

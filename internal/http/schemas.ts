@@ -21,6 +21,12 @@ export const clientParameter = (pattern = "^[a-z0-9-]{1,40}$") =>
     }),
   );
 export const count = (description: string) => Type.Integer({ minimum: 0, description });
+/** A point in time, in any form that RFC 3339 has. */
+export const dateTime = (meaning: string) =>
+  Type.String({
+    format: "date-time",
+    description: `an existing RFC 3339 date-time such as 2022-01-10T12:34:56Z; ${meaning}`,
+  });
 /** The next page's cursor. */
 export const nextCursor = Type.Union([Type.String(), Type.Null()], {
   description: "for the next page; null at the end",

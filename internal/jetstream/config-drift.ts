@@ -1,7 +1,8 @@
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { errors, type NatsConnection } from "nats";
 import { materializedSubject } from "../messages/subjects.ts";
 import type { ConfigDrift } from "../service/config-drift.ts";
+import { consumerNotFound, hasCode, streamNotFound } from "./api-error.ts";
 import { type Durable, durableConfig } from "./durable.ts";
 import { durableDrift, streamDrift } from "./settings-drift.ts";
 import type { StreamSettings } from "./topology.ts";
@@ -56,16 +57,14 @@ export async function findDrift(nc: NatsConnection, { streams, durables }: Wante
     try {
       found.push(...(await look()));
     } catch (err) {
-      if (err instanceof JetStreamApiError && notThere.includes(err.code)) continue;
+      // Whoever needs them makes them.
+      if (hasCode(err, [...streamNotFound, ...consumerNotFound])) continue;
       if (!(err instanceof Error && err.cause instanceof errors.PermissionViolationError)) throw err;
       unseen.push(`${what}: ${err.message}`);
     }
   }
   return { found, unseen };
 }
-
-/** Codes of the server's errors.json: no such stream, no such consumer. Whoever needs them makes them. */
-const notThere = [10059, 10014];
 
 /** A stream that captures a request's subject answers the request with a PubAck. */
 async function capturedRequests(jsm: JetStreamManager): Promise<readonly string[]> {

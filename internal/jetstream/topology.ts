@@ -20,6 +20,7 @@ import {
 } from "../messages/subjects.ts";
 import type { Config } from "../service/config.ts";
 import { explain, hasCode, nameInUse, noRoom, subjectsTaken } from "./api-error.ts";
+import { isOlder, refusesWhenFull } from "./server-version.ts";
 
 /** The limits that the environment sets. */
 export type StreamLimits = Config<
@@ -71,7 +72,7 @@ export function mayBundle(bundles: "on" | "off", serverVersion = ""): boolean {
   return bundles === "on" && !losesWhenFull(serverVersion);
 }
 
-const losesWhenFull = (serverVersion: string): boolean => isOlderThan(serverVersion, [2, 10, 5]);
+const losesWhenFull = (serverVersion: string): boolean => isOlder(serverVersion, refusesWhenFull);
 
 /** Shown by `nats stream ls`, for queues that are not between two steps. */
 const queueDescriptions: Readonly<Record<string, string>> = {
@@ -226,11 +227,6 @@ async function applyLimits(jsm: JetStreamManager, config: StreamSettings): Promi
   } catch (err) {
     throw explain(err, `stream ${config.name} exists and cannot take the limits of this environment`);
   }
-}
-
-function isOlderThan(version: string, [major, minor, patch]: readonly [number, number, number]): boolean {
-  const [a = 0, b = 0, c = 0] = version.split(/[.-]/).map(Number);
-  return (a - major || b - minor || c - patch) < 0;
 }
 
 /** Advises to narrow the streams that take another stream's subjects. */

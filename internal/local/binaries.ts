@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { isOlder, refusesWhenFull } from "../jetstream/server-version.ts";
 import { reasonOf } from "../service/log.ts";
 import { unpackDebian } from "./debian-packages.ts";
 import { downloadNatsRelease } from "./nats-release.ts";
@@ -52,7 +53,7 @@ export function findNatsServer(places: Places = {}): Promise<Binary> {
   const commands = places.commands ?? ["nats-server", "/usr/sbin/nats-server", "/usr/local/sbin/nats-server"];
   const { preferNewer = false, releases, debian, say = () => undefined } = places;
   const newer: readonly Rung[] = [
-    ...commands.map((command) => () => installed(command, bundlingNats)),
+    ...commands.map((command) => () => installed(command, refusesWhenFull)),
     () => {
       say("looks for a nats-server 2.10.5 or newer, which takes some seconds the first time");
       return downloadNatsRelease(cache, releases, preferenceMs).then((path) =>
@@ -130,35 +131,26 @@ async function climb(rungs: readonly Rung[], nothingWorked: string): Promise<Bin
 /** How long a download may take when an older server is installed, in ms. */
 const preferenceMs = 5_000;
 
-type Version = readonly [major: number, minor: number, patch: number];
-
 const natsPackage = { name: "nats-server", program: "usr/sbin/nats-server" };
 
 /** The package of Debian's stable release, if it runs on this machine. */
 async function newerDebian(cache: string, mirror: string | undefined): Promise<Binary | undefined> {
   const binary = await unpackDebian(cache, { ...natsPackage, release: "stable", mirror });
-  const isNewer = binary !== undefined && (await installed(binary.path, bundlingNats)) !== undefined;
+  const isNewer = binary !== undefined && (await installed(binary.path, refusesWhenFull)) !== undefined;
   return isNewer ? { ...binary, source: "Debian's stable release" } : undefined;
 }
 
-/** From here on a full queue refuses what does not fit, so events may travel in bundles. */
-const bundlingNats: Version = [2, 10, 5];
-
 /** Older servers lack what the streams rely on, such as discarding new messages per consumer limits. */
-const oldestNats: Version = [2, 9, 0];
+const oldestNats = [2, 9, 0] as const;
 
 /** @param least of nats-server */
-async function installed(command: string, least = oldestNats): Promise<Binary | undefined> {
+async function installed(
+  command: string,
+  least: Parameters<typeof isOlder>[1] = oldestNats,
+): Promise<Binary | undefined> {
   const { stdout } = await run(command, ["--version"]).catch(() => ({ stdout: "" }));
   if (stdout.startsWith("nats-server") && isOlder(stdout, least)) return undefined;
   return stdout === "" ? undefined : { path: command, env: {}, source: "installed" };
-}
-
-/** @param version a text with it, such as `nats-server v2.12.15` */
-export function isOlder(version: string, least: Version): boolean {
-  const numbers = (/v(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
-  const differing = least.findIndex((number, index) => numbers[index] !== number);
-  return differing >= 0 && (numbers[differing] ?? 0) < (least[differing] ?? 0);
 }
 
 function fetched(path: string, source: string): Binary {

@@ -22,7 +22,7 @@ export interface Given {
   readonly RATES_URL?: string | undefined;
   /** The key that encrypts destinations' secrets; undefined = `up` makes one. */
   readonly DELIVERY_KEY?: readonly Uint8Array[] | undefined;
-  readonly DELIVERY_ALLOW_PRIVATE?: string | undefined;
+  readonly DELIVERY_ALLOW_PRIVATE?: unknown;
   /** Who may read the aggregates over HTTP; undefined = anybody. */
   readonly FIGURES?: "public" | "keys" | undefined;
 }

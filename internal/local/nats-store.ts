@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { globSync } from "node:fs";
 import { resolve } from "node:path";
-import { isOlder } from "./binaries.ts";
+import { isOlder } from "../jetstream/server-version.ts";
 import { StackError } from "./stack-error.ts";
 
 const script = resolve(import.meta.dirname, "../../nats/move-streams.sh");

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { headers, type Msg, type NatsConnection, nuid } from "nats";
 import { materializedSubject } from "../messages/subjects.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
 import { answerDiscovery } from "../telemetry/discovery.ts";
 import type { Fold } from "./fold.ts";

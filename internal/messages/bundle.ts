@@ -1,7 +1,7 @@
 import { isClient, isSource } from "../casino/event.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject, readJson } from "../service/json.ts";
 import { acceptedHeader, acceptedRanges, parseAccepted } from "./accepted.ts";
 import { type Envelope, isReplays, isTraceparent, newTraceparent, readRate } from "./envelope.ts";
 import { bundleSubject } from "./subjects.ts";
@@ -60,12 +60,8 @@ export interface BundledEvent {
 
 /** Parses a line. @returns a sentence for a line that no step has written */
 export function readBundleLine(line: Uint8Array): BundledEvent | string {
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.length).toString());
-  } catch {
-    return "The line is not JSON.";
-  }
+  const body = readJson(Buffer.from(line.buffer, line.byteOffset, line.length).toString());
+  if (body === undefined) return "The line is not JSON.";
   if (!isObject(body)) return "The line is not a JSON object.";
   const { client, source, accepted, traceparent, rate, rate_at, replays, event } = body;
   if (typeof client !== "string" || !isClient(client)) return "/client is not a client's name.";

@@ -1,6 +1,6 @@
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject, readJson } from "../service/json.ts";
 import { acceptedForm, isNext, later, parseAccepted } from "./accepted.ts";
 import { eventOf, keyText } from "./event-key.ts";
 import { copiesSubject } from "./subjects.ts";
@@ -32,12 +32,7 @@ export function copiesMessage(step: string, stream: string, copies: readonly Cop
 
 /** Each copy that a message records; none for a malformed message. Anybody may publish there. */
 export function* readCopies(payload: Uint8Array): Generator<Copy> {
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.from(payload).toString());
-  } catch {
-    return;
-  }
+  const body = readJson(Buffer.from(payload).toString());
   if (!isObject(body) || !Array.isArray(body.copies)) return;
   for (const range of body.copies) if (isRange(range)) yield* copiesIn(range);
 }

@@ -1,5 +1,7 @@
+import { isEventType } from "../casino/event.ts";
 import { OutgoingHeaders, ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { protobufType } from "../protobuf/decode.ts";
+import { isObject, readJson } from "../service/json.ts";
 import { acceptedForm } from "./accepted.ts";
 import { type BundledEvent, mostEventsPerBundle, ndjsonType, readBundleLine } from "./bundle.ts";
 import type { DeadMessage } from "./dead-letter.ts";
@@ -172,11 +174,7 @@ function subjectOf(delivery: DeadMessage, enclosed: Enclosed, stage: string): st
 
 /** Any value will do: if it does not fit into a subject, only the letter's place is lost. */
 function typeOf(enclosed: Enclosed): string | undefined {
-  try {
-    const value: unknown = enclosed.value ?? JSON.parse(Buffer.from(bytesOf(enclosed)).toString());
-    const type = typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
-    return typeof type === "string" && /^[a-z0-9_-]{1,40}$/.test(type) ? type : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = enclosed.value ?? readJson(Buffer.from(bytesOf(enclosed)).toString());
+  const type = isObject(value) ? value.type : undefined;
+  return typeof type === "string" && isEventType(type) ? type : undefined;
 }

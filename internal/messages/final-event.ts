@@ -1,5 +1,5 @@
 import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import { type Accepted, acceptedHeader, parseAccepted } from "./accepted.ts";
 import { defaultSource, replaysHeader } from "./envelope.ts";
 import { type EventKey, eventKey, eventOf } from "./event-key.ts";

@@ -3,7 +3,7 @@ import type { NatsConnection } from "nats";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { readLast } from "../jetstream/stored-message.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject, readJson } from "../service/json.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { ledgerStream, ledgerSubject } from "./subjects.ts";
 
@@ -51,12 +51,7 @@ export function ledgerMessage({ letter, ...body }: LetterRecord, after?: number)
 export function readRecord(subject: string, payload: Uint8Array): LetterRecord | undefined {
   const letter = Number(/^casino\.ledger\.letter\.([1-9]\d{0,15})$/.exec(subject)?.[1]);
   if (!Number.isSafeInteger(letter)) return undefined;
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.from(payload).toString());
-  } catch {
-    return undefined;
-  }
+  const body = readJson(Buffer.from(payload).toString());
   if (!isObject(body)) return undefined;
   const { id, client, step, message, accepted, by, token, replays, storedAs } = body;
   const kind = kinds.find((each) => each === body.kind);

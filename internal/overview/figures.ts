@@ -1,7 +1,7 @@
 import type { NatsConnection } from "nats";
 import { questionInbox } from "../jetstream/inbox.ts";
 import { materializedSubject } from "../messages/subjects.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 
 /** Players in each list. */
 const top = 10;

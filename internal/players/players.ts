@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { asUnavailable, type Database } from "../postgres/connect.ts";
+import { sayable } from "../postgres/instant.ts";
 import { PreparedStatement } from "../postgres/prepared.ts";
-import { sayable } from "../postgres/sayable.ts";
 
 interface Key {
   readonly client: string;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import pg from "pg";
+import { unlessAborted } from "../service/unless-aborted.ts";
 import type { Database } from "./connect.ts";
 import { DriverQuery, poolOf } from "./pool.ts";
 
@@ -27,16 +28,7 @@ export class PreparedStatement<Row extends pg.QueryResultRow> {
   /** @throws what a query throws, or the signal's reason when aborted; the query then still runs to its end */
   async run(values: readonly unknown[], signal: AbortSignal): Promise<readonly Row[]> {
     signal.throwIfAborted();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const answer = this.#ask(values);
-    answer.catch(() => undefined);
-    try {
-      return await Promise.race([answer, aborted]);
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+    return unlessAborted(this.#ask(values), signal);
   }
 
   async #ask(values: readonly unknown[]): Promise<readonly Row[]> {

@@ -8,10 +8,10 @@ import { hashOf, prefixOf } from "../clients/api-key.ts";
 import {
   addClient,
   createKey,
-  hasClient,
   listClients,
   listKeys,
   revokeKey,
+  takesEventsOf,
 } from "../clients/client-repository.ts";
 import { postgresKeys } from "../clients/key-lookup.ts";
 import { endSession, openSession, postgresSessions } from "../clients/sessions.ts";
@@ -69,7 +69,7 @@ describe("each service's queries work under its own role", () => {
     const key = (await createKey(owner, { client: "casino", source: "test" })) ?? expect.fail("no key");
     const found = await postgresKeys(db)([hashOf(key), Buffer.alloc(32)], signal);
     expect([...found.keys()]).toEqual([hashOf(key).toString("base64")]);
-    expect(await hasClient(db, "casino")).toBe(true);
+    expect(await takesEventsOf(db, "casino")).toBe(true);
     expect(await findEvents(db, { client: "casino", limit: 10 })).toMatchObject({ next_cursor: null });
     const players = postgresRecords(db, playerKind);
     const player = { id: 99, email: "new@example.com", last_signed_in_at: null };

@@ -34,7 +34,7 @@ const mib = 1024 * 1024;
  */
 export async function tryNats(needs: NatsNeeds, watcher: Watcher): Promise<Fitted> {
   const where = `NATS at ${withoutPassword(needs.config.NATS_URL)}`;
-  const nc = await untilThere(where, () => connectOnce(needs.config, watcher.signal), watcher);
+  const nc = await untilThere(where, () => tryToConnect(needs.config, watcher.signal), watcher);
   try {
     return await limitsFor(nc, where, needs, watcher.say);
   } finally {
@@ -42,7 +42,7 @@ export async function tryNats(needs: NatsNeeds, watcher: Watcher): Promise<Fitte
   }
 }
 
-async function connectOnce(
+async function tryToConnect(
   config: Config<"NATS_URL" | "NATS_CREDS">,
   signal: AbortSignal,
 ): Promise<NatsConnection> {

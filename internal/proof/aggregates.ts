@@ -1,11 +1,11 @@
 import { sql } from "kysely";
 import type { NatsConnection } from "nats";
-import { instant } from "../archive/instant.ts";
 import { serviceName } from "../materializer/nats-service.ts";
 import type { Coverage } from "../materializer/replay.ts";
 import { materializedSubject } from "../messages/subjects.ts";
 import { asking, type Database } from "../postgres/connect.ts";
-import { isObject } from "../service/is-object.ts";
+import { instant } from "../postgres/instant.ts";
+import { isObject } from "../service/json.ts";
 import { Unavailable } from "../service/unavailable.ts";
 
 /** The players compared, of each client and ranking: as many as the materializer returns. */

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
-import { instant } from "../archive/instant.ts";
 import { type EventKey, keyText } from "../messages/event-key.ts";
 import { asking, type Database } from "../postgres/connect.ts";
+import { instant } from "../postgres/instant.ts";
 
 /** Events of one look-up: one round trip, and a few tens of milliseconds of Postgres. */
 const batchSize = 5_000;

@@ -1,5 +1,5 @@
 import { isRate, marketCurrencies } from "../casino/money.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import { oldestDate } from "./answer-date.ts";
 
 /** Units of each currency per 1 EUR, as the decimal text its source wrote: "1.0684", "1e-5". Always holds USD. */

@@ -2,6 +2,7 @@ import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { marketCurrencies } from "../casino/money.ts";
 import { openBucket } from "../jetstream/bucket.ts";
+import { isObject, readJson } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
 import type { Answer } from "./answer.ts";
 import { outage } from "./outage.ts";
@@ -121,12 +122,8 @@ function encodeCurrencies({ present, missing }: Currencies): string {
 
 /** Anything unreadable counts as nothing: anybody may write to a bucket. */
 function decodeCurrencies(text: string): Currencies {
-  let value: { readonly present?: unknown; readonly missing?: unknown };
-  try {
-    value = Object(JSON.parse(text));
-  } catch {
-    value = {};
-  }
+  const known = readJson(text);
+  const value = isObject(known) ? known : {};
   const present = Array.isArray(value.present) ? value.present.map(String) : [];
   const missing = Object.entries(Object(value.missing)).map(
     ([code, since]) => [code, Number(since)] as const,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../service/log.ts";
+import { unlessAborted } from "../service/unless-aborted.ts";
 import { RatesError } from "./answer.ts";
 import type { FetchRates } from "./api.ts";
 import type { CurrencyMemory } from "./currencies.ts";
@@ -175,16 +176,4 @@ export function createRates(options: RatesOptions): Rates {
       await flight?.catch(() => {});
     },
   };
-}
-
-/** The promise's result, or the signal's reason as soon as it aborts; the promise goes on. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { asking, type Database } from "../postgres/connect.ts";
-import { sayable } from "../postgres/sayable.ts";
+import { sayable } from "../postgres/instant.ts";
 import type { ClientRecord, RecordKind, RecordStore } from "./record.ts";
 
 /** A record as `pg` returns it: bigint as text. */

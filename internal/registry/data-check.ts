@@ -5,7 +5,7 @@ import type { DataCheck } from "../casino/decode.ts";
 import { type FieldError, fieldError, fromAjv } from "../casino/field-error.ts";
 import { unstorable } from "../casino/storable.ts";
 import { CommandError } from "../service/command-error.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import { reasonOf } from "../service/log.ts";
 import { linearPattern } from "./linear-pattern.ts";
 import { judgeMultiplesExactly } from "./multiple-of.ts";

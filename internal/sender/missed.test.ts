@@ -133,7 +133,6 @@ test("one event is sent again, and those of a time replayed, on request", async 
 });
 
 test("the requests of one destination do not hold up those of another", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const destination = await addDestination(receiver.url);
   const disabled = await addDestination(receiver.url, { enabled: false });
@@ -149,7 +148,6 @@ test("the requests of one destination do not hold up those of another", async ()
 });
 
 test("a stop waits for no broker that went away while events were brought from the archive", async () => {
-  await makeStreams();
   const receiver = await receiverForTest();
   const destination = await addDestination(receiver.url);
   await withArchiver(async () => {

@@ -118,7 +118,6 @@ test("what the broker holds, but would never deliver, comes again, and holds up 
 });
 
 test("an event that came again after its delivery, and waits nowhere, holds up nobody", async () => {
-  await makeStreams();
   let isBack = false;
   const receiver = await receiverForTest((response) => {
     const call = receiver.received.at(-1);

@@ -1,6 +1,6 @@
 import { finalOf, finalsByStoring, type StoringPosition } from "../archive/final-texts.ts";
 import type { Database } from "../postgres/connect.ts";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
 import {
   type DeliveryRequest,

@@ -10,7 +10,7 @@ import { Publisher } from "../jetstream/publisher.ts";
 import { ensureStreams } from "../jetstream/topology.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
 import { deadStream, finalStage, retryStage, retryStream, stageSubject } from "../messages/subjects.ts";
-import { parseNetworks } from "../webhooks/address-guard.ts";
+import { networks } from "../service/config-values.ts";
 import { Deliverer, type DelivererOptions } from "../webhooks/deliver.ts";
 import { type DestinationSettings, defaultSettings } from "../webhooks/destination.ts";
 import { Destinations } from "../webhooks/destinations.ts";
@@ -66,7 +66,7 @@ export async function sendersForTest() {
   let started = 0;
   /** Starts one more sender; the test need not stop it. Its plan has pauses of some tens of milliseconds. */
   function startSender({ calls = {}, ...options }: TestSenderOptions = {}): Sender {
-    const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8"), ...calls });
+    const deliverer = new Deliverer({ allow: networks("127.0.0.0/8"), ...calls });
     const sender = Sender.start({
       ...{ nc, db, publisher, destinations, deliverer, log: silent },
       plan: [40, 40, 40],

@@ -204,7 +204,6 @@ test("a receiver that is gone, and one that failed for too long, is disabled, an
 });
 
 test("what a gone receiver refused comes to it when it is enabled again, before any sender has seen that it was not", async () => {
-  await makeStreams();
   let isGone = true;
   const receiver = await receiverForTest((response) => response.writeHead(isGone ? 410 : 204).end());
   const { id } = await addDestination(receiver.url);

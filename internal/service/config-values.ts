@@ -169,10 +169,16 @@ export function oneOf<const T extends readonly string[]>(choices: T): (value: st
   };
 }
 
+/** A network in CIDR notation, parsed. */
+export type Network = readonly [network: ipaddr.IPv4 | ipaddr.IPv6, bits: number];
+
 /** Comma-separated networks such as `10.0.0.0/8`. */
-export function networks(value: string): string {
-  if (value.split(",").every((one) => ipaddr.isValidCIDR(one.trim()))) return value;
-  throw new Error("be comma-separated networks such as 10.0.0.0/8,fd00::/8");
+export function networks(value: string): readonly Network[] {
+  return value.split(",").map((one) => {
+    const network = one.trim();
+    if (ipaddr.isValidCIDR(network)) return ipaddr.parseCIDR(network);
+    throw new Error("be comma-separated networks such as 10.0.0.0/8,fd00::/8");
+  });
 }
 
 /** Comma-separated keys of 32 bytes each, in base64 or base64url. */

@@ -1,4 +1,4 @@
-import { isObject } from "./is-object.ts";
+import { isObject, readJson } from "./json.ts";
 import { forTerminal, onOneLine } from "./terminal.ts";
 
 /** Fields that are not appended as `name=value`. */
@@ -10,12 +10,8 @@ type Entry = Readonly<Record<string, unknown>>;
 
 /** Parses a line of a log; undefined if it is not one, such as the output of a crash. */
 export function logEntry(line: string): Entry | undefined {
-  try {
-    const entry: unknown = JSON.parse(line);
-    return isObject(entry) && "level" in entry ? entry : undefined;
-  } catch {
-    return undefined;
-  }
+  const entry = readJson(line);
+  return isObject(entry) && "level" in entry ? entry : undefined;
 }
 
 /** An entry as one line for people: time, service, level unless it is info, message, and reason. */

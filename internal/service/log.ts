@@ -1,5 +1,5 @@
 import pino from "pino";
-import { isObject } from "./is-object.ts";
+import { isObject } from "./json.ts";
 import { logEntry, wholeLogText } from "./log-text.ts";
 import { isUnavailable } from "./unavailable.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { identityOf } from "../local/process-identity.ts";
 import { readConfig, setVariables } from "./config.ts";
-import { isObject } from "./is-object.ts";
+import { isObject } from "./json.ts";
 import type { VariableName } from "./variables.ts";
 
 /** Where the servers of a running `up` are, for commands that people run beside it. */

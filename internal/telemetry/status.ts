@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { Check } from "typebox/value";
+import { readJson } from "../service/json.ts";
 
 const count = Type.Integer({ minimum: 0 });
 const amount = Type.Number({ minimum: 0 });
@@ -71,11 +72,6 @@ export function encodeStatus(status: Status): string {
 
 /** Parses a status; undefined if it is invalid. Keys of newer versions are ignored. */
 export function decodeStatus(data: Uint8Array): Status | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(data).toString());
-  } catch {
-    return undefined;
-  }
+  const value = readJson(Buffer.from(data).toString());
   return Check(statusForm, value) ? value : undefined;
 }

@@ -1,23 +1,13 @@
 import { lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
+import type { Network } from "../service/config-values.ts";
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
-/** A network in CIDR notation, parsed. */
-export type Network = readonly [network: Address, bits: number];
 
 /** An address that must not be called. The message is one sentence for the destination's client. */
 export class AddressRefused extends Error {
   override readonly name = "AddressRefused";
-}
-
-/** @throws Error whose message completes the sentence "NAME must …" */
-export function parseNetworks(text: string): readonly Network[] {
-  return text.split(",").map((one) => {
-    const network = one.trim();
-    if (ipaddr.isValidCIDR(network)) return ipaddr.parseCIDR(network);
-    throw new Error("be comma-separated networks such as 10.0.0.0/8,fd00::/8");
-  });
 }
 
 const globalUnicast: Network = ipaddr.parseCIDR("2000::/3");

@@ -1,7 +1,8 @@
 import type { LookupAddress } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { describe, expect, test } from "vitest";
-import { AddressGuard, AddressRefused, parseNetworks } from "./address-guard.ts";
+import { networks } from "../service/config-values.ts";
+import { AddressGuard, AddressRefused } from "./address-guard.ts";
 
 const isRefused = (guard: AddressGuard, address: string, isEncrypted = true): boolean => {
   try {
@@ -75,7 +76,7 @@ describe("refused by itself", () => {
 });
 
 test("networks that are named may be called, also without encryption; their neighbours may not", () => {
-  const guard = new AddressGuard(parseNetworks("127.0.0.1/32, 10.1.0.0/16,fd00::/8"));
+  const guard = new AddressGuard(networks("127.0.0.1/32, 10.1.0.0/16,fd00::/8"));
   for (const isEncrypted of [true, false]) {
     for (const address of ["127.0.0.1", "10.1.255.1", "fd12::1", "::ffff:10.1.0.1"])
       expect(isRefused(guard, address, isEncrypted), address).toBe(false);
@@ -85,7 +86,7 @@ test("networks that are named may be called, also without encryption; their neig
 });
 
 test.each(["", "10.0.0.0", "10.0.0.0/33", "a/8", "10.0.0.0/8,"])("%o names no networks", (text) => {
-  expect(() => parseNetworks(text)).toThrow(/^be comma-separated networks/);
+  expect(() => networks(text)).toThrow(/^be comma-separated networks/);
 });
 
 describe("a name", () => {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
-import { AddressGuard, parseNetworks } from "./address-guard.ts";
+import { networks } from "../service/config-values.ts";
+import { AddressGuard } from "./address-guard.ts";
 import { delivererForTest, receiverForTest } from "./receiver.fixture.ts";
 import { newSecret } from "./sign.ts";
 
@@ -13,7 +14,7 @@ const { signal } = new AbortController();
 const message = { id: "evt_1", body: '{"type":"bet","data":{"name":"é"}}' };
 const secret = newSecret();
 const to = (url: string, more: object = {}) => ({ url, headers: {}, secrets: [secret], ...more });
-const here = parseNetworks("127.0.0.0/8");
+const here = networks("127.0.0.0/8");
 
 describe("a call", () => {
   test("is verified by the official library, and has the client's own headers", async () => {
@@ -201,7 +202,7 @@ describe("an address", () => {
     const receiver = await receiverForTest((response) =>
       response.writeHead(200, { connection: "close" }).end(),
     );
-    const guard = new AddressGuard(parseNetworks("127.0.0.1/32"), lookup);
+    const guard = new AddressGuard(networks("127.0.0.1/32"), lookup);
     const deliverer = delivererForTest({ guard });
     const url = `http://receiver.example:${receiver.port}/`;
     expect(await deliverer.deliver(to(url), message, signal)).toMatchObject({ ok: true });

@@ -1,7 +1,8 @@
 import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent, request } from "undici";
 import manifest from "../../package.json" with { type: "json" };
+import type { Network } from "../service/config-values.ts";
 import { reasonOf } from "../service/log.ts";
-import { AddressGuard, AddressRefused, type Network, withoutBrackets } from "./address-guard.ts";
+import { AddressGuard, AddressRefused, withoutBrackets } from "./address-guard.ts";
 import type { Destination } from "./destination.ts";
 import type { WebhookMessage } from "./message.ts";
 import { sign } from "./sign.ts";

@@ -1,5 +1,6 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import { asking, type Database } from "../postgres/connect.ts";
+import { instant } from "../postgres/instant.ts";
 import type { Schema } from "../postgres/schema.ts";
 import type { Attempt } from "./deliver.ts";
 import type { DeliverableEvent } from "./message.ts";
@@ -36,7 +37,7 @@ export async function recordDeliveries(
       (destination_id, client_id, source, event_id, event_type, log_sequence, webhook_id, attempt, outcome, status,
        duration_ms, error, answer, at)
     select destination_id, client_id, source, event_id, event_type, log_sequence, webhook_id, attempt, outcome, status,
-      duration_ms, error, answer, ${instantOf(sql`at`)}
+      duration_ms, error, answer, ${instant(sql`at`)}
     from unnest(
       ${sql.join([
         column(({ destination }) => destination, "text"),
@@ -59,11 +60,6 @@ export async function recordDeliveries(
   return asking(signal, async () => {
     await statement.execute(db, signal && { signal });
   });
-}
-
-/** Milliseconds since the epoch as timestamptz. */
-function instantOf(ms: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`to_timestamp(0) + ${ms} * interval '1 ms'`;
 }
 
 /** A filter of deliveries. All conditions must hold. */
@@ -133,9 +129,9 @@ export function deliveriesQuery({
     outcome !== undefined && outcome !== "delivered" && sql`outcome <> 'delivered'`,
     source !== undefined && sql`source = ${source}`,
     eventId !== undefined && sql`event_id = ${eventId}::bigint`,
-    from !== undefined && sql`at >= ${instantOf(sql`${from}::bigint`)}`,
-    to !== undefined && sql`at < ${instantOf(sql`${to}::bigint`)}`,
-    place && sql`(at, id) < (${instantOf(sql`${place.at}::bigint`)}, ${place.id}::bigint)`,
+    from !== undefined && sql`at >= ${instant(sql`${from}::bigint`)}`,
+    to !== undefined && sql`at < ${instant(sql`${to}::bigint`)}`,
+    place && sql`(at, id) < (${instant(sql`${place.at}::bigint`)}, ${place.id}::bigint)`,
   ].filter((condition) => condition !== undefined && condition !== false);
   const where = conditions.length === 0 ? sql`` : sql`where ${sql.join(conditions, sql` and `)}`;
   return sql<Row>`select * from deliveries ${where} order by at desc, id desc limit ${limit + 1}`;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 
 /** A final event on its way to a destination. */
 export interface DeliverableEvent {

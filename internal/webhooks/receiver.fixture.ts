@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
-import { parseNetworks } from "./address-guard.ts";
+import { networks } from "../service/config-values.ts";
 import { Deliverer, type DelivererOptions } from "./deliver.ts";
 
 /** A call as the receiver gets it. */
@@ -58,7 +58,7 @@ export async function receiverForTest(
 
 /** A deliverer that may call this machine, unless the test changes that; closed after the test. */
 export function delivererForTest(options: DelivererOptions = {}): Deliverer {
-  const deliverer = new Deliverer({ allow: parseNetworks("127.0.0.0/8"), ...options });
+  const deliverer = new Deliverer({ allow: networks("127.0.0.0/8"), ...options });
   onTestFinished(() => deliverer.close());
   return deliverer;
 }

@@ -1,5 +1,5 @@
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
-import { isObject } from "../service/is-object.ts";
+import { isObject } from "../service/json.ts";
 import { defaultSettings } from "./destination.ts";
 import type { Destinations } from "./destinations.ts";
 

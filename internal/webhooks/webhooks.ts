@@ -1,6 +1,5 @@
 import type { Database } from "../postgres/connect.ts";
 import type { Opening } from "../service/opening.ts";
-import { parseNetworks } from "./address-guard.ts";
 import { Deliverer } from "./deliver.ts";
 import { Destinations } from "./destinations.ts";
 import { SecretBox } from "./secret-box.ts";
@@ -26,8 +25,8 @@ export function openWebhooks(opening: WebhooksOpening, db: Database): Webhooks |
 
 /** Makes the calls, configured by the environment. */
 export function openDeliverer({ config, onClose }: WebhooksOpening): Deliverer {
-  const { DELIVERY_ALLOW_PRIVATE: allow, DELIVERY_PROXY: proxy } = config;
-  const deliverer = new Deliverer({ allow: allow === undefined ? [] : parseNetworks(allow), proxy });
+  const { DELIVERY_ALLOW_PRIVATE: allow = [], DELIVERY_PROXY: proxy } = config;
+  const deliverer = new Deliverer({ allow, proxy });
   onClose("calls", () => deliverer.close());
   return deliverer;
 }

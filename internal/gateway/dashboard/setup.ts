@@ -5,12 +5,11 @@ import { holderOf, ownerOf } from "../../http/authentication.ts";
 import { bodyOf, bufferBodies, jsonOf } from "../../http/buffered-body.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import type { RouteContext } from "../../http/route-context.ts";
-import { asUnavailable, type Database } from "../../postgres/connect.ts";
+import { asking, type Database } from "../../postgres/connect.ts";
 import { RegistrationError } from "../../registry/data-check.ts";
 import { listTypes, registerType, removeType } from "../../registry/event-types.ts";
 import type { Log } from "../../service/log.ts";
-import { Problem, unavailable } from "../../service/problem.ts";
-import { isUnavailable } from "../../service/unavailable.ts";
+import { orUnavailable, Problem } from "../../service/problem.ts";
 
 const dayMs = 86_400_000;
 const mostDays = 3_650;
@@ -120,11 +119,8 @@ function operator(request: FastifyRequest): string {
 
 async function sayable<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await work();
+    return await orUnavailable("Postgres is away: try again shortly.", () => asking(undefined, work));
   } catch (err) {
-    if (err instanceof RegistrationError) throw new Problem(400, err.message, { cause: err });
-    const cause = asUnavailable(err);
-    if (!isUnavailable(cause)) throw err;
-    throw unavailable("Postgres is away: try again shortly.", { cause });
+    throw err instanceof RegistrationError ? new Problem(400, err.message, { cause: err }) : err;
   }
 }

@@ -80,7 +80,7 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
       description: "letters that cannot be replayed",
     }),
     more: Type.Boolean({ description: "whether matching letters are left: continue with `next_cursor`" }),
-    next_cursor: Type.Union([Type.String(), Type.Null()], { description: "null at the end" }),
+    next_cursor: nextCursor,
   }),
   DeadLetterOutlooks: Type.Object({
     pass: Type.Integer(),
@@ -88,7 +88,7 @@ export const deadLetterComponents: Readonly<Record<string, TSchema>> = {
     fail: Type.Integer(),
     dead_letters: Type.Array(ref("DeadLetterOutlook")),
     more: Type.Boolean({ description: "whether there are more matching letters" }),
-    next_cursor: Type.Union([Type.String(), Type.Null()], { description: "null at the end" }),
+    next_cursor: nextCursor,
   }),
 };
 

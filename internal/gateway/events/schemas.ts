@@ -1,13 +1,16 @@
 import { type TSchema, Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
 import { enrichedSchemas, rawSchemas } from "../../casino/schema.ts";
-import { defaultLimit, json, keyProblems, nextCursor, problems, ref, withKey } from "../../http/schemas.ts";
-
-const time = (meaning: string) =>
-  Type.String({
-    format: "date-time",
-    description: `an existing RFC 3339 date-time such as 2022-01-10T12:34:56Z; ${meaning}`,
-  });
+import {
+  dateTime,
+  defaultLimit,
+  json,
+  keyProblems,
+  nextCursor,
+  problems,
+  ref,
+  withKey,
+} from "../../http/schemas.ts";
 
 const stored = { client_id: Type.String(), source: Type.String() };
 
@@ -141,8 +144,8 @@ export const eventSchemas = {
         Type.String({ pattern: EVENT_TYPE_PATTERN, description: "of the form [a-z0-9_-]{1,40}" }),
       ),
       player_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
-      from: Type.Optional(time("the earliest `created_at`, included")),
-      to: Type.Optional(time("the latest `created_at`, excluded")),
+      from: Type.Optional(dateTime("the earliest `created_at`, included")),
+      to: Type.Optional(dateTime("the latest `created_at`, excluded")),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit })),
       cursor: Type.Optional(
         Type.String({ pattern: "^[A-Za-z0-9_-]+$", description: "the `next_cursor` of an earlier answer" }),

@@ -11,7 +11,7 @@ import { defaultLimit } from "../../http/schemas.ts";
 import { cutOff, parseJson, readWholeBody } from "../../http/whole-body.ts";
 import { ndjsonType } from "../../messages/bundle.ts";
 import { type ClientRecord, type RecordKind, type RecordStore, readId } from "../../records/record.ts";
-import { isObject } from "../../service/is-object.ts";
+import { isObject } from "../../service/json.ts";
 import { orUnavailable, Problem } from "../../service/problem.ts";
 import { recordSchemas } from "./schemas.ts";
 import { RecordUpload } from "./upload.ts";

@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
 import {
   clientParameter,
+  dateTime,
   defaultLimit,
   json,
   noParameters,
@@ -14,12 +15,6 @@ import {
 } from "../../http/schemas.ts";
 import { outcomes } from "../../webhooks/deliveries.ts";
 import { idPattern } from "./components.ts";
-
-const given = (meaning: string) =>
-  Type.String({
-    format: "date-time",
-    description: `an existing RFC 3339 date-time such as 2022-01-10T12:34:56Z; ${meaning}`,
-  });
 
 const common = { tags: ["webhooks"], security: withKey };
 const failures = {
@@ -45,8 +40,8 @@ const limit = Type.Optional(
 const bodyOf = (name: string) => ({ content: { "application/json": { schema: ref(name) } } });
 
 const replayParameters = parameters({
-  from: Type.Optional(given("when the event became final, inclusive; required")),
-  to: Type.Optional(given("exclusive; default: now")),
+  from: Type.Optional(dateTime("when the event became final, inclusive; required")),
+  to: Type.Optional(dateTime("exclusive; default: now")),
   type: Type.Optional(
     Type.String({ pattern: EVENT_TYPE_PATTERN, description: "the name of an event type, such as bet" }),
   ),
@@ -196,8 +191,8 @@ export const webhookSchemas = {
       event_id: Type.Optional(
         Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: "the event's id" }),
       ),
-      from: Type.Optional(given("time of the attempt, inclusive")),
-      to: Type.Optional(given("time of the attempt, exclusive")),
+      from: Type.Optional(dateTime("time of the attempt, inclusive")),
+      to: Type.Optional(dateTime("time of the attempt, exclusive")),
       limit,
       cursor: Type.Optional(
         Type.String({

@@ -14,3 +14,12 @@ export function instant(ms: RawBuilder<unknown>): RawBuilder<unknown> {
 export function millisecondsOf(column: string): RawBuilder<unknown> {
   return sql`floor(extract(epoch from ${sql.ref(column)}) * 1000)::bigint`;
 }
+
+const first = "0001-01-01T00:00:00Z";
+const last = "9999-12-31T23:59:59.999999Z";
+
+/** A timestamptz, or null where no RFC 3339 time can say it: Postgres also keeps other years, and 'infinity'. */
+export function sayable(instant: RawBuilder<unknown>): RawBuilder<Date | null> {
+  return sql`case when ${instant} between ${sql.lit(first)}::timestamptz and ${sql.lit(last)}::timestamptz
+    then ${instant} end`;
+}
