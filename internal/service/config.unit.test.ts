@@ -95,7 +95,14 @@ const accepted: readonly (readonly [VariableName, string, unknown])[] = [
   ["RATE_LIMIT", "5", 5],
   ["FIGURES", "keys", "keys"],
   ["DELIVERY_KEY", `${key}, ${key}`, [Buffer.alloc(32, 1), Buffer.alloc(32, 1)]],
-  ["DELIVERY_ALLOW_PRIVATE", "10.0.0.0/8, fd00::/8", "10.0.0.0/8, fd00::/8"],
+  [
+    "DELIVERY_ALLOW_PRIVATE",
+    "10.0.0.0/8, fd00::/12",
+    [
+      [expect.objectContaining({ octets: [10, 0, 0, 0] }), 8],
+      [expect.objectContaining({ parts: [0xfd00, 0, 0, 0, 0, 0, 0, 0] }), 12],
+    ],
+  ],
   ["DELIVERY_RETRIES", "1s, 2m", [1_000, 120_000]],
 ];
 test.each(accepted)("%s=%s", (name, text, value) => {
