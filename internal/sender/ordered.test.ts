@@ -151,7 +151,6 @@ test("an event that came again after its delivery, and waits nowhere, holds up n
 });
 
 test("a destination waits for nothing that the log dropped before it was made, however much that was", async () => {
-  await makeStreams();
   // As a log that has stored two million events, of which the last is older than its limit.
   await jsm.streams.purge("CASINO_EVENTS", { seq: 2_000_000 });
   expect((await jsm.streams.info("CASINO_EVENTS")).state).toMatchObject({ messages: 0, last_seq: 1_999_999 });
