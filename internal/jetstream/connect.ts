@@ -84,7 +84,7 @@ async function checkUser(nc: NatsConnection, service: string, config: Config<Nat
     await nc.flush();
     if (problem !== null)
       throw refusal(
-        `does not let this user hear the answers that ${service} needs: NATS_URL must name the user of nats.conf for it`,
+        `does not let this user hear the answers that ${service} needs: NATS_URL must name the user of nats.conf for it, which is operator for a command`,
         config,
         problem,
       );

@@ -1,8 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { ConfigError, readConfig, setVariables } from "./config.ts";
 import { type VariableName, variables } from "./variables.ts";
 
@@ -67,8 +65,8 @@ test("a service's own default stands where nothing is set", () => {
   expect(readConfig(["HTTP_PORT"], { HTTP_PORT: "3001" }, { HTTP_PORT: "0" }).HTTP_PORT).toBe(0);
 });
 
-const file = join(tempFolder("creds"), "user.creds");
-writeFileSync(file, "-----BEGIN NATS USER JWT-----\ne\n-----BEGIN USER NKEY SEED-----\ns\n");
+// A credentials file is told by these words, which this file has: BEGIN NATS USER JWT, BEGIN USER NKEY SEED.
+const file = import.meta.filename;
 const key = Buffer.alloc(32, 1).toString("base64");
 const accepted: readonly (readonly [VariableName, string, unknown])[] = [
   ["NATS_REPLICAS", "5", 5],
