@@ -3,11 +3,13 @@ import type { LetterFilter } from "./filter.ts";
 import type { LetterStore } from "./store.ts";
 
 /** Letters worked on at once; a letter may have a megabyte. */
-const concurrency = 16;
+const usualConcurrency = 16;
 
 interface BulkOptions {
   /** Most letters. */
   readonly limit?: number;
+  /** Letters worked on at once. */
+  readonly concurrency?: number;
   /** Only letters with higher numbers. */
   readonly after?: number | undefined;
   /** When aborted, no more letters are started. */
@@ -32,7 +34,7 @@ export async function forEachLetter(
   store: LetterStore,
   filter: LetterFilter,
   work: (head: LetterHead) => Promise<void>,
-  { limit = Number.POSITIVE_INFINITY, after = 0, signal }: BulkOptions = {},
+  { limit = Number.POSITIVE_INFINITY, concurrency = usualConcurrency, after = 0, signal }: BulkOptions = {},
 ): Promise<BulkEnd> {
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];

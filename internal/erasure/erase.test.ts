@@ -36,6 +36,15 @@ beforeEach(async () => {
 
 const email = "john@example.com";
 const last_signed_in_at = "2022-01-10T12:34:56.789Z";
+/** How often a connection was lost from now on. */
+function counted(connection: typeof nc) {
+  let lost = 0;
+  void (async () => {
+    for await (const { type } of connection.status()) if (type === "disconnect") lost++;
+  })();
+  return { reconnects: () => lost };
+}
+
 /** A final event of a player, with its e-mail where it is known. */
 const bet = (id: number, player_id = 10, address: string | null = email) => ({
   ...finalBet(id, {
@@ -204,6 +213,28 @@ describe("dead letters", () => {
     expect(await payloadOf(seq + 1)).toBe(
       line("casino", without) + line("other", bet(1)) + line("casino", bet(2, 11)),
     );
+  });
+
+  test("are read a few at a time, however large, so that the server does not cut us off", async () => {
+    const payload = `{"player_id":11,"note":"${"x".repeat(1_000_000)}"}`;
+    for (let n = 0; n < 90; n++) await setAside(publisher, { payload });
+    const { reconnects } = counted(nc);
+    expect((await erasePlayer("casino", 10, options)).done.dead_letters_rewritten).toBe(0);
+    expect(reconnects()).toBe(0);
+  });
+
+  test("that are nested too deeply to be rewritten do not stop it", async () => {
+    await add(10);
+    const deep = (inside: string) => `${'{"a":'.repeat(100_000)}${inside}${"}".repeat(100_000)}`;
+    const without = await setAside(publisher, { payload: deep("1"), reason: "invalid_event" });
+    const named = await setAside(publisher, { payload: deep(`"${email}"`), reason: "invalid_event" });
+    expect((await erasePlayer("casino", 10, options)).done).toMatchObject({
+      players: 1,
+      dead_letters_rewritten: 0,
+      dead_letters_removed: 1,
+    });
+    expect(await store.read(named)).toBeUndefined();
+    expect(await letterOf(without)).toMatchObject({ seq: without });
   });
 
   test("are written anew once, also when it was cut off between that and the removal", async () => {

@@ -31,6 +31,11 @@ interface ErasedLetters {
 
 /** The client of messages that carry events of several. */
 const nobody = "_";
+/**
+ * Letters of one request: each may have a megabyte, and a server cuts off a client that has left 64 MB unread, the
+ * gateway with all its requests.
+ */
+const lettersAtOnce = 16;
 /** Suffix of a rewritten letter's id. */
 const anew = ":erased";
 
@@ -58,7 +63,7 @@ export async function eraseLetters(
       before: range.before,
       filter: deadSubject("*", client),
       headersOnly: false,
-      batch: 100,
+      batch: lettersAtOnce,
     })) {
       signal.throwIfAborted();
       const { subject, headers, streamSequence: seq, storedAt, data } = delivery;

@@ -36,35 +36,32 @@ export function withoutEmails(person: Person, text: string): string {
  * lose `player`, and the e-mail is replaced in their description and everything else; so it is in events that name no
  * player. Other players' and clients' events stay unchanged.
  * @param client the message's client; lines of a bundle have their own
- * @returns the same text where the person does not occur; undefined where it names the person and cannot be parsed
+ * @returns the same text where the person does not occur; undefined where it names the person and cannot be parsed, or is
+ *   nested too deeply to be rewritten
  */
 export function withoutPerson(text: string, client: string, person: Person): string | undefined {
-  const whole = parsed(text);
-  if (whole !== undefined) return rewritten(text, whole.value, client, person);
-  const lines = text.split("\n");
+  const whole = rewritten(text, client, person);
+  if (whole !== undefined) return whole;
   const anew: string[] = [];
-  for (const line of lines) {
-    const value = parsed(line);
-    if (value !== undefined) anew.push(rewritten(line, value.value, client, person));
-    else if (client === person.client && names(person, line)) return undefined;
-    else anew.push(line);
+  for (const line of text.split("\n")) {
+    const without = rewritten(line, client, person);
+    if (without === undefined && client === person.client && names(person, line)) return undefined;
+    anew.push(without ?? line);
   }
   return anew.join("\n");
 }
 
-function parsed(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The text itself where nothing changes, with its producer's formatting. */
-function rewritten(text: string, value: unknown, client: string, person: Person): string {
+/** The JSON text itself where nothing changes, with its producer's formatting; undefined when it cannot be rewritten. */
+function rewritten(text: string, client: string, person: Person): string | undefined {
   const state = { changed: false };
-  const without = stripped(value, client, person, state);
-  return state.changed ? JSON.stringify(without) : text;
+  try {
+    const without = stripped(JSON.parse(text), client, person, state);
+    return state.changed ? JSON.stringify(without) : text;
+  } catch (err) {
+    // No JSON, or nested too deeply to be walked.
+    if (err instanceof SyntaxError || err instanceof RangeError) return undefined;
+    throw err;
+  }
 }
 
 function stripped(value: unknown, client: string, person: Person, state: { changed: boolean }): unknown {

@@ -11,7 +11,7 @@ import type { LetterErasureOptions } from "./letters.ts";
 import { type Person, withoutPerson } from "./person.ts";
 
 /** Messages read at once. A work queue admits no second consumer, so each is read by its number. */
-const atOnce = 64;
+const atOnce = 16;
 
 /**
  * Removes a person from the deliveries that wait for another attempt: each is rewritten with its due time and attempts,

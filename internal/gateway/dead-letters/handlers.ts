@@ -32,11 +32,17 @@ interface DeadLetterHandlerOptions {
 const timeoutMs = 20_000;
 /** Requests that scan the stream at once, of all keys and of one client: each may have to read all of it. */
 const readers = { all: 8, ofOwner: 2, what: "read the dead letters" };
+// A server cuts off a client that has left 64 MB unread: the whole gateway. A letter on its way has up to 1.4 MB.
+/** Letters that one of them works on at once. */
+const lettersOfReader = 2;
+/** Requests about single letters at once. */
+const single = { all: 16, ofOwner: 8, waiting: 64, what: "read a dead letter" };
 
 /** The handlers of the routes. */
 export class DeadLetterHandlers {
   readonly #options: DeadLetterHandlerOptions;
   readonly #readers = new ConcurrencyLimit(readers);
+  readonly #single = new ConcurrencyLimit(single);
 
   constructor(options: DeadLetterHandlerOptions) {
     this.#options = options;
@@ -115,7 +121,8 @@ export class DeadLetterHandlers {
     const most = dryRun ? Math.min(limit, defaultReplayed) : limit;
     const { more, last } = await this.#reading(
       request,
-      (signal) => forEachLetter(store, filter, work, { limit: most, after, signal }),
+      (signal) =>
+        forEachLetter(store, filter, work, { limit: most, concurrency: lettersOfReader, after, signal }),
       () => (dryRun ? expected : done),
     );
     // Letters that cannot be replayed stay. Starting with the oldest again, enough of them would be all that a request
@@ -138,9 +145,12 @@ export class DeadLetterHandlers {
     const seq = readSeq(text);
     if (seq === undefined)
       throw new Problem(400, "A dead letter's number is an integer from 1 on: GET /dead-letters lists them.");
-    const letter = await withProblems(() => this.#options.store.read(seq));
+    const holder = holderOf(request);
+    const letter = await this.#single.run(ownerOf(holder), () =>
+      withProblems(() => this.#options.store.read(seq)),
+    );
     if (letter === undefined) throw missing(seq);
-    const { client } = holderOf(request);
+    const { client } = holder;
     if (client !== undefined && client !== letter.client)
       throw new Problem(403, "This dead letter belongs to another client than this API key.");
     return letter;

@@ -193,3 +193,12 @@ test("reading that takes long on behalf of one client keeps no other from it", a
   expect(refused).toHaveLength(6);
   expect(refused[0]?.headers["retry-after"]).toBe("1");
 });
+
+test("few letters of one client are on their way from the broker at once", async () => {
+  await setAside(publisher, { payload: gameStart(1) });
+  const ask = await gateway();
+  const answers = await Promise.all(Array.from({ length: 100 }, () => ask("GET", "/dead-letters/1")));
+  const refused = answers.filter(({ statusCode }) => statusCode === 429);
+  expect(refused).toHaveLength(28);
+  expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(72);
+});
