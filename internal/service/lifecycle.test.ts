@@ -193,7 +193,7 @@ describe("a supervising parent", () => {
 describe("failures", () => {
   test.each([
     ["not start", 1, "the port is taken"],
-    ["not be let in", 69, "NATS refuses the credentials"],
+    ["not be let in", 69, "NATS refuses the credentials (NATS_URL is nats://127.0.0.1:4222)."],
     ["trip", 70, "it is undefined"],
   ])("a start that fails says why, closes what it had opened and exits: %s", async (scenario, code, msg) => {
     const command = start(scenario);
