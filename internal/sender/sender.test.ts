@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
@@ -10,6 +11,7 @@ import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts"
 
 const {
   addDestination,
+  db,
   destinations,
   jsm,
   letters,
@@ -214,4 +216,32 @@ test("what a gone receiver refused comes to it when it is enabled again, before 
   await destinations.update(id, undefined, { enabled: true });
   await hasAll(receiver.received, range(1, 4));
   await waitFor(async () => (await outcomes(id)).delivered === 3, { timeout: 10_000 });
+});
+
+test("a sender whose Postgres hangs gives its destinations up in time, and has them again afterwards", async () => {
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url, { ordered: true });
+  const sender = startSender();
+  await publishBets(1, 3);
+  await hasAll(receiver.received, [1, 2]);
+  const isCalled = async () => (await jsm.consumers.info("CASINO_EVENTS", `sender_${id}`)).num_waiting > 0;
+  await waitFor(isCalled);
+  const locked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const locking = db.transaction().execute(async (trx) => {
+    await sql`lock table destinations in access exclusive mode`.execute(trx);
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  try {
+    // Before the server itself ends the statement.
+    expect(await waitFor(() => sender.problem)).toContain("does not answer in time");
+    await waitFor(async () => !(await isCalled()));
+  } finally {
+    release.resolve();
+    await locking;
+  }
+  await publishBets(3, 5);
+  await hasAll(receiver.received, [3, 4]);
 });

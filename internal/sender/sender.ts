@@ -18,6 +18,8 @@ import { RunSet } from "./run-set.ts";
 
 /** How often it asks Postgres for changes of the destinations. */
 const followEveryMs = 1_000;
+/** How long that may take: while it hangs, others take over what this process has claimed and no longer renews. */
+const followWithinMs = 2_000;
 /** How often it checks whether a destination has missed something. */
 const lookEveryMs = 2_000;
 const sweepEveryMs = 60_000;
@@ -125,7 +127,8 @@ export class Sender {
   async #follow(): Promise<void> {
     const { signal } = this.#stopping;
     try {
-      await this.#read(signal).finally(() => this.#adjust());
+      const bound = AbortSignal.any([signal, AbortSignal.timeout(followWithinMs)]);
+      await this.#read(bound).finally(() => this.#adjust());
       await this.#health.note(this.#runs.all, signal);
       this.#problem = undefined;
     } catch (err) {
@@ -138,7 +141,7 @@ export class Sender {
     const all = await this.#options.destinations.all(signal);
     this.#warnOf(all);
     this.#destinations = new Map(all.destinations.map((destination) => [destination.id, destination]));
-    await this.#keep();
+    await this.#keep(signal);
   }
 
   #warnOf({ unreadable }: AllDestinations): void {
@@ -147,11 +150,11 @@ export class Sender {
     this.#unreadable = new Set(said);
   }
 
-  async #keep(): Promise<void> {
+  async #keep(signal: AbortSignal): Promise<void> {
     const began = performance.now();
     const soon = began + reliedOnMs / 2;
     const due = [...this.#destinations.keys()].filter((id) => (this.#kept.get(id)?.until ?? 0) < soon);
-    const kept = await this.#places.keep(due, this.#stopping.signal);
+    const kept = await this.#places.keep(due, signal);
     for (const { destination, sequence } of kept) {
       const known = this.#kept.get(destination);
       // If another process owned it meanwhile, that process's record is the right one.
