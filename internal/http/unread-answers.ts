@@ -67,7 +67,10 @@ function onceRead({ raw: { socket } }: FastifyRequest, answer: NodeJS.EventEmitt
     socket.off("close", onClose);
     then();
   };
-  if (socket.destroyed) return then();
+  if (socket.destroyed) {
+    then();
+    return;
+  }
   answer.once("close", onClose);
   socket.once("close", onClose);
 }
