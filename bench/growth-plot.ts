@@ -37,7 +37,8 @@ function timePanel(what: string, growths: readonly Growth[]): string {
 }
 
 function memoryPanel(what: string, growths: readonly Growth[]): string {
-  const names = [...(growths.at(-1)?.memory.keys() ?? [])].filter((name) => name !== "rates");
+  // Sorted, so that a process has the same colour in every panel.
+  const names = [...(growths.at(-1)?.memory.keys() ?? [])].filter((name) => name !== "rates").sort();
   const lines = names.map((name) => ({
     name,
     points: growths.map(({ size, memory }) => [size, memory.get(name) ?? 0] as const),
