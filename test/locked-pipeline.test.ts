@@ -99,7 +99,7 @@ describe.each(cases)("nats-server $name", async ({ binary, config }) => {
     await ask("/dead-letters/1/replay", { method: "POST", body: JSON.stringify({ ...event, id: 2 }) });
     await ask("/dead-letters/2", { method: "DELETE" });
     await waitFor(() => logger.output().split("\n").length - 1 === 207);
-    expect(await runForTest("dead-letters", ["list"], env("operator"))).toContain("no such dead letters");
+    expect(await runForTest("dead-letters", ["list"], env("operator"))).toContain("no dead letters");
     await runForTest("prove", [], env("operator"));
 
     // Everybody may see how each service is, and who runs.
