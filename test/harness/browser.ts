@@ -1,8 +1,7 @@
-import { execFile } from "node:child_process";
-import { access, readFile } from "node:fs/promises";
-import { promisify } from "node:util";
+import { access } from "node:fs/promises";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll } from "vitest";
+import { installOnDebian } from "./debian-package.ts";
 
 const places = [
   ...(process.env.CHROMIUM === undefined ? [] : [process.env.CHROMIUM]),
@@ -29,15 +28,9 @@ export async function browserForTest(): Promise<Browser> {
 async function findBrowser(): Promise<string> {
   const found = await firstOf(places);
   if (found !== undefined) return found;
-  const release = await readFile("/etc/os-release", "utf8").catch(() => "");
-  if (/^ID(_LIKE)?=.*debian/m.test(release) && process.getuid?.() === 0) {
-    const apt = promisify(execFile);
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    await apt("apt-get", ["update", "-qq"], { env });
-    await apt("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], { env });
-    const installed = await firstOf(places);
-    if (installed !== undefined) return installed;
-  }
+  await installOnDebian("chromium");
+  const installed = await firstOf(places);
+  if (installed !== undefined) return installed;
   throw new Error(
     "no Chromium was found: install it (Debian: apt-get install chromium), or name one in the variable CHROMIUM",
   );

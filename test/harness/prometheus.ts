@@ -1,26 +1,19 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { parse, stringify } from "yaml";
 import { freePort } from "../../internal/local/free-port.ts";
+import { installOnDebian } from "./debian-package.ts";
 import { read } from "./docs-table.ts";
 import { stopAtEnd } from "./guard.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitFor } from "./wait-for.ts";
 
 /** promtool and prometheus; on Debian as root they are installed where they are missing, as `.ci/run` does. */
-export function ensurePrometheus(): void {
+export async function ensurePrometheus(): Promise<void> {
   const isThere = () => ["promtool", "prometheus"].every((name) => onPath(name));
-  if (isThere()) return;
-  if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
-    execFileSync("apt-get", ["update", "-qq"], { stdio: "ignore" });
-    const install = ["install", "-qq", "-y", "--no-install-recommends", "prometheus"];
-    execFileSync("apt-get", install, {
-      stdio: "ignore",
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-  }
+  if (!isThere()) await installOnDebian("prometheus");
   if (!isThere())
     throw new Error("promtool is missing: install Prometheus (Debian: apt-get install prometheus)");
 }

@@ -19,7 +19,7 @@ import { ratesForTest } from "../harness/rates-server.ts";
 import { serviceForTest } from "../harness/service.ts";
 import { TcpProxy } from "../harness/tcp-proxy.ts";
 
-ensurePrometheus();
+await ensurePrometheus();
 
 const timeout = 600_000;
 /** The alerts that these tests have had fire, and clear again. */

@@ -12,7 +12,7 @@ import { serviceForTest } from "../harness/service.ts";
 const folder = join(import.meta.dirname, "../../observability");
 const run = promisify(execFile);
 
-ensurePrometheus();
+await ensurePrometheus();
 
 interface Rule {
   readonly alert: string;
