@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { Problem, problemBody, unavailable } from "../service/problem.ts";
+import { onAnswerEnd } from "./answer-end.ts";
 import { knownHolder, ownerOf } from "./authentication.ts";
 
 /** Bytes of answers that are still to be read, of one owner of keys and of all. */
@@ -50,7 +51,7 @@ export function limitUnread(app: FastifyInstance, limits: Partial<UnreadLimits> 
       return done(null, Buffer.from(problemBody(problem)));
     }
     add(owner, size);
-    onceRead(request, reply.raw, () => add(owner, -size));
+    onAnswerEnd(request, reply, () => add(owner, -size));
     done();
   });
 }
@@ -58,19 +59,4 @@ export function limitUnread(app: FastifyInstance, limits: Partial<UnreadLimits> 
 /** Zero for a stream, which is read only as fast as its client reads. */
 function sizeOf(payload: unknown): number {
   return typeof payload === "string" || payload instanceof Uint8Array ? payload.length : 0;
-}
-
-/** An answer queued behind another one on its connection does not learn of the connection's end. */
-function onceRead({ raw: { socket } }: FastifyRequest, answer: NodeJS.EventEmitter, then: () => void): void {
-  const onClose = (): void => {
-    answer.off("close", onClose);
-    socket.off("close", onClose);
-    then();
-  };
-  if (socket.destroyed) {
-    then();
-    return;
-  }
-  answer.once("close", onClose);
-  socket.once("close", onClose);
 }

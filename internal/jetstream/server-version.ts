@@ -1,4 +1,5 @@
-type Version = readonly [major: number, minor: number, patch: number];
+/** A version of nats-server. */
+export type Version = readonly [major: number, minor: number, patch: number];
 
 /** Whether a version of nats-server, such as `2.10.5` or `nats-server v2.12.15`, is older; an unknown one is. */
 export function isOlder(version: string, least: Version): boolean {

@@ -3,7 +3,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { isOlder, refusesWhenFull } from "../jetstream/server-version.ts";
+import { isOlder, refusesWhenFull, type Version } from "../jetstream/server-version.ts";
 import { reasonOf } from "../service/log.ts";
 import { unpackDebian } from "./debian-packages.ts";
 import { downloadNatsRelease } from "./nats-release.ts";
@@ -141,13 +141,10 @@ async function newerDebian(cache: string, mirror: string | undefined): Promise<B
 }
 
 /** Older servers lack what the streams rely on, such as discarding new messages per consumer limits. */
-const oldestNats = [2, 9, 0] as const;
+const oldestNats: Version = [2, 9, 0];
 
 /** @param least of nats-server */
-async function installed(
-  command: string,
-  least: Parameters<typeof isOlder>[1] = oldestNats,
-): Promise<Binary | undefined> {
+async function installed(command: string, least = oldestNats): Promise<Binary | undefined> {
   const { stdout } = await run(command, ["--version"]).catch(() => ({ stdout: "" }));
   if (stdout.startsWith("nats-server") && isOlder(stdout, least)) return undefined;
   return stdout === "" ? undefined : { path: command, env: {}, source: "installed" };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
+import { lockTable } from "../../test/harness/locked-table.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { requestReplay, requestResend } from "../webhooks/delivery-requests.ts";
@@ -156,14 +157,7 @@ test("a stop waits for no broker that went away while events were brought from t
   });
   const sender = startSender();
   await hasAll(receiver.received, [1, 2]);
-  const release = Promise.withResolvers<void>();
-  const locked = Promise.withResolvers<void>();
-  const locking = db.transaction().execute(async (trx) => {
-    await sql`lock table events in access exclusive mode`.execute(trx);
-    locked.resolve();
-    await release.promise;
-  });
-  await locked.promise;
+  const unlock = await lockTable(db, "events");
   await requestResend(db, destination, { source: "test", id: 1 });
   await waitFor(async () => {
     const { rows } =
@@ -173,8 +167,7 @@ test("a stop waits for no broker that went away while events were brought from t
   const statuses = nc.status();
   await server.kill();
   for await (const { type } of statuses) if (type === "disconnect") break;
-  release.resolve();
-  await locking;
+  await unlock();
   await waitFor(() => publisher.pending > 0);
   const stopped = sender.stop().then(() => "stopped");
   try {

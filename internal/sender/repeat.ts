@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Log } from "../service/log.ts";
+import { type Log, reasonOf } from "../service/log.ts";
 
 interface Repetition {
   /** A gerund, for the log. */
@@ -24,8 +24,7 @@ export async function repeat({ what, gapMs, work, log, signal }: Repetition): Pr
       hasFailed = false;
     } catch (err) {
       if (signal.aborted) return;
-      const because = err instanceof Error ? err.message : String(err);
-      if (!hasFailed) log.warn({ err }, `${what} fails, and is tried until it works: ${because}`);
+      if (!hasFailed) log.warn({ err }, `${what} fails, and is tried until it works: ${reasonOf(err)}`);
       hasFailed = true;
     }
     if (!hasMore) await sleep(gapMs, undefined, { signal }).catch(() => undefined);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
-import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
+import { lockTable } from "../../test/harness/locked-table.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
@@ -226,21 +226,13 @@ test("a sender whose Postgres hangs gives its destinations up in time, and has t
   await hasAll(receiver.received, [1, 2]);
   const isCalled = async () => (await jsm.consumers.info("CASINO_EVENTS", `sender_${id}`)).num_waiting > 0;
   await waitFor(isCalled);
-  const locked = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
-  const locking = db.transaction().execute(async (trx) => {
-    await sql`lock table destinations in access exclusive mode`.execute(trx);
-    locked.resolve();
-    await release.promise;
-  });
-  await locked.promise;
+  const unlock = await lockTable(db, "destinations");
   try {
     // Before the server itself ends the statement.
     expect(await waitFor(() => sender.problem)).toContain("does not answer in time");
     await waitFor(async () => !(await isCalled()));
   } finally {
-    release.resolve();
-    await locking;
+    await unlock();
   }
   await publishBets(3, 5);
   await hasAll(receiver.received, [3, 4]);

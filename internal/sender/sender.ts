@@ -1,4 +1,5 @@
 import type { Database } from "../postgres/connect.ts";
+import { reasonOf } from "../service/log.ts";
 import { recordDeliveries } from "../webhooks/deliveries.ts";
 import { openRequests } from "../webhooks/delivery-requests.ts";
 import type { Destination } from "../webhooks/destination.ts";
@@ -132,7 +133,7 @@ export class Sender {
       await this.#health.note(this.#runs.all, signal);
       this.#problem = undefined;
     } catch (err) {
-      this.#problem = err instanceof Error ? err.message : String(err);
+      this.#problem = reasonOf(err);
       throw err;
     }
   }

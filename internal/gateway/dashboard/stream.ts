@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
+import { onAnswerEnd } from "../../http/answer-end.ts";
 import { admit, clientFor, holderOf, type Keys, ownerOf } from "../../http/authentication.ts";
 import { readParameters } from "../../http/parameters.ts";
 import { clientParameter, parameters } from "../../http/schemas.ts";
@@ -73,17 +74,12 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
     const checking = setInterval(() => void check(), admitEveryMs);
     if (stopping.aborted) end();
     stopping.addEventListener("abort", end, { once: true });
-    const onGone = (): void => {
-      raw.off("close", onGone);
-      socket.off("close", onGone);
+    onAnswerEnd(request, reply, () => {
       clearInterval(checking);
       stopping.removeEventListener("abort", end);
       live.viewers.remove(viewer);
       unfollow?.();
-    };
-    raw.once("close", onGone);
-    // An answer queued behind another one on its connection does not learn of the connection's end.
-    socket.once("close", onGone);
+    });
     live.welcome(viewer);
 
     async function check(): Promise<void> {
