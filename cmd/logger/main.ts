@@ -23,7 +23,7 @@ await runService({
     const streams = await StreamKeeper.open({ nc, stages: [finalStage], limits: config, log });
     const meter = new WorkMeter("log", loggerDurable);
     const reader = new Reader(loggerDurable.name, { nc, log, streams });
-    const mailbox = await reader.open({ durable: loggerDurable, meter });
+    const mailbox = await reader.open({ durable: loggerDurable, meter, gathers: true });
     const out = stdoutOf(log);
     const writing = logLines(mailbox, out).then(
       (end) => {

@@ -78,7 +78,7 @@ export class Archiver {
     const { meter, ackWaitMs } = options;
     const reader = new Reader(archiverName, options);
     const durable = { ...archiverDurable, ackWaitMs };
-    const mailbox = await reader.open({ durable, meter, batch: batchSize, capacity });
+    const mailbox = await reader.open({ durable, meter, batch: batchSize, capacity, gathers: true });
     const archiver = new Archiver(options, reader, mailbox);
     reader.run(archiver.#archive());
     return archiver;

@@ -5,7 +5,7 @@ import { ConsumerKeeper } from "./consumer-keeper.ts";
 import type { Delivery } from "./delivery.ts";
 import { ackWaitMs, type Durable } from "./durable.ts";
 import { LastAck } from "./last-ack.ts";
-import { Puller } from "./puller.ts";
+import { Puller, type PullerOptions } from "./puller.ts";
 import { SlotMap } from "./slot-map.ts";
 import type { StreamKeeper } from "./stream-keeper.ts";
 
@@ -20,7 +20,7 @@ export interface MailboxMeter {
   returned(delivery: Delivery): void;
 }
 
-export interface MailboxOptions {
+export interface MailboxOptions extends Pick<PullerOptions, "requestBytes" | "gathers"> {
   readonly durable: Durable;
   readonly log: Log;
   readonly meter?: MailboxMeter | undefined;
@@ -38,8 +38,6 @@ export interface MailboxOptions {
   readonly capacity?: number;
   /** Requests no more while it holds this many bytes. Bounds this process's memory. */
   readonly capacityBytes?: number;
-  /** Most bytes that one request brings, more than the largest message has. */
-  readonly requestBytes?: number;
 }
 
 const renewalsPerAckWait = 6;
@@ -80,9 +78,9 @@ export class Mailbox {
       batchBytes = Number.POSITIVE_INFINITY,
       capacity = 1024,
       capacityBytes = 32 * 1024 * 1024,
-      requestBytes,
       pause = () => undefined,
       accepts = () => true,
+      ...pulling
     }: MailboxOptions,
   ) {
     this.#batch = batch;
@@ -94,10 +92,10 @@ export class Mailbox {
     this.#meter = meter;
     meter?.opened(() => this.#held.all().reduce((sum, { events }) => sum + events, 0));
     this.#puller = new Puller(nc, {
+      ...pulling,
       stream: durable.stream,
       consumer: durable.name,
       batch,
-      requestBytes,
       room: () =>
         this.#heldBytes < capacityBytes && accepts() && pause() === undefined
           ? this.#capacity - this.#held.size

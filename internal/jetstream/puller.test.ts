@@ -44,12 +44,13 @@ afterEach(async () => {
 });
 
 /** Pulls with one request of ten messages in all at a time. */
-function pull() {
+function pull({ gathers = false } = {}) {
   const seen = { deliveries: 0, refusals: [] as string[], served: 0 };
   const puller = new Puller(pulling, {
     stream: "STREAM",
     consumer: "reader",
     batch: 10,
+    gathers,
     room: () => 10,
     onDelivery: () => seen.deliveries++,
     onRefused: (code, description) => seen.refusals.push(`${code} ${description}`),
@@ -128,6 +129,31 @@ describe("the ordinary end of a request", () => {
     status(await request(1), 409, "Batch Completed");
     await request(2);
     expect(seen).toMatchObject({ deliveries: 7, refusals: [] });
+  });
+});
+
+describe("a reader that lets messages gather", () => {
+  test("takes what is there while messages come, and waits for the next one when there are none", async () => {
+    const { seen } = pull({ gathers: true });
+    expect((await request(1)).json()).toHaveProperty("expires");
+    deliver(await request(1), 4);
+    status(await request(1), 408, "Request Timeout", 6);
+    expect((await request(2)).json()).toMatchObject({ no_wait: true });
+    deliver(await request(2), 3);
+    status(await request(2), 408, "Request Timeout", 7);
+    expect((await request(3)).json()).toMatchObject({ no_wait: true });
+    status(await request(3), 404, "No Messages");
+    expect((await request(4)).json()).toHaveProperty("expires");
+    expect(seen).toEqual({ deliveries: 7, refusals: [], served: 3 });
+  });
+
+  test("asks on at once while there is more than fits into a request", async () => {
+    pull({ gathers: true });
+    deliver(await request(1), 10);
+    expect((await request(2)).json()).toMatchObject({ batch: 10, no_wait: true });
+    deliver(await request(2), 6);
+    status(await request(2), 409, "Message Size Exceeds MaxBytes", 4);
+    expect((await request(3)).json()).toMatchObject({ batch: 10, no_wait: true });
   });
 });
 

@@ -21,6 +21,8 @@ const maxRequestBytes = 4 * 1024 * 1024;
  */
 const refusedPauseMs = 500;
 const longestPauseMs = 2_000;
+/** How long messages gather for a reader that nobody waits for. Longer saves little more and makes bursts. */
+const gatherMs = 10;
 
 export interface PullerOptions {
   readonly stream: string;
@@ -32,6 +34,8 @@ export interface PullerOptions {
   /** How many more messages the holder has room for right now; asked before each request. */
   readonly room: () => number;
   readonly onDelivery: (delivery: Delivery) => void;
+  /** Nobody waits for this reader: while messages come, it asks for them every 10 ms instead of being woken by each. */
+  readonly gathers?: boolean | undefined;
   /**
    * The server refused, or did not answer (code 0): the consumer is missing or moving. Called at most twice per
    * pause; may recreate the consumer.
@@ -45,8 +49,8 @@ export interface PullerOptions {
  * Pulls from a durable consumer, never more messages than its holder has room for.
  *
  * Two lanes, each with a subscription and at most one outstanding request: while one is being filled the next
- * travels. The library's `consume()` keeps pulling into a buffer, out of reach of `working()` and of a hand-back at
- * shutdown.
+ * travels. One that gathers needs no second lane. The library's `consume()` keeps pulling into a buffer, out of reach
+ * of `working()` and of a hand-back at shutdown.
  */
 export class Puller {
   readonly #lanes: readonly Lane[];
@@ -55,7 +59,8 @@ export class Puller {
     const lanes: Lane[] = [];
     const pause = new Pause();
     const room = () => lanes.reduce((left, lane) => left - lane.due, options.room());
-    for (let lane = 0; lane < 2; lane++) lanes.push(new Lane(nc, { ...options, room }, pause));
+    for (let lane = 0; lane < (options.gathers ? 1 : 2); lane++)
+      lanes.push(new Lane(nc, { ...options, room }, pause));
     this.#lanes = lanes;
     this.wake();
   }
@@ -103,6 +108,9 @@ class Lane {
   readonly #timer: NodeJS.Timeout;
   #request = 0;
   #sentAt = 0;
+  /** How many messages the last request has brought. */
+  #brought = 0;
+  #isGathering = false;
   /** The server has ended the request; what is still due is on its way. */
   #hasEnded = false;
   #connected = true;
@@ -128,21 +136,17 @@ class Lane {
     if (this.#stopped || this.#nc.isClosed() || this.due > 0 || !this.#pause.isOver) return;
     const batch = Math.min(this.#options.batch, this.#options.room());
     // A few at a time would make almost every message a request of its own: wait until a good part is free.
-    if (batch < this.#options.batch / 4) return;
+    if (this.#isGathering || batch < this.#options.batch / 4) return;
+    const until = this.#isFollowing ? { no_wait: true } : { expires: nanos(expiresMs) };
     this.due = batch;
+    this.#brought = 0;
     this.#sentAt = performance.now();
     this.#request++;
     this.#hasEnded = false;
     this.#nc.publish(
       this.#subject,
-      JSON.stringify({
-        batch,
-        max_bytes: this.#options.requestBytes ?? maxRequestBytes,
-        expires: nanos(expiresMs),
-      }),
-      {
-        reply: `${this.#inbox}.${this.#request}`,
-      },
+      JSON.stringify({ batch, max_bytes: this.#options.requestBytes ?? maxRequestBytes, ...until }),
+      { reply: `${this.#inbox}.${this.#request}` },
     );
   }
 
@@ -160,6 +164,7 @@ class Lane {
   #onMessage(msg: Msg): void {
     if (msg.reply?.startsWith("$JS.ACK.")) {
       if (this.due > 0) this.due--;
+      this.#brought++;
       this.#pause.reset();
       this.#options.onDelivery(new Delivery(this.#wire, msg));
       if (this.due === 0) this.wake();
@@ -177,10 +182,24 @@ class Lane {
       this.#hasEnded = true;
       this.#pause.reset();
       this.#options.onServed?.();
+      if (this.#isFollowing && code !== 409) this.#gather();
       this.wake();
       return;
     }
     this.#isRefused(code, description);
+  }
+
+  /** It gathers, and messages come: the next request soon follows, so it takes only what is there. */
+  get #isFollowing(): boolean {
+    return this.#options.gathers === true && this.#brought > 0;
+  }
+
+  #gather(): void {
+    this.#isGathering = true;
+    setTimeout(() => {
+      this.#isGathering = false;
+      this.wake();
+    }, gatherMs);
   }
 
   #isRefused(code: number, description: string): void {
@@ -217,13 +236,10 @@ class Lane {
  * bytes, or all delivered before the bytes were used up (reported since 2.15). Anything else concerns the consumer.
  */
 function isOrdinaryEnd(code: number, description: string): boolean {
-  return (
-    code === 404 || code === 408 || (code === 409 && (isByBytes(description) || isComplete(description)))
-  );
+  const isByBytes = /max_?bytes/i.test(description) && !/exceeded/i.test(description);
+  return code === 404 || code === 408 || (code === 409 && (isByBytes || isComplete(description)));
 }
 
-const isByBytes = (description: string): boolean =>
-  /max_?bytes/i.test(description) && !/exceeded/i.test(description);
 const isComplete = (description: string): boolean => /batch completed/i.test(description);
 
 /** How many of the messages still due the server did not deliver. */
