@@ -70,7 +70,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   generator: ["casino", "clients", "jetstream", "messages", "postgres", "registry", "service"],
   http: ["casino", "clients", "messages", "records", "redis", "service"],
   jetstream: ["messages", "service"],
-  local: ["enrichment", "generator", "jetstream", "overview", "service"],
+  local: ["casino", "enrichment", "generator", "jetstream", "overview", "service"],
   logger: ["jetstream", "messages", "service"],
   materializer: ["jetstream", "messages", "service", "telemetry"],
   messages: ["casino", "jetstream", "protobuf", "service"],

@@ -1,11 +1,9 @@
 import type { Build } from "../../internal/service/command-line.ts";
 
-/** What a command line asks for. */
 export interface BackupCommand {
   readonly file: string;
 }
 
-/** The command `backup`. */
 export const backupCommand: Build<BackupCommand> = (reading) => {
   const program = reading
     .program(

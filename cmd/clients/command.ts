@@ -4,7 +4,6 @@ import type { KeyScope } from "../../internal/clients/client-repository.ts";
 import type { Build } from "../../internal/service/command-line.ts";
 import { duration } from "../../internal/service/config-values.ts";
 
-/** What a command line asks for. */
 export type ClientsCommand =
   | { readonly do: "add"; readonly client: string; readonly name: string }
   | { readonly do: "list"; readonly json: boolean }

@@ -8,7 +8,6 @@ type FilterName = keyof typeof filterForms;
 /** The letters that a command selects: one, or all that match. */
 export type Target = { readonly seq: number } | { readonly all: LetterFilter };
 
-/** What a command line asks for. */
 export type DeadLettersCommand =
   | { readonly do: "list"; readonly filter: LetterFilter; readonly limit: number; readonly json: boolean }
   | { readonly do: "show"; readonly seq: number; readonly raw: boolean; readonly json: boolean }
@@ -24,7 +23,6 @@ export type DeadLettersCommand =
 const defaultLimit = 20;
 const maxLimit = 10_000;
 
-/** The command `dead-letters`. */
 export function deadLettersCommand(reading: Reading<DeadLettersCommand>): CommandUnknownOpts {
   const program = reading.program(
     "dead-letters",
@@ -41,7 +39,6 @@ export function deadLettersCommand(reading: Reading<DeadLettersCommand>): Comman
       if (read === undefined) throw new Error('be an integer from 1 on, as "dead-letters list" shows it');
       return read;
     });
-  /** One letter, or all that match. */
   const targetOf = (one: number | undefined, all: boolean, filters: LetterFilter, name: string): Target => {
     if (all && one !== undefined) reading.problems.push(`${name} takes <seq> or --all, not both.`);
     if (!all && one === undefined) reading.problems.push(`Say which: dead-letters ${name} <seq>, or --all.`);

@@ -54,7 +54,6 @@ export function printLetter(letter: Letter): string {
   ].join("");
 }
 
-/** One line on the result of a dry run. */
 export function printDryRun(seq: number, result: DryRunResult): string {
   if (result.would === "pass") return `${seq} would pass\n`;
   const reason = result.would === "fail" && result.reason !== undefined ? ` again as ${result.reason}` : "";

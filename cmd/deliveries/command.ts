@@ -6,7 +6,6 @@ import { type DeliveryOutcome, outcomes } from "../../internal/webhooks/deliveri
 import { isDestinationId } from "../../internal/webhooks/destinations.ts";
 import { timeOf } from "../../internal/webhooks/time-flag.ts";
 
-/** What a command line asks for. */
 export type DeliveriesCommand =
   | {
       readonly do: "list";
@@ -20,7 +19,6 @@ export type DeliveriesCommand =
     }
   | { readonly do: "resend"; readonly id: string };
 
-/** The command `deliveries`. */
 export function deliveriesCommand(reading: Reading<DeliveriesCommand>): CommandUnknownOpts {
   const program = reading.program(
     "deliveries",

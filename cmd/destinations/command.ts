@@ -8,7 +8,6 @@ import { timeOf } from "../../internal/webhooks/time-flag.ts";
 /** Settings in their JSON form; absent ones were not given. */
 type GivenSettings = Readonly<Record<string, unknown>>;
 
-/** What a command line asks for. */
 export type DestinationsCommand =
   | { readonly do: "list"; readonly client: string | undefined; readonly json: boolean }
   | { readonly do: "show"; readonly id: string; readonly json: boolean }
@@ -27,7 +26,6 @@ interface ReplayFlags {
   readonly onlyUndelivered: boolean;
 }
 
-/** The command `destinations`. */
 export function destinationsCommand(reading: Reading<DestinationsCommand>): CommandUnknownOpts {
   const program = reading.program(
     "destinations",

@@ -16,7 +16,6 @@ import { isObject } from "../../internal/service/json.ts";
 import { reasonOf } from "../../internal/service/log.ts";
 import { table } from "../../internal/service/table.ts";
 
-/** What a command line asks for. */
 type EventTypesCommand =
   | { readonly name: "list"; readonly json: boolean }
   | ({ readonly name: "show" } & TypeKey)
@@ -25,7 +24,6 @@ type EventTypesCommand =
   | ({ readonly name: "register"; readonly file: string } & TypeKey)
   | ({ readonly name: "remove"; readonly yes: boolean } & TypeKey);
 
-/** The command `event-types`. */
 export function eventTypesCommand(reading: Reading<EventTypesCommand>): CommandUnknownOpts {
   const program = reading.program(
     "event-types",

@@ -2,7 +2,6 @@ import { clientName } from "../../internal/casino/names.ts";
 import { type ClientRecord, type RecordKind, readId } from "../../internal/records/record.ts";
 import type { Build, Reading } from "../../internal/service/command-line.ts";
 
-/** What a command line asks for. */
 export type RecordsCommand =
   | { readonly do: "import"; readonly client: string; readonly file: string; readonly dryRun: boolean }
   | { readonly do: "list"; readonly client: string; readonly json: boolean }
@@ -13,7 +12,6 @@ export function clientArgument(reading: Reading<unknown>, many: string) {
   return reading.argument("<client>", `whose ${many} they are`, clientName);
 }
 
-/** The id of one of the client's records. */
 export function idArgument(reading: Reading<unknown>) {
   return reading.argument("<id>", "the client's own number", (text) => {
     const id = readId(text);

@@ -15,7 +15,6 @@ export type ErasureCommand =
 
 export type PlayersCommand = RecordsCommand | ErasureCommand;
 
-/** The command `players`. */
 export const playersCommand: Build<PlayersCommand> = (reading) => {
   const program = recordsCommand<PlayersCommand>(playerKind)(reading);
   program

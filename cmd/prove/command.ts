@@ -2,7 +2,6 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, integer } from "../../internal/service/config-values.ts";
 
-/** What a command line asks for. */
 interface ProveCommand {
   readonly json: boolean;
   readonly waitMs: number | undefined;
@@ -15,7 +14,6 @@ interface ProveCommand {
 const defaultNames = 10;
 const mostNames = 100_000;
 
-/** The command `prove`. */
 export function proveCommand(reading: Reading<ProveCommand>): CommandUnknownOpts {
   const program = reading
     .program(

@@ -1,13 +1,11 @@
 import type { Build } from "../../internal/service/command-line.ts";
 
-/** What a command line asks for. */
 export interface RestoreCommand {
   readonly file: string;
   readonly replace: boolean;
   readonly yes: boolean;
 }
 
-/** The command `restore`. */
 export const restoreCommand: Build<RestoreCommand> = (reading) => {
   const program = reading
     .program(

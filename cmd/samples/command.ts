@@ -4,13 +4,11 @@ import { isUntouched, plantSamples } from "../../internal/samples/samples.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { counted } from "../../internal/service/counted.ts";
 
-/** What a command line asks for. */
 interface SamplesCommand {
   readonly ifUntouched: boolean;
   readonly demo: boolean;
 }
 
-/** The command `samples`. */
 export function samplesCommand(reading: Reading<SamplesCommand>): CommandUnknownOpts {
   const program = reading
     .program("samples", "Adds sample clients, players, games and event types. Existing ones stay unchanged.")

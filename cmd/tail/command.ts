@@ -3,7 +3,6 @@ import { clientName, eventTypeName } from "../../internal/casino/names.ts";
 import type { Reading } from "../../internal/service/command-line.ts";
 import { duration, integer } from "../../internal/service/config-values.ts";
 
-/** What a command line asks for. */
 export interface TailCommand {
   readonly client: string | undefined;
   readonly type: string | undefined;
@@ -14,7 +13,6 @@ export interface TailCommand {
   readonly json: boolean;
 }
 
-/** The command `tail`. */
 export function tailCommand(reading: Reading<TailCommand>): CommandUnknownOpts {
   const program = reading
     .program(

@@ -1,14 +1,12 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { Reading } from "../../internal/service/command-line.ts";
 
-/** What a command line asks for. */
 interface TopCommand {
   /** Print once and end, instead of every second. */
   readonly once: boolean;
   readonly json: boolean;
 }
 
-/** The command `top`. */
 export function topCommand(reading: Reading<TopCommand>): CommandUnknownOpts {
   const program = reading
     .program(

@@ -8,10 +8,8 @@ import { LetterWriter } from "./letter-writer.ts";
 
 export interface BackstopOptions {
   readonly nc: NatsConnection;
-  /** The mailbox. */
   readonly durable: Durable;
   readonly step: string;
-  /** The stage that the step reads. */
   readonly stage: string;
   readonly publisher: Publisher;
   readonly log: Log;

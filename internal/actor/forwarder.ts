@@ -20,7 +20,6 @@ export interface Enriched {
 }
 
 export interface ForwarderOptions {
-  /** The stage it forwards to. */
   readonly stage: string;
   /** Whether several events may travel in one message. */
   readonly bundles: boolean;

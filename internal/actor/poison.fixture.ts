@@ -13,9 +13,6 @@ import { WorkerProcess } from "./worker-process.ts";
 
 // A worker whose step does to its process what the id of an event says.
 
-const number = (text: string) => Number(text);
-const path = (text: string) => text;
-
 /** Deadly ids. */
 const deeds: Readonly<Record<number, () => Promise<void> | void>> = {
   9001: () => void process.kill(process.pid, "SIGKILL"),
@@ -33,14 +30,14 @@ await runService({
   name: "poisoned",
   summary: "a worker for tests of poison.",
   variables: natsVariables,
-  flags: {
-    "ack-wait": { doc: "ms", parse: number },
-    blocked: { doc: "ms", parse: number },
-    timeout: { doc: "ms", parse: number },
-    "rates-away": { doc: "while this file is there, events from 5000 to 5999 come later", parse: path },
-    held: { doc: "while this file is there, the event 9005 is in hand", parse: path },
-    "postgres-away": { doc: "while this file is there, nothing goes", parse: path },
-  },
+  flags: (program, reading) =>
+    program
+      .addOption(reading.option("--ack-wait <ms>", "of the mailbox", Number))
+      .addOption(reading.option("--blocked <ms>", "of the watchdog", Number))
+      .addOption(reading.option("--timeout <ms>", "of a step", Number))
+      .option("--rates-away <file>", "while it is there, events from 5000 to 5999 come later")
+      .option("--held <file>", "while it is there, the event 9005 is in hand")
+      .option("--postgres-away <file>", "while it is there, nothing goes"),
   async start(run) {
     const { name, config, flags, log, onClose, stuck } = run;
     const nc = await openNats(run);
@@ -56,14 +53,14 @@ await runService({
     });
     onClose("watchdog", () => worker.close());
     const enrich: Step["enrich"] = async (batch) => {
-      if (existsSync(flags["postgres-away"] ?? "")) throw new Unavailable("Postgres is away");
+      if (existsSync(flags.postgresAway ?? "")) throw new Unavailable("Postgres is away");
       for (const { event } of batch) {
         await deeds[event.id]?.();
         if (event.id !== 9005) continue;
         log.info("holding");
         while (existsSync(flags.held ?? "")) await sleep(10);
       }
-      const ratesAreAway = existsSync(flags["rates-away"] ?? "");
+      const ratesAreAway = existsSync(flags.ratesAway ?? "");
       return batch.map(({ event }) =>
         ratesAreAway && event.id >= 5000 && event.id < 6000 ? later("rates are away") : forward(event),
       );
@@ -77,7 +74,7 @@ await runService({
       worker,
       replicas: 1,
       log,
-      ackWaitMs: flags["ack-wait"] ?? 2_000,
+      ackWaitMs: flags.ackWait ?? 2_000,
     });
     onClose("step", () => step.stop());
     log.info("ready");

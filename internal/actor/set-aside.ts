@@ -11,7 +11,6 @@ import { backOff } from "../service/back-off.ts";
 import type { Log } from "../service/log.ts";
 import { LetterWriter } from "./letter-writer.ts";
 
-/** Counts what is set aside. */
 export interface SetAsideMeter {
   /** An event was set aside, or a message whose events are unknown. */
   setAside(reason: DeadReason): void;

@@ -46,7 +46,6 @@ interface Batch {
   readonly id: string | null;
 }
 
-/** What was erased of a player. */
 export interface ErasedRows {
   /** Events with any of the player's data. */
   readonly events: number;

@@ -11,7 +11,6 @@ export interface FinalText {
   readonly id: number;
   readonly type: string;
   readonly playerId: number | undefined;
-  /** The event as JSON. */
   readonly text: string;
   /** Its sequence in CASINO_EVENTS; undefined if it was not archived. */
   readonly sequence: number | undefined;

@@ -9,7 +9,6 @@ import { CommandError } from "../service/command-error.ts";
 import { appliedMigrations, identityColumns } from "./database.ts";
 import { type EndLine, type Header, tables } from "./format.ts";
 
-/** Progress of a backup or restore. */
 export interface BackupProgress {
   readonly table: string;
   /** Of rows, over all tables so far, uncompressed. */

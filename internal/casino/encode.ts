@@ -8,7 +8,6 @@ export function encodeEvent(event: CasinoEvent): Uint8Array {
   return Buffer.from(eventText(event));
 }
 
-/** As `encodeEvent`, as text. */
 export function eventText(event: CasinoEvent): string {
   return JSON.stringify(ordered(event));
 }

@@ -23,7 +23,6 @@ export type FindKeys = (
   signal: AbortSignal,
 ) => Promise<ReadonlyMap<string, KnownKey>>;
 
-/** A hash as a text. */
 export const nameOf = (hash: Buffer): string => hash.toString("base64");
 
 /** Looks keys up in Postgres. */

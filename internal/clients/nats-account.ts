@@ -1,6 +1,5 @@
 /** What nats.conf needs for one client's producers, in its two places, and what the server's environment needs. */
 export interface NatsAccount {
-  /** One of the exports of account CASINO. */
   readonly exported: string;
   /** An account beside CASINO. */
   readonly account: string;

@@ -6,7 +6,6 @@ import type { LetterStore } from "./store.ts";
 const usualConcurrency = 16;
 
 interface BulkOptions {
-  /** Most letters. */
   readonly limit?: number;
   /** Letters worked on at once. */
   readonly concurrency?: number;

@@ -14,7 +14,6 @@ export function groupBody({ client, ...group }: LetterGroup) {
   return { ...group, client_id: client };
 }
 
-/** A letter with everything in it. */
 export function letterBody(letter: Letter) {
   const text = utf8(letter.payload);
   return {

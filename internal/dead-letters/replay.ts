@@ -25,7 +25,6 @@ export class Unreplayable extends Error {
   override readonly name = "Unreplayable";
 }
 
-/** The result of a replay. */
 interface Replayed {
   readonly seq: number;
   /** "already replayed": somebody had replayed the letter, which still existed; nothing was sent now. */

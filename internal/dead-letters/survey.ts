@@ -12,9 +12,7 @@ export interface LetterGroup {
 
 export interface Survey {
   readonly total: number;
-  /** The largest first. */
   readonly groups: readonly LetterGroup[];
-  /** The newest first. */
   readonly newest: readonly LetterHead[];
 }
 

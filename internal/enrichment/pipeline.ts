@@ -18,7 +18,6 @@ export const pipeline = (d: Dependencies): readonly Step[] => [
   description(d.games),
 ];
 
-/** A step and the stage that it reads. */
 export interface Station {
   readonly step: Step;
   readonly takesFrom: string;

@@ -16,7 +16,6 @@ export interface ErasureRecord {
   readonly player_id: number;
   /** When it was last requested, as an ISO date-time. */
   readonly erased_at: string;
-  /** Who asked for it. */
   readonly requested_by: string;
   /** Over all runs. */
   readonly counts: Counts;

@@ -25,7 +25,6 @@ export interface LetterErasureOptions {
 interface ErasedLetters {
   /** Letters rewritten without the person. */
   readonly rewritten: number;
-  /** Letters removed. */
   readonly removed: number;
 }
 

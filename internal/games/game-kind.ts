@@ -18,7 +18,6 @@ const schema = Type.Object({
   }),
 });
 
-/** The games of clients. */
 export const gameKind: RecordKind<GameRecord> = {
   one: "game",
   many: "games",

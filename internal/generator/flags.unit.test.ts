@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { readCommandLine } from "../service/command-line.ts";
+import { serviceCommand } from "../service/lifecycle.ts";
 import { generatorFlags } from "./flags.ts";
 
-const accepted: readonly (readonly [keyof typeof generatorFlags, string, unknown])[] = [
+const read = (flag: string, text: string) =>
+  readCommandLine(serviceCommand({ name: "generator", summary: ".", flags: generatorFlags }), [
+    `--${flag}=${text}`,
+  ]);
+
+const accepted: readonly (readonly [flag: string, text: string, value: unknown])[] = [
   ["rate", "0.001", 0.001],
   ["rate", "12.5", 12.5],
   ["rate", "1000000", 1e6],
@@ -16,10 +23,10 @@ const accepted: readonly (readonly [keyof typeof generatorFlags, string, unknown
   ["type", "transaction_approved", "transaction_approved"],
 ];
 test.each(accepted)("--%s %s", (flag, text, value) => {
-  expect(generatorFlags[flag].parse(text)).toBe(value);
+  expect(read(flag, text)).toEqual({ [flag]: value });
 });
 
-const refused: readonly (readonly [keyof typeof generatorFlags, string])[] = [
+const refused: readonly (readonly [flag: string, text: string])[] = [
   ["rate", "0"],
   ["rate", "-1"],
   ["rate", "1e3"],
@@ -39,8 +46,8 @@ const refused: readonly (readonly [keyof typeof generatorFlags, string])[] = [
 ];
 describe('is refused, in words that complete "--flag must …"', () => {
   test.each(refused)("--%s %s", (flag, text) => {
-    expect(() => generatorFlags[flag].parse(text)).toThrow(
-      /^be (an? (integer|number) from |of the form|one of )/,
+    expect(() => read(flag, text)).toThrow(
+      new RegExp(`^--${flag} must (be|have) (an? (integer|number) from |of the form|one of )`),
     );
   });
 });

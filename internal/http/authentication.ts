@@ -92,7 +92,6 @@ export function requireOwnPage({ headers }: FastifyRequest): void {
 export const sessionCookie = "croupier_session";
 const cookieForm = new RegExp(`(?:^|; *)${sessionCookie}=([\\w-]+)`);
 
-/** The session token in a request's cookie. */
 export function sessionTokenOf({ headers }: FastifyRequest): string | undefined {
   return cookieForm.exec(headers.cookie ?? "")?.[1];
 }

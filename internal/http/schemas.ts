@@ -27,7 +27,6 @@ export const dateTime = (meaning: string) =>
     format: "date-time",
     description: `an existing RFC 3339 date-time such as 2022-01-10T12:34:56Z; ${meaning}`,
   });
-/** The next page's cursor. */
 export const nextCursor = Type.Union([Type.String(), Type.Null()], {
   description: "for the next page; null at the end",
 });

@@ -9,7 +9,6 @@ import { hearNats } from "./first-words.ts";
 import { privateInbox } from "./inbox.ts";
 import { WireWriter } from "./wire-writer.ts";
 
-/** The variables of a connection to NATS. */
 export const natsVariables = ["NATS_URL", "NATS_CREDS"] as const;
 export type NatsVariable = (typeof natsVariables)[number];
 
@@ -137,7 +136,6 @@ async function serversOf(
   };
 }
 
-/** The servers of `NATS_URL`. */
 export function urlsOf(servers: string): readonly URL[] {
   return servers.split(",").map((server) => new URL(withScheme(server.trim())));
 }

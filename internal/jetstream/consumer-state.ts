@@ -6,7 +6,6 @@ import { type StreamState, stateOf } from "./stream-state.ts";
 
 /** A durable consumer at one moment. */
 export interface ConsumerState {
-  /** Messages not delivered yet. */
   readonly pending: number;
   /** Messages delivered but not acknowledged yet. */
   readonly unacknowledged: number;

@@ -25,7 +25,6 @@ export interface Durable {
   readonly filter: string;
   /** Over all processes. Events that wait for rates count too, so leave room for the others. */
   readonly maxAckPending: number;
-  /** Default `ackWaitMs`. */
   readonly ackWaitMs?: number | undefined;
   /**
    * Only on a log: a new consumer starts with what was stored from then on, in ms since the epoch, instead of the
@@ -39,7 +38,6 @@ export interface Durable {
   readonly repeated?: string;
 }
 
-/** The consumer's configuration. */
 export function durableConfig(durable: Durable): ConsumerConfig {
   return {
     durable_name: durable.name,

@@ -11,7 +11,6 @@ export interface IngestMeter {
   opened(inFlight: () => number): void;
   /** The time at which a message is sent, on the meter's own clock. */
   now(): number;
-  /** The broker stored the events of a message. */
   done(events: number, since: number): void;
   /** The broker did not store it: the sender has to try again. */
   returned(): void;

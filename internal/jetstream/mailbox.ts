@@ -14,7 +14,6 @@ export interface MailboxMeter {
   /** Called once, at the opening. @param inFlight how many events the mailbox holds */
   opened(inFlight: () => number): void;
   received(delivery: Delivery): void;
-  /** All its events are settled. */
   settled(delivery: Delivery): void;
   /** It was handed back. */
   returned(delivery: Delivery): void;
@@ -30,7 +29,6 @@ export interface MailboxOptions extends Pick<PullerOptions, "requestBytes" | "ga
   readonly pause?: (() => string | undefined) | undefined;
   /** Pulls nothing while this is false, which is no problem. */
   readonly accepts?: () => boolean;
-  /** Most deliveries in one batch. */
   readonly batch?: number;
   /** Most bytes in one batch, at least one message: a message may carry a thousand events. */
   readonly batchBytes?: number;

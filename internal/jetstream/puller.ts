@@ -27,7 +27,6 @@ const gatherMs = 10;
 export interface PullerOptions {
   readonly stream: string;
   readonly consumer: string;
-  /** Most messages per request. */
   readonly batch: number;
   /** Most bytes per request, above the largest message. Default: 4 MiB. */
   readonly requestBytes?: number | undefined;

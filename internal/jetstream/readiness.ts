@@ -4,7 +4,6 @@ import { lagOf } from "./consumer-state.ts";
 import type { Durable } from "./durable.ts";
 import { readStored } from "./stored-message.ts";
 
-/** Ready while the broker answers. */
 export function brokerAnswers(nc: NatsConnection): ReadyCheck {
   return async () => {
     await nc.rtt();

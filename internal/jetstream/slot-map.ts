@@ -9,7 +9,6 @@ export class SlotMap<T extends object> {
   readonly #things: (T | undefined)[] = [];
   readonly #free: number[] = [];
 
-  /** How many are there. */
   get size(): number {
     return this.#things.length - this.#free.length;
   }

@@ -6,7 +6,6 @@ import { ReceivedHeaders } from "./wire-headers.ts";
 
 const timeoutMs = 5_000;
 
-/** A message as it is stored. */
 export interface StoredMessage {
   readonly stream: string;
   readonly seq: number;

@@ -3,7 +3,6 @@ import type { Outage } from "../service/outage.ts";
 import { type PubAck, PublishError } from "./pub-ack.ts";
 import type { OnSettled } from "./publisher.ts";
 
-/** What to publish, and what to call with the result. */
 export interface Publication {
   /** Makes one attempt and reports its result once. */
   readonly publish: (onSettled: OnSettled) => void;

@@ -1,7 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A child process. */
 export interface Child {
   readonly pid: number;
   /** Resolves when the process has ended, to how it ended: "exit code 1", "signal SIGKILL". Never rejects. */

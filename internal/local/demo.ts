@@ -7,7 +7,6 @@ const producers: readonly Producer[] = [
   { client: "lucky-spin", type: undefined, rate: 5, currencies: ["GBP", "SEK", "BTC"] },
 ];
 
-/** Their slugs. */
 export const demoClients: readonly string[] = producers.map(({ client }) => client);
 
 /** The additional services of `up --demo`: a generator for each of its casinos, and one receiver for their webhooks. */

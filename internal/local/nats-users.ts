@@ -22,7 +22,6 @@ export type NatsRole = (typeof natsRoles)[number];
 
 /** The users of nats.conf, with passwords for one server. */
 export interface NatsUsers {
-  /** The variables that nats.conf reads for its users. */
   readonly variables: Readonly<Record<string, string>>;
   credentials(role: NatsRole): { readonly user: NatsRole; readonly pass: string };
   /** A server's URL with this user's credentials in it. */

@@ -1,4 +1,5 @@
-import { generatorFlags } from "../generator/flags.ts";
+import { clientName } from "../casino/names.ts";
+import { eventRate, generatedType } from "../generator/flags.ts";
 import { reasonOf } from "../service/log.ts";
 import type { ServiceSpec } from "./services.ts";
 
@@ -18,9 +19,9 @@ export function parseProducer(text: string): Producer {
   const [client = "", type, rate, ...more] = text.split(":");
   if (more.length > 0) throw new Error("be of the form client[:type[:rate]]");
   return {
-    client: part("a client", generatorFlags.client, client),
-    type: type ? part("a type", generatorFlags.type, type) : undefined,
-    rate: rate ? part("a rate", generatorFlags.rate, rate) : undefined,
+    client: part("a client", clientName, client),
+    type: type ? part("a type", generatedType, type) : undefined,
+    rate: rate ? part("a rate", eventRate, rate) : undefined,
   };
 }
 
@@ -40,7 +41,7 @@ export function producerServices(producers: readonly Producer[]): readonly Servi
   }));
 }
 
-function part<T>(name: string, { parse }: { parse: (text: string) => T }, text: string): T {
+function part<T>(name: string, parse: (text: string) => T, text: string): T {
   try {
     return parse(text);
   } catch (error) {

@@ -14,7 +14,6 @@ interface ServiceStart {
 
 const earlyStop = new URL("../service/early-stop.js", import.meta.url).href;
 
-/** A service process. */
 export interface ServiceProcess extends Child {
   /** Settles when all its output was passed on. */
   readonly relayed: Promise<void>;

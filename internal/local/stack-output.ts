@@ -12,7 +12,6 @@ import type { UpOptions } from "./up-options.ts";
 /** The destinations of all output of `up` and its services. */
 export interface OutputSettings {
   readonly options: UpOptions;
-  /** Where final events go. */
   readonly events: Outlet;
   /** Where everything else goes. */
   readonly messages: Outlet;
@@ -41,7 +40,6 @@ export class StackOutput {
     this.#settings = settings;
   }
 
-  /** Writes a message of `up` itself. */
   say(message: string): void {
     void this.#settings.messages.write(`up: ${message}\n`);
   }

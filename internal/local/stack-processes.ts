@@ -11,7 +11,6 @@ import type { ServiceSpec } from "./services.ts";
 import { StackError } from "./stack-error.ts";
 import type { StackOutput } from "./stack-output.ts";
 
-/** How services are started. */
 interface ServiceStarts {
   /** Holds `<service>/main.ts`. */
   readonly commands: string;

@@ -6,7 +6,6 @@ import { QueueReader } from "../overview/queues.ts";
 import { counted } from "../service/counted.ts";
 import { readiness } from "./readiness.ts";
 
-/** The figures of one moment. */
 interface Moment {
   /** Final events since `up` started, and recently per second; undefined without a logger. */
   readonly events: { readonly total: number; readonly perSecond: number } | undefined;
@@ -20,7 +19,6 @@ const lookEveryMs = 1_000;
 /** The number of samples over which the rate is computed. */
 const looks = 5;
 
-/** What to sample. */
 interface Watched {
   readonly nc: NatsConnection;
   /** Final events so far. */

@@ -1,4 +1,4 @@
-import { generatorFlags } from "../generator/flags.ts";
+import { eventRate } from "../generator/flags.ts";
 import type { Build } from "../service/command-line.ts";
 import { integer } from "../service/config-values.ts";
 import { reasonOf } from "../service/log.ts";
@@ -6,7 +6,6 @@ import { usualData } from "../service/running-up.ts";
 import { type Producer, parseProducer } from "./producers.ts";
 import type { ServiceSpec } from "./services.ts";
 
-/** The options of `up`. */
 export interface UpOptions {
   /** Events per second from the generator; undefined = random gaps. */
   readonly rate: number | undefined;
@@ -27,7 +26,6 @@ export interface UpOptions {
   readonly without: ReadonlySet<string>;
 }
 
-/** The command `up`. */
 export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
   return (reading) => {
     const program = reading
@@ -98,7 +96,7 @@ export function upCommand(services: readonly ServiceSpec[]): Build<UpOptions> {
 function rateOrNone(text: string): number | "none" {
   if (text === "0") return "none";
   try {
-    return generatorFlags.rate.parse(text);
+    return eventRate(text);
   } catch (error) {
     throw new Error(`${reasonOf(error)}, or 0 for none`);
   }

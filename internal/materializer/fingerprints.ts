@@ -65,7 +65,6 @@ export class Fingerprints {
     return this.#live;
   }
 
-  /** Bytes of the tables. */
   get bytes(): number {
     return this.#tables.reduce((sum, table) => sum + table.byteLength, 0);
   }

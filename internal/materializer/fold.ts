@@ -52,7 +52,6 @@ class Rhythm {
   }
 }
 
-/** The aggregates of one client. */
 class ClientFold {
   readonly rhythm = new Rhythm();
   readonly #players = new PlayerTable();
@@ -110,7 +109,6 @@ export class Fold {
     this.#folded = new FoldedEvents(windowMs);
   }
 
-  /** Which events were folded. */
   get folded(): Pick<FoldedEvents, "numbersSince" | "problem"> {
     return this.#folded;
   }

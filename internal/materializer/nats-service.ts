@@ -24,9 +24,7 @@ interface MaterializedServiceOptions {
   readonly nc: NatsConnection;
   readonly fold: Fold;
   readonly log: Log;
-  /** Semantic version, for discovery. */
   readonly version: string;
-  /** What the figures cover, for discovery. */
   readonly coverage?: () => Coverage | undefined;
   /** Whether the figures are complete; otherwise requests get a 503. Default: yes. */
   readonly caughtUp?: () => boolean;

@@ -51,7 +51,6 @@ export function bundleMessage(
   return { subject: bundleSubject(stage), payload: lines.join(""), headers };
 }
 
-/** An event as read from a bundle. */
 export interface BundledEvent {
   readonly envelope: Envelope;
   /** The event, parsed but not validated. */

@@ -33,7 +33,6 @@ export interface LetterRecord {
   readonly replays?: number;
   /** The message made from it, `<stream>:<sequence>`, if it was replayed or rewritten. */
   readonly storedAs?: string;
-  /** Who did it. */
   readonly by: string;
 }
 
@@ -67,7 +66,6 @@ export function readRecord(subject: string, payload: Uint8Array): LetterRecord |
 
 const isText = (value: unknown): value is string => typeof value === "string";
 
-/** The last record of a letter. */
 export interface LastRecord {
   readonly record: LetterRecord | undefined;
   /** Its sequence in the ledger, and when it was stored, in ms since the epoch; 0 when there is none. */

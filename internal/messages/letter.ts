@@ -21,7 +21,6 @@ export interface LetterHead {
   readonly failedOn: string;
   readonly deliveries: number;
   readonly replays: number;
-  /** Bytes of the payload. */
   readonly bytes: number;
   /** The message that was set aside, `<stream>:<sequence>`. */
   readonly message: string;
@@ -49,7 +48,6 @@ export interface StoredMessage {
   readonly headers: ReceivedHeaders;
   /** In ms since the epoch. */
   readonly storedAt: number;
-  /** Of the payload. */
   readonly bytes: number;
 }
 

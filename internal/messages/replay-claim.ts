@@ -41,7 +41,6 @@ interface LookUp {
   readonly reject: (err: unknown) => void;
 }
 
-/** What a message claims. */
 interface Claimant {
   readonly subject: string;
   readonly headers: ReceivedHeaders;

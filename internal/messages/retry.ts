@@ -13,7 +13,6 @@ export interface WaitingDelivery {
   readonly key: EventKey;
   /** The final event's subject, which names client and type. */
   readonly subject: string;
-  /** The final event. */
   readonly payload: Uint8Array | string;
   /** Its sequence in CASINO_EVENTS; undefined where unknown. */
   readonly sequence: number | undefined;

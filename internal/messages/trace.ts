@@ -35,7 +35,6 @@ export interface HopTrace {
   end(event: object, result: SpanResult): void;
 }
 
-/** A request that brings events. */
 export interface RequestSpan {
   /** What its events continue; without it each message starts a trace that is not sampled. */
   readonly traceparent: string | undefined;

@@ -15,13 +15,11 @@ export interface Layout {
 export interface Queue {
   readonly durable: string;
   readonly stream: string;
-  /** Not delivered yet. */
   readonly waiting: number;
   /** Delivered, not acknowledged yet. */
   readonly unacked: number;
 }
 
-/** How full a stream is. */
 type StreamFill = Pick<StreamState, "stream" | "messages" | "bytes" | "maxBytes">;
 
 /** The dead letters of one step and client. */

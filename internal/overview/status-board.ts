@@ -1,6 +1,5 @@
 import { decodeStatus, type Status } from "../telemetry/status.ts";
 
-/** The subjects of all statuses. */
 export const statusSubjects = "croupier.status.*.*";
 
 /** A service without a status for this long, in ms, counts as silent; each publishes one per second. */

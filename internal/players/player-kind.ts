@@ -24,7 +24,6 @@ const schema = Type.Object({
   ),
 });
 
-/** The players of clients. */
 export const playerKind: RecordKind<PlayerRecord> = {
   one: "player",
   many: "players",

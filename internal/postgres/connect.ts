@@ -156,7 +156,6 @@ function isAway(err: unknown): err is Error {
   return isDriverFailure(err);
 }
 
-/** Ready while Postgres answers. */
 export function postgresAnswers(db: Database): ReadyCheck {
   return async (signal) => {
     await sql`select 1`.execute(db, { signal });

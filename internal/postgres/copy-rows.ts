@@ -22,7 +22,6 @@ export class CopyRows {
     this.#end = signature.copy(this.#bytes);
   }
 
-  /** Starts a row. */
   row(): void {
     this.#room(2);
     this.#end = this.#bytes.writeInt16BE(this.#columns, this.#end);

@@ -32,7 +32,6 @@ export async function inOneTransaction<T>(
   }
 }
 
-/** A running COPY. */
 export interface Copying<S> {
   readonly stream: S;
   /** Settles when the stream has ended, with its result. */

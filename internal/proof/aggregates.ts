@@ -90,7 +90,6 @@ export async function foldArchive(db: Database, since: number): Promise<Archived
 const nameOf = ({ client, ranking, player }: Omit<PlaceRow, "count" | "of_all">): string =>
   `${ranking} of ${client}:${player}`;
 
-/** A running materializer. */
 interface Materializer {
   readonly total: number;
   /** Undefined before its first event. */

@@ -3,7 +3,6 @@ import { type AcceptedNumber, acceptedHeader, parseAccepted, readRanges } from "
 import { countHeader, mostEventsPerBundle, readBundleLine } from "../messages/bundle.ts";
 import { linesOf } from "../messages/raw-message.ts";
 
-/** What a bundle carries. */
 interface Bundled {
   readonly numbers: readonly AcceptedNumber[];
   /** Lines, from 1, of events without an accepted number. */

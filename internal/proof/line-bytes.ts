@@ -37,7 +37,6 @@ export class LineBytes {
     bytes[line - 1] = (bytes[line - 1] ?? 0) | bits;
   }
 
-  /** The bytes of all lines. */
   of(place: number): Uint8Array {
     const start = (place % chunkBytes) + countBytes;
     return this.#chunkOf(place).subarray(start, start + this.count(place));

@@ -18,7 +18,6 @@ const mostGone = 500_000;
 /** How many messages of the first queue are read; the others are assumed to carry as many events on average. */
 const looks = 100;
 
-/** What was read of the queues. */
 export interface Queues {
   readonly states: readonly StreamState[];
   /** Most events that may be in queues too long to be read. */

@@ -32,7 +32,6 @@ export interface Finals {
   readonly messages: number;
   /** Different events, by client. */
   readonly distinct: ReadonlyMap<string, number>;
-  /** Sequences that are not there. */
   readonly holes: Names;
 }
 

@@ -166,7 +166,6 @@ export class Reconciliation {
     if (!this.#settleCopy(copy)) this.#copies.push(copy);
   }
 
-  /** A record of the ledger. */
   record(record: LetterRecord, seq: number): void {
     // A letter about to be replayed still exists, or has a later record.
     if (record.kind === "replaying" || destinationOf(record.step) !== undefined) return;

@@ -36,7 +36,6 @@ export interface RatesOptions {
   readonly fetchRates: FetchRates;
   readonly lock: RatesLock;
   readonly log: Log;
-  /** Epoch ms. */
   readonly now?: () => number;
   /** How often, in ms, a process that waits for the lock's holder tries to get the lock; default 500 ms. */
   readonly retryLockEvery?: number;

@@ -14,7 +14,6 @@ export type Read<T> =
 
 /** The records of one kind. All kinds share routes and commands. */
 export interface RecordKind<T extends ClientRecord> {
-  /** For people: "player". */
   readonly one: string;
   /** For people, and the name of table, route and command: "players". */
   readonly many: "players" | "games";

@@ -3,7 +3,6 @@ import { Unavailable } from "../service/unavailable.ts";
 import type { Datum } from "./check-terms.ts";
 import type { JobEnd } from "./check-worker.ts";
 
-/** A registered schema. */
 export interface Schema {
   readonly type: string;
   /** Identifies it to the thread: equal texts have equal digests. */

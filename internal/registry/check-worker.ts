@@ -21,7 +21,6 @@ export interface CheckLimits {
   readonly heapMiB: number;
 }
 
-/** The result of a job. */
 export interface JobEnd {
   /** How many of its data, from the first, are decided: refused as `refused` says by index, otherwise valid. */
   readonly decided: number;

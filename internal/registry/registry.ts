@@ -39,7 +39,6 @@ interface Read {
   readonly type?: string;
   /** Digest of its schema, undefined when there is none. */
   readonly digest?: string | undefined;
-  /** The data to check. */
   readonly data?: unknown;
 }
 

@@ -44,7 +44,6 @@ export class CallLimit {
     queueMicrotask(next);
   }
 
-  /** Removes a waiting caller. */
   forget(client: string, wake: () => void): void {
     this.#waiting.remove(client, wake);
     this.#asked.delete(wake);

@@ -19,7 +19,6 @@ const checkTimeoutMs = 2_000;
 /** What an operator should look at, but no reason to take a service out of operation. */
 export type Warnings = () => readonly string[];
 
-/** Checks by name. */
 export type ReadyChecks = Readonly<Record<string, ReadyCheck>>;
 
 /** The result of all checks. */

@@ -5,7 +5,7 @@ import { Unavailable } from "./unavailable.ts";
 
 // A service that lifecycle.test.ts runs as a process. --do selects what it does; it writes to stdout what it closes.
 
-type FixtureRun = Run<"NATS_URL" | "RATES_URL", Record<never, never>>;
+type FixtureRun = Omit<Run<"NATS_URL" | "RATES_URL", Record<never, never>>, "flags">;
 
 function say(what: string): void {
   process.stdout.write(`${what}\n`);
@@ -108,6 +108,11 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
   },
 };
 
+function count(text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error("be a number");
+  return Number(text);
+}
+
 // Keeps the process alive, as a connection does.
 setInterval(() => undefined, 1_000);
 
@@ -122,18 +127,11 @@ await runService(
     summary: "does what it is told.",
     variables: ["NATS_URL", "RATES_URL", "HTTP_PORT", "NATS_URL"],
     port: 4321,
-    flags: {
-      do: { doc: "what to do", parse: String },
-      count: {
-        value: "N",
-        doc: "a number",
-        parse: (text: string) => {
-          if (!/^\d+$/.test(text)) throw new Error("be a number");
-          return Number(text);
-        },
-      },
-      "two-words": { value: "W", doc: "a text", parse: String },
-    },
+    flags: (program, reading) =>
+      program
+        .addOption(reading.option("--do <DO>", "what to do", String))
+        .addOption(reading.option("--count <N>", "a number", count))
+        .option("--two-words <W>", "a text"),
     check: ({ RATES_URL }) => (RATES_URL === "http://wrong" ? { RATES_URL: "be right" } : {}),
     start: async (run) => {
       const act = scenarios[scenario];

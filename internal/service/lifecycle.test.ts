@@ -19,7 +19,7 @@ describe("configuration", () => {
     const command = start("tell", { args: ["--count=7", "--count", "8", "--two-words", "as named"] });
     expect(await command.ended).toEqual(stopped);
     expect(JSON.parse(command.stdout)).toEqual({
-      flags: { do: "tell", count: 8, "two-words": "as named" },
+      flags: { do: "tell", count: 8, twoWords: "as named" },
       config: { NATS_URL: "nats://127.0.0.1:4222", HTTP_PORT: 4321, LOG_LEVEL: "info" },
     });
   });

@@ -1,44 +1,29 @@
 import { format } from "node:util";
 import { setFlagsFromString } from "node:v8";
-import { type Build, readCommandLine, TextAsked, UsageError } from "./command-line.ts";
-import {
-  type Check,
-  type Config,
-  ConfigError,
-  environmentHelp,
-  misspeltVariables,
-  readConfig,
-} from "./config.ts";
+import type { Command, OptionValues } from "@commander-js/extra-typings";
+import { type Build, type Reading, TextAsked, UsageError } from "./command-line.ts";
+import { type Check, type Config, ConfigError, misspeltVariables } from "./config.ts";
 import { exitCode } from "./exit-code.ts";
 import { createLog, reasonOf } from "./log.ts";
 import type { Opening } from "./opening.ts";
-import { listed, withServer } from "./run-command.ts";
-import { missesUp, type RunningUp, runningUp, usesUp } from "./running-up.ts";
+import { listed, readAll, withServer } from "./run-command.ts";
+import { missesUp, runningUp, usesUp } from "./running-up.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
 
 /** What the query builder prints when a query that we gave up ends, after its end was reported as a timeout. */
 const aftermath = /failed in the background after abortion/;
 
-/** One command-line flag of a service. */
-interface Flag {
-  readonly doc: string;
-  /** What `--help` shows for its value, such as N. */
-  readonly value?: string;
-  /** Throws an Error whose message completes the sentence "--name must …". */
-  readonly parse: (text: string) => unknown;
-}
-
-type Flags = Readonly<Record<string, Flag>>;
-type FlagValues<F extends Flags> = { readonly [K in keyof F]?: ReturnType<F[K]["parse"]> };
+/** Adds a service's flags to its command. */
+type AddFlags<F extends OptionValues> = (program: Command, reading: Reading<unknown>) => Command<[], F>;
 
 /** What a service is: its name, its variables and flags, and how it starts. */
-interface Service<N extends VariableName, F extends Flags> {
+interface Service<N extends VariableName, F extends OptionValues> {
   readonly name: string;
   /** One sentence for `--help`. */
   readonly summary: string;
   readonly variables: readonly N[];
-  readonly flags?: F;
+  readonly flags?: AddFlags<F>;
   /** Default of HTTP_PORT. */
   readonly port?: number;
   /** Without any URL set it uses the `up` that runs in this folder, as commands do, and says so. */
@@ -53,8 +38,8 @@ interface Service<N extends VariableName, F extends Flags> {
 }
 
 /** One run of a service. */
-export interface Run<N extends VariableName, F extends Flags> extends Opening<N | "LOG_LEVEL"> {
-  readonly flags: FlagValues<F>;
+export interface Run<N extends VariableName, F extends OptionValues> extends Opening<N | "LOG_LEVEL"> {
+  readonly flags: F;
   /** Whether its servers are those of the `up` that runs in this folder. */
   readonly besideUp: boolean;
   /** Ends the process with exit code 0 after closing everything, as a signal does. */
@@ -72,12 +57,12 @@ export interface Run<N extends VariableName, F extends Flags> extends Opening<N 
  * with 78 when a server refuses us, with 69 when one is away, with 1 when it explains what cannot be done, and
  * otherwise, like every bug, with 70.
  */
-export async function runService<N extends VariableName, const F extends Flags = Record<never, never>>(
+export async function runService<N extends VariableName, F extends OptionValues = Record<never, never>>(
   service: Service<N, F>,
   { shutdownDeadlineMs = 10_000 }: { readonly shutdownDeadlineMs?: number } = {},
 ): Promise<void> {
   const up = service.usesRunningUp ? runningUp() : undefined;
-  const { config, flags } = configure(service, up?.urls);
+  const [config, flags] = configure(service, up?.urls);
   // Under a backlog nearly every message survives a collection or two. V8 then allocates its objects in the old
   // generation, where each keeps alive what it refers to: in one run of seven that cost a third more CPU.
   setFlagsFromString("--no-allocation-site-pretenuring");
@@ -176,37 +161,40 @@ export async function runService<N extends VariableName, const F extends Flags =
   }
 }
 
-function configure<N extends VariableName, F extends Flags>(
+function configure<N extends VariableName, F extends OptionValues>(
   service: Service<N, F>,
-  urls: RunningUp["urls"] = {},
-): { config: Config<N | "LOG_LEVEL">; flags: FlagValues<F> } {
-  const problems: string[] = [];
-  const names = [...service.variables, "LOG_LEVEL"] as const;
-  const presets = service.port === undefined ? {} : { HTTP_PORT: String(service.port) };
-  let flags: FlagValues<F> | TextAsked | undefined;
+  urls: Partial<Record<VariableName, string>> = {},
+): [Config<N | "LOG_LEVEL">, F] {
+  const { name, variables, port, check } = service;
   try {
-    const help = environmentHelp(names, presets);
-    flags = readCommandLine(serviceCommand(service), process.argv.slice(2), help);
-  } catch (err) {
-    if (!(err instanceof UsageError)) throw err;
-    problems.push(...err.problems);
-  }
-  if (flags instanceof TextAsked) {
+    const [flags, config] = readAll<F, N | "LOG_LEVEL">({
+      build: serviceCommand(service),
+      variables: [...variables, "LOG_LEVEL"],
+      presets: port === undefined ? {} : { HTTP_PORT: String(port) },
+      defaults: urls,
+      check,
+    });
+    if (!(flags instanceof TextAsked)) return [config, flags];
     process.stdout.write(flags.text);
     process.exit(exitCode.ok);
-  }
-  let config: Config<N | "LOG_LEVEL"> | undefined;
-  try {
-    config = readConfig(names, { ...urls, ...presets }, undefined, service.check);
   } catch (err) {
-    if (!(err instanceof ConfigError)) throw err;
-    problems.push(...err.problems);
-  }
-  if (flags === undefined || config === undefined) {
-    complain(service.name, problems);
+    if (!(err instanceof UsageError || err instanceof ConfigError)) throw err;
+    complain(name, err.problems);
     process.exit(exitCode.config);
   }
-  return { config, flags };
+}
+
+/** A service as a command: it has only flags. */
+export function serviceCommand<F extends OptionValues>({
+  name,
+  summary,
+  flags,
+}: Pick<Service<never, F>, "name" | "summary" | "flags">): Build<F> {
+  return (reading) => {
+    const plain = reading.program(name, `${summary[0]?.toUpperCase()}${summary.slice(1)}`);
+    const program = flags?.(plain, reading) ?? plain;
+    return program.action(() => reading.ask(program.opts() as F)); // without `flags` F has no keys
+  };
 }
 
 /** A bug is an error of the language, or no Error at all; any other error of a start explains itself. */
@@ -219,29 +207,4 @@ function isBug(err: unknown): boolean {
 
 function complain(name: string, problems: readonly string[]): void {
   process.stderr.write(`${name}: ${listed(problems)}`);
-}
-
-/** A service as a command: it has only flags. */
-export function serviceCommand<F extends Flags>({
-  name,
-  summary,
-  flags,
-}: Pick<Service<never, F>, "name" | "summary" | "flags">): Build<FlagValues<F>> {
-  return (reading) => {
-    const program = reading.program(name, `${summary[0]?.toUpperCase()}${summary.slice(1)}`);
-    const options = Object.entries<Flag>(flags ?? {}).map(
-      ([name, { value = name.toUpperCase(), doc, parse }]) =>
-        [name, reading.option(`--${name} <${value}>`, doc, parse)] as const,
-    );
-    for (const [, option] of options) program.addOption(option);
-    program.action(() => {
-      // commander renames flags of two words; these are the original names.
-      const values = options.flatMap(([name, option]) => {
-        const value: unknown = program.getOptionValue(option.attributeName());
-        return value === undefined ? [] : [[name, value]];
-      });
-      reading.ask(Object.fromEntries(values) as FlagValues<F>); // each value comes from its own flag's parser
-    });
-    return program;
-  };
 }

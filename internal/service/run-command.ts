@@ -1,11 +1,18 @@
 import { CommandError } from "./command-error.ts";
 import { type Build, readCommandLine, TextAsked, UsageError } from "./command-line.ts";
-import { type Config, ConfigError, environmentHelp, misspeltVariables, readConfig } from "./config.ts";
+import {
+  type Check,
+  type Config,
+  ConfigError,
+  environmentHelp,
+  misspeltVariables,
+  readConfig,
+} from "./config.ts";
 import { confirm } from "./confirm.ts";
 import { exitCode } from "./exit-code.ts";
 import { createLog, withoutPassword } from "./log.ts";
 import type { Opening } from "./opening.ts";
-import { type RunningUp, runningUp, usesUp } from "./running-up.ts";
+import { runningUp, usesUp } from "./running-up.ts";
 import { forTerminal } from "./terminal.ts";
 import { isUnavailable, Refused } from "./unavailable.ts";
 import type { VariableName } from "./variables.ts";
@@ -52,7 +59,7 @@ export async function runCommand<T, N extends VariableName>(program: CommandProg
   try {
     const up = program.variables.length > 0 ? runningUp() : undefined;
     const owner = program.asOwner && up?.ownerUrl ? { DATABASE_URL: up.ownerUrl } : {};
-    const [command, config] = readAll(program, { ...up?.urls, ...owner });
+    const [command, config] = readAll({ ...program, defaults: { ...up?.urls, ...owner } });
     if (command instanceof TextAsked) {
       process.stdout.write(command.text);
       return;
@@ -80,14 +87,26 @@ export async function runCommand<T, N extends VariableName>(program: CommandProg
   }
 }
 
+interface Asked<T, N extends VariableName> extends Pick<CommandProgram<T, N>, "build" | "variables"> {
+  /** Defaults of variables of its own, which the help shows. */
+  readonly presets?: Partial<Record<VariableName, string>>;
+  /** Other texts for variables that are not set. */
+  readonly defaults: Partial<Record<VariableName, string>>;
+  readonly check?: Check<N> | undefined;
+}
+
 /**
  * Reads command line and environment together, so that the problems of both are reported at once. A text needs no
  * environment.
+ * @throws UsageError or ConfigError with all problems
  */
-function readAll<T, N extends VariableName>(
-  { build, variables }: CommandProgram<T, N>,
-  defaults: RunningUp["urls"] = {},
-): [T | TextAsked, Config<N>] {
+export function readAll<T, N extends VariableName>({
+  build,
+  variables,
+  presets = {},
+  defaults,
+  check,
+}: Asked<T, N>): [T | TextAsked, Config<N>] {
   const problems: string[] = [];
   const attempt = <V>(read: () => V): V | undefined => {
     try {
@@ -99,10 +118,10 @@ function readAll<T, N extends VariableName>(
     }
   };
   const command = attempt(() => ({
-    asked: readCommandLine(build, process.argv.slice(2), environmentHelp(variables)),
+    asked: readCommandLine(build, process.argv.slice(2), environmentHelp(variables, presets)),
   }));
   if (command?.asked instanceof TextAsked) return [command.asked, {} as Config<N>]; // nobody looks at it
-  const config = attempt(() => readConfig(variables, defaults));
+  const config = attempt(() => readConfig(variables, { ...defaults, ...presets }, undefined, check));
   if (command === undefined) throw new UsageError(problems);
   if (config === undefined) throw new ConfigError(problems);
   return [command.asked, config];

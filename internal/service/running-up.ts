@@ -8,7 +8,6 @@ import type { VariableName } from "./variables.ts";
 /** Where the servers of a running `up` are, for commands that people run beside it. */
 export interface RunningUp {
   readonly pid: number;
-  /** The folder of its data. */
   readonly data: string;
   readonly urls: { readonly [K in UrlName]?: string };
   /** Its database's URL as the owner: a backup needs rights that the operator in `urls` lacks. */
@@ -32,7 +31,6 @@ const saysWhere: readonly VariableName[] = ["NATS_URL", "NATS_CREDS", "DATABASE_
 
 const fileOf = (data: string): string => join(data, "running.json");
 
-/** What an `up` announces. */
 interface Announced extends Pick<RunningUp, "gatewayPort" | "ownerUrl"> {
   readonly urls: Readonly<Record<string, string>>;
 }

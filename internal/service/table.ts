@@ -1,6 +1,5 @@
 import { onOneLine } from "./terminal.ts";
 
-/** How a table looks. */
 interface TableStyle {
   /** The headings; omitted = none. */
   readonly head?: readonly string[];

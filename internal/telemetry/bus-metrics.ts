@@ -5,7 +5,6 @@ import { readNext } from "../jetstream/stored-message.ts";
 import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** A consumer and its stream. */
 interface Reader {
   readonly stream: string;
   readonly name: string;

@@ -25,7 +25,6 @@ interface DiscoveredService {
   readonly name: string;
   /** Unique among the running instances. */
   readonly id: string;
-  /** A semantic version. */
   readonly version: string;
   readonly description: string;
   readonly endpoints: readonly Endpoint[];

@@ -7,7 +7,6 @@ interface EnricherSources {
   readonly duplicateWindowMs: number;
 }
 
-/** Metrics that only an enricher has. */
 export function addEnricher(
   metrics: Metrics,
   { rates, archiverLag, duplicateWindowMs }: EnricherSources,

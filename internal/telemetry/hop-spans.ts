@@ -117,7 +117,6 @@ export class HopSpans implements HopTrace {
   }
 }
 
-/** The destination of a message. */
 export function destination(subject: string) {
   return {
     "messaging.system": "nats",

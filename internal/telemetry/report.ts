@@ -14,7 +14,6 @@ import { serviceMetrics } from "./service-metrics.ts";
 import { addPublisher, type TimedPublisher } from "./timed-publisher.ts";
 import type { WorkMeter } from "./work-meter.ts";
 
-/** What a service reports. */
 interface Reported {
   readonly nc: NatsConnection;
   readonly streams: StreamKeeper;

@@ -1,7 +1,6 @@
 import type { Opening } from "../service/opening.ts";
 import type { Traces } from "./open-telemetry.ts";
 
-/** The variables of traces. */
 export const traceVariables = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_TRACES_SAMPLER",

@@ -51,7 +51,6 @@ export class WorkMeter {
     return this.#messages;
   }
 
-  /** Redelivered messages. */
   get redelivered(): number {
     return this.#redelivered;
   }
@@ -61,7 +60,6 @@ export class WorkMeter {
     return this.#retried;
   }
 
-  /** Dead letters by reason. */
   get deadLetters(): ReadonlyMap<string, number> {
     return this.#deadLetters;
   }

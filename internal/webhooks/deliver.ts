@@ -15,7 +15,6 @@ export interface Attempt {
   readonly status?: number | undefined;
   /** Whether the receiver wants no more calls (410). */
   readonly gone: boolean;
-  /** The receiver's `Retry-After`, in ms. */
   readonly retryAfterMs?: number | undefined;
   /** Why it failed: a sentence for the destination's client. */
   readonly error?: string | undefined;

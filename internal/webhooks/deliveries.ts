@@ -82,7 +82,6 @@ export interface DeliveryFilter {
   readonly cursor?: string | undefined;
 }
 
-/** A delivery as it is shown. */
 interface DeliveryBody {
   readonly id: string;
   readonly destination_id: string;

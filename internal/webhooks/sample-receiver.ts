@@ -3,7 +3,6 @@ import { isObject } from "../service/json.ts";
 import { defaultSettings } from "./destination.ts";
 import type { Destinations } from "./destinations.ts";
 
-/** The calls received for one client. */
 interface ReceivedOf {
   /** Calls with a valid signature, and those with an invalid one. */
   readonly verified: number;
@@ -43,7 +42,6 @@ export class SampleReceiver {
     }
   }
 
-  /** The calls received, by client. */
   get received(): Readonly<Record<string, ReceivedOf>> {
     return Object.fromEntries([...this.#verifiers.keys()].map((client) => [client, this.#of(client)]));
   }

@@ -6,7 +6,6 @@ import type { WebhookMessage } from "./message.ts";
 /** The type of test events. No real event can have it, because it contains a dot. */
 const testType = "croupier.test";
 
-/** The result of a test. */
 interface TestResult extends Attempt {
   readonly webhookId: string;
 }

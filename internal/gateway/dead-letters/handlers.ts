@@ -38,7 +38,6 @@ const lettersOfReader = 2;
 /** Requests about single letters at once. */
 const single = { all: 16, ofOwner: 8, waiting: 64, what: "read a dead letter" };
 
-/** The handlers of the routes. */
 export class DeadLetterHandlers {
   readonly #options: DeadLetterHandlerOptions;
   readonly #readers = new ConcurrencyLimit(readers);

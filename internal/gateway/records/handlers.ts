@@ -22,7 +22,6 @@ const mostRecords = 1_000;
 const maxLineBytes = 64 * 1024;
 const jsonType = "application/json";
 
-/** The handlers of the routes of one kind of records. */
 export class RecordHandlers<T extends ClientRecord> {
   readonly #kind: RecordKind<T>;
   readonly #store: RecordStore<T>;
