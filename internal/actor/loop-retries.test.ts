@@ -1,7 +1,9 @@
 import { DiscardPolicy } from "@nats-io/jetstream";
 import { describe, expect, test } from "vitest";
+import { defaultLimits } from "../../test/harness/broker.ts";
 import { waitFor } from "../../test/harness/wait-for.ts";
 import { decodeRaw } from "../casino/decode.ts";
+import { ensureStreams } from "../jetstream/topology.ts";
 import { idsIn } from "../messages/bundle.fixture.ts";
 import { bytesOf } from "../messages/enclosed.ts";
 import { Unavailable } from "../service/unavailable.ts";
@@ -136,6 +138,27 @@ describe("the actor loop, when an event cannot be done at once,", () => {
     await jsm.streams.update("CASINO_TESTED", { max_msgs: -1 });
     expect(idsIn((await settled()).forwarded)).toHaveLength(2);
     expect(await count("CASINO_DEAD")).toBe(0);
+  });
+
+  test("keeps an event that a cluster calls a duplicate and has not stored", async () => {
+    const run = await start(passOn);
+    await jsm.streams.delete("CASINO_TESTED");
+    const saysSo: boolean[] = [];
+    const cluster = nc.subscribe("casino.event.tested.>", {
+      callback: (_err, message) => {
+        saysSo.push(run.problem !== undefined);
+        message.respond('{"stream":"CASINO_TESTED", "seq":0,"duplicate": true}');
+      },
+    });
+    await send(raw(52));
+    await waitFor(() => saysSo.length === 3);
+    // Once is usual: a producer's copy comes while its original is being stored.
+    expect(saysSo).toEqual([false, false, true]);
+    expect(await count("CASINO_RAW")).toBe(1);
+    cluster.unsubscribe();
+    await ensureStreams(nc, ["tested"], defaultLimits);
+    expect(idsIn((await settled()).forwarded)).toHaveLength(1);
+    await waitFor(() => run.problem === undefined);
   });
 
   test("while the next stage is full it works on no more events than may be in flight, and a stop hands them back", async () => {

@@ -14,6 +14,7 @@ export const tooLarge = -1;
 /** The server has one code both for a full stream and for a failed write. */
 const storeFailed = 10077;
 const limitReached = /^maximum .* exceeded/;
+const inProcess = 10158;
 
 /** Why a message was not stored, as questions to ask. */
 export class PublishError extends Error {
@@ -39,6 +40,11 @@ export class PublishError extends Error {
   /** Another message was stored first where this one had to be the next. */
   get isOutrun(): boolean {
     return this.code === 10071;
+  }
+
+  /** The cluster is still storing an earlier message of this id, and may lose it with its leader: publish it again. */
+  get isInProcess(): boolean {
+    return this.code === inProcess;
   }
 
   /** No stream takes the subject: the stream is missing or has no leader right now. */
@@ -74,6 +80,8 @@ export function parsePubAck(msg: Msg, subject: string): PubAck | PublishError | 
     return new PublishError(description, typeof err_code === "number" ? err_code : 0);
   }
   if (typeof stream !== "string" || typeof seq !== "number") return undefined;
+  // In a cluster, nats-server 2.10.14 and newer 2.10 call a message "duplicate" that they have not stored.
+  if (seq === 0) return new PublishError("duplicate message id is in process", inProcess);
   return { stream, seq, duplicate: duplicate === true };
 }
 

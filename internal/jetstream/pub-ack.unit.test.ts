@@ -51,6 +51,18 @@ describe("a PubAck", () => {
   });
 
   test.each([
+    ["2.10", '{"stream":"CASINO_EVENTS", "seq":0,"duplicate": true}'],
+    [
+      "2.11 and newer",
+      '{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"},"stream":"CASINO_EVENTS","seq":0}',
+    ],
+  ])("of an id whose message the cluster may still lose, as %s puts it, is a refusal", (_version, text) => {
+    const outcome = parsePubAck(answer(text), "casino.event.final.casino.bet");
+    expect(outcome).toBeInstanceOf(PublishError);
+    expect(outcome).toMatchObject({ code: 10158, isInProcess: true, isStreamFull: false });
+  });
+
+  test.each([
     "hello",
     "}",
     '"seq":5}',

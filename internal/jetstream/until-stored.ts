@@ -54,7 +54,9 @@ export class UntilStored {
       publication.onTooLarge(why);
     } else if (this.#stopping.aborted) publication.onGivenUp(why);
     else {
-      const lasts = this.#outage.failed(publication.what, publication, why, true);
+      // A copy that comes while its original is being stored is no outage, unless that lasts.
+      const isUsual = why.isInProcess && attempt === 1;
+      const lasts = isUsual ? 1 : this.#outage.failed(publication.what, publication, why, true);
       const end = (): void => {
         clearTimeout(pause);
         this.#pauses.delete(end);

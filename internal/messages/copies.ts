@@ -83,7 +83,7 @@ function isRange(value: unknown): value is CopyRange {
     isObject(value) &&
     typeof value.accepted === "string" &&
     typeof value.event === "string" &&
-    isCount(value.copyOf) &&
+    (value.copyOf === 0 || isCount(value.copyOf)) &&
     isCount(value.count) &&
     value.count <= mostCopies
   );

@@ -38,6 +38,10 @@ test("where number, id or place do not follow, a new range begins", () => {
   expect(backAndForth(copies)).toEqual(copies);
 });
 
+test("one of an original that had no sequence yet is read: older versions wrote it on nats-server 2.10", () => {
+  expect(backAndForth([copy(3, 1, 0)])).toEqual([copy(3, 1, 0)]);
+});
+
 test.each([
   "",
   "nonsense",
