@@ -70,7 +70,7 @@ export class CatchUp {
   ): Promise<Progress> {
     const { destination } = run;
     const { id, client } = destination;
-    if (!(await this.#feed.hasRoom(id))) return { sequence: after, isBehind: true };
+    if (!(await this.#feed.hasRoom(destination))) return { sequence: after, isBehind: true };
     // Archivers commit in any order; up to this sequence the archive is complete.
     const archived = (await consumerOf(this.#nc, log, archiverName))?.ackFloor ?? before;
     // The archive finds narrow ranges of sequences without an index over all of them.

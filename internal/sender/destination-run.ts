@@ -18,6 +18,7 @@ import type { Item } from "./item.ts";
 import { PlayerOrder } from "./player-order.ts";
 import { readQueue } from "./read-queue.ts";
 import { Recorder } from "./recorder.ts";
+import type { RetryShares } from "./retry-shares.ts";
 import { type DeliveryMeter, Settlement } from "./settlement.ts";
 import { traced } from "./traced.ts";
 
@@ -30,6 +31,7 @@ export interface SenderContext extends ReaderOptions {
   readonly plan: RetryPlan;
   readonly calls: CallLimit;
   readonly bytes: ByteBudget;
+  readonly shares: RetryShares;
   readonly meter?: DeliveryMeter | undefined;
   /** The meter for the durable consumer of this name. */
   readonly trace?: ((consumer: string) => HopTrace) | undefined;
@@ -55,7 +57,8 @@ export class DestinationRun {
   #destination: Destination;
   readonly #reader: Reader;
   readonly #caller: Caller;
-  readonly #order: PlayerOrder | undefined;
+  /** The order of players' events, if the destination is ordered. */
+  readonly order: PlayerOrder | undefined;
   readonly #queue: CallQueue;
   readonly #settlement: Settlement;
   readonly #trace: HopTrace | undefined;
@@ -74,10 +77,10 @@ export class DestinationRun {
     const { deliverer, calls } = options;
     const { rateLimit, client } = destination;
     this.#caller = new Caller({ deliverer, calls, client, plan, rateLimit, wake: this.#wake });
-    this.#order = destination.ordered ? new PlayerOrder() : undefined;
+    this.order = destination.ordered ? new PlayerOrder() : undefined;
     // Events that the destination missed come first.
     this.#holds = destination.ordered;
-    this.#queue = new CallQueue(this.#order);
+    this.#queue = new CallQueue(this.order);
     this.#trace = options.trace?.(senderName(destination.id));
     this.#settlement = new Settlement({
       destination: destination.id,
@@ -87,7 +90,7 @@ export class DestinationRun {
       letters: new LetterWriter(nc, publisher),
       reader: this.#reader,
       recorder: new Recorder({ store: record, reader: this.#reader }),
-      order: this.#order,
+      order: this.order,
       meter: options.meter,
       log,
     });
@@ -119,11 +122,6 @@ export class DestinationRun {
     this.#holds = holds;
   }
 
-  /** The order of players' events, if the destination is ordered. */
-  get order(): PlayerOrder | undefined {
-    return this.#order;
-  }
-
   /** Events in hand: those that wait for a call, and those whose call is in flight or has just ended. */
   get inHand(): number {
     return this.#queue.size + this.#inCalls;
@@ -148,11 +146,11 @@ export class DestinationRun {
   }
 
   async #open(): Promise<void> {
-    const { log, ackWaitMs, destination, bytes } = this.#options;
+    const { log, ackWaitMs, destination, bytes, shares } = this.#options;
     const reader = this.#reader;
-    if (this.#order !== undefined) await this.#learnOrder(this.#order);
+    if (this.order !== undefined) await this.#learnOrder(this.order);
     const intake = await Intake.open({
-      ...{ reader, destination, log, ackWaitMs, bytes },
+      ...{ reader, destination, log, ackWaitMs, bytes, shares },
       isWanted: (type) => wants(this.#destination, type),
       pauses: () => this.#pauses(),
       onItem: (item) => this.#queue.add(item),
@@ -170,9 +168,9 @@ export class DestinationRun {
       if (event.playerId !== undefined) order.waits(event.playerId, name, event.sequence, due);
   }
 
-  /** Whether nothing is taken from the log: earlier events come first, or its receiver does not take calls. */
+  /** Whether nothing is taken from the log: earlier events come first, too much waits, or its receiver takes no calls. */
   #pauses(): boolean {
-    if (this.#holds) return true;
+    if (this.#holds || this.#options.shares.isOver(this.#destination.client)) return true;
     const { isPausing, isProbing, isCalling } = this.#caller;
     return isPausing || (isProbing && (isCalling || this.#queue.size > 0));
   }
@@ -215,7 +213,7 @@ export class DestinationRun {
 
   /** Rejects only for a bug. */
   async #call(items: readonly Item[]): Promise<void> {
-    for (const { event } of items) if (event.playerId !== undefined) this.#order?.enter(event.playerId);
+    for (const { event } of items) if (event.playerId !== undefined) this.order?.enter(event.playerId);
     const message = webhookMessage(
       items.map(({ event }) => event),
       items.length > 1,
@@ -232,7 +230,7 @@ export class DestinationRun {
       else await Promise.all(items.map((item) => this.#settlement.settle(item, attempt, message.id, since)));
     } finally {
       this.#inCalls -= items.length;
-      for (const { event } of items) if (event.playerId !== undefined) this.#order?.leave(event.playerId);
+      for (const { event } of items) if (event.playerId !== undefined) this.order?.leave(event.playerId);
     }
   }
 

@@ -6,7 +6,9 @@ import { readStored } from "../jetstream/stored-message.ts";
 import { keyText } from "../messages/event-key.ts";
 import { retryMessage } from "../messages/retry.ts";
 import { finalStage, retryDurable, retryStream, stageSubject } from "../messages/subjects.ts";
+import type { Destination } from "../webhooks/destination.ts";
 import type { DestinationRun } from "./destination-run.ts";
+import type { RetryShares } from "./retry-shares.ts";
 
 /** Archived events are added only while fewer than this wait for a destination. */
 const mostWaiting = 5_000;
@@ -15,15 +17,18 @@ const mostWaiting = 5_000;
 export class Feed {
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
+  readonly #shares: RetryShares;
 
-  constructor(nc: NatsConnection, publisher: Publisher) {
+  constructor(nc: NatsConnection, publisher: Publisher, shares: RetryShares) {
     this.#nc = nc;
     this.#publisher = publisher;
+    this.#shares = shares;
   }
 
   /** Whether a destination has room for more waiting events. */
-  async hasRoom(destination: string): Promise<boolean> {
-    const retries = await consumerOf(this.#nc, retryStream, retryDurable(destination));
+  async hasRoom({ id, client }: Destination): Promise<boolean> {
+    if (this.#shares.isOver(client)) return false;
+    const retries = await consumerOf(this.#nc, retryStream, retryDurable(id));
     return retries !== undefined && retries.pending + retries.unacknowledged < mostWaiting;
   }
 

@@ -7,6 +7,7 @@ import type { Destination } from "../webhooks/destination.ts";
 import type { ByteBudget, ByteShare } from "./byte-budget.ts";
 import { logDurable, waitingDurable } from "./durables.ts";
 import { type Item, readFinal, readWaiting, typeOf, type Unreadable } from "./item.ts";
+import type { RetryShares } from "./retry-shares.ts";
 
 /** Messages pulled at once, and held: for single calls, and per additional event of a call. */
 const pulled = 64;
@@ -29,6 +30,8 @@ interface IntakeOptions {
   readonly pauses: () => boolean;
   /** The destination's share of the bytes that this process holds. */
   readonly bytes: ByteBudget;
+  /** Learns how large waiting events are. */
+  readonly shares: Pick<RetryShares, "saw">;
   readonly onItem: (item: Item) => void;
   /** Called when items have come. */
   readonly onBatch: () => void;
@@ -103,6 +106,7 @@ export class Intake {
   }
 
   #onWaiting(delivery: Delivery, mailbox: Mailbox): void {
+    this.#options.shares.saw(this.#options.destination.id, delivery.data.length);
     const item = readWaiting(delivery, mailbox);
     const waitMs = "because" in item ? 0 : item.due - Date.now();
     if (waitMs > 0) mailbox.nak(delivery, Math.min(waitMs, longestNakMs));

@@ -32,11 +32,11 @@ export class Requests {
    * @throws Unavailable, PublishError: then call it again for the same page
    */
   async work(run: DestinationRun, request: DeliveryRequest, signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#feed.hasRoom(run.destination))) return false;
     if (request.kind === "resend") {
       await this.#resend(run, request, signal);
       return false;
     }
-    if (!(await this.#feed.hasRoom(run.destination.id))) return false;
     const { id, sent } = request;
     const { finals: page, hasMore } = await finalsByStoring(
       this.#db,

@@ -15,6 +15,7 @@ import { freeOrphans } from "./orphans.ts";
 import { keptForMs, Places } from "./places.ts";
 import { repeat } from "./repeat.ts";
 import { Requests } from "./requests.ts";
+import { RetryShares } from "./retry-shares.ts";
 import { RunSet } from "./run-set.ts";
 
 /** How often it asks Postgres for changes of the destinations. */
@@ -33,7 +34,7 @@ const mostCallsOfClient = 128;
 /** A claim counts for a little less time here than in Postgres. */
 const reliedOnMs = keptForMs - 1_500;
 
-export interface SenderOptions extends Omit<SenderContext, "record" | "calls" | "bytes"> {
+export interface SenderOptions extends Omit<SenderContext, "record" | "calls" | "bytes" | "shares"> {
   readonly db: Database;
   readonly destinations: Destinations;
   /** A destination is disabled once all attempts have failed for this long, in ms. */
@@ -54,6 +55,7 @@ export interface SenderOptions extends Omit<SenderContext, "record" | "calls" | 
 export class Sender {
   readonly #options: SenderOptions;
   readonly #places: Places;
+  readonly #shares: RetryShares;
   readonly #catchUp: CatchUp;
   readonly #requests: Requests;
   readonly #health: DestinationHealth;
@@ -67,17 +69,18 @@ export class Sender {
   #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(options: SenderOptions) {
-    const { nc, db, publisher, log, meter, instance } = options;
-    const { bytes = new ByteBudget() } = options;
+    const { nc, db, publisher, log, meter, instance, bytes = new ByteBudget() } = options;
     this.#options = options;
     this.#places = new Places(db, instance);
-    const feed = new Feed(nc, publisher);
+    this.#shares = new RetryShares(nc, log);
+    const feed = new Feed(nc, publisher, this.#shares);
     this.#catchUp = new CatchUp(nc, db, feed, log);
     this.#requests = new Requests(db, feed, log);
     this.#health = new DestinationHealth(options);
     this.#runs = new RunSet({
       ...options,
       bytes,
+      shares: this.#shares,
       record: (records) => recordDeliveries(db, records),
       calls: new CallLimit(mostCalls, mostCallsOfClient),
       onGone: (destination) =>
@@ -96,6 +99,7 @@ export class Sender {
     sender.#loops = Promise.all([
       again("reading the destinations", followEveryMs, () => sender.#follow()),
       again("looking for missed events", lookEveryMs, () => sender.#lookAfterAll()),
+      again("sharing CASINO_RETRY", lookEveryMs, () => sender.#shares.look(sender.destinations)),
       again("removing what deleted destinations left", sweepEveryMs, () => sender.#sweep()),
     ]);
     return sender;
@@ -111,9 +115,10 @@ export class Sender {
     return [...this.#destinations.values()];
   }
 
-  /** Warnings about destinations that cannot be read, that fail, or that were disabled because they failed. */
+  /** Warnings about destinations that cannot be read, fail, or were disabled for it, and about clients with too many retries. */
   get warnings(): readonly string[] {
-    return [...this.#unreadable, ...this.destinations.flatMap((one) => warningOf(one) ?? [])];
+    const failing = this.destinations.flatMap((one) => warningOf(one) ?? []);
+    return [...this.#unreadable, ...this.#shares.warnings, ...failing];
   }
 
   /** Settles calls in flight or hands their events back, and releases its claims. */
@@ -124,7 +129,6 @@ export class Sender {
     await this.#places.leave().catch(() => undefined); // then the claims expire in a few seconds
   }
 
-  /** Adapts the runs to the destinations in Postgres. */
   async #follow(): Promise<void> {
     const { signal } = this.#stopping;
     try {
@@ -240,7 +244,7 @@ export class Sender {
   }
 }
 
-/** Whether only one sender may call it: several could keep neither an order nor a rate limit. */
+/** Whether only one sender may call it: several could keep no order and no rate limit. */
 function isExclusive({ ordered, rateLimit }: Destination): boolean {
   return ordered || rateLimit !== null;
 }
