@@ -1,4 +1,5 @@
 import type { Database } from "../postgres/connect.ts";
+import { forgetOldest } from "../service/forget-oldest.ts";
 import { isUnavailable } from "../service/unavailable.ts";
 import { hashOf, isApiKey } from "./api-key.ts";
 import { type FindKeys, KeyLookup, type KnownKey, nameOf, postgresKeys } from "./key-lookup.ts";
@@ -124,8 +125,8 @@ export class ApiKeyCache {
     const now = performance.now();
     if (key === undefined) this.#madeUp.set(name, now + unknownMs);
     else this.#known.set(name, { key, askedAt, freshUntil: now + knownMs });
-    forgetOldest(this.#known);
-    forgetOldest(this.#madeUp);
+    forgetOldest(this.#known, mostKeys);
+    forgetOldest(this.#madeUp, mostKeys);
   }
 }
 
@@ -137,11 +138,4 @@ export function keysIn(db: Database) {
     find: (key: string, from: string) => keys.find(key, from),
     session: (token: string, from: string) => sessions.find(token, from),
   };
-}
-
-function forgetOldest(map: Map<string, unknown>): void {
-  for (const oldest of map.keys()) {
-    if (map.size <= mostKeys) break;
-    map.delete(oldest);
-  }
 }

@@ -13,25 +13,11 @@ export function ownerOf(scope: KeyScope): { client_id: string | null; source: st
     : { client_id: scope.client, source: scope.source };
 }
 
-/** A client as lists show it. */
-export interface ClientRow {
-  readonly id: string;
-  readonly name: string;
-  readonly createdAt: Date;
-  /** Since when it is disabled: its keys are refused and its events become dead letters. */
-  readonly disabledAt: Date | null;
-}
+/** A client as lists show it. Since `disabledAt` its keys are refused and its events become dead letters. */
+export type ClientRow = Awaited<ReturnType<typeof listClients>>[number];
 
 /** A key as lists show it: everything but the key. */
-export interface KeyRow {
-  readonly id: string;
-  readonly prefix: string;
-  readonly client: string | null;
-  readonly source: string | null;
-  readonly createdAt: Date;
-  readonly expiresAt: Date | null;
-  readonly revokedAt: Date | null;
-}
+export type KeyRow = Awaited<ReturnType<typeof listKeys>>[number];
 
 /** Adds a client. @returns false, without changing anything, when the id exists */
 export async function addClient(db: Database, id: string, name: string): Promise<boolean> {
@@ -103,7 +89,7 @@ export async function removeClient(db: Database, id: string): Promise<"removed" 
   }
 }
 
-export async function listClients(db: Database): Promise<readonly ClientRow[]> {
+export function listClients(db: Database) {
   return db
     .selectFrom("clients")
     .select(["id", "name", "created_at as createdAt", "disabled_at as disabledAt"])
@@ -137,7 +123,7 @@ export async function createKey(
 }
 
 /** All keys, or those of one client, oldest first. */
-export async function listKeys(db: Database, client?: string): Promise<readonly KeyRow[]> {
+export function listKeys(db: Database, client?: string) {
   return db
     .selectFrom("api_keys")
     .select([

@@ -1,6 +1,7 @@
 import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
+import { mediaTypeOf } from "../messages/enclosed.ts";
 import { replaysHeader } from "../messages/envelope.ts";
 import { eventKey, replayMessageId } from "../messages/event-key.ts";
 import { type LetterRecord, ledgerMessage } from "../messages/ledger.ts";
@@ -16,7 +17,7 @@ import {
   stageStream,
 } from "../messages/subjects.ts";
 import { protobufEventId, protobufType } from "../protobuf/decode.ts";
-import { isObject, readJson } from "../service/json.ts";
+import { isObject, isPositiveInteger, readJson } from "../service/json.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type RemovalOptions, recordOf, writeDown } from "./removal.ts";
 
@@ -127,7 +128,8 @@ export function replayOf(letter: Letter, token: string, edited?: Uint8Array): Ou
   const failedOn = placeOf(letter);
   if (edited === undefined && !letter.isWhole)
     throw new Unreplayable("A part of its bytes is gone: send it with a payload of its own.");
-  const originalId = isProtobuf(letter) ? protobufEventId(letter.payload) : eventField(letter.payload, "id");
+  const isProtobuf = mediaTypeOf(letter.headers.get("Content-Type")) === protobufType;
+  const originalId = isProtobuf ? protobufEventId(letter.payload) : eventField(letter.payload, "id");
   if (edited !== undefined) checkEdit(failedOn, originalId, edited);
   const destination = destinationOf(letter.step);
   if (destination !== undefined)
@@ -157,7 +159,7 @@ function deliveryOf(
   token: string,
   payload: Uint8Array,
 ): Outgoing {
-  const key = isId(id) ? eventKey(letter.client, sourceOf(letter), id) : undefined;
+  const key = isPositiveInteger(id) ? eventKey(letter.client, sourceOf(letter), id) : undefined;
   if (key === undefined) throw new Unreplayable("It has no event in it that could be delivered.");
   const identity = identityOf(letter.headers);
   return retryMessage({
@@ -177,7 +179,7 @@ function deliveryOf(
 /** The event's sequence in CASINO_EVENTS, where the letter has it. */
 function placeInLog({ message }: Letter): number | undefined {
   const [stream, seq] = message.split(":");
-  return stream === stageStream(finalStage) && isId(Number(seq)) ? Number(seq) : undefined;
+  return stream === stageStream(finalStage) && isPositiveInteger(Number(seq)) ? Number(seq) : undefined;
 }
 
 /** JSON has no byte order mark, but some editors write one. */
@@ -204,7 +206,7 @@ export function placeOf(letter: Letter): EventSubject {
 
 /** An edit mends an event; another id or type would make it another event. */
 function checkEdit({ stage, type }: EventSubject, originalId: unknown, edited: Uint8Array): void {
-  if (isId(originalId) && eventField(edited, "id") !== originalId)
+  if (isPositiveInteger(originalId) && eventField(edited, "id") !== originalId)
     throw new Unreplayable(`The payload must keep the event's id, ${originalId}.`);
   if (type !== undefined && eventField(edited, "type") !== type)
     throw new Unreplayable(
@@ -213,19 +215,11 @@ function checkEdit({ stage, type }: EventSubject, originalId: unknown, edited: U
 }
 
 function messageIdOf(letter: Letter, { client, stage }: EventSubject, id: unknown, token: string): string {
-  const key = isId(id) ? eventKey(client, sourceOf(letter), id) : undefined;
+  const key = isPositiveInteger(id) ? eventKey(client, sourceOf(letter), id) : undefined;
   // Without an event in it, only the letter itself identifies it.
   return key === undefined
     ? `${client}:${stage}:replay:${letter.seq}:${token}`
     : replayMessageId(key, stage, letter.seq, token);
-}
-
-const isId = (id: unknown): id is number => Number.isSafeInteger(id) && Number(id) > 0;
-
-/** As the first step sees it. */
-function isProtobuf({ headers }: Letter): boolean {
-  const [mediaType = ""] = headers.get("Content-Type").split(";");
-  return mediaType.trim().toLowerCase() === protobufType;
 }
 
 /** Skips a byte order mark, as the steps do when they read. */

@@ -15,9 +15,12 @@ interface BodyLimits {
   readonly whenTooLarge: string;
 }
 
-/** The client went away, or broke the HTTP protocol, before the end of its body: nobody reads an answer. */
-export class BodyCut extends Error {
-  override readonly name = "BodyCut";
+/**
+ * The client went away, or broke the HTTP protocol, before the end of its body. Nobody reads this answer; it explains
+ * the line in the log.
+ */
+export function bodyCut(cause: unknown): Problem {
+  return new Problem(400, "The body was cut before its end.", { cause });
 }
 
 /** A slow sender may hold a connection, but not for ever. */
@@ -28,7 +31,7 @@ export function tooSlow(detail: string): Problem {
 /**
  * Reads a whole body.
  * @throws Problem 413 when it is too large, 408 when it takes too long, 429 or 503 when there is no room for it, 503 at a
- * stop, 400 when it cannot be decompressed; BodyCut when its end never comes
+ * stop, 400 when it cannot be decompressed or its end never comes
  */
 export function readBody(
   { stream, contentLength, overheadBytes, discard }: BodySource,
@@ -59,8 +62,7 @@ export function readBody(
     stop();
     resolve(body.bytes());
   };
-  const onCut = (cause?: unknown): void =>
-    fail(cause instanceof Problem ? cause : new BodyCut("the body was cut", { cause }));
+  const onCut = (cause?: unknown): void => fail(cause instanceof Problem ? cause : bodyCut(cause));
   const onStop = (): void => fail(unavailable("The gateway is stopping: send it again."));
   const timer = setTimeout(() => fail(tooSlow(`The body took longer than ${withinMs / 1_000} s.`)), withinMs);
   if (contentLength > maxBytes) fail(tooLarge(maxBytes, whenTooLarge));

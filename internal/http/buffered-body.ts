@@ -3,12 +3,12 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isObject } from "../service/json.ts";
 import { Problem } from "../service/problem.ts";
 import { knownHolder, ownerOf } from "./authentication.ts";
-import { BodyCut, readBody } from "./body.ts";
+import { readBody } from "./body.ts";
 import type { OpenBody } from "./body-budget.ts";
 import { sourceOf } from "./body-source.ts";
 import { mediaTypeOf } from "./media-type.ts";
 import type { RouteContext } from "./route-context.ts";
-import { cutOff, parseJson } from "./whole-body.ts";
+import { parseJson } from "./whole-body.ts";
 
 /**
  * Gives the routes of a scope their bodies as whole byte arrays, which count against the budget until
@@ -27,17 +27,8 @@ export function bufferBodies(
     const holder = knownHolder(request);
     const counted = bodies.open(holder === undefined ? "nobody" : ownerOf(holder), request.ip);
     open.set(request, counted);
-    try {
-      return await readBody(sourceOf(raw), {
-        counted,
-        maxBytes,
-        withinMs: limits.bodyWithinMs,
-        stopping,
-        whenTooLarge,
-      });
-    } catch (err) {
-      throw err instanceof BodyCut ? cutOff(err) : err;
-    }
+    const withinMs = limits.bodyWithinMs;
+    return readBody(sourceOf(raw), { counted, maxBytes, withinMs, stopping, whenTooLarge });
   });
 }
 

@@ -3,12 +3,12 @@ import { type Line, LineSplitter } from "../records/line-splitter.ts";
 import { Problem, unavailable } from "../service/problem.ts";
 import type { AnswerCounts } from "./answer-counts.ts";
 import { admit } from "./authentication.ts";
-import { BodyCut, tooSlow } from "./body.ts";
+import { bodyCut, tooSlow } from "./body.ts";
 import type { OpenBody } from "./body-budget.ts";
 import { type BodySource, sourceOf } from "./body-source.ts";
 import type { RouteContext } from "./route-context.ts";
 import type { Work } from "./slices.ts";
-import { cutOff, largeBytes, readWholeBody } from "./whole-body.ts";
+import { largeBytes, readWholeBody } from "./whole-body.ts";
 
 /** Takes the lines of a body. */
 export interface LineSink {
@@ -90,7 +90,7 @@ async function submitLines(
       if (any) eventBy = now + eventWithinMs;
     }
   } catch (err) {
-    // No room, a key that is no longer good, or invalid gzip; what was taken before stays.
+    // No room, a key that is no longer good, invalid gzip, or the client went away; what was taken before stays.
     if (err instanceof Problem) return err;
     throw err;
   } finally {
@@ -122,26 +122,20 @@ export async function submitBody(
 ): Promise<Problem | undefined> {
   const { keys, limits, slices, stopping } = context;
   const work = slices.of(client);
-  try {
-    if (isLines)
-      return await submitLines(sourceOf(request.raw), {
-        ...options,
-        work,
-        lineWithinMs: limits.bodyWithinMs,
-        eventWithinMs: limits.eventWithinMs,
-        checkKey: () => admit(keys, request),
-        stopping,
-      });
-    const body = await readWholeBody(request, options.counted, context, whenTooLarge);
-    const isLarge = body.length > largeBytes;
-    if (isLarge) await work.slice();
-    await submitWhole(body, isLarge ? work : undefined);
-    return undefined;
-  } catch (err) {
-    if (!(err instanceof BodyCut)) throw err;
-    // What was read before the client went away stays stored.
-    return cutOff(err);
-  }
+  if (isLines)
+    return submitLines(sourceOf(request.raw), {
+      ...options,
+      work,
+      lineWithinMs: limits.bodyWithinMs,
+      eventWithinMs: limits.eventWithinMs,
+      checkKey: () => admit(keys, request),
+      stopping,
+    });
+  const body = await readWholeBody(request, options.counted, context, whenTooLarge);
+  const isLarge = body.length > largeBytes;
+  if (isLarge) await work.slice();
+  await submitWhole(body, isLarge ? work : undefined);
+  return undefined;
 }
 
 /** @returns whether these contain a complete line */
@@ -159,7 +153,7 @@ async function submitAll(lines: Iterable<Line>, { submission, work }: NdjsonOpti
   return any;
 }
 
-/** The next chunk, undefined at the end. @throws BodyCut */
+/** The next chunk, undefined at the end. @throws Problem when the upload is cut or cannot be decompressed */
 async function nextChunk(
   chunks: AsyncIterator<Buffer>,
   withinMs: number,
@@ -173,7 +167,7 @@ async function nextChunk(
   const chunk = chunks.next().then(
     ({ value }: IteratorResult<Buffer, undefined>) => value,
     (cause: unknown) => {
-      throw cause instanceof Problem ? cause : new BodyCut("the upload was cut", { cause });
+      throw cause instanceof Problem ? cause : bodyCut(cause);
     },
   );
   try {

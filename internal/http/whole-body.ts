@@ -1,7 +1,8 @@
 import type { FastifyRequest } from "fastify";
+import { readJsonBytes } from "../service/json.ts";
 import { Problem } from "../service/problem.ts";
 import { admit } from "./authentication.ts";
-import { type BodyCut, readBody } from "./body.ts";
+import { readBody } from "./body.ts";
 import type { OpenBody } from "./body-budget.ts";
 import { sourceOf } from "./body-source.ts";
 import type { RouteContext } from "./route-context.ts";
@@ -15,7 +16,7 @@ const slowMs = 2_000;
 /**
  * The whole body of a request whose handler reads it itself, once it knows the client.
  * @param whenTooLarge advice for the sender, as the end of a sentence
- * @throws Problem as `readBody` and `admit` do; BodyCut
+ * @throws Problem as `readBody` and `admit` do
  */
 export async function readWholeBody(
   request: FastifyRequest,
@@ -30,19 +31,9 @@ export async function readWholeBody(
   return body;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
 /** @throws Problem 400 */
 export function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    // The parser's own message quotes the body.
-    throw new Problem(400, "The body is not JSON in UTF-8.");
-  }
-}
-
-/** Nobody reads this answer; it explains the line in the log. */
-export function cutOff(cause: BodyCut): Problem {
-  return new Problem(400, "The body was cut before its end.", { cause });
+  const value = readJsonBytes(body);
+  if (value === undefined) throw new Problem(400, "The body is not JSON in UTF-8.");
+  return value;
 }

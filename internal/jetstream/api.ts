@@ -11,6 +11,11 @@ export class StreamMissing extends Unavailable {
   }
 }
 
+/** For a look at a stream that may be missing. @throws what else went wrong */
+export function undefinedIfMissing(err: unknown): undefined {
+  if (!(err instanceof StreamMissing)) throw err;
+}
+
 /**
  * Asks JetStream's API about one stream.
  * @param ask makes the request, and nothing else: whatever it throws counts as the broker's

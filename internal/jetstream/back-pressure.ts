@@ -1,7 +1,7 @@
 import type { NatsConnection } from "nats";
 import type { Log } from "../service/log.ts";
 import { lookEvery } from "../service/look-every.ts";
-import { StreamMissing } from "./api.ts";
+import { undefinedIfMissing } from "./api.ts";
 import { lagOf } from "./consumer-state.ts";
 
 /** Share of the log's bytes. A reader further behind than this is about to lose events. */
@@ -45,9 +45,7 @@ export class BackPressure {
 
   async #behind(): Promise<string | undefined> {
     const [stream, reader] = [this.#stream, this.#reader];
-    const lag = await lagOf(this.#nc, stream, reader).catch((err: unknown) => {
-      if (!(err instanceof StreamMissing)) throw err;
-    });
+    const lag = await lagOf(this.#nc, stream, reader).catch(undefinedIfMissing);
     if (!lag) return undefined;
     const { maxBytes } = lag.stream;
     if (maxBytes === 0 || lag.bytes <= maxBytes * mostBehind) return undefined;

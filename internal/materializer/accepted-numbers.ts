@@ -1,4 +1,5 @@
 import type { Accepted } from "../messages/accepted.ts";
+import { forgetOldest } from "../service/forget-oldest.ts";
 
 /** Numbers in one chunk of the bitmap, 4 KiB. */
 const chunkSize = 2 ** 15;
@@ -92,14 +93,5 @@ export class AcceptedNumbers {
     this.#chunks.delete(index);
     this.#full.add(index);
     forgetOldest(this.#full, this.#limits.full);
-  }
-}
-
-/** Maps and sets keep the order of insertion. */
-function forgetOldest(memory: Map<number, unknown> | Set<number>, most: number): void {
-  if (memory.size <= most) return;
-  for (const oldest of memory.keys()) {
-    memory.delete(oldest);
-    return;
   }
 }

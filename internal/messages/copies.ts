@@ -1,6 +1,6 @@
 import type { Outgoing } from "../jetstream/publisher.ts";
 import { OutgoingHeaders } from "../jetstream/wire-headers.ts";
-import { isObject, readJson } from "../service/json.ts";
+import { isObject, isPositiveInteger, readJson } from "../service/json.ts";
 import { acceptedForm, isNext, later, parseAccepted } from "./accepted.ts";
 import { eventOf, keyText } from "./event-key.ts";
 import { copiesSubject } from "./subjects.ts";
@@ -83,10 +83,8 @@ function isRange(value: unknown): value is CopyRange {
     isObject(value) &&
     typeof value.accepted === "string" &&
     typeof value.event === "string" &&
-    (value.copyOf === 0 || isCount(value.copyOf)) &&
-    isCount(value.count) &&
+    (value.copyOf === 0 || isPositiveInteger(value.copyOf)) &&
+    isPositiveInteger(value.count) &&
     value.count <= mostCopies
   );
 }
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;

@@ -1,5 +1,5 @@
 import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
-import { isObject } from "../service/json.ts";
+import { isObject, isPositiveInteger, readJsonBytes } from "../service/json.ts";
 import { type Accepted, acceptedHeader, parseAccepted } from "./accepted.ts";
 import { defaultSource, replaysHeader } from "./envelope.ts";
 import { type EventKey, eventKey, eventOf } from "./event-key.ts";
@@ -39,22 +39,18 @@ export function readFinalEvent(
 ): FinalEvent | string {
   const place = parseEventSubject(subject);
   if (place?.stage !== "final") return "The subject is not a final event's.";
-  let body: unknown;
-  try {
-    body = JSON.parse(utf8.decode(payload));
-  } catch {
-    return "The body is not JSON in UTF-8.";
-  }
+  const body = readJsonBytes(payload);
+  if (body === undefined) return "The body is not JSON in UTF-8.";
   if (!isObject(body)) return "The body is not a JSON object.";
   const { id, type, player_id: playerId, amount_eur: amountEur, has_won: hasWon } = body;
-  if (!isInteger(id, 1)) return "id is not an integer from 1 to 2^53-1.";
+  if (!isPositiveInteger(id)) return "id is not an integer from 1 to 2^53-1.";
   if (typeof type !== "string") return "type is not a string.";
   const event = { client: place.client, source: source || defaultSource, id, type, storedAt };
   if (type !== "bet" && type !== "deposit") return event;
-  if (!isInteger(playerId, 1)) return "player_id is not an integer from 1 to 2^53-1.";
+  if (!isPositiveInteger(playerId)) return "player_id is not an integer from 1 to 2^53-1.";
   if (type === "bet")
     return typeof hasWon === "boolean" ? { ...event, playerId, hasWon } : "has_won is not a boolean.";
-  return isInteger(amountEur, 0)
+  return amountEur === 0 || isPositiveInteger(amountEur)
     ? { ...event, playerId, amountEur }
     : "amount_eur is not an integer from 0 to 2^53-1.";
 }
@@ -90,19 +86,9 @@ export function keyOfBody(
   headers: ReceivedHeaders,
   payload: Uint8Array,
 ): EventKey | undefined {
-  try {
-    const body: unknown = JSON.parse(utf8.decode(payload));
-    const id = isObject(body) ? body.id : undefined;
-    return isInteger(id, 1)
-      ? eventKey(clientOf(subject), headers.get("Casino-Source") || defaultSource, id)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-function isInteger(value: unknown, min: number): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= min;
+  const body = readJsonBytes(payload);
+  const id = isObject(body) ? body.id : undefined;
+  return isPositiveInteger(id)
+    ? eventKey(clientOf(subject), headers.get("Casino-Source") || defaultSource, id)
+    : undefined;
 }

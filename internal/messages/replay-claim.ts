@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { NatsConnection } from "nats";
 import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { FairQueue } from "../service/fair-queue.ts";
+import { forgetOldest } from "../service/forget-oldest.ts";
 import { isReplays, replaysHeader } from "./envelope.ts";
 import { type LetterRecord, lastRecordOf } from "./ledger.ts";
 import { clientOf, isRawSubject } from "./subjects.ts";
@@ -90,10 +91,7 @@ export class ReplayClaims {
   #remember(key: string, replays: string | undefined): string | undefined {
     this.#found.delete(key);
     this.#found.set(key, replays);
-    for (const oldest of this.#found.keys()) {
-      if (this.#found.size <= mostRemembered) break;
-      this.#found.delete(oldest);
-    }
+    forgetOldest(this.#found, mostRemembered);
     return replays;
   }
 

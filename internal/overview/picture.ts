@@ -10,58 +10,10 @@ import type { Instance } from "./status-board.ts";
 type Health = "up" | "unready" | "silent" | "down";
 
 /** One part of the pipeline, with the sums of its instances. Snake case, because it is published as JSON. */
-export interface Part {
-  readonly name: string;
-  readonly service: string;
-  readonly health: Health;
-  /** Sentences that say what is wrong, each once. */
-  readonly problems: readonly string[];
-  readonly warnings: readonly string[];
-  /** Events per second. */
-  readonly rate: number;
-  readonly events: number;
-  readonly in_flight: number;
-  readonly redelivered: number;
-  readonly dead_letters: number;
-  /** The slowest instance's; null if nothing was measured recently. */
-  readonly p50_ms: number | null;
-  readonly p99_ms: number | null;
-  /** Waiting messages; null if it has no mailbox, or JetStream was not asked. */
-  readonly backlog: number | null;
-  readonly unacked: number | null;
-  /** Events that wait in CASINO_APART, such as for a rate. */
-  readonly apart: number | null;
-  readonly instances: readonly PartInstance[];
-}
-
-interface PartInstance {
-  readonly instance: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly version: string;
-  readonly started_at: string;
-  readonly ready: boolean;
-  readonly silent: boolean;
-  /** Age of its last status. */
-  readonly silent_ms: number;
-  readonly cpu: number;
-  readonly rss: number;
-  readonly event_loop_p99_ms: number;
-  readonly rate: number;
-}
+export type Part = ReturnType<typeof part>;
 
 /** The pipeline at one moment. */
-export interface Picture {
-  readonly sources: readonly Part[];
-  readonly steps: readonly Part[];
-  readonly readers: readonly Part[];
-  /** Final events per second. */
-  readonly rate: number;
-  /** `max_bytes` is -1 for a stream without a limit. */
-  readonly streams: readonly { stream: string; messages: number; bytes: number; max_bytes: number }[];
-  /** Dead letters in the stream now. */
-  readonly letters: number | null;
-}
+export type Picture = ReturnType<typeof buildPicture>;
 
 /** Readers of final events: the service, the name of its work, and its durable if it has one. */
 const readers = [
@@ -77,13 +29,13 @@ export function buildPicture(
   layout: readonly Layout[],
   instances: readonly Instance[],
   queues: Queues | undefined,
-): Picture {
+) {
   const of = (service: string) => instances.filter(({ status }) => status.service === service);
   const queueOf = (stream: string, durable: string) =>
     queues?.durables.find((queue) => queue.stream === stream && queue.durable === durable);
   const steps = layout.map(({ name, takesFrom }) => {
     const doing = of("enricher").filter(({ status }) => name in status.work);
-    const own = part({ name, service: "enricher", work: name }, doing, [
+    const own: Part = part({ name, service: "enricher", work: name }, doing, [
       queueOf(stageStream(takesFrom), name),
     ]);
     const apart = queueOf(apartStream, apartDurable(name));
@@ -107,11 +59,14 @@ export function buildPicture(
     sources: [part({ name: "gateway", ...gateway }, of(gateway.service), [])],
     steps,
     readers: [...reading, ...sending],
+    /** Final events per second. */
     rate: steps.at(-1)?.rate ?? 0,
+    /** `max_bytes` is -1 for a stream without a limit. */
     streams: (queues?.streams ?? []).map(({ stream, messages, bytes, maxBytes }) => ({
       ...{ stream, messages, bytes },
       max_bytes: maxBytes || -1,
     })),
+    /** Dead letters in the stream now. */
     letters: queues === undefined ? null : queues.letters.reduce((sum, { count }) => sum + count, 0),
   };
 }
@@ -128,7 +83,7 @@ function part(
   instances: readonly Instance[],
   queues: readonly (Queue | undefined)[],
   sharing: "shared" | "each" = "shared",
-): Part {
+) {
   const live = instances.filter(({ isSilent }) => !isSilent);
   const works = live.flatMap(({ status }) => status.work[work] ?? []);
   const total = (of: (one: WorkStatus) => number) => works.reduce((sum, one) => sum + of(one), 0);
@@ -148,11 +103,14 @@ function part(
     in_flight: total(({ in_flight }) => in_flight),
     redelivered: total(({ redelivered }) => redelivered),
     dead_letters: total(({ dead_letters }) => dead_letters),
+    /** The slowest instance's; null if nothing was measured recently. */
     p50_ms: slowest(works.map(({ p50_ms }) => p50_ms)),
     p99_ms: slowest(works.map(({ p99_ms }) => p99_ms)),
+    /** Waiting messages; null if it has no mailbox, or JetStream was not asked. */
     backlog: queued(({ waiting }) => waiting),
     unacked: queued(({ unacked }) => unacked),
-    apart: null,
+    /** Events that wait in CASINO_APART, such as for a rate. */
+    apart: null as number | null,
     instances: instances.map(({ status, isSilent, silentMs }) => ({
       instance: status.instance,
       host: status.host,

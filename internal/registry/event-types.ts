@@ -11,25 +11,12 @@ export interface TypeKey {
   readonly client: string | undefined;
 }
 
-interface RegisteredType extends TypeKey {
-  readonly schema: unknown;
-  readonly updatedAt: Date;
-}
-
-/** What was done to a type's schema, and when. */
-interface TypeChange extends TypeKey {
-  readonly change: "registered" | "replaced" | "removed";
-  /** From then on; null when it was removed. */
-  readonly schema: unknown;
-  readonly at: Date;
-}
-
 /**
  * The registered custom types, by name; the one for all clients before single clients' own.
  * @param client only its own types and those for all
  * @throws Unavailable
  */
-export async function listTypes(db: Database, client?: string): Promise<readonly RegisteredType[]> {
+export async function listTypes(db: Database, client?: string) {
   return asking(undefined, async () => {
     const rows = await db
       .selectFrom("event_type_schemas")
@@ -50,11 +37,12 @@ export async function listTypes(db: Database, client?: string): Promise<readonly
 }
 
 /**
- * What became of a type's schemas, newest first. Postgres notes it itself, whoever changes them.
+ * What became of a type's schemas, newest first; the schema of a removal is null. Postgres notes it itself, whoever
+ * changes them.
  * @param key with a client: only of its own schema and of the one for all
  * @throws Unavailable
  */
-export async function listChanges(db: Database, { type, client }: TypeKey): Promise<readonly TypeChange[]> {
+export async function listChanges(db: Database, { type, client }: TypeKey) {
   return asking(undefined, async () => {
     const ofType = db
       .selectFrom("event_type_changes")

@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import { StreamMissing } from "../jetstream/api.ts";
+import { undefinedIfMissing } from "../jetstream/api.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
 import { finalStage, retryDurable, retryStream, senderName, stageStream } from "../messages/subjects.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -43,11 +43,6 @@ export function addDestinations(metrics: Metrics, sender: Sender, nc: NatsConnec
 
 /** A consumer's messages; 0 if the consumer does not exist. */
 async function unsettled(nc: NatsConnection, stream: string, consumer: string): Promise<number> {
-  try {
-    const state = await consumerOf(nc, stream, consumer);
-    return state === undefined ? 0 : state.pending + state.unacknowledged;
-  } catch (err) {
-    if (err instanceof StreamMissing) return 0;
-    throw err;
-  }
+  const state = await consumerOf(nc, stream, consumer).catch(undefinedIfMissing);
+  return state === undefined ? 0 : state.pending + state.unacknowledged;
 }

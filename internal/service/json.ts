@@ -11,3 +11,19 @@ export function readJson(text: string): unknown {
     return undefined;
   }
 }
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** As `readJson`, for bytes, which may not be UTF-8 either. */
+export function readJsonBytes(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value is an integer from 1 to 2^53-1. */
+export function isPositiveInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 1;
+}

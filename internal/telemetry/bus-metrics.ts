@@ -1,8 +1,8 @@
 import type { NatsConnection } from "nats";
-import { StreamMissing } from "../jetstream/api.ts";
+import { undefinedIfMissing } from "../jetstream/api.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
 import { readNext } from "../jetstream/stored-message.ts";
-import { type StreamState, stateOf } from "../jetstream/stream-state.ts";
+import { stateOf } from "../jetstream/stream-state.ts";
 import type { Metrics } from "./metrics.ts";
 
 interface Reader {
@@ -14,24 +14,20 @@ interface Reader {
 /** How far consumers are behind. All processes that share a consumer report the same: take their maximum. */
 export function addConsumers(metrics: Metrics, nc: NatsConnection, readers: readonly Reader[]): void {
   const look = sharedLook(() => Promise.all(readers.map((reader) => lagOf(nc, reader))));
-  const of = (value: (lag: Lag) => number) => async () =>
-    (await look()).flatMap((lag) =>
-      lag === undefined ? [] : [{ labels: { stream: lag.stream, consumer: lag.name }, value: value(lag) }],
-    );
-  metrics.gauge(
-    "croupier_consumer_pending_messages",
-    "Messages not delivered yet.",
-    of((lag) => lag.pending),
-  );
+  const of = (figure: "pending" | "unacknowledged" | "seconds") => async () =>
+    (await look())
+      .filter((lag) => lag !== undefined)
+      .map((lag) => ({ labels: { stream: lag.stream, consumer: lag.name }, value: lag[figure] }));
+  metrics.gauge("croupier_consumer_pending_messages", "Messages not delivered yet.", of("pending"));
   metrics.gauge(
     "croupier_consumer_unacknowledged_messages",
     "Messages delivered but not acknowledged yet.",
-    of((lag) => lag.unacknowledged),
+    of("unacknowledged"),
   );
   metrics.gauge(
     "croupier_consumer_lag_seconds",
     "Age of the oldest message that is not acknowledged; 0 if there is none.",
-    of((lag) => lag.seconds),
+    of("seconds"),
   );
 }
 
@@ -44,31 +40,15 @@ export function addStreams(
   const look = sharedLook(() =>
     Promise.all(streams.map(({ name }) => stateOf(nc, name).catch(undefinedIfMissing))),
   );
-  const of = (value: (state: StreamState) => number) => async () =>
-    (await look()).flatMap((state) =>
-      state === undefined ? [] : [{ labels: { stream: state.stream }, value: value(state) }],
-    );
-  metrics.gauge(
-    "croupier_stream_messages",
-    "Messages that a stream holds.",
-    of((state) => state.messages),
-  );
-  metrics.gauge(
-    "croupier_stream_bytes",
-    "Bytes that a stream holds.",
-    of((state) => state.bytes),
-  );
-  metrics.gauge(
-    "croupier_stream_max_bytes",
-    "Bytes that a stream may hold.",
-    of((state) => state.maxBytes),
-  );
+  const of = (figure: "messages" | "bytes" | "maxBytes" | "maxMessages") => async () =>
+    (await look())
+      .filter((state) => state !== undefined)
+      .map((state) => ({ labels: { stream: state.stream }, value: state[figure] }));
+  metrics.gauge("croupier_stream_messages", "Messages that a stream holds.", of("messages"));
+  metrics.gauge("croupier_stream_bytes", "Bytes that a stream holds.", of("bytes"));
+  metrics.gauge("croupier_stream_max_bytes", "Bytes that a stream may hold.", of("maxBytes"));
   metrics.gauge("croupier_stream_max_messages", "Messages that a stream may hold.", async () =>
-    (await look()).flatMap((state) =>
-      state === undefined || state.maxMessages === 0
-        ? []
-        : [{ labels: { stream: state.stream }, value: state.maxMessages }],
-    ),
+    (await of("maxMessages")()).filter(({ value }) => value > 0),
   );
 }
 
@@ -88,10 +68,6 @@ async function lagOf(nc: NatsConnection, reader: Reader): Promise<Lag | undefine
   const oldest = isIdle ? undefined : await readNext(nc, stream, ackFloor + 1, filter);
   const seconds = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest.storedAt) / 1_000;
   return { ...reader, pending, unacknowledged, seconds };
-}
-
-function undefinedIfMissing(err: unknown): undefined {
-  if (!(err instanceof StreamMissing)) throw err;
 }
 
 /** Shares one request among all metrics of a scrape. */

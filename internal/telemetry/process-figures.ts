@@ -1,19 +1,10 @@
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import type { Status } from "./status.ts";
 
 /** How often the event loop is sampled, in ms. */
 const resolution = 20;
 
-/** The resources that this process uses. */
-interface Figures {
-  /** CPU time since the last sample, in cores. */
-  readonly cpu: number;
-  /** Bytes. */
-  readonly memory: { readonly rss: number; readonly heap_used: number };
-  /** Event loop delay since the last sample, in ms. */
-  readonly event_loop_p99_ms: number;
-}
-
-/** Samples this process: each sample covers the time since the previous one. */
+/** Samples the resources that this process uses, as a status shows them: each sample covers the time since the last. */
 export class ProcessFigures {
   readonly #delay = monitorEventLoopDelay({ resolution });
   #cpu = process.cpuUsage();
@@ -23,7 +14,7 @@ export class ProcessFigures {
     this.#delay.enable();
   }
 
-  look(): Figures {
+  look(): Pick<Status, "cpu" | "memory" | "event_loop_p99_ms"> {
     const [cpu, at] = [process.cpuUsage(), performance.now()];
     const used = (cpu.user + cpu.system - this.#cpu.user - this.#cpu.system) / 1_000;
     const cores = used / Math.max(1, at - this.#at);

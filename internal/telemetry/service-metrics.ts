@@ -28,27 +28,19 @@ export function serviceMetrics({ service, checks, warnings, works, log }: Servic
 }
 
 function addWorks(metrics: Metrics, works: readonly WorkMeter[]): void {
-  const of = (value: (work: WorkMeter) => number) => () =>
-    works.map((work) => ({ labels: { work: work.name }, value: value(work) }));
+  const of = (figure: "events" | "messages" | "redelivered" | "retried" | "inFlight") => () =>
+    works.map((work) => ({ labels: { work: work.name }, value: work[figure] }));
   metrics.counter(
     "croupier_events_total",
     "Events handled: forwarded, written or dead-lettered.",
-    of((work) => work.events),
+    of("events"),
   );
-  metrics.counter(
-    "croupier_messages_total",
-    "Messages that carried these events.",
-    of((work) => work.messages),
-  );
-  metrics.counter(
-    "croupier_redeliveries_total",
-    "Redelivered messages.",
-    of((work) => work.redelivered),
-  );
+  metrics.counter("croupier_messages_total", "Messages that carried these events.", of("messages"));
+  metrics.counter("croupier_redeliveries_total", "Redelivered messages.", of("redelivered"));
   metrics.counter(
     "croupier_retries_total",
     "Messages handed back or refused, to be delivered again.",
-    of((work) => work.retried),
+    of("retried"),
   );
   // Include counters of zero, because Prometheus sees no increase in a series that starts with 1.
   metrics.counter("croupier_dead_letters_total", "Events that became dead letters.", () =>
@@ -56,11 +48,7 @@ function addWorks(metrics: Metrics, works: readonly WorkMeter[]): void {
       deadReasons.map((reason) => ({ labels: { work: name, reason }, value: deadLetters.get(reason) ?? 0 })),
     ),
   );
-  metrics.gauge(
-    "croupier_events_in_flight",
-    "Events in hand.",
-    of((work) => work.inFlight),
-  );
+  metrics.gauge("croupier_events_in_flight", "Events in hand.", of("inFlight"));
   metrics.histogram(
     "croupier_event_duration_seconds",
     "Time from receiving an event until it is handled.",

@@ -82,27 +82,8 @@ export interface DeliveryFilter {
   readonly cursor?: string | undefined;
 }
 
-interface DeliveryBody {
-  readonly id: string;
-  readonly destination_id: string;
-  readonly client_id: string;
-  readonly source: string;
-  readonly event_id: number;
-  readonly event_type: string;
-  readonly webhook_id: string;
-  readonly attempt: number;
-  readonly outcome: DeliveryOutcome;
-  readonly status: number | null;
-  readonly duration_ms: number;
-  readonly error: string | null;
-  /** The start of the receiver's answer, only for the destination's client. */
-  readonly answer?: string | null;
-  /** RFC 3339, UTC, with milliseconds. */
-  readonly at: string;
-}
-
 interface DeliveryPage {
-  readonly deliveries: readonly DeliveryBody[];
+  readonly deliveries: readonly ReturnType<typeof bodyOf>[];
   /** For the next page; null on the last one. */
   readonly next_cursor: string | null;
 }
@@ -161,7 +142,7 @@ export async function findDelivery(
   id: string,
   client: string | undefined,
   signal?: AbortSignal,
-): Promise<DeliveryBody | undefined> {
+) {
   return asking(signal, async () => {
     const ofClient = client === undefined ? sql`` : sql`and client_id = ${client}`;
     const query = sql<Row>`select * from deliveries where id = ${id}::bigint ${ofClient}`;
@@ -195,7 +176,8 @@ export async function deleteDeliveriesOlderThan(
 
 type Row = Selectable<Schema["deliveries"]>;
 
-function bodyOf(row: Row, withAnswer: boolean): DeliveryBody {
+/** @param withAnswer only for the destination's client */
+function bodyOf(row: Row, withAnswer: boolean) {
   return {
     id: row.id,
     destination_id: row.destination_id,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isObject } from "../service/json.ts";
+import { isObject, isPositiveInteger } from "../service/json.ts";
 
 /** A final event on its way to a destination. */
 export interface DeliverableEvent {
@@ -43,15 +43,14 @@ export function readDeliverable(
     const event: unknown = JSON.parse(text);
     if (!isObject(event)) return undefined;
     const { id, type, created_at, player_id } = event;
-    if (!isId(id) || typeof type !== "string" || typeof created_at !== "string") return undefined;
-    const playerId = isId(player_id) ? player_id : undefined;
+    if (!isPositiveInteger(id) || typeof type !== "string" || typeof created_at !== "string")
+      return undefined;
+    const playerId = isPositiveInteger(player_id) ? player_id : undefined;
     return { client, source, id, type, createdAt: created_at, playerId, text, sequence };
   } catch {
     return undefined;
   }
 }
-
-const isId = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 1;
 
 /**
  * The `webhook-id` of an event, by which receivers detect duplicates. It is derived from client, source and id alone,

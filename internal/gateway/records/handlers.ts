@@ -1,14 +1,13 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Counts } from "../../http/answer-counts.ts";
 import { producerOf } from "../../http/authentication.ts";
-import { BodyCut } from "../../http/body.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { mediaTypeOf } from "../../http/media-type.ts";
 import { submitBody } from "../../http/ndjson.ts";
 import { readParameters } from "../../http/parameters.ts";
 import type { RouteContext } from "../../http/route-context.ts";
 import { defaultLimit } from "../../http/schemas.ts";
-import { cutOff, parseJson, readWholeBody } from "../../http/whole-body.ts";
+import { parseJson, readWholeBody } from "../../http/whole-body.ts";
 import { ndjsonType } from "../../messages/bundle.ts";
 import { type ClientRecord, type RecordKind, type RecordStore, readId } from "../../records/record.ts";
 import { isObject } from "../../service/json.ts";
@@ -62,7 +61,7 @@ export class RecordHandlers<T extends ClientRecord> {
     const id = this.#idOf(request);
     mediaTypeOf(request, [jsonType]);
     using counted = this.#context.bodies.open(client, request.ip);
-    const body = await readWholeBody(request, counted, this.#context, this.#whenTooLarge).catch(cutIsProblem);
+    const body = await readWholeBody(request, counted, this.#context, this.#whenTooLarge);
     const value = parseJson(body);
     const kind = this.#kind;
     const result = kind.read(isObject(value) ? { id, ...value } : value);
@@ -144,8 +143,4 @@ export class RecordHandlers<T extends ClientRecord> {
       ),
     );
   }
-}
-
-function cutIsProblem(err: unknown): never {
-  throw err instanceof BodyCut ? cutOff(err) : err;
 }

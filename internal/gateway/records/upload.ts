@@ -2,6 +2,7 @@ import { fieldError } from "../../casino/field-error.ts";
 import { AnswerCounts } from "../../http/answer-counts.ts";
 import type { LineSink } from "../../http/ndjson.ts";
 import type { ClientRecord, Read } from "../../records/record.ts";
+import { readJsonBytes } from "../../service/json.ts";
 
 interface RecordUploadOptions<T> {
   readonly read: (value: unknown) => Read<T>;
@@ -13,7 +14,6 @@ interface RecordUploadOptions<T> {
 
 /** Records per statement: enough that round trips do not matter, few enough that locks are short. */
 const batchSize = 500;
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The records of one request on their way into the database; holds one batch at a time. */
 export class RecordUpload<T extends ClientRecord> implements LineSink {
@@ -47,14 +47,9 @@ export class RecordUpload<T extends ClientRecord> implements LineSink {
   }
 
   addLine(index: number, line: Uint8Array): void {
-    let value: unknown;
-    try {
-      value = JSON.parse(utf8.decode(line));
-    } catch {
-      this.counted.reject(index, [fieldError("", "must be JSON in UTF-8")]);
-      return;
-    }
-    this.add(index, value);
+    const value = readJsonBytes(line);
+    if (value === undefined) this.counted.reject(index, [fieldError("", "must be JSON in UTF-8")]);
+    else this.add(index, value);
   }
 
   addTooLarge(index: number): void {
