@@ -32,9 +32,11 @@ export interface ScanOptions extends Range {
 const defaultBatch = 500;
 /** A scan without any answer for this long was cut off. */
 const patienceMs = 5_000;
+/** The server's own status where nobody listens. */
+const noResponders = 503;
 /** The server deletes a scan's consumer after this long without a request, should the process die first. */
 const idleMs = 300_000;
-const behindPauseMs = 50;
+const pauseMs = 50;
 
 /**
  * Reads a part of a stream in order, no faster than its reader. Leaves nothing behind at the server.
@@ -72,7 +74,8 @@ export async function* scan(
     subscription.unsubscribe();
   }, patienceMs);
   let due = 0;
-  let behindSince = 0;
+  /** Since when there was nothing but such answers; 0 = the last one was a message. */
+  let [behindSince, unheardSince] = [0, 0];
   const ask = (): void => {
     due += batch;
     const request = JSON.stringify({ batch, no_wait: true });
@@ -84,15 +87,20 @@ export async function* scan(
       waiting = false;
       if (message.subject === inbox) {
         const code = message.headers?.code ?? 0;
-        if (code !== 404 && code !== 408)
-          throw new Unavailable(`NATS ended the reading of ${stream}: ${message.headers?.description}.`);
         due = 0;
-        behindSince ||= performance.now();
-        if (performance.now() - behindSince >= behindMs) return;
-        await sleep(behindPauseMs);
+        if (code === noResponders) {
+          // In a cluster of nats-server 2.10, the node asked may not know for a moment that another has the consumer.
+          unheardSince ||= performance.now();
+          if (performance.now() - unheardSince >= patienceMs)
+            throw new Unavailable(`NATS ended the reading of ${stream}: nobody answers for its consumer.`);
+        } else if (code === 404 || code === 408) {
+          behindSince ||= performance.now();
+          if (performance.now() - behindSince >= behindMs) return;
+        } else throw new Unavailable(`NATS ended the reading of ${stream}: ${message.headers?.description}.`);
+        await sleep(pauseMs);
         ask();
       } else {
-        behindSince = 0;
+        behindSince = unheardSince = 0;
         const delivery = new Delivery(wire, message);
         const seq = delivery.streamSequence;
         if (seq >= before) return;
