@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createConnection } from "node:net";
 import { promisify } from "node:util";
 import { connect, headers } from "nats";
@@ -126,6 +127,29 @@ describe("the stream", () => {
       socket.destroy();
     }
     await waitFor(async () => (await listen(gateway)).answer.status === 200);
+  });
+
+  test("ends for a viewer that reads nothing, without another word", async () => {
+    const gateway = await openGateway();
+    const port = Number(new URL(await gateway.origin()).port);
+    const asked = once(gateway.app.server, "request");
+    const socket = createConnection(port, "127.0.0.1").pause();
+    onTestFinished(() => void socket.destroy());
+    socket.write(`GET /dashboard/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${operator}\r\n\r\n`);
+    const [, answer] = (await asked) as [IncomingMessage, ServerResponse];
+    await waitFor(() => answer.headersSent);
+    await waitFor(() => {
+      answer.write(`: ${" ".repeat(50_000)}\n\n`);
+      return answer.writableLength > 100_000;
+    });
+    const failed: unknown[] = [];
+    answer.on("error", (err) => failed.push(err));
+    gateway.stop.abort();
+    // Frames go on for the others.
+    const other = await openGateway();
+    const { heard } = await listen(other);
+    await waitFor(() => heard.filter(({ event }) => event === "frame").length >= 3);
+    expect([failed, answer.writableEnded, answer.closed]).toEqual([[], true, false]);
   });
 
   test("ends with the key, and with the process", async () => {

@@ -48,7 +48,8 @@ export function streamTo({ keys, live, tails, stopping }: StreamOptions) {
     const viewer: Viewer = {
       client: holder.client,
       send: (event) => {
-        if (raw.writableLength < mostUnread) {
+        // A write after `end` is an error that nobody handles, and a viewer that reads nothing has not ended yet.
+        if (!raw.writableEnded && raw.writableLength < mostUnread) {
           readAt = performance.now();
           raw.write(event);
         } else if (performance.now() - readAt > stalledMs) socket.destroy();
