@@ -7,6 +7,7 @@ import { StuckMessagesWatch } from "../jetstream/stuck-messages.ts";
 import { ReplayClaims } from "../messages/replay-claim.ts";
 import { apartStream } from "../messages/subjects.ts";
 import type { HopTrace } from "../messages/trace.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { catchGivenUp } from "./backstop.ts";
 import { CopyRecords } from "./copies.ts";
 import { type Enriched, Forwarder } from "./forwarder.ts";
@@ -74,6 +75,7 @@ export class StepLoop {
   readonly #turnAway: TurnAway;
   readonly #endBackstop: () => void;
   readonly #stuck: StuckMessagesWatch;
+  readonly #log: LogLimit;
 
   private constructor(options: LoopOptions, reader: Reader, durable: Durable, mailbox: Mailbox) {
     this.#options = options;
@@ -107,6 +109,7 @@ export class StepLoop {
       onStuck: () => reader.abandon(),
     });
     this.#endBackstop = catchGivenUp({ nc, durable, step, stage: takesFrom, publisher, log });
+    this.#log = new LogLimit(log);
     this.#stuck = new StuckMessagesWatch(nc, durable, log, options.lookForStuckEveryMs);
   }
 
@@ -207,8 +210,8 @@ export class StepLoop {
   }
 
   async #ask(works: readonly Work[]): Promise<readonly Outcome[]> {
-    const { step, log } = this.#options;
-    const outcomes = await step.enrich(works, { log, signal: this.#reader.cut });
+    const { step } = this.#options;
+    const outcomes = await step.enrich(works, { log: this.#log, signal: this.#reader.cut });
     if (outcomes.length !== works.length)
       throw new Error(`it gave ${outcomes.length} outcomes for ${works.length} events`);
     return outcomes;

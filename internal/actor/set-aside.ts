@@ -9,6 +9,7 @@ import { isTraceparent } from "../messages/envelope.ts";
 import type { ReplayClaims } from "../messages/replay-claim.ts";
 import { backOff } from "../service/back-off.ts";
 import type { Log } from "../service/log.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { LetterWriter } from "./letter-writer.ts";
 
 export interface SetAsideMeter {
@@ -43,12 +44,14 @@ export interface Verdict {
 export class SetAside {
   readonly #options: SetAsideOptions;
   readonly #letters: LetterWriter;
+  readonly #lines: LogLimit;
   /** Messages that do not fit into CASINO_DEAD, however they are cut. */
   readonly #unplaced = new Set<string>();
 
   constructor(options: SetAsideOptions) {
     this.#options = options;
     this.#letters = new LetterWriter(options.nc, options.publisher, options.claims);
+    this.#lines = new LogLimit(options.log);
   }
 
   /** What keeps events waiting although nothing is away, else undefined: for readiness. */
@@ -62,7 +65,7 @@ export class SetAside {
   /** @param message what the letter is made of: the delivery itself, or one of its events */
   put(delivery: Delivery, message: DeadMessage, { client, reason, because, eventId }: Verdict): void {
     const { step, log, meter, mailbox, untilStored } = this.#options;
-    const position = { client, reason, stream: delivery.stream, seq: delivery.streamSequence };
+    const position = { stream: delivery.stream, seq: delivery.streamSequence };
     const [source, traceparent] = ["Casino-Source", "traceparent"].map((name) => message.headers.get(name));
     const details = {
       ...position,
@@ -79,14 +82,18 @@ export class SetAside {
       onStored: ({ seq: letter, duplicate }) => {
         this.#unplaced.delete(place);
         if (!duplicate) meter?.setAside(reason);
-        log.warn({ ...details, letter }, `dead letter ${letter}: ${because}`);
+        const message = `dead letter ${letter}: ${because}`;
+        this.#lines.line("warn", { client, reason }, { ...details, letter }, message);
         if (delivery.events === 1) mailbox.term(delivery);
         else mailbox.ack(delivery);
       },
       onTooLarge: (err) => {
         // Only when CASINO_DEAD has a limit below a kilobyte.
         this.#unplaced.add(place);
-        log.error({ err, ...position }, "a dead letter does not fit: raise max_msg_size of CASINO_DEAD");
+        log.error(
+          { err, client, reason, ...position },
+          "a dead letter does not fit: raise max_msg_size of CASINO_DEAD",
+        );
         mailbox.nak(delivery, backOff(delivery.deliveries));
       },
       onGivenUp: () => mailbox.nak(delivery),

@@ -1,7 +1,7 @@
 import type { CasinoEvent } from "../casino/event.ts";
 import type { DeadReason } from "../messages/dead-letter.ts";
 import type { AppliedRate } from "../messages/envelope.ts";
-import type { Log } from "../service/log.ts";
+import type { LogLimit } from "../service/log-limit.ts";
 
 /** An event and the client it belongs to. */
 export interface ClientEvent {
@@ -41,7 +41,8 @@ export const deadLetter = (reason: DeadReason, because: string): DeadLetter => (
 });
 
 export interface StepContext {
-  readonly log: Log;
+  /** For what events cause. */
+  readonly log: LogLimit;
   /** Aborted when the process can wait no longer for this batch; goes to every I/O call. */
   readonly signal: AbortSignal;
 }

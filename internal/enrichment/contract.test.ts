@@ -4,6 +4,7 @@ import { silent } from "../../test/harness/broker.ts";
 import type { ClientEvent, Outcome, Step } from "../actor/step.ts";
 import { anyEvent } from "../casino/event.arbitrary.ts";
 import { isMoney } from "../casino/event.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { type Dependencies, pipeline } from "./pipeline.ts";
 
 /** A world in which everything is there. */
@@ -22,7 +23,7 @@ const dependencies: Dependencies = {
   games: { titleOf: (_client, id) => (id % 2 === 0 ? undefined : `Game ${id}`) },
 };
 
-const context = { log: silent, signal: new AbortController().signal };
+const context = { log: new LogLimit(silent), signal: new AbortController().signal };
 const anyBatch = fc.array(fc.record({ client: fc.constantFrom("casino", "stranger"), event: anyEvent }), {
   maxLength: 20,
 });

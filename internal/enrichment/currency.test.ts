@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import type { BetEvent, CasinoEvent, GameEvent } from "../casino/event.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { currency, type Rates } from "./currency.ts";
 
 const fetchedAt = Date.parse("2026-01-02T03:04:05.678Z");
@@ -44,7 +45,7 @@ const game: GameEvent = {
 const enrich = (rates: Rates, ...events: readonly CasinoEvent[]) =>
   currency(rates).enrich(
     events.map((event) => ({ client: "casino", event })),
-    { log: silent, signal: new AbortController().signal },
+    { log: new LogLimit(silent), signal: new AbortController().signal },
   );
 
 describe("the currency step", () => {

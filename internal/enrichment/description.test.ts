@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { silent } from "../../test/harness/broker.ts";
 import type { CasinoEvent } from "../casino/event.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { description } from "./description.ts";
 
-const context = { log: silent, signal: new AbortController().signal };
+const context = { log: new LogLimit(silent), signal: new AbortController().signal };
 const start: CasinoEvent = {
   id: 1,
   player_id: 10,

@@ -31,18 +31,20 @@ export function player(players: Players): Step {
     async enrich(batch, { signal, log }) {
       const keys = batch.map(({ client, event }) => ({ client, id: playerId(event) }));
       const found = await players.find(keys, signal);
-      const missing = new Map<string, object>();
+      const missing = new Map<string, { readonly client: string; readonly details: object }>();
       const outcomes = batch.map(({ client, event }, index) => {
         const lookUp = found[index];
         if (!lookUp?.clientKnown)
           return deadLetter("unknown_client", `The client "${client}" is not registered, or is disabled.`);
         if (lookUp.player !== undefined) return forward({ ...event, player: lookUp.player });
         const id = playerId(event);
-        if (id !== undefined) missing.set(`${client} ${id}`, { client, event_id: event.id, player_id: id });
+        if (id !== undefined)
+          missing.set(`${client} ${id}`, { client, details: { event_id: event.id, player_id: id } });
         return forward(event);
       });
       // Once for each player: a batch may have hundreds of events of one.
-      for (const details of missing.values()) log.info(details, "player not found");
+      for (const { client, details } of missing.values())
+        log.line("info", { client }, details, "player not found");
       return outcomes;
     },
   };

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import type { CasinoEvent, GameEvent } from "../casino/event.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type PlayerKey, type Players, player } from "./player.ts";
 
@@ -18,7 +19,7 @@ const log = pino(
   { base: null, timestamp: false },
   { write: (line: string) => void lines.push(JSON.parse(line)) },
 );
-const context = { log, signal: new AbortController().signal };
+const context = { log: new LogLimit(log), signal: new AbortController().signal };
 
 test("looks the whole batch up at once and every batch anew, adds whom it found, logs once whom it did not", async () => {
   const asked: (readonly PlayerKey[])[] = [];
@@ -64,6 +65,17 @@ test("looks the whole batch up at once and every batch anew, adds whom it found,
       { client: "casino", id: 99 },
     ]),
   );
+});
+
+test("a flood of unknown players is some lines of the log", async () => {
+  const players: Players = {
+    find: async (keys) => keys.map(() => ({ clientKnown: true, player: undefined })),
+  };
+  const batch = Array.from({ length: 200 }, (_, id) => ({ client: "casino", event: game(id, id) }));
+  lines.length = 0;
+  const outcomes = await player(players).enrich(batch, { ...context, log: new LogLimit(log) });
+  expect(outcomes.every(({ kind }) => kind === "forward")).toBe(true);
+  expect(lines).toHaveLength(20);
 });
 
 test("passes on that the database is away", async () => {

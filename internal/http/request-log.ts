@@ -3,10 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isApiKey, prefixOf } from "../clients/api-key.ts";
 import { isTraceparent } from "../messages/envelope.ts";
 import type { Log } from "../service/log.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import { knownHolder } from "./authentication.ts";
-
-/** Lines a second: more tell nothing new, and a flood of bad requests must not flood the log. */
-const mostLines = 20;
 
 /** Probes repeat these requests, and each answer says what is wrong. */
 const probes = ["/healthz", "/readyz", "/metrics"];
@@ -23,24 +21,15 @@ export function newRequestId(): string {
 /**
  * Every answer carries its request's id, `X-Request-Id`, and every error is logged under that id: who, what, how it
  * ended. Never the body, and of the key only its prefix. Successful requests are not logged.
- * @param now in ms
  */
-export function logRequests(app: FastifyInstance, log: Log, now: () => number = Date.now): void {
-  let second = 0;
-  let lines = 0;
+export function logRequests(app: FastifyInstance, log: Log): void {
+  const lines = new LogLimit(log);
   app.addHook("onRequest", async (request, reply) => void reply.header("x-request-id", request.id));
   app.addHook("onResponse", async (request, reply) => {
     if (reply.statusCode < 400 || probes.includes(request.routeOptions.url ?? "")) return;
-    const current = Math.floor(now() / 1_000);
-    if (current !== second) {
-      if (lines > mostLines)
-        log.warn({ count: lines - mostLines }, "more requests than are logged were answered with errors");
-      second = current;
-      lines = 0;
-    }
-    if (++lines > mostLines) return;
     const level = reply.statusCode < 500 ? "info" : "warn";
-    log[level](facts(request, reply), `${request.method} answered with ${reply.statusCode}`);
+    const text = `${request.method} answered with ${reply.statusCode}`;
+    lines.line(level, { client: knownHolder(request)?.client }, facts(request, reply), text);
   });
 }
 
@@ -56,7 +45,6 @@ function facts(request: FastifyRequest, reply: FastifyReply): Readonly<Record<st
     ms: Math.round(reply.elapsedTime),
     // Anything that does not look like a key may be a pasted password.
     key: isApiKey(key) ? prefixOf(key) : undefined,
-    client: knownHolder(request)?.client,
     trace:
       typeof traceparent === "string" && isTraceparent(traceparent) ? traceparent.split("-")[1] : undefined,
     from: request.ip,

@@ -8,6 +8,7 @@ import type { DeadReason } from "../messages/dead-letter.ts";
 import { retryMessage } from "../messages/retry.ts";
 import { retryStream, senderName } from "../messages/subjects.ts";
 import type { Log } from "../service/log.ts";
+import { LogLimit } from "../service/log-limit.ts";
 import type { Attempt } from "../webhooks/deliver.ts";
 import type { DeliveryOutcome } from "../webhooks/deliveries.ts";
 import { type RetryPlan, untilNextAttempt } from "../webhooks/retry-plan.ts";
@@ -48,9 +49,11 @@ interface SettlementOptions {
  */
 export class Settlement {
   readonly #options: SettlementOptions;
+  readonly #lines: LogLimit;
 
   constructor(options: SettlementOptions) {
     this.#options = options;
+    this.#lines = new LogLimit(options.log);
   }
 
   /**
@@ -112,7 +115,7 @@ export class Settlement {
 
   /** @returns whether CASINO_DEAD has it */
   async #putAside(item: Item, reason: DeadReason, because: string, attempts: number): Promise<boolean> {
-    const { destination, letters, log } = this.#options;
+    const { destination, letters } = this.#options;
     const { client, source, id } = item.event;
     const message = deadMessageOf(item, attempts);
     const why = { step: senderName(destination), client, reason, because };
@@ -121,10 +124,9 @@ export class Settlement {
     );
     if (ack === undefined) return false;
     this.#isDone(item);
-    log.warn(
-      { destination, client, source, event_id: id, reason },
-      `an event becomes a dead letter: ${because}`,
-    );
+    const details = { destination, source, event_id: id };
+    const text = `an event becomes a dead letter: ${because}`;
+    this.#lines.line("warn", { client, reason }, details, text);
     return true;
   }
 
