@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts";
 import { placeForPostgres } from "./postgres-place.ts";
+import { identityOf } from "./process-identity.ts";
 import { launch, type RunningServer, ServerFailed, type ServerOptions } from "./server.ts";
-import { removeStaleLock } from "./stale-postmaster.ts";
 import { type SystemUser, unprivilegedUser } from "./system-user.ts";
 
 interface PostgresOptions extends ServerOptions {
@@ -129,5 +129,30 @@ async function ensureCasino(admin: string): Promise<void> {
     if (databases === 0) await client.query("create database casino owner casino");
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Removes the lock file of a killed Postgres that Postgres itself would respect, because the process id in it belongs
+ * to a zombie, or to another program after a restart of the machine or container. A postmaster that really uses this
+ * folder gets 3 s to end; after that Postgres reports it.
+ */
+async function removeStaleLock(data: string): Promise<void> {
+  const lock = join(data, "postmaster.pid");
+  for (let attempt = 0; existsSync(lock) && attempt < 30; attempt++) {
+    if (!isPostmasterOf(data, lock)) rmSync(lock, { force: true });
+    else await sleep(100);
+  }
+}
+
+function isPostmasterOf(data: string, lock: string): boolean {
+  const pid = Number(readFileSync(lock, "utf8").split("\n")[0]);
+  if (!Number.isSafeInteger(pid) || pid <= 0 || identityOf(pid) === undefined) return false;
+  if (process.platform !== "linux") return true;
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(data);
+  } catch {
+    // The process has just ended.
+    return false;
   }
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { childEnvironment } from "./child-environment.ts";
+import { childEnvironment } from "./own-scripts.ts";
 
 /** The source of keys that `up` makes. No other key has it, so `up` recognizes keys of earlier runs by it. */
 const source = "up";

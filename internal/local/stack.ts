@@ -14,8 +14,8 @@ import {
   ratesEndpoint,
   startInfrastructure,
 } from "./infrastructure.ts";
+import { runScript } from "./own-scripts.ts";
 import { producerServices } from "./producers.ts";
-import { runScript } from "./run-script.ts";
 import { createSampleKey, createSignInCode } from "./sample-key.ts";
 import type { ServiceSpec } from "./services.ts";
 import { StackError } from "./stack-error.ts";

@@ -3,11 +3,10 @@ import { headers, type Msg, type NatsConnection, nuid } from "nats";
 import { materializedSubject } from "../messages/subjects.ts";
 import { isObject } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
-import { answerDiscovery } from "../telemetry/discovery.ts";
+import { answerDiscovery, type EndpointFigures } from "../telemetry/discovery.ts";
 import type { Fold } from "./fold.ts";
 import { answer, parseQuery, QueryError } from "./query.ts";
 import type { Coverage } from "./replay.ts";
-import { RequestCounts } from "./request-counts.ts";
 
 export const serviceName = "casino-materializer";
 /** Several materializers share the requests. Each folds all events, so any of them may answer. */
@@ -119,4 +118,34 @@ function readParameters(body: Uint8Array): Readonly<Record<string, unknown>> {
   }
   if (!isObject(parameters)) throw new QueryError("The body must be empty or a JSON object.");
   return parameters;
+}
+
+/** Counts the requests of one endpoint since it started. */
+class RequestCounts {
+  #requests = 0;
+  #errors = 0;
+  #lastError: string | undefined;
+  /** In nanoseconds. */
+  #processingTime = 0;
+
+  /** @param ms how long the request took; @param error its failure, if it failed */
+  count(ms: number, error?: string): void {
+    this.#requests++;
+    this.#processingTime += Math.round(ms * 1_000_000);
+    if (error === undefined) return;
+    this.#errors++;
+    this.#lastError = error;
+  }
+
+  /** @param data the service's own data about the endpoint */
+  figures(data?: object): EndpointFigures {
+    return {
+      num_requests: this.#requests,
+      num_errors: this.#errors,
+      ...(this.#lastError === undefined ? {} : { last_error: this.#lastError }),
+      processing_time: this.#processingTime,
+      average_processing_time: this.#requests === 0 ? 0 : Math.round(this.#processingTime / this.#requests),
+      ...(data === undefined ? {} : { data }),
+    };
+  }
 }

@@ -7,7 +7,6 @@ import type { Opening } from "../service/opening.ts";
 import { Refused, Unavailable } from "../service/unavailable.ts";
 import { carefulPool, isDriverFailure, rememberPool } from "./pool.ts";
 import type { Schema } from "./schema.ts";
-import { takeUrlSettings } from "./url-settings.ts";
 
 export type Database = Kysely<Schema>;
 
@@ -160,5 +159,34 @@ export function postgresAnswers(db: Database): ReadyCheck {
   return async (signal) => {
     await sql`select 1`.execute(db, { signal });
     return undefined;
+  };
+}
+
+/** What a URL says about the pool; what it leaves open is undefined. */
+interface UrlSettings {
+  /** Most connections. */
+  readonly max?: number;
+  /** How long a statement may take, in ms; 0 = without end. */
+  readonly statementTimeoutMs?: number;
+  /** As Postgres takes them at a start, such as `-c search_path=casino`; empty where there are none. */
+  readonly options: string;
+  /** The URL without these. */
+  readonly url: string;
+}
+
+/** Takes out of a URL's query what is settled here. `pg` lets all that it finds in a URL win over what stands beside it. */
+function takeUrlSettings(text: string): UrlSettings {
+  const url = new URL(text);
+  const take = (name: string): string | undefined => {
+    const value = url.searchParams.get(name) ?? undefined;
+    url.searchParams.delete(name);
+    return value;
+  };
+  const [max, timeout, options = ""] = [take("max"), take("statement_timeout"), take("options")];
+  return {
+    ...(max === undefined ? {} : { max: Number(max) }),
+    ...(timeout === undefined ? {} : { statementTimeoutMs: Number(timeout) }),
+    options,
+    url: url.href,
   };
 }

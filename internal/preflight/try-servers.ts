@@ -1,11 +1,13 @@
+import { Redis } from "ioredis";
+import { sql } from "kysely";
+import { connectPostgres, whyAway } from "../postgres/connect.ts";
+import { sqlState } from "../postgres/sql-state.ts";
 import { ratesApi } from "../rates/api.ts";
 import { type Config, ConfigError } from "../service/config.ts";
-import { reasonOf } from "../service/log.ts";
+import { reasonOf, withoutPassword } from "../service/log.ts";
 import { Refused } from "../service/unavailable.ts";
-import type { Watcher } from "./attempt.ts";
+import { silent, untilThere, type Watcher } from "./attempt.ts";
 import { type Fitted, type NatsNeeds, tryNats } from "./nats.ts";
-import { tryPostgres } from "./postgres.ts";
-import { tryRedis } from "./redis.ts";
 
 /** The servers that somebody named; those that are not named are not tried. */
 type Named = Partial<
@@ -63,5 +65,48 @@ async function tryRates({ RATES_URL, RATES_API_KEY }: Named, { say, signal }: Wa
     if (/\b40[13]\b/.test(why))
       throw new Refused(`${why}: check RATES_URL and RATES_API_KEY`, { cause: err });
     say(`${why}: events that need a rate wait until it answers`);
+  }
+}
+
+/** Wrong password, no such role or database, no right to connect (Postgres manual, appendix A). */
+const refusals = ["28P01", "28000", "3D000", "42501"];
+
+/** Tries a Postgres. @throws Refused when it does not let us in */
+async function tryPostgres(url: string, watcher: Watcher): Promise<void> {
+  const where = `Postgres at ${withoutPassword(url)}`;
+  await using db = connectPostgres(url, "up", silent, { max: 1 });
+  await untilThere(
+    where,
+    async () => {
+      try {
+        await sql`select 1`.execute(db, { signal: watcher.signal });
+      } catch (err) {
+        if (err instanceof Error && refusals.includes(sqlState(err) ?? ""))
+          throw new Refused(`${where} refuses us: ${err.message}: check DATABASE_URL`, { cause: err });
+        throw err instanceof Error ? new Error(whyAway(err), { cause: err }) : err;
+      }
+    },
+    watcher,
+  );
+}
+
+const refusal = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/;
+
+/** Tries Redis. Everything works without it, so it reports an absent one and does not wait. @throws Refused */
+async function tryRedis(url: string, { say, signal }: Watcher): Promise<void> {
+  const where = `Redis at ${withoutPassword(url)}`;
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 });
+  // What it says there the failed command says too.
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    await redis.ping();
+  } catch (err) {
+    signal.throwIfAborted();
+    const why = reasonOf(err);
+    if (refusal.test(why)) throw new Refused(`${where} refuses us: ${why}: check REDIS_URL`, { cause: err });
+    say(`${where} is away (${why}): everything goes on without it, and takes it up once it answers`);
+  } finally {
+    redis.disconnect();
   }
 }

@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { freePort } from "../../internal/local/free-port.ts";
 import { type Kept, keepRunning } from "../../internal/local/keep-running.ts";
 import { Outlet } from "../../internal/local/outlet.ts";
-import { type ServiceProcess, startService } from "../../internal/local/service-process.ts";
+import { type ServiceProcess, startService } from "../../internal/local/own-scripts.ts";
 import { forget, watch } from "../harness/guard.ts";
 import { waitFor } from "../harness/wait-for.ts";
 

@@ -1,6 +1,6 @@
 import { type SpawnOptions, spawn } from "node:child_process";
+import { resolve } from "node:path";
 import { type Child, follow } from "./child.ts";
-import { childEnvironment } from "./child-environment.ts";
 import { type LineSink, relayLines } from "./outlet.ts";
 
 interface ServiceStart {
@@ -41,4 +41,36 @@ export function startService(start: ServiceStart): ServiceProcess {
       () => undefined,
     ),
   };
+}
+
+/** Where Node keeps what it has compiled: a third less CPU for each start of a service, two or three seconds of `up`'s. */
+const compileCache = resolve(import.meta.dirname, "../../node_modules/.cache/compile");
+
+/** The environment of a script of ours: this process's own, and what is given. */
+export function childEnvironment(given: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { NODE_COMPILE_CACHE: compileCache, ...process.env, ...given };
+}
+
+/** Runs a script to its end and copies its lines to `messages`. @returns its exit code; null if a signal ended it */
+export async function runScript(
+  [script, ...args]: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>>,
+  messages: LineSink,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: childEnvironment(env),
+    signal,
+  });
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  const [result] = await Promise.all([
+    code,
+    relayLines(child.stdout, messages),
+    relayLines(child.stderr, messages),
+  ]);
+  return result;
 }
