@@ -101,8 +101,11 @@ test("links a sign-in to the gateway of the up that runs here, wherever it liste
   await using db = connectPostgres(DATABASE_URL, "test", silent);
   const yes = async () => true;
   const signIn = { do: "sign in", scope: "operator" } as const;
-  const { output, remark } = await runCommand(signIn, db, { ask: yes, askIfSeated: yes, gatewayPort: 3100 });
-  expect(remark).toContain(`open http://127.0.0.1:3100/#code=${output.trim()},`);
+  const said: string[] = [];
+  const say = (text: string | Uint8Array) => void said.push(String(text));
+  await runCommand(signIn, { db, say, remark: say, ask: yes, askIfSeated: yes, gatewayPort: 3100 });
+  const [code, remark] = said;
+  expect(remark).toContain(`open http://127.0.0.1:3100/#code=${code?.trim()},`);
 });
 
 test("helps, also without a command", async () => {

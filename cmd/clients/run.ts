@@ -21,15 +21,9 @@ import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ClientsCommand } from "./command.ts";
 
-/** The output of a command: results for stdout, advice for stderr. */
-interface Answer {
-  readonly output: string;
-  readonly remark: string;
-}
-
-/** What a command can use. */
-interface Surroundings extends Pick<CommandTools, "ask" | "askIfSeated"> {
-  /** The gateway's address on this machine, where known. */
+interface ClientsRun extends Pick<CommandTools, "say" | "remark" | "ask" | "askIfSeated"> {
+  readonly db: Database;
+  /** The gateway's port on this machine, where known. */
   readonly gatewayPort?: number | undefined;
 }
 
@@ -39,27 +33,24 @@ interface Surroundings extends Pick<CommandTools, "ask" | "askIfSeated"> {
  */
 export async function runCommand(
   command: Exclude<ClientsCommand, { do: "nats" }>,
-  db: Database,
-  { ask, askIfSeated, gatewayPort = 3000 }: Surroundings,
-  now: number = Date.now(),
-): Promise<Answer> {
+  { db, say, remark, ask, askIfSeated, gatewayPort = 3000 }: ClientsRun,
+): Promise<void> {
   switch (command.do) {
     case "add": {
       const { client, name } = command;
       if (!(await addClient(db, client, name)))
         throw new CommandError(`The client "${client}" already exists.`);
-      return { output: `Added client ${client}.\n`, remark: "" };
+      return say(`Added client ${client}.\n`);
     }
     case "list": {
       const clients = await listClients(db);
       if (command.json)
-        return answerJson(
-          clients.map(({ id, name, createdAt, disabledAt }) => ({
-            client: id,
-            name,
-            created_at: createdAt,
-            disabled_at: disabledAt,
-          })),
+        return say(
+          json(
+            clients.map(({ id, name, createdAt, disabledAt }) => ({
+              ...{ client: id, name, created_at: createdAt, disabled_at: disabledAt },
+            })),
+          ),
         );
       const rows = clients.map((client) => [
         client.id,
@@ -67,7 +58,7 @@ export async function runCommand(
         shown(client.createdAt),
         clientState(client),
       ]);
-      return { output: table(rows, { head: ["client", "name", "created", "state"] }), remark: "" };
+      return say(table(rows, { head: ["client", "name", "created", "state"] }));
     }
     case "disable": {
       const { client } = command;
@@ -76,15 +67,17 @@ export async function runCommand(
       if (!command.yes && !(await askIfSeated(question)))
         throw new CommandError(`${client} was not disabled.`);
       if (!(await setDisabled(db, client, true))) throw new CommandError(`${client} was removed meanwhile.`);
-      const output = `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" undoes it.\n`;
-      return { output, remark: "" };
+      return say(
+        `Disabled ${client}: gateways refuse its keys with 403 within 5 seconds, and its events that come over NATS or are on their way become dead letters (unknown_client). "clients enable ${client}" undoes it.\n`,
+      );
     }
     case "enable": {
       const { client } = command;
       await requireClient(db, client);
       if (!(await setDisabled(db, client, false))) throw new CommandError(`${client} was removed meanwhile.`);
-      const output = `Enabled ${client}. To send its dead letters again: "dead-letters replay --all --client ${client} --reason unknown_client".\n`;
-      return { output, remark: "" };
+      return say(
+        `Enabled ${client}. To send its dead letters again: "dead-letters replay --all --client ${client} --reason unknown_client".\n`,
+      );
     }
     case "remove": {
       const { client } = command;
@@ -98,57 +91,46 @@ export async function runCommand(
         throw new CommandError(
           `${client} has events or something else that refers to it, and was not removed: "clients disable ${client}" refuses new ones.`,
         );
-      return {
-        output: `Removed ${client}: its events become dead letters (unknown_client) from now on.\n`,
-        remark: "",
-      };
+      return say(`Removed ${client}: its events become dead letters (unknown_client) from now on.\n`);
     }
     case "create key": {
       const { scope, expiresAt } = command;
       if (scope !== "operator") await requireClient(db, scope.client);
       const key = await createKey(db, scope, expiresAt);
       if (key === undefined) throw new CommandError("Its client was removed meanwhile.");
-      return {
-        output: `${key}\n`,
-        remark: `Keep it now: it is not shown again.${validity(key, expiresAt)}\n`,
-      };
+      say(`${key}\n`);
+      return remark(`Keep it now: it is not shown again.${validity(key, expiresAt)}\n`);
     }
     case "sign in": {
       const { scope } = command;
       if (scope !== "operator") await requireClient(db, scope.client);
       const code = await createCode(db, scope);
       if (code === undefined) throw new CommandError("Its client was removed meanwhile.");
-      return {
-        output: `${code}\n`,
-        remark: `Within ten minutes, and once: open http://127.0.0.1:${gatewayPort}/#code=${code}, or wherever the gateway is.\n`,
-      };
+      say(`${code}\n`);
+      return remark(
+        `Within ten minutes, and once: open http://127.0.0.1:${gatewayPort}/#code=${code}, or wherever the gateway is.\n`,
+      );
     }
     case "list keys": {
       await requireClient(db, command.client);
       const keys = await listKeys(db, command.client);
       if (command.json)
-        return answerJson(
-          keys.map((key) => ({
-            prefix: key.prefix,
-            client: key.client,
-            source: key.source,
-            operator: key.client === null,
-            created_at: key.createdAt,
-            expires_at: key.expiresAt,
-            revoked_at: key.revokedAt,
-          })),
+        return say(
+          json(
+            keys.map(({ prefix, client, source, ...key }) => ({
+              ...{ prefix, client, source, operator: client === null },
+              ...{ created_at: key.createdAt, expires_at: key.expiresAt, revoked_at: key.revokedAt },
+            })),
+          ),
         );
       const rows = keys.map((key) => [
         key.prefix,
         key.client ?? "(operator)",
         key.source ?? "",
         shown(key.createdAt),
-        state(key, now),
+        state(key),
       ]);
-      return {
-        output: table(rows, { head: ["prefix", "client", "source", "created", "state"] }),
-        remark: "",
-      };
+      return say(table(rows, { head: ["prefix", "client", "source", "created", "state"] }));
     }
     case "revoke key": {
       if (!command.yes && !(await askIfSeated(`Revoke the key ${command.prefix} for good?`)))
@@ -160,24 +142,22 @@ export async function runCommand(
         );
       if (found > 1)
         throw new CommandError(`${found} keys have the prefix "${command.prefix}", none was revoked.`);
-      return { output: `Revoked ${command.prefix}; gateways refuse it within 5 seconds.\n`, remark: "" };
+      return say(`Revoked ${command.prefix}; gateways refuse it within 5 seconds.\n`);
     }
   }
 }
 
-/** The account of a client's producers. It needs no database, so it works with any nats-server. */
-export function natsAnswer(client: string): Answer {
+/** Prints the account of a client's producers. It needs no database, so it works with any nats-server. */
+export function printAccount(client: string, { say, remark }: Pick<CommandTools, "say" | "remark">): void {
   const account = natsAccount(client);
-  return {
-    output: pasteable(account),
-    remark: `Paste both parts, set ${account.passwordVariable} for nats-server and restart it. Without "clients add ${client}" its events become dead letters.\n`,
-  };
+  say(pasteable(account));
+  remark(
+    `Paste both parts, set ${account.passwordVariable} for nats-server and restart it. Without "clients add ${client}" its events become dead letters.\n`,
+  );
 }
 
 /** One document, so that any reader, `jq` for example, can parse it. */
-function answerJson(listed: unknown): Answer {
-  return { output: `${JSON.stringify(listed)}\n`, remark: "" };
-}
+const json = (listed: unknown): string => `${JSON.stringify(listed)}\n`;
 
 function clientState({ disabledAt }: ClientRow): string {
   return disabledAt === null ? "" : `disabled ${shown(disabledAt)}`;
@@ -190,10 +170,10 @@ function validity(key: string, expiresAt: Date | null): string {
     : ` It is valid until ${shown(expiresAt)}.`;
 }
 
-function state(key: KeyRow, now: number): string {
+function state(key: KeyRow): string {
   if (key.revokedAt !== null) return `revoked ${shown(key.revokedAt)}`;
   if (key.expiresAt === null) return "never expires";
-  return `${key.expiresAt.getTime() > now ? "valid until" : "expired"} ${shown(key.expiresAt)}`;
+  return `${key.expiresAt.getTime() > Date.now() ? "valid until" : "expired"} ${shown(key.expiresAt)}`;
 }
 
 function shown(time: Date): string {

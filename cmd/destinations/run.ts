@@ -4,7 +4,7 @@ import { CommandError } from "../../internal/service/command-error.ts";
 import { UsageError } from "../../internal/service/command-line.ts";
 import { counted } from "../../internal/service/counted.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
-import { table } from "../../internal/service/table.ts";
+import { factTable, table } from "../../internal/service/table.ts";
 import { countReplayed, requestReplay } from "../../internal/webhooks/delivery-requests.ts";
 import type { Destination } from "../../internal/webhooks/destination.ts";
 import { DestinationRefused } from "../../internal/webhooks/destinations.ts";
@@ -46,7 +46,7 @@ async function act(command: DestinationsCommand, run: DestinationsRun): Promise<
       return list(await destinations.list(command.client, {}, signal), command.json, say);
     case "show": {
       const body = destinationBody(await found(webhooks, command.id, signal));
-      return say(command.json ? `${JSON.stringify(body)}\n` : table(Object.entries(body).map(cells)));
+      return say(command.json ? `${JSON.stringify(body)}\n` : factTable(body));
     }
     case "add": {
       const settings = good(readSettings(command.settings, checkUrl));
@@ -160,8 +160,3 @@ function list(all: readonly Destination[], asJson: boolean, say: (text: string) 
   ]);
   say(table(rows, { head: ["id", "client", "state", "types", "url"] }));
 }
-
-const cells = ([name, value]: [string, unknown]): readonly string[] => [
-  name,
-  value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value),
-];

@@ -9,7 +9,7 @@ import { CommandError } from "../../internal/service/command-error.ts";
 import { counted } from "../../internal/service/counted.ts";
 import { Progress } from "../../internal/service/progress.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
-import { table } from "../../internal/service/table.ts";
+import { factTable, table } from "../../internal/service/table.ts";
 import type { RecordsCommand } from "./command.ts";
 
 export interface RecordsRun extends Pick<CommandTools, "say" | "remark" | "signal"> {
@@ -40,7 +40,7 @@ export async function runCommand<T extends ClientRecord>(
       const record = await store.find(client, command.id, signal);
       if (record === undefined)
         throw new CommandError(`The client ${client} has no ${kind.one} ${command.id}.`);
-      say(command.json ? `${JSON.stringify(record)}\n` : table(Object.entries(record).map(cells)));
+      say(command.json ? `${JSON.stringify(record)}\n` : factTable(record));
     }
   }
 }
@@ -134,4 +134,3 @@ async function listTable<T extends ClientRecord>(
 }
 
 const shown = (value: unknown): string => (value === null ? "" : String(value));
-const cells = ([name, value]: [string, unknown]): readonly string[] => [name, shown(value)];

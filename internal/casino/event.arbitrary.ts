@@ -42,7 +42,7 @@ export const anyGame: fc.Arbitrary<GameEvent> = fc.record(
   { ...game, type: fc.constantFrom("game_start" as const, "game_stop" as const), ...added },
   { requiredKeys: ["id", "created_at", "player_id", "game_id", "type"], noNullPrototype: true },
 );
-export const anyBet: fc.Arbitrary<BetEvent> = fc.record(
+const anyBet: fc.Arbitrary<BetEvent> = fc.record(
   {
     ...money,
     game_id: anyIdentifier,
@@ -55,7 +55,7 @@ export const anyBet: fc.Arbitrary<BetEvent> = fc.record(
     noNullPrototype: true,
   },
 );
-export const anyDeposit: fc.Arbitrary<DepositEvent> = fc.record(
+const anyDeposit: fc.Arbitrary<DepositEvent> = fc.record(
   { ...money, type: fc.constant("deposit" as const), ...addedToMoney },
   { requiredKeys: ["id", "created_at", "player_id", "type", "amount", "currency"], noNullPrototype: true },
 );

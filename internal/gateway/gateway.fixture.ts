@@ -192,7 +192,7 @@ export async function emptyRaw(
 }
 
 /** A message of the raw stream. */
-export interface StoredMessage {
+interface StoredMessage {
   readonly subject: string;
   /** Its events, each as its text. */
   readonly events: readonly string[];

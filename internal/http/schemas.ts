@@ -30,10 +30,14 @@ export const dateTime = (meaning: string) =>
 export const nextCursor = Type.Union([Type.String(), Type.Null()], {
   description: "for the next page; null at the end",
 });
-/** A parameter that takes an earlier `nextCursor`, where that is a number. */
-export const numberCursor = Type.Optional(
-  Type.String({ pattern: "^[1-9][0-9]{0,15}$", description: "a `next_cursor` of an earlier answer" }),
-);
+/** A parameter that takes an earlier `nextCursor`. */
+export const cursorParameter = (pattern: string) =>
+  Type.Optional(Type.String({ pattern, description: "the `next_cursor` of an earlier answer" }));
+export const numberCursor = cursorParameter("^[1-9][0-9]{0,15}$");
+export const limitParameter = (preset = defaultLimit, maximum = 1_000) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, default: preset, description: "at most this many" }));
+/** A parameter that is off by default. */
+export const flag = (description: string) => Type.Optional(Type.Boolean({ default: false, description }));
 
 const counts = {
   accepted: count("how many are stored now"),
@@ -87,6 +91,18 @@ export const keyProblems = {
   403: problems("Problem", "the API key was revoked, has expired, or is an operator's"),
   429: problems("Problem", "too many requests with this API key; see Retry-After"),
 };
+/** The same for a route that operators' keys may use too. */
+export const anyKeyProblems = {
+  401: problems("Problem", "the API key is missing or unknown"),
+  403: problems("Problem", "the API key was revoked or has expired, or belongs to another client"),
+  429: problems("Problem", "too many requests with this API key, or of this client at once; see Retry-After"),
+};
+/** Answers that are due to the body. @param most what it may hold */
+export const bodyProblems = (most: string) => ({
+  408: problems("Problem", "the body took too long"),
+  413: problems("Problem", `the body is larger than ${most}`),
+  415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
+});
 export const withKey = [{ apiKey: [] }];
 export const optionalBodyMark = "x-optional-body";
 /** For the schema of a route with an optional body. */

@@ -30,7 +30,7 @@ export const queues = ["CASINO_RAW", "CASINO_PRICED", "CASINO_PROFILED"];
 export const events = stageStream(finalStage);
 export const dead = deadStream;
 
-export interface Sent {
+interface Sent {
   readonly client?: string;
   readonly type?: string;
   readonly currency?: string;

@@ -18,7 +18,7 @@ import type { Received } from "../webhooks/receiver.fixture.ts";
 import { SecretBox } from "../webhooks/secret-box.ts";
 import { Sender, type SenderOptions } from "./sender.ts";
 
-export interface TestSenderOptions extends Partial<SenderOptions> {
+interface TestSenderOptions extends Partial<SenderOptions> {
   readonly calls?: DelivererOptions;
 }
 

@@ -11,6 +11,13 @@ interface TableStyle {
   readonly gap?: string;
 }
 
+/** The fields of one thing, a line each. */
+export const factTable = (body: object): string =>
+  table(Object.entries(body).map(([name, value]) => [name, shown(value)]));
+
+const shown = (value: unknown): string =>
+  value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+
 /** Formats rows as aligned lines, each cell on one line and safe for a terminal. Any number of rows. */
 export function table(
   rows: readonly (readonly string[])[],

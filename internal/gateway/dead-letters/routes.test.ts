@@ -117,7 +117,7 @@ test.each([
   ["GET", "/dead-letters?reason=bad", 400, "reason must be one of invalid_json,"],
   ["GET", "/dead-letters?client_id=a.*", 400, "client_id must be the name of a client"],
   ["GET", "/dead-letters?step=a&step=b", 400, "step must be the name of a step"],
-  ["GET", "/dead-letters?cursor=x&groups=1", 400, "cursor must be a `next_cursor` of an earlier answer"],
+  ["GET", "/dead-letters?cursor=x&groups=1", 400, "cursor must be the `next_cursor` of an earlier answer"],
   ["GET", "/dead-letters/replay", 405, "This path has no GET, but POST."],
   ["DELETE", "/dead-letters/replay", 405, "This path has no DELETE, but POST."],
   [

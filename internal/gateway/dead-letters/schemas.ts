@@ -1,9 +1,12 @@
 import { type TSchema, Type } from "typebox";
 import { TOKEN_PATTERN } from "../../dead-letters/filter.ts";
 import {
+  anyKeyProblems,
+  bodyProblems,
   clientParameter,
-  defaultLimit,
+  flag,
   json,
+  limitParameter,
   nextCursor,
   numberCursor,
   oneOf,
@@ -97,21 +100,15 @@ const either = (description: string, ...names: readonly string[]) => ({
   content: { "application/json": { schema: Type.Union(names.map((name) => ref(name))) } },
 });
 
-const bodyProblems = {
-  413: problems("Problem", "the body is larger than 1 MiB"),
-  415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
-};
 const common = { tags: ["dead letters"], security: withKey };
-const keyProblems = {
-  401: problems("Problem", "the API key is missing or unknown"),
-  403: problems("Problem", "the API key was revoked or has expired, or the letter is another client's"),
-  429: problems("Problem", "too many requests with this API key; see Retry-After"),
+const failures = {
+  ...anyKeyProblems,
   503: problems("Problem", "the broker is away, or too many requests read at once; see Retry-After"),
 };
 const oneProblems = {
   400: problems("Problem", "the number is invalid, or a parameter is unknown"),
   404: problems("Problem", "the letter does not exist, or no longer does"),
-  ...keyProblems,
+  ...failures,
 };
 const params = Type.Object({ seq });
 const filter = {
@@ -122,18 +119,13 @@ const filter = {
   client_id: clientParameter(TOKEN_PATTERN),
 };
 const dryRun = {
-  dry_run: Type.Optional(
-    Type.Boolean({ default: false, description: "send nothing, report what would pass now" }),
-  ),
+  dry_run: flag("send nothing, report what would pass now"),
 };
 /** Letters of a bulk replay by default; also the maximum of a dry run. */
 export const defaultReplayed = 1_000;
-const limit = (preset: number, max: number) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum: max, default: preset, description: "most letters" }));
-
 const many = parameters({
   ...filter,
-  limit: limit(defaultReplayed, 10_000),
+  limit: limitParameter(defaultReplayed, 10_000),
   cursor: numberCursor,
   ...dryRun,
 });
@@ -147,19 +139,14 @@ export const deadLetterSchemas = {
     description: "Newest first; an operator's key lists all clients' letters, another key its own client's.",
     querystring: parameters({
       ...filter,
-      limit: limit(defaultLimit, 1_000),
+      limit: limitParameter(),
       cursor: numberCursor,
-      groups: Type.Optional(
-        Type.Boolean({
-          default: false,
-          description: "also count all matching letters by reason, step and client; reads every letter",
-        }),
-      ),
+      groups: flag("also count all matching letters by reason, step and client; reads every letter"),
     }),
     response: {
       200: json("DeadLetterPage", "a page of letters"),
       400: problems("Problem", "a parameter is wrong or unknown"),
-      ...keyProblems,
+      ...failures,
     },
   },
   show: {
@@ -192,7 +179,7 @@ export const deadLetterSchemas = {
         "the number is invalid, a parameter is wrong or unknown, or the payload in the body would fail: see `because`",
       ),
       409: problems("Problem", "the letter cannot be replayed"),
-      ...bodyProblems,
+      ...bodyProblems("1 MiB"),
     },
   },
   replayMany: {
@@ -207,8 +194,8 @@ export const deadLetterSchemas = {
     response: {
       200: either("the results; or those of a dry run", "ReplayedMany", "DeadLetterOutlooks"),
       400: problems("Problem", "a parameter is wrong or unknown"),
-      ...keyProblems,
-      ...bodyProblems,
+      ...failures,
+      ...bodyProblems("1 MiB"),
     },
   },
   discard: {

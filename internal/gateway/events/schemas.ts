@@ -2,10 +2,11 @@ import { type TSchema, Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
 import { enrichedSchemas, rawSchemas } from "../../casino/schema.ts";
 import {
+  cursorParameter,
   dateTime,
-  defaultLimit,
   json,
   keyProblems,
+  limitParameter,
   nextCursor,
   problems,
   ref,
@@ -146,10 +147,8 @@ export const eventSchemas = {
       player_id: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
       from: Type.Optional(dateTime("the earliest `created_at`, included")),
       to: Type.Optional(dateTime("the latest `created_at`, excluded")),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit })),
-      cursor: Type.Optional(
-        Type.String({ pattern: "^[A-Za-z0-9_-]+$", description: "the `next_cursor` of an earlier answer" }),
-      ),
+      limit: limitParameter(),
+      cursor: cursorParameter("^[A-Za-z0-9_-]+$"),
     }),
     response: {
       200: json("EventPage", "a page of events"),

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from "typebox";
-import { count, json, keyProblems, problems, ref, withKey } from "../../http/schemas.ts";
+import { anyKeyProblems, count, json, problems, ref, withKey } from "../../http/schemas.ts";
 
 const ranked = Type.Object({
   id: Type.Integer({ description: "the player" }),
@@ -54,12 +54,7 @@ const getMaterialized = {
 const behindKey = {
   ...getMaterialized,
   security: withKey,
-  response: {
-    ...getMaterialized.response,
-    401: keyProblems[401],
-    403: problems("Problem", "the API key was revoked or has expired, or `client_id` is another client"),
-    429: keyProblems[429],
-  },
+  response: { ...getMaterialized.response, ...anyKeyProblems },
 };
 
 /** What the description says of the route, public or with a key. */

@@ -4,7 +4,7 @@ import { producerOf } from "../../http/authentication.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { readParameters } from "../../http/parameters.ts";
 import type { RouteContext } from "../../http/route-context.ts";
-import { count, json, parameters, problems } from "../../http/schemas.ts";
+import { count, flag, json, parameters, problems } from "../../http/schemas.ts";
 import { readId } from "../../records/record.ts";
 import { Problem, unavailable } from "../../service/problem.ts";
 import { isUnavailable } from "../../service/unavailable.ts";
@@ -20,12 +20,8 @@ export type ErasePlayer = (client: string, id: number, by: string, signal: Abort
 const timeoutMs = 30_000;
 
 const querystring = parameters({
-  erase: Type.Optional(
-    Type.Boolean({
-      default: false,
-      description:
-        "also erase e-mail and last sign-in from the archive and the dead letters, for good; answers 200 with what was done, even if the player no longer exists",
-    }),
+  erase: flag(
+    "also erase e-mail and last sign-in from the archive and the dead letters, for good; answers 200 with what was done, even if the player no longer exists",
   ),
 });
 

@@ -1,8 +1,8 @@
 import { type TSchema, Type } from "typebox";
 import {
-  defaultLimit,
   json,
   keyProblems,
+  limitParameter,
   nextCursor,
   numberCursor,
   problems,
@@ -57,7 +57,7 @@ export function recordSchemas<T extends ClientRecord>(kind: RecordKind<T>) {
       summary: `List the client's ${many}`,
       description: "By id. A page starts after the last id of the previous page, whatever has changed since.",
       querystring: Type.Object({
-        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit })),
+        limit: limitParameter(),
         cursor: numberCursor,
       }),
       response: {

@@ -1,10 +1,14 @@
 import { Type } from "typebox";
 import { EVENT_TYPE_PATTERN } from "../../casino/event.ts";
 import {
+  anyKeyProblems,
+  bodyProblems,
   clientParameter,
+  cursorParameter,
   dateTime,
-  defaultLimit,
+  flag,
   json,
+  limitParameter,
   noParameters,
   oneOf,
   optionalBody,
@@ -18,25 +22,16 @@ import { idPattern } from "./components.ts";
 
 const common = { tags: ["webhooks"], security: withKey };
 const failures = {
-  401: problems("Problem", "the API key is missing or unknown"),
-  403: problems("Problem", "the API key was revoked or has expired, or `client_id` is another client"),
-  429: problems("Problem", "too many requests with this API key, or of this client at once; see Retry-After"),
+  ...anyKeyProblems,
   503: problems("Problem", "Postgres is away, or this gateway has no DELIVERY_KEY"),
 };
-const bodyFailures = {
-  408: problems("Problem", "the body took too long"),
-  413: problems("Problem", "the body is larger than 64 KiB"),
-  415: problems("Problem", "an unsupported Content-Type or Content-Encoding"),
-};
+const bodyFailures = bodyProblems("64 KiB");
 const ofOne = {
   400: problems("Problem", "the id is invalid, or a parameter is wrong or unknown"),
   404: problems("Problem", "this client has no such destination"),
   ...failures,
 };
 const params = Type.Object({ id: Type.String({ pattern: idPattern }) });
-const limit = Type.Optional(
-  Type.Integer({ minimum: 1, maximum: 1_000, default: defaultLimit, description: "maximum per page" }),
-);
 const bodyOf = (name: string) => ({ content: { "application/json": { schema: ref(name) } } });
 
 const replayParameters = parameters({
@@ -45,15 +40,8 @@ const replayParameters = parameters({
   type: Type.Optional(
     Type.String({ pattern: EVENT_TYPE_PATTERN, description: "the name of an event type, such as bet" }),
   ),
-  only_undelivered: Type.Optional(
-    Type.Boolean({
-      default: false,
-      description: "skip delivered events, as far back as deliveries are kept",
-    }),
-  ),
-  dry_run: Type.Optional(
-    Type.Boolean({ default: false, description: "send nothing, only count the events" }),
-  ),
+  only_undelivered: flag("skip delivered events, as far back as deliveries are kept"),
+  dry_run: flag("send nothing, only count the events"),
 });
 
 const rotateParameters = parameters({
@@ -75,10 +63,8 @@ export const webhookSchemas = {
     summary: "List destinations",
     querystring: parameters({
       client_id: clientParameter(),
-      limit,
-      cursor: Type.Optional(
-        Type.String({ pattern: idPattern, description: "the `next_cursor` of an earlier answer" }),
-      ),
+      limit: limitParameter(),
+      cursor: cursorParameter(idPattern),
     }),
     response: {
       200: json("DestinationPage", "a page of destinations"),
@@ -193,13 +179,8 @@ export const webhookSchemas = {
       ),
       from: Type.Optional(dateTime("time of the attempt, inclusive")),
       to: Type.Optional(dateTime("time of the attempt, exclusive")),
-      limit,
-      cursor: Type.Optional(
-        Type.String({
-          pattern: "^[1-9][0-9]{0,14}\\.[1-9][0-9]{0,17}$",
-          description: "the `next_cursor` of an earlier answer",
-        }),
-      ),
+      limit: limitParameter(),
+      cursor: cursorParameter("^[1-9][0-9]{0,14}\\.[1-9][0-9]{0,17}$"),
     }),
     response: {
       200: json("DeliveryPage", "a page of deliveries"),
