@@ -32,7 +32,7 @@ export class DestinationHealth {
       if (failingSince === null) await destinations.markFailing(id, since, signal);
       const first = failingSince !== null && failingSince < since ? failingSince : since;
       if (Date.now() - first.getTime() >= disableAfterMs)
-        await this.disable(destination, `All its calls have failed since ${first.toISOString()}.`);
+        await this.disable(destination, `All its calls have failed since ${first.toISOString()}.`, signal);
     }
   }
 
@@ -40,11 +40,11 @@ export class DestinationHealth {
    * Disables a destination until somebody enables it again. Never rejects: if it fails, the next occasion repeats it.
    * @param reason a sentence, for its client
    */
-  async disable({ id, client }: Destination, reason: string): Promise<void> {
+  async disable({ id, client }: Destination, reason: string, signal?: AbortSignal): Promise<void> {
     const { destinations, nc, log } = this.#options;
     try {
       // Only one of several senders reports it.
-      if (!(await destinations.disable(id, reason))) return;
+      if (!(await destinations.disable(id, reason, signal))) return;
       log.warn({ destination: id, client }, `a destination is disabled: ${reason}`);
       const said = { destination: id, client_id: client, reason, at: new Date().toISOString() };
       nc.publish(operatorSubject("destination_disabled"), JSON.stringify(said));

@@ -4,6 +4,9 @@ import { asking, type Database } from "../postgres/connect.ts";
 /** How long a sender's claim on a destination lasts without renewal, in ms. */
 export const keptForMs = 6_000;
 
+/** How long a stop waits until its claims are released. */
+const leaveWithinMs = 1_000;
+
 /** A destination's position. */
 interface DestinationPlace {
   readonly destination: string;
@@ -56,8 +59,11 @@ export class Places {
 
   /** Releases all our claims at once. */
   async leave(): Promise<void> {
-    await asking(undefined, () =>
-      sql`update destination_places set kept_until = null where keeper = ${this.#keeper}`.execute(this.#db),
+    const signal = AbortSignal.timeout(leaveWithinMs);
+    await asking(signal, () =>
+      sql`update destination_places set kept_until = null where keeper = ${this.#keeper}`.execute(this.#db, {
+        signal,
+      }),
     );
   }
 }

@@ -50,10 +50,10 @@ export class Requests {
     const total = sent + page.length;
     if (last !== undefined) {
       const { storedAt, source, id: event } = last;
-      await noteProgress(this.#db, id, { position: { storedAt, source, id: event }, sent: total });
+      await noteProgress(this.#db, id, { position: { storedAt, source, id: event }, sent: total }, signal);
     }
     if (hasMore) return true;
-    await finishRequest(this.#db, id);
+    await finishRequest(this.#db, id, null, signal);
     this.#log.info(
       { destination: run.destination.id, request: id, events: total },
       "replayed from the archive",
@@ -68,10 +68,15 @@ export class Requests {
   ): Promise<void> {
     const final = await finalOf(this.#db, { client, source, id: eventId }, signal);
     if (final === undefined)
-      return finishRequest(this.#db, id, "The archive does not have this event, or no longer has it.");
+      return finishRequest(
+        this.#db,
+        id,
+        "The archive does not have this event, or no longer has it.",
+        signal,
+      );
     await this.#feed.put(run, [final], `request-${id}`, signal);
-    await noteProgress(this.#db, id, { position: null, sent: 1 });
-    await finishRequest(this.#db, id);
+    await noteProgress(this.#db, id, { position: null, sent: 1 }, signal);
+    await finishRequest(this.#db, id, null, signal);
   }
 }
 

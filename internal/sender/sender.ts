@@ -130,11 +130,10 @@ export class Sender {
   }
 
   async #follow(): Promise<void> {
-    const { signal } = this.#stopping;
+    const bound = () => AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(followWithinMs)]);
     try {
-      const bound = AbortSignal.any([signal, AbortSignal.timeout(followWithinMs)]);
-      await this.#read(bound).finally(() => this.#adjust());
-      await this.#health.note(this.#runs.all, signal);
+      await this.#read(bound()).finally(() => this.#adjust());
+      await this.#health.note(this.#runs.all, bound());
       this.#problem = undefined;
     } catch (err) {
       this.#problem = reasonOf(err);

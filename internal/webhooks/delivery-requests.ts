@@ -129,19 +129,29 @@ export async function noteProgress(
   db: Database,
   id: string,
   { position, sent }: { readonly position: unknown; readonly sent: number },
+  signal?: AbortSignal,
 ): Promise<void> {
-  await changed(db, id, { position: JSON.stringify(position), sent: String(sent) });
+  await changed(db, id, { position: JSON.stringify(position), sent: String(sent) }, signal);
 }
 
 /** Finishes a request. @param error a sentence for the destination's client if it failed. @throws Unavailable */
-export async function finishRequest(db: Database, id: string, error: string | null = null): Promise<void> {
-  await changed(db, id, { done_at: sql<Date>`now()`, error });
+export async function finishRequest(
+  db: Database,
+  id: string,
+  error: string | null = null,
+  signal?: AbortSignal,
+): Promise<void> {
+  await changed(db, id, { done_at: sql<Date>`now()`, error }, signal);
 }
 
-async function changed(db: Database, id: string, values: Readonly<Record<string, unknown>>): Promise<void> {
-  return asking(undefined, async () => {
-    await db.updateTable("delivery_requests").set(values).where("id", "=", id).execute();
-  });
+async function changed(
+  db: Database,
+  id: string,
+  values: Readonly<Record<string, unknown>>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const update = db.updateTable("delivery_requests").set(values).where("id", "=", id);
+  await asking(signal, () => update.execute(signal && { signal }));
 }
 
 function readRequest(row: Selectable<Schema["delivery_requests"]>): DeliveryRequest {

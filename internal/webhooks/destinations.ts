@@ -190,7 +190,7 @@ export class Destinations {
         .set({ failing_since: since })
         .where("id", "=", id)
         .where("failing_since", "is", null)
-        .execute(),
+        .execute(signal && { signal }),
     );
   }
 
@@ -201,7 +201,7 @@ export class Destinations {
         .set({ failing_since: null })
         .where("id", "=", id)
         .where("failing_since", "is not", null)
-        .execute(),
+        .execute(signal && { signal }),
     );
   }
 
@@ -217,7 +217,7 @@ export class Destinations {
         .set({ ...stateOf(false), disabled_reason: reason, updated_at: sql`now()` })
         .where("id", "=", id)
         .where("enabled", "=", true)
-        .executeTakeFirst(),
+        .executeTakeFirst(signal && { signal }),
     );
     return disabled.numUpdatedRows === 1n;
   }
