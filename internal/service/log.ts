@@ -14,12 +14,17 @@ export type LogLevel = (typeof logLevels)[number];
  */
 export function createLog(service: string, level: LogLevel): Log {
   // Synchronous, because a dying process must not lose its last line.
-  const stderr = pino.destination({ dest: 2, sync: true });
+  const stderr = pino.destination({ dest: 2, sync: true, maxLength: mostUnwritten });
+  // Such as of a full disk: lines that cannot be written must not end what they tell of.
+  stderr.on("error", () => undefined);
   return pino(
     logOptions(service, level),
     process.stderr.isTTY ? { write: (line: string) => stderr.write(readable(line)) } : stderr,
   );
 }
+
+/** Bytes of lines that wait for room where stderr goes; beyond that, lines are dropped. */
+const mostUnwritten = 2 ** 20;
 
 const errorLevel = 50; // pino's number
 
