@@ -193,6 +193,8 @@ create table delivery_requests (
   constraint delivery_requests_destination_id_fkey FOREIGN KEY (destination_id) REFERENCES destinations(id) ON DELETE CASCADE
 );
 
+create index delivery_requests_done ON public.delivery_requests USING btree (done_at) WHERE (done_at IS NOT NULL);
+
 create index delivery_requests_open ON public.delivery_requests USING btree (destination_id, id) WHERE (done_at IS NULL);
 
 create table destination_places (

@@ -15,7 +15,7 @@ import { report } from "../../internal/telemetry/report.ts";
 import { openPublisher } from "../../internal/telemetry/timed-publisher.ts";
 import { openTraces, traceVariables } from "../../internal/telemetry/traces.ts";
 import { WorkMeter } from "../../internal/telemetry/work-meter.ts";
-import { deleteDeliveriesOlderThan } from "../../internal/webhooks/deliveries.ts";
+import { deleteOlderThan } from "../../internal/webhooks/deliveries.ts";
 import { Destinations } from "../../internal/webhooks/destinations.ts";
 import { SecretBox } from "../../internal/webhooks/secret-box.ts";
 import { openDeliverer, webhookVariables } from "../../internal/webhooks/webhooks.ts";
@@ -60,12 +60,13 @@ await runService({
       trace: traces && ((consumer) => traces.hop(consumer)),
     });
     onClose("sender", () => sender.stop());
-    void deleteExpired({
-      what: "deliveries",
-      deleteBatch: (limit) => deleteDeliveriesOlderThan(db, config.DELIVERY_RETENTION, limit, signal),
-      log,
-      signal,
-    });
+    for (const table of ["deliveries", "delivery_requests"] as const)
+      void deleteExpired({
+        what: table,
+        deleteBatch: (limit) => deleteOlderThan(db, table, config.DELIVERY_RETENTION, limit, signal),
+        log,
+        signal,
+      });
 
     const { metrics, http } = report(run, {
       ...{ nc, streams, publisher, works: [meter] },

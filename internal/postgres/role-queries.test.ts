@@ -23,7 +23,11 @@ import { postgresPlayers } from "../players/players.ts";
 import { postgresRecords } from "../records/postgres-records.ts";
 import { listChanges, listTypes, registerType, removeType } from "../registry/event-types.ts";
 import { Registry } from "../registry/registry.ts";
-import { deleteDeliveriesOlderThan, findDeliveries, recordDeliveries } from "../webhooks/deliveries.ts";
+import {
+  deleteOlderThan as deleteDeliveries,
+  findDeliveries,
+  recordDeliveries,
+} from "../webhooks/deliveries.ts";
 import { finishRequest, noteProgress, openRequests, requestResend } from "../webhooks/delivery-requests.ts";
 import { type DestinationSettings, defaultSettings } from "../webhooks/destination.ts";
 import { Destinations } from "../webhooks/destinations.ts";
@@ -123,11 +127,12 @@ describe("each service's queries work under its own role", () => {
     const result = { durationMs: 1, answer: "", at: new Date(0) };
     const attempt = { webhookId: "evt_1", attempt: 1, outcome: "delivered" } as const;
     await recordDeliveries(db, [{ destination: id, event, result, ...attempt }]);
-    expect(await deleteDeliveriesOlderThan(db, 1_000, 10)).toBe(1);
+    expect(await deleteDeliveries(db, "deliveries", 1_000, 10)).toBe(1);
     const request = await requestResend(owner, { id, client: "casino" }, event);
     expect(await openRequests(db, [id])).toMatchObject([{ id: request }]);
     await noteProgress(db, request, { position: {}, sent: 1 });
     await finishRequest(db, request);
+    expect(await deleteDeliveries(db, "delivery_requests", -60_000, 10)).toBe(1);
     await ours.remove(id, "casino");
   });
 

@@ -38,7 +38,7 @@ export const grants = {
   // It deletes what is older than ARCHIVE_RETENTION.
   archiver: { events: "select, insert, delete" },
   generator: { clients: "select", event_type_schemas: "select" },
-  // It deletes deliveries older than DELIVERY_RETENTION.
+  // It deletes deliveries and requests older than DELIVERY_RETENTION.
   sender: {
     clients: "select",
     events: "select",

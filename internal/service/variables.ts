@@ -158,7 +158,7 @@ export const variables = {
     parse: duration,
   }),
   DELIVERY_RETENTION: define({
-    doc: "how long Postgres keeps the results of delivery attempts",
+    doc: "how long Postgres keeps the results of delivery attempts, and requests to resend and replay that are done",
     default: "7d",
     parse: duration,
   }),

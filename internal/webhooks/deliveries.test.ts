@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { addClients, addTypes, archive, archiveForTest, finalBet } from "../archive/database.fixture.ts";
 import {
   type DeliveryRecord,
-  deleteDeliveriesOlderThan,
+  deleteOlderThan,
   findDeliveries,
   findDelivery,
   recordDeliveries,
@@ -119,8 +119,8 @@ describe("recorded attempts", () => {
   test("are deleted when they are old, some at a time", async () => {
     const now = { ...failed.result, at: new Date() };
     await recordDeliveries(db, [record(1), record(2), record(3), record(4, { result: now })]);
-    expect(await deleteDeliveriesOlderThan(db, 60_000, 2)).toBe(2);
-    expect(await deleteDeliveriesOlderThan(db, 60_000, 2)).toBe(1);
+    expect(await deleteOlderThan(db, "deliveries", 60_000, 2)).toBe(2);
+    expect(await deleteOlderThan(db, "deliveries", 60_000, 2)).toBe(1);
     expect((await findDeliveries(db, { ...all, limit: 10 })).deliveries).toHaveLength(1);
   });
 });
@@ -155,6 +155,23 @@ describe("what the sender is asked for", () => {
     ]);
     await destinations.remove(destination.id, "casino");
     expect(await openRequests(db, [destination.id])).toEqual([]);
+  });
+
+  test("is deleted once it is done for long, and not before it is done", async () => {
+    const destination = await destinations.create("casino", settings);
+    const [old, recent, open] = [
+      await requestResend(db, destination, { source: "web", id: 7 }),
+      await requestResend(db, destination, { source: "web", id: 8 }),
+      await requestResend(db, destination, { source: "web", id: 9 }),
+    ];
+    await finishRequest(db, recent);
+    const long = new Date(Date.now() - 120_000);
+    const query = db.updateTable("delivery_requests").set({ created_at: long }).where("id", "=", open);
+    await query.execute();
+    await db.updateTable("delivery_requests").set({ done_at: long }).where("id", "=", old).execute();
+    expect(await deleteOlderThan(db, "delivery_requests", 60_000, 10)).toBe(1);
+    const left = await db.selectFrom("delivery_requests").select("id").orderBy("id").execute();
+    expect(left.map(({ id }) => id)).toEqual([recent, open]);
   });
 
   test("of one destination hides no other's, however much it is", async () => {

@@ -152,21 +152,22 @@ export async function findDelivery(
 }
 
 /**
- * Deletes some of the deliveries that are older.
- * @param ageMs since the attempt
+ * Deletes some of what is older: deliveries by the time of the attempt, or requests by the time at which they were done.
  * @param most maximum per call, because a long statement would hold up others
  * @returns the number deleted: less than `most` if none are left
  */
-export async function deleteDeliveriesOlderThan(
+export async function deleteOlderThan(
   db: Database,
+  table: "deliveries" | "delivery_requests",
   ageMs: number,
   most: number,
   signal?: AbortSignal,
 ): Promise<number> {
+  const [name, at] = [sql.table(table), sql.ref(table === "deliveries" ? "at" : "done_at")];
   return asking(signal, async () => {
     const { numAffectedRows } = await sql`
-      delete from deliveries where ctid = any(array(
-        select ctid from deliveries where at < now() - ${ageMs}::float8 * interval '1 ms' limit ${most}))`.execute(
+      delete from ${name} where ctid = any(array(
+        select ctid from ${name} where ${at} < now() - ${ageMs}::float8 * interval '1 ms' limit ${most}))`.execute(
       db,
       signal && { signal },
     );
