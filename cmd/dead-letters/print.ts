@@ -2,6 +2,7 @@ import type { DryRunResult } from "../../internal/dead-letters/dry-run.ts";
 import type { LetterGroup, Survey } from "../../internal/dead-letters/survey.ts";
 import { isTraceparent } from "../../internal/messages/envelope.ts";
 import { errorsOf, type Letter, type LetterHead, sourceOf } from "../../internal/messages/letter.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { table } from "../../internal/service/table.ts";
 import { forTerminal, onOneLine } from "../../internal/service/terminal.ts";
 
@@ -50,7 +51,7 @@ export function printLetter(letter: Letter): string {
       .map(([name, value]) => `${name.padEnd(12)}${onOneLine(value ?? "")}\n`),
     `\nError:\n${table(errors, { indent: "  " })}`,
     `\nHeaders:\n${table(headers, { indent: "  " })}`,
-    `\nPayload (${letter.bytes} ${letter.bytes === 1 ? "byte" : "bytes"}):\n${printPayload(letter.payload)}\n`,
+    `\nPayload (${counted(letter.bytes, "byte")}):\n${printPayload(letter.payload)}\n`,
   ].join("");
 }
 

@@ -9,6 +9,7 @@ import type { LetterStore } from "../../internal/dead-letters/store.ts";
 import { survey } from "../../internal/dead-letters/survey.ts";
 import type { Letter, LetterHead } from "../../internal/messages/letter.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import { counted } from "../../internal/service/counted.ts";
 import { type Log, reasonOf } from "../../internal/service/log.ts";
 import type { Progress } from "../../internal/service/progress.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
@@ -164,7 +165,7 @@ async function discardTarget(target: Target, yes: boolean, desk: Desk): Promise<
   }
   const { total } = await survey(store, target.all, { limit: 1, signal });
   if (total === 0) return say("There are no such dead letters.\n");
-  if (!yes && !(await ask(`Discard ${total} dead ${total === 1 ? "letter" : "letters"} for good?`)))
+  if (!yes && !(await ask(`Discard ${counted(total, "dead letter")} for good?`)))
     throw new CommandError("Nothing was discarded.");
   let discarded = 0;
   // Only as many as the question named, even if others arrive meanwhile.

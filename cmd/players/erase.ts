@@ -3,10 +3,11 @@ import { type Erasure, type ErasureOptions, erasePlayer } from "../../internal/e
 import { type ErasureRecord, Erasures } from "../../internal/erasure/erasures.ts";
 import { playerKind } from "../../internal/players/player-kind.ts";
 import { CommandError } from "../../internal/service/command-error.ts";
+import { counted } from "../../internal/service/counted.ts";
 import type { CommandTools } from "../../internal/service/run-command.ts";
 import { table } from "../../internal/service/table.ts";
 import type { ErasureCommand, PlayersCommand } from "./erase-command.ts";
-import { type RecordsRun, runCommand as runRecordsCommand } from "./run.ts";
+import { pages, type RecordsRun, runCommand as runRecordsCommand } from "./run.ts";
 
 interface PlayersRun extends RecordsRun, Pick<CommandTools, "ask"> {
   /** Connects to NATS, for an erasure; the caller closes the connection. */
@@ -46,7 +47,7 @@ function printErasure({ client_id, player_id, done, remains }: Erasure): string 
   const counts = Object.entries(done).map(([place, count]) => [place.replaceAll("_", " "), String(count)]);
   const left = remains.map(({ stream, messages, until }) => [
     stream,
-    `${messages} ${messages === 1 ? "message" : "messages"}`,
+    counted(messages, "message"),
     until === null ? "until they are through" : `until ${until}`,
   ]);
   const last = remains.at(-1)?.until;
@@ -71,13 +72,8 @@ async function listErased(
   await requireClient(db, client);
   const erasures = new Erasures(db);
   const records: ErasureRecord[] = [];
-  for (let after = 0; ; ) {
-    const page = await erasures.list(client, after, 1_000, signal);
-    records.push(...page);
-    const last = page.at(-1);
-    if (last === undefined || page.length < 1_000) break;
-    after = last.player_id;
-  }
+  const read = (after: number, limit: number) => erasures.list(client, after, limit, signal);
+  for await (const page of pages(read, ({ player_id }) => player_id)) records.push(...page);
   if (json) return say(`${JSON.stringify(records)}\n`);
   const rows = records.map(({ player_id, erased_at, requested_by, counts }) => [
     ...[String(player_id), erased_at, requested_by],

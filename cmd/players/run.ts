@@ -32,10 +32,11 @@ export async function runCommand<T extends ClientRecord>(
   switch (command.do) {
     case "import":
       return importFile(kind, store, command, run);
-    case "list":
-      return command.json
-        ? listJson(pages(store, client, signal), say)
-        : listTable(kind, pages(store, client, signal), say);
+    case "list": {
+      const read = (after: number, limit: number) => store.list(client, after, limit, signal);
+      const all = pages(read, ({ id }) => id);
+      return command.json ? listJson(all, say) : listTable(kind, all, say);
+    }
     case "show": {
       const record = await store.find(client, command.id, signal);
       if (record === undefined)
@@ -88,18 +89,17 @@ function opened(file: string): Readable {
   return file === "-" ? process.stdin : createReadStream(file);
 }
 
-async function* pages<T extends ClientRecord>(
-  store: RecordStore<T>,
-  client: string,
-  signal: AbortSignal,
+/** All records by id, a page at a time. @param read the next ones after an id */
+export async function* pages<T>(
+  read: (after: number, limit: number) => Promise<readonly T[]>,
+  idOf: (record: T) => number,
 ): AsyncGenerator<readonly T[]> {
-  let after = 0;
-  for (;;) {
-    const page = await store.list(client, after, pageSize, signal);
+  for (let after = 0; ; ) {
+    const page = await read(after, pageSize);
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < pageSize) return;
-    after = last.id;
+    after = idOf(last);
   }
 }
 

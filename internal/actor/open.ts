@@ -1,4 +1,5 @@
 import type { Decoded } from "../casino/decode.ts";
+import { errorsText } from "../casino/field-error.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import { type Enclosed, openMessage } from "../messages/enclosed.ts";
 import { notJson } from "../messages/raw-message.ts";
@@ -90,7 +91,7 @@ export class Opener {
 
 function opened(delivery: Delivery, enclosed: Enclosed, decoded: Decoded): Opened {
   if (decoded.ok) return { delivery, enclosed, client: enclosed.envelope.client, event: decoded.event };
-  const because = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
+  const because = errorsText(decoded.errors);
   return { delivery, enclosed, outcome: deadLetter(decoded.reason, because) };
 }
 

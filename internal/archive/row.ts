@@ -1,5 +1,6 @@
 import { type CustomTypes, decodeEnriched } from "../casino/decode.ts";
 import { type CasinoEvent, isMoney } from "../casino/event.ts";
+import { errorsText } from "../casino/field-error.ts";
 import type { Delivery } from "../jetstream/delivery.ts";
 import type { DeadReason } from "../messages/dead-letter.ts";
 import { type AppliedRate, readEnvelope } from "../messages/envelope.ts";
@@ -34,8 +35,7 @@ export function readRow(delivery: Delivery): DeliveredRow | Refusal {
   if ("reason" in envelope) return envelope;
   const decoded = decodeEnriched(delivery.data, anyCustomType);
   if (!decoded.ok) {
-    const because = decoded.errors.map((error) => `${error.path} ${error.message}`.trim()).join("; ");
-    return { reason: decoded.reason, because };
+    return { reason: decoded.reason, because: errorsText(decoded.errors) };
   }
   const { event } = decoded;
   if (event.description === undefined) return unfinished("/description");

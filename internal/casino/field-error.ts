@@ -17,6 +17,10 @@ export function fieldError(path: string, message: string): FieldError {
   return { path: path.slice(0, Math.max(path.lastIndexOf("/", MAX_PATH), 0)), message };
 }
 
+/** Several errors as one sentence, without its full stop. */
+export const errorsText = (errors: readonly FieldError[]): string =>
+  errors.map(({ path, message }) => `${path} ${message}`.trim()).join("; ");
+
 /** The errors of an ajv validation. The path of a missing key names the key. */
 export function fromAjv(errors: readonly ErrorObject[] | null | undefined): FieldError[] {
   return (errors ?? []).map((error) => {

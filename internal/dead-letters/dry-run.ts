@@ -1,5 +1,5 @@
-import type { Decoded } from "../casino/decode.ts";
 import { type CasinoEvent, isClient, isCustom, isMoney, isSource } from "../casino/event.ts";
+import { errorsText } from "../casino/field-error.ts";
 import { amountEur, currencyProblem, fixedRate } from "../casino/money.ts";
 import { decoder, type EventTypes } from "../enrichment/decoding.ts";
 import { acceptedForm } from "../messages/accepted.ts";
@@ -67,7 +67,7 @@ export async function dryRunReplay(
     const accepted = acceptedForm({ number: 1, at: Date.now() });
     const envelope = { client, source: sourceOf(letter), traceparent: "", accepted };
     const decoded = await decode({ envelope, mediaType, bytes, isWhole: true });
-    if (!decoded.ok) return fail(decoded.reason, sentenceOf(decoded));
+    if (!decoded.ok) return fail(decoded.reason, errorsText(decoded.errors));
     // Only checks that an edited payload is still the same event; other problems are reported above.
     replayOf(letter, "", edited);
     if (!(await rules.knowsClient(client)))
@@ -118,7 +118,3 @@ function onHistory({ reason, error }: Letter, event: CasinoEvent, stage: string)
 
 const fail = (reason: DeadReason, because: string): DryRunResult => ({ would: "fail", reason, because });
 const perhaps = (because: string): DryRunResult => ({ would: "perhaps pass", because });
-
-function sentenceOf(decoded: Decoded & { readonly ok: false }): string {
-  return decoded.errors.map(({ path, message }) => `${path} ${message}`.trim()).join("; ");
-}

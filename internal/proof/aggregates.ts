@@ -5,7 +5,7 @@ import type { Coverage } from "../materializer/replay.ts";
 import { materializedSubject } from "../messages/subjects.ts";
 import { asking, type Database } from "../postgres/connect.ts";
 import { instant } from "../postgres/instant.ts";
-import { isObject } from "../service/json.ts";
+import { isObject, parseWithDigits } from "../service/json.ts";
 import { Unavailable } from "../service/unavailable.ts";
 
 /** The players compared, of each client and ranking: as many as the materializer returns. */
@@ -137,9 +137,7 @@ export async function askMaterializer(nc: NatsConnection, client: string): Promi
       throw new Unavailable("The materializer is away: it does not answer.", { cause });
     });
   // A sum beyond 2^53 keeps its digits.
-  const answer: unknown = JSON.parse(reply.string(), (_key, value: unknown, context?: { source?: string }) =>
-    typeof value === "number" ? (context?.source ?? String(value)) : value,
-  );
+  const answer = parseWithDigits(reply.string());
   const fields = isObject(answer) ? answer : {};
   const players = rankings.flatMap((ranking) => {
     const list = fields[`top_players_${ranking}`];

@@ -103,16 +103,7 @@ export class Dispositions {
    */
   sum(first: number, most: number): DispositionSum {
     const last = this.#last;
-    const counts = {
-      final: 0,
-      waiting: 0,
-      dead: 0,
-      sentAgain: 0,
-      discarded: 0,
-      erased: 0,
-      copy: 0,
-      moving: 0,
-    };
+    const counts = Object.fromEntries(order.map((name) => [name, 0])) as Record<Disposition, number>; // all of them
     const firstUnknown: AcceptedNumber[] = [];
     let [unknown, unopened, unknownBefore] = [0, 0, 0];
     const miss = (accepted: AcceptedNumber): void => {

@@ -5,6 +5,7 @@ import { layout } from "../enrichment/pipeline.ts";
 import { consumerOf } from "../jetstream/consumer-state.ts";
 import { stateOf } from "../jetstream/stream-state.ts";
 import { apartStage, finalStage, stageStream } from "../messages/subjects.ts";
+import { counted } from "../service/counted.ts";
 
 const pollMs = 200;
 
@@ -44,16 +45,14 @@ export async function movementOf(nc: NatsConnection): Promise<Movement> {
     waiting: [
       ...queues
         .filter(({ messages }) => messages > 0)
-        .map((it) => `${messagesText(it.messages)} in ${it.stream}`),
-      ...(behind > 0 ? [`${messagesText(behind)} for the archiver`] : []),
+        .map((it) => `${counted(it.messages, "message")} in ${it.stream}`),
+      ...(behind > 0 ? [`${counted(behind, "message")} for the archiver`] : []),
     ],
     mark: [...queues, events].map(({ lastSeq }) => lastSeq).join(),
     accepted: queues[0]?.lastSeq ?? 0,
     archiver: backlog,
   };
 }
-
-const messagesText = (count: number): string => `${count} ${count === 1 ? "message" : "messages"}`;
 
 /**
  * Waits until nothing moves.
@@ -78,7 +77,7 @@ export async function waitForQuiet(
       came > 0
         ? [
             ...waiting,
-            `${messagesText(came)} that came since: it ends when their producers, such as a generator, pause`,
+            `${counted(came, "message")} that came since: it ends when their producers, such as a generator, pause`,
           ]
         : waiting;
     if (performance.now() >= deadline) return all.length > 0 ? all : ["events on the move"];

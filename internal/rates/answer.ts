@@ -1,5 +1,5 @@
 import { isRate, marketCurrencies } from "../casino/money.ts";
-import { isObject } from "../service/json.ts";
+import { isObject, parseWithDigits } from "../service/json.ts";
 import { oldestDate } from "./answer-date.ts";
 
 /** Units of each currency per 1 EUR, as the decimal text its source wrote: "1.0684", "1e-5". Always holds USD. */
@@ -33,13 +33,10 @@ export function parseAnswer(text: string): Answer {
   return readAnswer(readJson(text));
 }
 
-/** Parses JSON and keeps every number as its text: 1.0684000000000000001 is not cut to a double. */
+/** Parses JSON with numbers as texts. */
 export function readJson(text: string): unknown {
-  // TypeScript's library does not declare the third argument yet.
-  const keepDigits = (_key: string, value: unknown, context?: { readonly source?: string }) =>
-    typeof value === "number" ? (context?.source ?? String(value)) : value;
   try {
-    return JSON.parse(text, keepDigits);
+    return parseWithDigits(text);
   } catch {
     throw new RatesError("the answer is not JSON");
   }

@@ -12,6 +12,14 @@ export function readJson(text: string): unknown {
   }
 }
 
+/** Parses JSON and keeps every number as its text: 1.0684000000000000001 is not cut to a double. @throws SyntaxError */
+export function parseWithDigits(text: string): unknown {
+  // TypeScript's library does not declare the third argument yet.
+  return JSON.parse(text, (_key, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === "number" ? (context?.source ?? String(value)) : value,
+  );
+}
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** As `readJson`, for bytes, which may not be UTF-8 either. */

@@ -3,7 +3,7 @@ import { holderOf, ownerOf } from "../../http/authentication.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import { orUnavailable, Problem, unavailable } from "../../service/problem.ts";
 import type { Destination } from "../../webhooks/destination.ts";
-import { DestinationRefused } from "../../webhooks/destinations.ts";
+import { DestinationRefused, isDestinationId } from "../../webhooks/destinations.ts";
 import { SealError } from "../../webhooks/secret-box.ts";
 import type { Webhooks } from "../../webhooks/webhooks.ts";
 
@@ -66,7 +66,7 @@ export class WebhookAccess {
 /** @throws Problem 400 */
 export function idOf(request: FastifyRequest): string {
   const { id = "" } = request.params as { id?: string }; // the router's type
-  if (/^[a-z0-9]{16}$/.test(id)) return id;
+  if (isDestinationId(id)) return id;
   throw new Problem(400, "The id of a destination has 16 letters and digits: GET /destinations lists them.");
 }
 
