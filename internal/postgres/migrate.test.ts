@@ -117,3 +117,17 @@ test("where Postgres refuses the password the command exits 78", async () => {
     level: "fatal",
   });
 });
+
+test("a server that is too old is refused with 78, before anything is changed", async () => {
+  const { url, db } = await emptyDatabase();
+  await sql`create function current_setting(text) returns text language sql return '130014'`.execute(db);
+  // So that this function comes before the server's own.
+  const old = `${url}?options=${encodeURIComponent("-c search_path=public,pg_catalog")}`;
+  const command = startCommand("cmd/migrate/main.ts", { env: { DATABASE_URL: old } });
+  expect(await command.ended).toEqual({ code: 78, signal: null });
+  expect(await command.logged(/^migrating failed: the server is Postgres 13, and/)).toMatchObject({
+    level: "fatal",
+  });
+  const { rows } = await sql`select from pg_class where relnamespace = 'public'::regnamespace`.execute(db);
+  expect(rows).toEqual([]);
+});
