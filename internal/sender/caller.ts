@@ -33,7 +33,8 @@ export class Caller {
   readonly #pace: Pace;
   #underWay = 0;
   #allowed = firstCalls;
-  #failingSince: Date | null | undefined;
+  #failingSince: Date | undefined;
+  #succeededAt: Date | undefined;
 
   constructor(options: CallerOptions) {
     const [firstPause = 5_000] = options.plan;
@@ -64,14 +65,19 @@ export class Caller {
     return this.#breaker.waitMs(performance.now()) > 0;
   }
 
-  /** Since when all calls have failed; null if the last call succeeded; undefined before the first call. */
-  get failingSince(): Date | null | undefined {
+  /** Since when all calls have failed; the same object until that changes. Undefined if the last call succeeded. */
+  get failingSince(): Date | undefined {
     return this.#failingSince;
+  }
+
+  /** When a call last succeeded. */
+  get succeededAt(): Date | undefined {
+    return this.#succeededAt;
   }
 
   /** Records that another process has reached the receiver. */
   forgetFailures(): void {
-    if (this.#failingSince instanceof Date) this.#failingSince = new Date();
+    this.#failingSince = undefined;
   }
 
   /** How long the next call has to wait, in ms; undefined = until a call in flight has ended. */
@@ -129,11 +135,12 @@ export class Caller {
     if (ok) {
       this.#breaker.succeeded();
       this.#allowed = Math.min(mostCalls, this.#allowed + 1);
-      this.#failingSince = null;
+      this.#failingSince = undefined;
+      this.#succeededAt = new Date();
       return;
     }
     this.#breaker.failed(performance.now(), retryAfterMs);
     this.#allowed = Math.max(1, Math.floor(this.#allowed / 2));
-    if (!(this.#failingSince instanceof Date)) this.#failingSince = at;
+    this.#failingSince ??= at;
   }
 }

@@ -16,20 +16,34 @@ interface DestinationHealthOptions {
 /** Records in Postgres which receivers fail, and disables those that must not be called any more. */
 export class DestinationHealth {
   readonly #options: DestinationHealthOptions;
+  /** Since when each receiver fails that Postgres is known to have as failing. */
+  readonly #recorded = new WeakMap<object, Date>();
 
   constructor(options: DestinationHealthOptions) {
     this.#options = options;
   }
 
   /** Records each receiver's state, and disables those that have failed for too long. @throws Unavailable */
-  async note(runs: readonly DestinationRun[], signal: AbortSignal): Promise<void> {
+  async note(
+    runs: readonly Pick<DestinationRun, "destination" | "caller">[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { destinations, disableAfterMs } = this.#options;
     for (const { destination, caller } of runs) {
       const { id, failingSince } = destination;
-      const since = caller.failingSince;
-      if (since === null && failingSince !== null) await destinations.markHealthy(id, signal);
-      if (!(since instanceof Date)) continue;
+      const { failingSince: since, succeededAt } = caller;
+      if (since === undefined) {
+        // A process whose last call was before the others began to fail knows nothing.
+        if (failingSince !== null && succeededAt !== undefined && succeededAt > failingSince)
+          await destinations.markHealthy(id, signal);
+        continue;
+      }
+      if (failingSince === null && this.#recorded.get(caller) === since) {
+        caller.forgetFailures(); // another process has reached it
+        continue;
+      }
       if (failingSince === null) await destinations.markFailing(id, since, signal);
+      this.#recorded.set(caller, since);
       const first = failingSince !== null && failingSince < since ? failingSince : since;
       if (Date.now() - first.getTime() >= disableAfterMs)
         await this.disable(destination, `All its calls have failed since ${first.toISOString()}.`, signal);

@@ -128,7 +128,7 @@ export class DestinationRun {
   }
 
   /** The receiver's state. */
-  get caller(): Pick<Caller, "failingSince" | "forgetFailures"> {
+  get caller(): Pick<Caller, "failingSince" | "succeededAt" | "forgetFailures"> {
     return this.#caller;
   }
 

@@ -41,11 +41,7 @@ export class RunSet {
       const run = this.#runs.get(id);
       if (this.#changing.has(id) || this.#isStopping) continue;
       if (run === undefined) this.#change(id, () => this.#start(destination));
-      else {
-        if (run.destination.failingSince !== null && destination.failingSince === null)
-          run.caller.forgetFailures();
-        run.change(destination);
-      }
+      else run.change(destination);
     }
     for (const id of this.#problems.keys()) if (!byId.has(id)) this.#problems.delete(id);
   }
