@@ -2,7 +2,6 @@ import { prefixOf } from "../../internal/clients/api-key.ts";
 import {
   addClient,
   belongingsOf,
-  type ClientRow,
   createKey,
   type KeyRow,
   listClients,
@@ -56,7 +55,7 @@ export async function runCommand(
         client.id,
         client.name,
         shown(client.createdAt),
-        clientState(client),
+        client.disabledAt === null ? "" : `disabled ${shown(client.disabledAt)}`,
       ]);
       return say(table(rows, { head: ["client", "name", "created", "state"] }));
     }
@@ -158,10 +157,6 @@ export function printAccount(client: string, { say, remark }: Pick<CommandTools,
 
 /** One document, so that any reader, `jq` for example, can parse it. */
 const json = (listed: unknown): string => `${JSON.stringify(listed)}\n`;
-
-function clientState({ disabledAt }: ClientRow): string {
-  return disabledAt === null ? "" : `disabled ${shown(disabledAt)}`;
-}
 
 /** npm 11 takes a flag such as `--expires=1h` without a trace, so whoever meant one has to see that it is missing. */
 function validity(key: string, expiresAt: Date | null): string {

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { addAbortSignal, type Readable } from "node:stream";
+import { addAbortSignal } from "node:stream";
 import { requireClient } from "../../internal/clients/require-client.ts";
 import type { Database } from "../../internal/postgres/connect.ts";
 import { type ImportCounts, importRecords } from "../../internal/records/import.ts";
@@ -59,18 +59,21 @@ async function importFile<T extends ClientRecord>(
       ? `${counted(added, kind.one, kind.many)} can be stored, ${refused} refused; nothing was stored`
       : `${counted(added, kind.one, kind.many)} added, ${replaced} replaced, ${refused} refused`;
   try {
-    counts = await importRecords(addAbortSignal(signal, opened(file)), {
-      kind,
-      put: dryRun ? async (records) => records.length : (records) => store.put(client, records, signal),
-      refuse(line, why) {
-        progress.clear();
-        remark(`line ${line}: ${why}\n`);
+    counts = await importRecords(
+      addAbortSignal(signal, file === "-" ? process.stdin : createReadStream(file)),
+      {
+        kind,
+        put: dryRun ? async (records) => records.length : (records) => store.put(client, records, signal),
+        refuse(line, why) {
+          progress.clear();
+          remark(`line ${line}: ${why}\n`);
+        },
+        progress(now) {
+          counts = now;
+          progress.show(() => said(now));
+        },
       },
-      progress(now) {
-        counts = now;
-        progress.show(() => said(now));
-      },
-    });
+    );
   } catch (err) {
     progress.clear();
     if (counts.added + counts.replaced > 0) remark(`Until then: ${said(counts)}.\n`);
@@ -83,10 +86,6 @@ async function importFile<T extends ClientRecord>(
   say(`${said(counts)}.\n`);
   if (counts.refused > 0)
     throw new CommandError("Not every line was stored: the invalid ones are named above.");
-}
-
-function opened(file: string): Readable {
-  return file === "-" ? process.stdin : createReadStream(file);
 }
 
 /** All records by id, a page at a time. @param read the next ones after an id */

@@ -64,7 +64,10 @@ export async function findEvents(
     const last = Number(rows[0]?.found) > shown.length ? shown.at(-1) : undefined;
     return {
       events: shown.map(archivedEvent),
-      next_cursor: last === undefined ? null : writeCursor(positionOf(last)),
+      next_cursor:
+        last === undefined
+          ? null
+          : writeCursor({ createdAt: Number(last.created_at_ms), source: last.source, id: Number(last.id) }),
     };
   });
 }
@@ -140,10 +143,6 @@ export interface Row {
   readonly description: string;
   readonly created_at_ms: string;
   readonly player_last_signed_in_at_ms: string | null;
-}
-
-function positionOf({ created_at_ms, source, id }: Row): Position {
-  return { createdAt: Number(created_at_ms), source, id: Number(id) };
 }
 
 export function archivedEvent(row: Row): ArchivedEvent {

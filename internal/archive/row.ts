@@ -53,9 +53,5 @@ export function readRow(delivery: Delivery): DeliveredRow | Refusal {
 const anyCustomType: CustomTypes = () => () => [];
 
 function unfinished(key: string): Refusal {
-  return invalid(`${key} is missing: the event is not a final one.`);
-}
-
-function invalid(because: string): Refusal {
-  return { reason: "invalid_event", because };
+  return { reason: "invalid_event", because: `${key} is missing: the event is not a final one.` };
 }

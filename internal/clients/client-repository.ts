@@ -13,9 +13,6 @@ export function ownerOf(scope: KeyScope): { client_id: string | null; source: st
     : { client_id: scope.client, source: scope.source };
 }
 
-/** A client as lists show it. Since `disabledAt` its keys are refused and its events become dead letters. */
-export type ClientRow = Awaited<ReturnType<typeof listClients>>[number];
-
 /** A key as lists show it: everything but the key. */
 export type KeyRow = Awaited<ReturnType<typeof listKeys>>[number];
 
@@ -89,6 +86,7 @@ export async function removeClient(db: Database, id: string): Promise<"removed" 
   }
 }
 
+/** A client with `disabledAt` is disabled since then: its keys are refused and its events become dead letters. */
 export function listClients(db: Database) {
   return db
     .selectFrom("clients")

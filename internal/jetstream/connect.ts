@@ -137,11 +137,10 @@ async function serversOf(
 }
 
 export function urlsOf(servers: string): readonly URL[] {
-  return servers.split(",").map((server) => new URL(withScheme(server.trim())));
-}
-
-function withScheme(server: string): string {
-  return server.includes("://") ? server : `nats://${server}`;
+  return servers
+    .split(",")
+    .map((server) => server.trim())
+    .map((server) => new URL(server.includes("://") ? server : `nats://${server}`));
 }
 
 /** Clients choose where a micro service answers, also where it may not: that must not fill the log. */

@@ -10,7 +10,7 @@ import { join } from "node:path";
  */
 export async function sharedFolder(): Promise<string> {
   const uid = process.getuid?.() ?? 0;
-  const folder = join(openRoot(), `croupier-${uid}`);
+  const folder = join(["/var/tmp", "/tmp"].find(isOpen) ?? tmpdir(), `croupier-${uid}`);
   await mkdir(folder, { recursive: true });
   // In a folder that everybody may write to, another user may have created the name as a trap.
   const found = await lstat(folder);
@@ -18,10 +18,6 @@ export async function sharedFolder(): Promise<string> {
     throw new Error(`${folder} exists and is not ours: remove it`);
   await chmod(folder, 0o711);
   return folder;
-}
-
-function openRoot(): string {
-  return ["/var/tmp", "/tmp"].find(isOpen) ?? tmpdir();
 }
 
 function isOpen(folder: string): boolean {

@@ -183,7 +183,7 @@ export class Replay {
     if (this.#stop.signal.aborted) return;
     const since = this.#options.meter?.now();
     const { info, seq } = message;
-    const storedAt = storedAtOf(info);
+    const storedAt = Math.floor(info.timestampNanos / 1_000_000);
     if (seq === this.#place?.seq && storedAt !== this.#place.storedAt) {
       this.#beginAnew(`${streamName} has other messages where it was left`);
       this.#session?.end("begins anew");
@@ -216,8 +216,4 @@ export class Replay {
     this.#isCaughtUp = true;
     this.#caughtUp.resolve();
   }
-}
-
-function storedAtOf({ timestampNanos }: JsMsg["info"]): number {
-  return Math.floor(timestampNanos / 1_000_000);
 }

@@ -90,7 +90,10 @@ export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): 
       const entry = await kv.get(key);
       const text = entry?.operation === "PUT" ? entry.string() : "";
       const known = afterAnswer(decodeCurrencies(text), answer, at);
-      const changed = encodeCurrencies(known);
+      const changed = JSON.stringify({
+        present: [...known.present],
+        missing: Object.fromEntries(known.missing),
+      });
       if (changed === text) return known;
       try {
         await kv.put(key, changed, { previousSeq: entry?.revision ?? 0 });
@@ -114,10 +117,6 @@ export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): 
       return waitedFor(lastKnown, at);
     },
   };
-}
-
-function encodeCurrencies({ present, missing }: Currencies): string {
-  return JSON.stringify({ present: [...present], missing: Object.fromEntries(missing) });
 }
 
 /** Anything unreadable counts as nothing: anybody may write to a bucket. */
