@@ -96,6 +96,39 @@ test("a destination that failed while the log went on, and was disabled meanwhil
   expect(idsOf(receiver.received).some((each) => each > 400 && each < 411)).toBe(false);
 });
 
+test("what the log has dropped is brought even if each look into the archive takes longer than a claim is renewed", async () => {
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url);
+  const first = startSender();
+  await publishBets(1, 2);
+  await waitFor(async () => (await outcomes(id)).delivered === 1);
+  await waitFor(async () => {
+    const places = await db.selectFrom("destination_places").select("log_sequence").execute();
+    return places[0]?.log_sequence === "1";
+  });
+  await first.stop();
+  // More than one look covers.
+  await jsm.streams.purge("CASINO_EVENTS", { seq: 8_000 });
+  await withArchiver(async () => {
+    await publishBets(2, 4);
+    await archived(2);
+  });
+  await forget(0);
+  const slow = new Set<object>();
+  const slowly = db.withPlugin({
+    transformQuery: ({ node, queryId }) => {
+      if (JSON.stringify(node).includes("order by log_sequence")) slow.add(queryId);
+      return node;
+    },
+    transformResult: async ({ result, queryId }) => {
+      if (slow.has(queryId)) await sleep(3_000);
+      return result;
+    },
+  });
+  startSender({ db: slowly });
+  await hasAll(receiver.received, [2, 3], 15_000);
+});
+
 test("one event is sent again, and those of a time replayed, on request", async () => {
   const receiver = await receiverForTest();
   const destination = await addDestination(receiver.url);

@@ -161,12 +161,11 @@ export class Sender {
     const kept = await this.#places.keep(due, signal);
     for (const { destination, sequence } of kept) {
       const known = this.#kept.get(destination);
-      // If another process owned it meanwhile, that process's record is the right one.
-      const isStillOurs = known !== undefined && known.until > began;
-      this.#kept.set(destination, {
-        sequence: isStillOurs ? known.sequence : sequence,
-        until: began + reliedOnMs,
-      });
+      const until = began + reliedOnMs;
+      // The same object, because a check in progress writes its position there. If another process owned it meanwhile, that
+      // process's record is the right one.
+      if (known !== undefined && known.until > began) known.until = until;
+      else this.#kept.set(destination, { sequence, until });
     }
   }
 
