@@ -37,11 +37,19 @@ export class CallLimit {
     const left = this.#of(client) - 1;
     if (left > 0) this.#ofClients.set(client, left);
     else this.#ofClients.delete(client);
+    this.#wakeNext();
+  }
+
+  #wakeNext(): void {
     const next = this.#waiting.shift((waiting) => this.#hasRoom(waiting));
     if (next === undefined) return;
     this.#asked.delete(next);
     // Deferred, because the caller of `leave` has not finished its own work.
-    queueMicrotask(next);
+    queueMicrotask(() => {
+      next();
+      // It may not want the place any more, as when its receiver has failed meanwhile.
+      this.#wakeNext();
+    });
   }
 
   forget(client: string, wake: () => void): void {

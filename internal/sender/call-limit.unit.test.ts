@@ -14,7 +14,10 @@ test("a client with many slow receivers leaves places to others", () => {
 test("whoever waits is woken when there is a place for its client, and clients take turns", async () => {
   const calls = new CallLimit(3, 2);
   const woken: string[] = [];
-  const wake = (name: string) => () => void woken.push(name);
+  const wake = (name: string) => () => {
+    woken.push(name);
+    calls.enter(name.slice(0, 1), nothing);
+  };
   const [b1, forgotten] = [wake("b1"), wake("forgotten")];
   for (const client of ["a", "a", "b"]) expect(calls.enter(client, nothing)).toBe(true);
   for (const name of ["a1", "a2"]) expect(calls.enter("a", wake(name))).toBe(false);
@@ -24,7 +27,6 @@ test("whoever waits is woken when there is a place for its client, and clients t
   await turn();
   // The client a has no more than its share.
   expect(woken).toEqual(["b1"]);
-  expect(calls.enter("b", nothing)).toBe(true);
   calls.leave("a");
   await turn();
   expect(woken).toEqual(["b1", "a1"]);
@@ -32,4 +34,17 @@ test("whoever waits is woken when there is a place for its client, and clients t
   calls.leave("b");
   await turn();
   expect(woken).toEqual(["b1", "a1", "a2"]);
+});
+
+test("a place that whoever is woken does not want goes to the next one", async () => {
+  const calls = new CallLimit(1, 1);
+  const woken: string[] = [];
+  expect(calls.enter("a", nothing)).toBe(true);
+  // Its receiver failed meanwhile.
+  calls.enter("b", () => void woken.push("b"));
+  calls.enter("c", () => void woken.push(calls.enter("c", nothing) ? "c enters" : "c waits"));
+  calls.enter("d", () => void woken.push("d"));
+  calls.leave("a");
+  await turn();
+  expect(woken).toEqual(["b", "c enters"]);
 });
