@@ -1,6 +1,6 @@
 import type { NatsConnection } from "nats";
 import type { LetterWriter } from "../actor/letter-writer.ts";
-import type { PubAck } from "../jetstream/pub-ack.ts";
+import { type PubAck, PublishError } from "../jetstream/pub-ack.ts";
 import type { OnSettled, Publisher } from "../jetstream/publisher.ts";
 import type { Reader } from "../jetstream/reader.ts";
 import { readStored } from "../jetstream/stored-message.ts";
@@ -72,20 +72,20 @@ export class Settlement {
     const attempts = item.attempts + 1;
     const pause = untilNextAttempt(this.#options.plan, attempts, attempt.retryAfterMs);
     const because = attempt.error ?? "The call failed.";
-    const isLast = pause === undefined;
-    if (isLast) meter?.setAside("delivery_failed");
-    else meter?.returned();
-    const isStored = isLast
-      ? await this.#putAside(item, "delivery_failed", `After ${attempts} attempts: ${because}`, attempts)
-      : await this.#wait(item, attempts, Date.now() + pause, because);
+    const outcome =
+      pause === undefined
+        ? await this.#putAside(item, "delivery_failed", `After ${attempts} attempts: ${because}`, attempts)
+        : await this.#wait(item, attempts, Date.now() + pause, because);
+    if (outcome === "failed") meter?.returned();
     // Only now, because an event with a recorded attempt is no longer looked for in the log or the archive.
-    if (isStored && (await this.#record(item, attempt, webhookId, isLast ? "set_aside" : "failed")))
+    if (outcome !== undefined && (await this.#record(item, attempt, webhookId, outcome)))
       item.mailbox.ack(item.delivery);
   }
 
   /** Publishes an untried event to CASINO_RETRY behind its player's waiting events. */
   async putBehind(item: Item): Promise<void> {
-    if (await this.#wait(item, item.attempts, Date.now(), undefined)) item.mailbox.ack(item.delivery);
+    const outcome = await this.#wait(item, item.attempts, Date.now(), undefined);
+    if (outcome !== undefined) item.mailbox.ack(item.delivery);
   }
 
   async #record(item: Item, result: Attempt, webhookId: string, outcome: DeliveryOutcome): Promise<boolean> {
@@ -100,34 +100,56 @@ export class Settlement {
     });
   }
 
-  /** @returns whether CASINO_RETRY has it */
-  async #wait(item: Item, attempts: number, due: number, error: string | undefined): Promise<boolean> {
+  /** @returns what became of it: CASINO_RETRY has it, or CASINO_DEAD, if it does not fit; undefined if neither */
+  async #wait(
+    item: Item,
+    attempts: number,
+    due: number,
+    error: string | undefined,
+  ): Promise<"failed" | "set_aside" | undefined> {
     const { destination, order, publisher } = this.#options;
     const { playerId, sequence } = item.event;
     const isNew = playerId !== undefined && order?.knows(playerId, item.name) === false;
     if (playerId !== undefined) order?.waits(playerId, item.name, sequence, due);
     const message = retryMessage(waitingOf(item, destination, { attempts, due, error }));
     const ack = await this.#untilStored("delivery", (onSettled) => publisher.send(message, onSettled));
+    if (ack instanceof PublishError) {
+      const because = `It does not fit into ${retryStream} to wait for another attempt: ${ack.message}`;
+      return this.#putAside(
+        item,
+        "too_large",
+        error === undefined ? because : `${error} ${because}`,
+        attempts,
+      );
+    }
     // It may have waited before and been delivered since: then nobody has to wait for it.
     if (ack?.duplicate && isNew && !(await this.#isWaiting(ack.seq))) this.#isDone(item);
-    return ack !== undefined;
+    return ack && "failed";
   }
 
-  /** @returns whether CASINO_DEAD has it */
-  async #putAside(item: Item, reason: DeadReason, because: string, attempts: number): Promise<boolean> {
-    const { destination, letters } = this.#options;
+  /** @returns undefined unless CASINO_DEAD has it */
+  async #putAside(
+    item: Item,
+    reason: DeadReason,
+    because: string,
+    attempts: number,
+  ): Promise<"set_aside" | undefined> {
+    const { destination, letters, meter, log } = this.#options;
     const { client, source, id } = item.event;
     const message = deadMessageOf(item, attempts);
     const why = { step: senderName(destination), client, reason, because };
     const ack = await this.#untilStored("dead letter", (onSettled) =>
       letters.attempt(message, why, onSettled),
     );
-    if (ack === undefined) return false;
+    if (ack instanceof PublishError)
+      log.error({ err: ack }, "a dead letter does not fit into CASINO_DEAD: raise its max_msg_size");
+    if (ack === undefined || ack instanceof PublishError) return undefined;
+    meter?.setAside(reason);
     this.#isDone(item);
     const details = { destination, source, event_id: id };
     const text = `an event becomes a dead letter: ${because}`;
     this.#lines.line("warn", { client, reason }, details, text);
-    return true;
+    return "set_aside";
   }
 
   #isDone({ event: { playerId }, name }: Item): void {
@@ -145,20 +167,17 @@ export class Settlement {
     return isThere;
   }
 
-  /** @returns undefined if it cannot be stored, or the process stops first */
+  /** @returns the error if it does not fit; undefined if the process stops first */
   #untilStored(
     what: "delivery" | "dead letter",
     publish: (onSettled: OnSettled) => void,
-  ): Promise<PubAck | undefined> {
+  ): Promise<PubAck | PublishError | undefined> {
     return new Promise((resolve) => {
       this.#options.reader.untilStored.publish({
         publish,
         what,
         onStored: resolve,
-        onTooLarge: (err) => {
-          this.#options.log.error({ err }, `a ${what} does not fit into its stream: raise its max_msg_size`);
-          resolve(undefined);
-        },
+        onTooLarge: resolve,
         onGivenUp: () => resolve(undefined),
       });
     });
