@@ -69,6 +69,7 @@ describe.each(await natsVersions())("messages that nats-server $version gives up
     await run(enrich);
     const { config } = await jsm.consumers.info("CASINO_RAW", "test");
     await jsm.consumers.update("CASINO_RAW", "test", { ...config, max_deliver: 2 });
+    nc.publish("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.CASINO_RAW.test", "not the server's");
     await send([1, 2, 3]);
     await waitFor(async () => (await count("CASINO_RAW")) === 0);
     expect(await count("CASINO_TESTED")).toBe(2);

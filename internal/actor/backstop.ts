@@ -3,6 +3,7 @@ import type { Durable } from "../jetstream/durable.ts";
 import type { Publisher } from "../jetstream/publisher.ts";
 import { deleteStored, readStored } from "../jetstream/stored-message.ts";
 import { deadMessagesOf } from "../messages/enclosed.ts";
+import { isObject, readJsonBytes } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
 import { LetterWriter } from "./letter-writer.ts";
 
@@ -44,7 +45,10 @@ export function catchGivenUp({ nc, durable, step, stage, publisher, log }: Backs
         log.warn({ err }, "cannot hear what the broker gives up on");
         return;
       }
-      const { stream_seq: seq, deliveries } = msg.json<Record<string, unknown>>(); // the server's own message
+      // Not by the library's own reader: on a server without permissions anybody may publish there.
+      const advisory = readJsonBytes(msg.data);
+      if (!isObject(advisory)) return;
+      const { stream_seq: seq, deliveries } = advisory;
       setAside(Number(seq), Number(deliveries)).catch((cause: unknown) =>
         log.warn({ err: cause, stream, seq }, "what the broker gave up on cannot be set aside now"),
       );

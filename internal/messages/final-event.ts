@@ -1,4 +1,5 @@
-import type { ReceivedHeaders } from "../jetstream/wire-headers.ts";
+import type { Msg } from "nats";
+import { ReceivedHeaders } from "../jetstream/wire-headers.ts";
 import { isObject, isPositiveInteger, readJsonBytes } from "../service/json.ts";
 import { type Accepted, acceptedHeader, parseAccepted } from "./accepted.ts";
 import { defaultSource, replaysHeader } from "./envelope.ts";
@@ -53,6 +54,14 @@ export function readFinalEvent(
   return amountEur === 0 || isPositiveInteger(amountEur)
     ? { ...event, playerId, amountEur }
     : "amount_eur is not an integer from 0 to 2^53-1.";
+}
+
+/**
+ * The header `Casino-Source` of a message from a subscription; empty where there is none. The library's own reader throws
+ * on headers that anybody can send, and a throw in a callback ends the reading of the connection.
+ */
+export function sourceIn(message: Msg): string {
+  return ReceivedHeaders.of(message).get("Casino-Source");
 }
 
 /** What the headers of a message of CASINO_EVENTS tell. */

@@ -9,6 +9,7 @@ import { waitFor } from "../../../test/harness/wait-for.ts";
 import { keysIn } from "../../clients/api-key-cache.ts";
 import { createKey } from "../../clients/client-repository.ts";
 import type { Keys } from "../../http/authentication.ts";
+import { OutgoingHeaders } from "../../jetstream/wire-headers.ts";
 import { spoken, statusOf, workOf } from "../../overview/status.fixture.ts";
 import { gatewaysOfFile, keyFor, type TestGateway } from "../gateway.fixture.ts";
 import { Tails } from "./tails.ts";
@@ -208,6 +209,8 @@ describe("the tail", () => {
     ] as const)
       emit(to, type);
     nc.publish("casino.event.final.casino.bet", "no JSON\n\nevent: frame\ndata: {}");
+    const headers = new OutgoingHeaders().add("bad name", "1").forPublish;
+    nc.publish("casino.event.final.casino.bet", "no event", { headers });
     emit("casino", "bet", { n: 2 });
     await waitFor(() => events.length >= 2);
     expect(events.map(({ client: of, source, event }) => [of, source, event.type])).toEqual([

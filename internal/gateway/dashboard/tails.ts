@@ -1,4 +1,5 @@
 import type { NatsConnection, Subscription } from "nats";
+import { sourceIn } from "../../messages/final-event.ts";
 import { parseEventSubject, stageSubject } from "../../messages/subjects.ts";
 import { Problem } from "../../service/problem.ts";
 import { serverSent } from "./viewers.ts";
@@ -74,7 +75,7 @@ export class Tails {
       callback: (err, message) => {
         const tap = this.#taps.get(subject);
         if (err !== null || tap === undefined) return;
-        const shown = show(message.subject, message.headers?.get("Casino-Source"), message.data);
+        const shown = show(message.subject, sourceIn(message), message.data);
         if (shown !== undefined) tap.events.push(shown);
       },
     });
@@ -96,7 +97,7 @@ export class Tails {
 }
 
 /** Parses, because others may publish there too; undefined for anything that is no event. */
-function show(subject: string, source: string | undefined, data: Uint8Array): object | undefined {
+function show(subject: string, source: string, data: Uint8Array): object | undefined {
   const { client, type } = parseEventSubject(subject) ?? {};
   if (client === undefined) return undefined;
   if (data.length > mostBytes)
