@@ -1,7 +1,6 @@
 import { findEvents } from "../../internal/archive/find-events.ts";
 import { keysIn } from "../../internal/clients/api-key-cache.ts";
 import { listClients, takesEventsOf } from "../../internal/clients/client-repository.ts";
-import { sessionsIn } from "../../internal/clients/sessions.ts";
 import { layout } from "../../internal/enrichment/pipeline.ts";
 import { erasePlayer } from "../../internal/erasure/erase.ts";
 import { gameKind } from "../../internal/games/game-kind.ts";
@@ -79,7 +78,6 @@ await runService({
       buffer,
       bundles: () => mayBundle(config.BUNDLES, nc.info?.version),
       keys: keysIn(keys),
-      sessions: sessionsIn(db),
       db,
       layout,
       trace: traces,

@@ -9,7 +9,7 @@ import { type FindKeys, type KnownKey, nameOf } from "./key-lookup.ts";
 
 /** How long a code is valid, and how long a session lasts, in ms. */
 const codeLifeMs = 10 * 60_000;
-const sessionLifeMs = 12 * 3_600_000;
+export const sessionLifeMs = 12 * 3_600_000;
 /** Most sessions of one key; another one ends the oldest. */
 const mostOfKey = 20;
 
@@ -20,14 +20,6 @@ const random = (prefix: string): string => `${prefix}_${randomBytes(24).toString
 
 /** Whether a text has the form of a session's token; otherwise it is not worth a query. */
 export const isSessionToken = (text: string): boolean => tokenForm.test(text);
-
-/** The sessions in this database; each function may throw `Unavailable`. */
-export const sessionsIn = (db: Database) => ({
-  redeem: (code: string) => redeemCode(db, code),
-  open: (key: KnownKey) => openSession(db, key),
-  end: (token: string) => endSession(db, token),
-  lifeMs: sessionLifeMs,
-});
 
 /** A session just opened. The token is stored nowhere else. */
 export interface OpenSession {
@@ -62,7 +54,7 @@ export async function createCode(db: Database, scope: KeyScope): Promise<string 
  * @returns undefined when the code does not exist or was used
  * @throws Unavailable
  */
-async function redeemCode(db: Database, code: string): Promise<OpenSession | undefined> {
+export async function redeemCode(db: Database, code: string): Promise<OpenSession | undefined> {
   if (!codeForm.test(code)) return undefined;
   return asking(undefined, () =>
     db.transaction().execute(async (trx) => {

@@ -11,7 +11,6 @@ import { waitFor } from "../../test/harness/wait-for.ts";
 import type { CustomTypes } from "../casino/decode.ts";
 import { keysIn } from "../clients/api-key-cache.ts";
 import { createKey, listClients, takesEventsOf } from "../clients/client-repository.ts";
-import { sessionsIn } from "../clients/sessions.ts";
 import { layout } from "../enrichment/pipeline.ts";
 import { erasePlayer } from "../erasure/erase.ts";
 import { gameKind } from "../games/game-kind.ts";
@@ -93,7 +92,6 @@ export async function gatewayForTest(
     buffer: new IngestBuffer({ publisher, ...(given.mostInFlight && { maxEvents: given.mostInFlight }) }),
     bundles: () => true,
     keys: keysIn(db),
-    sessions: sessionsIn(db),
     db,
     layout,
     clients: async () => (await listClients(db)).map(({ id }) => id),

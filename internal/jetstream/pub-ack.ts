@@ -1,4 +1,5 @@
 import type { Msg } from "nats";
+import { outrun } from "./api-error.ts";
 
 /** The broker's confirmation that a message is stored. */
 export interface PubAck {
@@ -39,7 +40,7 @@ export class PublishError extends Error {
 
   /** Another message was stored first where this one had to be the next. */
   get isOutrun(): boolean {
-    return this.code === 10071;
+    return outrun.includes(this.code);
   }
 
   /** The cluster is still storing an earlier message of this id, and may lose it with its leader: publish it again. */

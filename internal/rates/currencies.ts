@@ -1,6 +1,7 @@
-import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
+import { jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "nats";
 import { marketCurrencies } from "../casino/money.ts";
+import { hasCode, outrun } from "../jetstream/api-error.ts";
 import { openBucket } from "../jetstream/bucket.ts";
 import { isObject, readJson } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
@@ -47,16 +48,7 @@ function isRecent(since: number, at: number): boolean {
 }
 
 /** Remembers what answers have had, for all processes and across restarts. */
-export interface CurrencyMemory {
-  /**
-   * Records an answer. Never rejects: while earlier answers are unknown, everything that this one lacks counts as missing
-   * from now on, so that events wait.
-   *
-   * @param at when the API was asked, in epoch ms
-   * @returns what the answer lacks or leaves out and the API has, and since when, as long as events wait for it
-   */
-  note(answer: Named, at: number): Promise<ReadonlyMap<string, number>>;
-}
+export type CurrencyMemory = ReturnType<typeof kvCurrencies>;
 
 interface KvCurrenciesOptions {
   readonly log: Log;
@@ -68,12 +60,11 @@ interface KvCurrenciesOptions {
 const bucketName = "casino_currencies";
 const key = "EUR";
 const maxBytes = 1024 * 1024;
-const wrongLastSequence = 10071;
 /** Another writer at the same time is met once or twice. */
 const mostAttempts = 5;
 
 /** The memory in the NATS KV bucket `casino_currencies`, created when missing and written only when something changes. */
-export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): CurrencyMemory {
+export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions) {
   const { log, replicas, timeout = 2_000 } = options;
   const js = jetstream(nc, { timeout });
   const away = outage(log, "the memory of currencies in NATS", "currencies that an answer lacks wait");
@@ -99,14 +90,19 @@ export function kvCurrencies(nc: NatsConnection, options: KvCurrenciesOptions): 
         await kv.put(key, changed, { previousSeq: entry?.revision ?? 0 });
         return known;
       } catch (error) {
-        const wasOvertaken = error instanceof JetStreamApiError && error.code === wrongLastSequence;
-        if (!wasOvertaken || attempt === mostAttempts) throw error;
+        if (!hasCode(error, outrun) || attempt === mostAttempts) throw error;
       }
     }
   };
 
   return {
-    async note(answer, at) {
+    /**
+     * Records an answer. Never rejects: while earlier answers are unknown, everything that this one lacks counts as missing
+     * from now on, so that events wait.
+     * @param at when the API was asked, in epoch ms
+     * @returns what the answer lacks or leaves out and the API has, and since when, as long as events wait for it
+     */
+    async note(answer: Named, at: number): Promise<ReadonlyMap<string, number>> {
       try {
         lastKnown = await noteInBucket(answer, at);
         away.over();

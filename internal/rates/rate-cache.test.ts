@@ -38,7 +38,7 @@ beforeEach(async () => {
 
 test("makes its bucket once, however many processes do so at the same time", async () => {
   const caches = await Promise.all(Array.from({ length: 16 }, () => cacheOfAProcess()));
-  await Promise.all(caches.map((cache) => cache.ready()));
+  await Promise.all(caches.map((cache) => cache.get()));
   const { config } = await (await manager()).streams.info(stream);
   expect(config).toMatchObject({
     max_msgs_per_subject: 1,
@@ -58,9 +58,9 @@ test("uses a bucket that somebody else made in another way", async () => {
 
 test("does not accept replicas that there cannot be", async () => {
   const demanding = kvRateCache(await connection(), { log, replicas: 3 });
-  await expect(demanding.ready()).rejects.toThrow(/replicas/);
-  await (await cacheOfAProcess()).ready();
-  await expect(demanding.ready()).rejects.toThrow(/replicas/);
+  await expect(demanding.get()).rejects.toThrow(/replicas/);
+  await (await cacheOfAProcess()).get();
+  await expect(demanding.get()).rejects.toThrow(/replicas/);
   expect((await (await manager()).streams.info(stream)).config.num_replicas).toBe(1);
 });
 

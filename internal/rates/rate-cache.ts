@@ -6,17 +6,7 @@ import { type Log, reasonOf } from "../service/log.ts";
 import { decodeSnapshot, encodeSnapshot, type RateSnapshot, snapshotMaxAge } from "./rate-snapshot.ts";
 
 /** Where processes share the newest snapshot. It ignores age, which `fetchedAt` tells. */
-export interface RateCache {
-  /** The cached snapshot; undefined when there is none or it is unreadable. Rejects when the store is out of reach. */
-  get(): Promise<RateSnapshot | undefined>;
-  /** Replaces the cached snapshot. Rejects when the store is out of reach. */
-  put(snapshot: RateSnapshot): Promise<void>;
-  /**
-   * The first snapshot that is `wanted`, the one kept now included; undefined once the signal fires. Rejects when the store
-   * is out of reach.
-   */
-  next(wanted: (snapshot: RateSnapshot) => boolean, signal: AbortSignal): Promise<RateSnapshot | undefined>;
-}
+export type RateCache = ReturnType<typeof kvRateCache>;
 
 interface KvRateCacheOptions {
   readonly log: Log;
@@ -31,12 +21,9 @@ const maxBytes = 8 * 1024 * 1024;
 
 /**
  * The cache in the NATS KV bucket `casino_rates`, created when missing and updated to `replicas`. Any number of processes
- * may do so at once. `ready` does it before the first use and rejects when it cannot.
+ * may do so at once. Everything here rejects when the store is out of reach.
  */
-export function kvRateCache(
-  nc: NatsConnection,
-  options: KvRateCacheOptions,
-): RateCache & { ready(): Promise<void> } {
+export function kvRateCache(nc: NatsConnection, options: KvRateCacheOptions) {
   const { log, replicas, timeout = 2_000 } = options;
   const js = jetstream(nc, { timeout });
   let opening: Promise<KV> | undefined;
@@ -70,13 +57,14 @@ export function kvRateCache(
   };
 
   return {
-    ready: () => withBucket(async () => {}),
+    /** The cached snapshot; undefined when there is none or it is unreadable. */
     get: () => withBucket(async (kv) => read(await kv.get(key))),
-    put: (snapshot) =>
+    put: (snapshot: RateSnapshot) =>
       withBucket(async (kv) => {
         await kv.put(key, encodeSnapshot(snapshot));
       }),
-    next: (wanted, signal) =>
+    /** The first snapshot that is `wanted`, the one kept now included; undefined once the signal fires. */
+    next: (wanted: (snapshot: RateSnapshot) => boolean, signal: AbortSignal) =>
       withBucket(async (kv) => {
         const watch = await kv.watch({ key });
         const stop = () => watch.stop();

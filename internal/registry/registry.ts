@@ -7,21 +7,6 @@ import type { Log } from "../service/log.ts";
 import { Unavailable } from "../service/unavailable.ts";
 import { type CheckerOptions, SchemaChecker } from "./schema-checker.ts";
 
-/** The registered custom types, as this process knows them. */
-interface EventTypes {
-  /**
-   * Reads an event with the client's types: its own schema of a type wins over the one for all clients. Casino types are
-   * answered at once; a custom type's `data` is checked outside of the event loop, together with what else the client
-   * sends in the same turn.
-   *
-   * An unknown type and invalid data are checked again if the table has changed, because whoever registers a type may
-   * send its first event within the same second: that is the promise. Rejects with `Unavailable` when nobody can tell
-   * now.
-   * @param read such as `(types) => decodeRaw(payload, types)`
-   */
-  decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded>;
-}
-
 /** How a process uses the types. */
 type RegistryOptions = Pick<CheckerOptions, "beyondBudget" | "limits">;
 
@@ -56,7 +41,7 @@ const pollMs = 1_000;
 const loadTimeoutMs = 3_000;
 
 /** Keeps the registered types in memory; while Postgres is away the last ones stay in use. */
-export class Registry implements EventTypes {
+export class Registry {
   readonly #db: Database;
   readonly #log: Log;
   readonly #checker: SchemaChecker;
@@ -83,6 +68,16 @@ export class Registry implements EventTypes {
     return new Registry(db, log, options);
   }
 
+  /**
+   * Reads an event with the client's types: its own schema of a type wins over the one for all clients. Casino types are
+   * answered at once; a custom type's `data` is checked outside of the event loop, together with what else the client
+   * sends in the same turn.
+   *
+   * An unknown type and invalid data are checked again if the table has changed, because whoever registers a type may
+   * send its first event within the same second: that is the promise. Rejects with `Unavailable` when nobody can tell
+   * now.
+   * @param read such as `(types) => decodeRaw(payload, types)`
+   */
   decode(client: string, read: (types: CustomTypes) => Decoded): Decoded | Promise<Decoded> {
     const once = this.#read(client, read);
     return once.type === undefined ? once.decoded : this.#decide(client, once, read);

@@ -4,13 +4,12 @@ import type { Database } from "../../postgres/connect.ts";
 import { Live, type LiveOptions } from "./live.ts";
 import { addPages } from "./pages.ts";
 import { addSetupRoutes } from "./setup.ts";
-import { addSignIn, type Sessions } from "./sign-in.ts";
+import { addSignIn } from "./sign-in.ts";
 import { streamTo } from "./stream.ts";
 import { Tails } from "./tails.ts";
 
 export interface DashboardDependencies extends LiveOptions {
-  readonly sessions: Sessions;
-  /** Where clients, keys and event types are kept. */
+  /** Where clients, keys, sessions and event types are kept. */
   readonly db: Database;
 }
 
@@ -21,9 +20,10 @@ export async function addDashboardRoutes(
   context: Omit<RouteContext, "slices">,
 ): Promise<void> {
   const { keys, behindKey, log, stopping } = context;
+  const { db } = dependencies;
   await addPages(app);
-  await addSignIn(app, { keys, sessions: dependencies.sessions, log }, context);
-  await addSetupRoutes(app, { db: dependencies.db, log }, context);
+  await addSignIn(app, { keys, db, log }, context);
+  await addSetupRoutes(app, { db, log }, context);
   const live = new Live(dependencies);
   app.addHook("onClose", async () => live.close());
   app.get(

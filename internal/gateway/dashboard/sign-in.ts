@@ -1,6 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { KnownKey } from "../../clients/key-lookup.ts";
-import type { OpenSession } from "../../clients/sessions.ts";
+import {
+  endSession,
+  type OpenSession,
+  openSession,
+  redeemCode,
+  sessionLifeMs,
+} from "../../clients/sessions.ts";
 import {
   holderOf,
   type Keys,
@@ -13,21 +18,14 @@ import { BodyBudget } from "../../http/body-budget.ts";
 import { bodyOf, bufferBodies, jsonOf } from "../../http/buffered-body.ts";
 import { ConcurrencyLimit } from "../../http/concurrency-limit.ts";
 import type { RouteContext } from "../../http/route-context.ts";
+import type { Database } from "../../postgres/connect.ts";
 import type { Log } from "../../service/log.ts";
 import { orUnavailable, Problem } from "../../service/problem.ts";
 
-/** Where sessions are kept. Each function may throw `Unavailable`. */
-export interface Sessions {
-  /** Undefined when the code is unknown or used up. */
-  readonly redeem: (code: string) => Promise<OpenSession | undefined>;
-  readonly open: (key: KnownKey) => Promise<OpenSession>;
-  readonly end: (token: string) => Promise<void>;
-  readonly lifeMs: number;
-}
-
 interface SignInOptions {
   readonly keys: Keys;
-  readonly sessions: Sessions;
+  /** Where sessions are kept. */
+  readonly db: Database;
   readonly log: Log;
 }
 
@@ -44,7 +42,7 @@ const atOnce = { all: 4, ofOwner: 2, what: "sign in" };
  */
 export async function addSignIn(
   app: FastifyInstance,
-  { keys, sessions, log }: SignInOptions,
+  { keys, db, log }: SignInOptions,
   context: Pick<RouteContext, "behindKey" | "limits" | "stopping">,
 ): Promise<void> {
   const { behindKey } = context;
@@ -63,14 +61,14 @@ export async function addSignIn(
         "signed in to the dashboard",
       );
       return reply
-        .header("set-cookie", cookie(request, opened.token, sessions.lifeMs))
+        .header("set-cookie", cookie(request, opened.token, sessionLifeMs))
         .send(roleOf(opened.client ?? undefined));
     });
   });
   app.get("/dashboard/session", { ...behindKey, ...hidden }, (request) => roleOf(holderOf(request).client));
   app.delete("/dashboard/session", { ...behindKey, ...hidden }, async (request, reply) => {
     const token = sessionTokenOf(request);
-    if (token !== undefined) await sayable(() => sessions.end(token));
+    if (token !== undefined) await sayable(() => endSession(db, token));
     return reply
       .header("set-cookie", cookie(request, "", 0))
       .code(204)
@@ -80,7 +78,7 @@ export async function addSignIn(
   async function open(request: FastifyRequest): Promise<OpenSession> {
     const { code, key } = jsonOf(bodyOf(request));
     if (typeof code === "string") {
-      const opened = await sayable(() => sessions.redeem(code));
+      const opened = await sayable(() => redeemCode(db, code));
       if (opened !== undefined) return opened;
       throw new Problem(
         401,
@@ -89,7 +87,7 @@ export async function addSignIn(
     }
     if (typeof key !== "string") throw new Problem(400, "The body must have a `code` or a `key`.");
     const known = await keyIn(keys, key, request.ip);
-    return sayable(() => sessions.open(known));
+    return sayable(() => openSession(db, known));
   }
 }
 
