@@ -1,3 +1,5 @@
+import { ask } from "./api.js";
+
 /**
  * The gateway's stream of updates. It reconnects by itself, and is closed while the page is hidden.
  * @param {string} query the stream's query, "" for no tail
@@ -8,6 +10,7 @@
 export function openStream(query, on) {
   let source;
   let heardAt = 0;
+  let again;
   const open = () => {
     if (source !== undefined || document.hidden) return;
     on.state("connecting");
@@ -26,14 +29,17 @@ export function openStream(query, on) {
     hear("ended", on.ended);
     source.onerror = () => {
       on.state("lost");
-      // A browser gives up on an answer that is no stream, such as an error while the gateway starts.
+      // A browser gives up on an answer that is no stream, and hides it: an error while the gateway starts, or the session has
+      // ended.
       if (source?.readyState === EventSource.CLOSED) {
         close();
-        setTimeout(open, 2_000);
+        again = setTimeout(open, 2_000);
+        ask("GET", "/dashboard/session").catch(({ status }) => status === 401 && on.ended());
       }
     };
   };
   const close = () => {
+    clearTimeout(again);
     source?.close();
     source = undefined;
   };

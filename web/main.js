@@ -29,11 +29,12 @@ function App() {
       setHolder(null);
     }
   };
+  const end = () => {
+    setProblem("Your session has ended. Sign in again.");
+    setHolder(null);
+  };
   useEffect(() => {
-    whenEnded(() => {
-      setProblem("Your session has ended. Sign in again.");
-      setHolder(null);
-    });
+    whenEnded(end);
     if (given !== undefined) void signIn({ code: given });
     else
       ask("GET", "/dashboard/session").then(setHolder, (error) => {
@@ -47,7 +48,7 @@ function App() {
     await ask("DELETE", "/dashboard/session").catch(() => undefined);
     setHolder(null);
   };
-  return html`<${Dashboard} holder=${holder} onSignOut=${signOut} onEnded=${() => setHolder(null)} />`;
+  return html`<${Dashboard} holder=${holder} onSignOut=${signOut} onEnded=${end} />`;
 }
 
 render(html`<${App} />`, document.getElementById("app"));
