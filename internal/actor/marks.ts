@@ -1,11 +1,7 @@
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  jetstream,
-} from "@nats-io/jetstream";
+import { type JetStreamClient, type JetStreamManager, jetstream } from "@nats-io/jetstream";
 import type { KV, KvEntry } from "@nats-io/kv";
 import type { NatsConnection } from "nats";
+import { hasCode, outrun } from "../jetstream/api-error.ts";
 import { openBucket } from "../jetstream/bucket.ts";
 import { isObject, readJson } from "../service/json.ts";
 import type { Log } from "../service/log.ts";
@@ -158,7 +154,7 @@ export class Marks {
           else if (revision > 0) await remove(jsm, key, revision);
           return changed;
         } catch (err) {
-          if (!isConflict(err) || attempt === mostConflicts) throw err;
+          if (!hasCode(err, outrun) || attempt === mostConflicts) throw err;
         }
       }
     });
@@ -203,14 +199,9 @@ async function remove(jsm: JetStreamManager, key: string, revision?: number): Pr
   await jsm.streams.purge(bucket, revision === undefined ? { filter } : { filter, seq: revision + 1 });
 }
 
-/** Somebody else has changed the entry since it was read. */
-function isConflict(err: unknown): boolean {
-  return err instanceof JetStreamApiError && conflictCodes.includes(err.code);
-}
-const conflictCodes = [10071, 10164];
-
+/** Unless somebody else has changed the entry since it was read. */
 function unlessConflict(err: unknown): void {
-  if (!isConflict(err)) throw err;
+  if (!hasCode(err, outrun)) throw err;
 }
 
 function readSeqs(text: string): ReadonlySet<number> {

@@ -12,8 +12,8 @@ export const consumerInTheWay = [10100];
 export const noRoom = [10047, 10028];
 /** "no message found", and after a deletion "message not found": older servers have no separate code for it. */
 export const messageNotFound = [10037, 10057];
-/** Another message was stored first where this one had to be the next. */
-export const outrun = [10071];
+/** Another message was stored first where this one had to be the next; in a cluster from 2.12 on, or is being stored. */
+export const outrun = [10071, 10164];
 /** JetStream is off: for this account, or on this server. */
 export const notEnabled = [10039, 10076];
 const noCluster = [10074];

@@ -38,7 +38,7 @@ export class PublishError extends Error {
     return this.code === storeFailed && !limitReached.test(this.message);
   }
 
-  /** Another message was stored first where this one had to be the next. */
+  /** Another message was stored first where this one had to be the next, or is being stored. */
   get isOutrun(): boolean {
     return outrun.includes(this.code);
   }

@@ -63,6 +63,13 @@ describe("a PubAck", () => {
   });
 
   test.each([
+    '{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 7"},"stream":"x","seq":0}',
+    '{"error":{"code":400,"err_code":10164,"description":"wrong last sequence"},"stream":"x","seq":0}',
+  ])("%s says that another message came first", (text) => {
+    expect(parsePubAck(answer(text), "x")).toMatchObject({ isOutrun: true });
+  });
+
+  test.each([
     "hello",
     "}",
     '"seq":5}',
