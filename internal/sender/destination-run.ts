@@ -137,8 +137,9 @@ export class DestinationRun {
     return this.#reader.problem;
   }
 
-  /** Settles calls in flight, or hands their events back. */
-  async stop(): Promise<void> {
+  /** Settles calls in flight, or hands their events back. @param atOnce cuts those calls off */
+  async stop(atOnce = false): Promise<void> {
+    if (atOnce) this.#reader.abandon();
     clearTimeout(this.#timer);
     this.#caller.close();
     await this.#reader.stop();

@@ -32,11 +32,17 @@ export class RunSet {
     return undefined;
   }
 
-  /** Starts, updates and stops runs so that exactly these destinations run with their current settings. */
-  adjust(wanted: readonly Destination[]): void {
+  /**
+   * Starts, updates and stops runs so that exactly these destinations run with their current settings.
+   * @param others destinations that only another process may call: calls in flight to them are cut off
+   */
+  adjust(wanted: readonly Destination[], others: readonly Destination[]): void {
     const byId = new Map(wanted.map((destination) => [destination.id, destination]));
     for (const [id, run] of this.#runs)
-      if (byId.get(id)?.ordered !== run.destination.ordered) this.#change(id, () => this.#end(run));
+      if (byId.get(id)?.ordered !== run.destination.ordered) {
+        const isOthers = others.some((destination) => destination.id === id);
+        this.#change(id, () => this.#end(run, isOthers));
+      }
     for (const [id, destination] of byId) {
       const run = this.#runs.get(id);
       if (this.#changing.has(id) || this.#isStopping) continue;
@@ -80,10 +86,10 @@ export class RunSet {
     log.info("delivering");
   }
 
-  async #end(run: DestinationRun): Promise<void> {
+  async #end(run: DestinationRun, atOnce: boolean): Promise<void> {
     const { destination } = run;
     this.#runs.delete(destination.id);
-    await run.stop();
+    await run.stop(atOnce);
     this.#options.log.info({ destination: destination.id }, "deliveries to a destination ended");
     await this.#options.onEnded(destination);
   }

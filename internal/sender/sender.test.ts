@@ -7,6 +7,7 @@ import { Metrics } from "../telemetry/metrics.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { addDestinations } from "./destination-metrics.ts";
+import { keptForMs } from "./places.ts";
 import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts";
 
 const {
@@ -236,4 +237,25 @@ test("a sender whose Postgres hangs gives its destinations up in time, and has t
   }
   await publishBets(3, 5);
   await hasAll(receiver.received, [3, 4]);
+});
+
+test("calls in flight end before another sender may call the destination", async () => {
+  let cutAt = 0;
+  const receiver = await receiverForTest((response) => {
+    response.on("close", () => {
+      cutAt = performance.now();
+    });
+  });
+  await addDestination(receiver.url, { ordered: true });
+  startSender();
+  await publishBets(1, 2);
+  await waitFor(() => receiver.received.length === 1);
+  const unlock = await lockTable(db, "destinations");
+  const lockedAt = performance.now();
+  try {
+    await waitFor(() => cutAt > 0);
+    expect(cutAt - lockedAt).toBeLessThan(keptForMs);
+  } finally {
+    await unlock();
+  }
 });

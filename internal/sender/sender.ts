@@ -22,6 +22,8 @@ import { RunSet } from "./run-set.ts";
 const followEveryMs = 1_000;
 /** How long that may take: while it hangs, others take over what this process has claimed and no longer renews. */
 const followWithinMs = 2_000;
+/** How often it looks for claims that count no more: well below the time by which they count longer in Postgres. */
+const giveUpEveryMs = 500;
 /** How often it checks whether a destination has missed something. */
 const lookEveryMs = 2_000;
 const sweepEveryMs = 60_000;
@@ -98,6 +100,7 @@ export class Sender {
       repeat({ what, gapMs: everyMs ?? gapMs, work, log, signal: sender.#stopping.signal });
     sender.#loops = Promise.all([
       again("reading the destinations", followEveryMs, () => sender.#follow()),
+      again("giving up claims", giveUpEveryMs, async () => sender.#adjust()),
       again("looking for missed events", lookEveryMs, () => sender.#lookAfterAll()),
       again("sharing CASINO_RETRY", lookEveryMs, () => sender.#shares.look(sender.destinations)),
       again("removing what deleted destinations left", sweepEveryMs, () => sender.#sweep()),
@@ -174,11 +177,9 @@ export class Sender {
   }
 
   #adjust(): void {
-    this.#runs.adjust(
-      [...this.#destinations.values()].filter(
-        (destination) => destination.enabled && (!isExclusive(destination) || this.#isKept(destination.id)),
-      ),
-    );
+    const enabled = this.destinations.filter((destination) => destination.enabled);
+    const isOthers = Map.groupBy(enabled, (one) => isExclusive(one) && !this.#isKept(one.id));
+    this.#runs.adjust(isOthers.get(false) ?? [], isOthers.get(true) ?? []);
   }
 
   /** Removes what a deleted destination has left at the broker. */
