@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tempFolder } from "../../test/harness/temp-folder.ts";
 import { takeDataFolder } from "./data-folder.ts";
+import { deliveryEnvironment } from "./delivery-key.ts";
 import { identityOf } from "./process-identity.ts";
 import { StackError } from "./stack-error.ts";
 
@@ -85,4 +86,20 @@ test("leftovers are stopped; a process that merely has a leftover's id is not", 
     sleeper.kill();
     folder.release();
   }
+});
+
+test("a process that a full disk keeps from being recorded is none that failed to start", async () => {
+  const folder = await takeDataFolder(tempFolder("data"));
+  writeFileSync(join(folder.path, "processes"), "");
+  folder.processes.record("own", process.pid, 1, "SIGTERM");
+  expect(await folder.processes.stopLeftovers()).toEqual([]);
+  folder.release();
+});
+
+test("the delivery key is made once, and again where a full disk has left it empty", () => {
+  const dir = tempFolder("data");
+  writeFileSync(join(dir, "delivery-key"), "");
+  const { DELIVERY_KEY } = deliveryEnvironment({}, dir);
+  expect(Buffer.from(DELIVERY_KEY ?? "", "base64")).toHaveLength(32);
+  expect(deliveryEnvironment({}, dir).DELIVERY_KEY).toBe(DELIVERY_KEY);
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Given } from "./infrastructure.ts";
 
@@ -10,14 +10,12 @@ import type { Given } from "./infrastructure.ts";
  */
 function deliveryKey(dir: string): string {
   const file = join(dir, "delivery-key");
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch (err) {
-    if (!(err instanceof Error && "code" in err && err.code === "ENOENT")) throw err;
-    const key = randomBytes(32).toString("base64");
-    writeFileSync(file, `${key}\n`, { mode: 0o600 });
-    return key;
-  }
+  // A full disk leaves an empty file.
+  const known = existsSync(file) ? readFileSync(file, "utf8").trim() : "";
+  if (known !== "") return known;
+  const key = randomBytes(32).toString("base64");
+  writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  return key;
 }
 
 /** Defaults for services that call destinations: receivers may run on this machine. */

@@ -20,13 +20,17 @@ export class PidFiles {
     this.#folder = folder;
   }
 
-  /** @param signal asks this process to end gracefully. @param stage processes of a higher stage stop earlier. */
+  /** Never throws. @param signal asks this process to end gracefully. @param stage processes of a higher stage stop earlier. */
   record(name: string, pid: number, stage: number, signal: NodeJS.Signals): void {
     const identity = identityOf(pid);
     if (identity === undefined) return;
-    mkdirSync(this.#folder, { recursive: true });
     const file: PidFile = { pid, identity, stage, signal };
-    writeFileSync(join(this.#folder, name), JSON.stringify(file));
+    try {
+      mkdirSync(this.#folder, { recursive: true });
+      writeFileSync(join(this.#folder, name), JSON.stringify(file));
+    } catch {
+      // A full disk. The process runs already, and as a failed start it would be started again and stopped by nobody.
+    }
   }
 
   /** Deletes all records, after the processes have been stopped. */

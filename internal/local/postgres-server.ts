@@ -111,8 +111,12 @@ async function initialise(
 /** A random password beside the data: with a known one, every user of this machine could run programs as our user. */
 async function superuserPassword(place: string): Promise<string> {
   const file = join(place, "superuser-password");
-  if (!existsSync(file)) await writeFile(file, randomBytes(24).toString("hex"), { mode: 0o600 });
-  return (await readFile(file, "utf8")).trim();
+  // A full disk leaves an empty file.
+  const known = existsSync(file) ? (await readFile(file, "utf8")).trim() : "";
+  if (known !== "") return known;
+  const password = randomBytes(24).toString("hex");
+  await writeFile(file, password, { mode: 0o600 });
+  return password;
 }
 
 /** Runs at every start, because the first one may have been interrupted. */

@@ -95,11 +95,10 @@ describe("postgres", () => {
   });
 
   test("casino is no superuser and owns its database; durable means fsync", async () => {
-    await using server = await startPostgres({
-      dir: tempFolder("postgres"),
-      durability: "durable",
-      spawned: watch,
-    });
+    const dir = tempFolder("postgres");
+    // As a full disk leaves it.
+    writeFileSync(join(dir, "superuser-password"), "");
+    await using server = await startPostgres({ dir, durability: "durable", spawned: watch });
     expect(await run(server.url, "select rolsuper, rolcreatedb from pg_roles where rolname = user")).toEqual([
       { rolsuper: false, rolcreatedb: true },
     ]);
