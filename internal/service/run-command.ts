@@ -47,12 +47,16 @@ interface CommandProgram<T, N extends VariableName> {
 
 /** Runs a command as this process, with this process's command line and environment. */
 export async function runCommand<T, N extends VariableName>(program: CommandProgram<T, N>): Promise<void> {
-  // The reader, `head` for example, has seen enough.
-  process.stdout.on("error", () => process.exit(exitCode.ok));
   const label = program.name || "croupier";
   const remark = (text: string): void => {
     process.stderr.write(forTerminal(text));
   };
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    // The reader, `head` for example, has seen enough.
+    if (code === "EPIPE") process.exit(exitCode.ok);
+    remark(`${label}: What it has to say cannot be written: ${message}.\n`);
+    process.exit(exitCode.failed);
+  });
   const stop = new AbortController();
   const open = new AsyncDisposableStack();
   let servers: Servers = {};
