@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { backupFailure } from "../../internal/backup/failure.ts";
 import { type BackupProgress, writeBackup } from "../../internal/backup/write-backup.ts";
@@ -55,9 +56,9 @@ async function toStdout(db: Database, how: How) {
   return writeBackup(db, process.stdout, how);
 }
 
-/** Under another name until it is complete and on the disk. */
+/** Under a name of its own until it is complete and on the disk: another backup to this file may still be under way. */
 async function toFile(file: string, db: Database, how: How) {
-  const partial = `${file}.part`;
+  const partial = `${file}.${randomBytes(4).toString("hex")}.part`;
   const target = await open(partial, "w", forItsOwner);
   try {
     const rows = await writeBackup(db, target.createWriteStream({ flush: true }), how);

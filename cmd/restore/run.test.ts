@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { sql } from "kysely";
@@ -28,10 +28,12 @@ async function withDatabase<T>(url: string, work: (db: Database) => Promise<T>):
   return await work(db);
 }
 
-/** A new database, with this version's schema and nothing else. */
+const filesOf = (name: string) => readdirSync(folder).filter((file) => file.startsWith(name));
+
 /** What a backup is given where nobody reads what it says. */
 const quiet = (db: Database) => ({ db, say: () => undefined, remark: () => undefined });
 
+/** A new database, with this version's schema and nothing else. */
 async function newDatabase(prepare = migrated.prepare): Promise<{ url: string; db: Database }> {
   const url = await databaseForTest({ prepare });
   const db = connectPostgres(url, "test", silent, { statementTimeoutMs: 0 });
@@ -254,7 +256,7 @@ describe("refuses, and changes nothing:", () => {
         /take the one that owns the tables/,
       ),
     );
-    expect(() => readFileSync(join(folder, "none.backup.part"))).toThrow("ENOENT");
+    expect(filesOf("none.backup")).toEqual([]);
   });
 });
 
@@ -264,8 +266,18 @@ test("one that is stopped leaves no file and no rows behind", async () => {
   await withDatabase(sourceUrl, (db) =>
     expect(backUp({ file }, { ...quiet(db), signal })).rejects.toThrow("Stopped."),
   );
-  expect(() => readFileSync(file)).toThrow("ENOENT");
-  expect(() => readFileSync(`${file}.part`)).toThrow("ENOENT");
+  expect(filesOf("stopped.backup")).toEqual([]);
+});
+
+test("two at once to one file leave one of them whole", async () => {
+  const file = join(folder, "twice.backup");
+  const one = () =>
+    withDatabase(sourceUrl, (db) => backUp({ file }, { ...quiet(db), signal: AbortSignal.timeout(60_000) }));
+  await Promise.all([one(), one()]);
+  expect(filesOf("twice.backup")).toEqual(["twice.backup"]);
+  const { db } = await newDatabase();
+  await restoring(db, file);
+  expect(await contents(db)).toEqual(saved);
 });
 
 test("a reader of stdout that goes away ends it without a word, and not as a success", async () => {
