@@ -7,8 +7,12 @@ export class Series {
   /** The second that was written last. */
   #last = 0;
 
-  /** @param second since 1970; an earlier one than the last is ignored, as after the clock was set back */
+  /**
+   * @param second since 1970; an earlier one than the last is ignored, as after the clock was set back, unless none of the
+   * seconds kept is that early
+   */
   put(second: number, value: number): void {
+    if (second <= this.#last - seconds) this.#last = 0;
     if (second < this.#last) return;
     for (let gap = Math.max(this.#last + 1, second - seconds + 1); gap < second; gap++)
       this.#values[gap % seconds] = Number.NaN;

@@ -28,6 +28,14 @@ describe("a series", () => {
     series.put(900, 9);
     expect(series.values(1_000).filter((value) => value !== null)).toEqual([5]);
   });
+
+  test("begins anew with a clock that was far ahead and is set right", () => {
+    const series = new Series();
+    series.put(90_000, 5);
+    series.put(3_600, 7);
+    series.put(3_601, 8);
+    expect(series.values(3_601).filter((value) => value !== null)).toEqual([7, 8]);
+  });
 });
 
 test("a rate is the growth of a total, and unknown across a pause or a count that began anew", () => {
