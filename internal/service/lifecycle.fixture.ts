@@ -43,6 +43,7 @@ const scenarios: Readonly<Record<string, (run: FixtureRun) => Promise<"done" | "
   "use a talkative library": async () => {
     const { console: library } = globalThis;
     library.error("a connection failed %s", "in the background");
+    library.log("reader closed");
     return "done";
   },
   "stop itself": async (run) => {

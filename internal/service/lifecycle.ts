@@ -74,11 +74,12 @@ export async function runService<N extends VariableName, F extends OptionValues 
     const misses = missesUp(config as Partial<Config<"NATS_URL" | "DATABASE_URL">>);
     if (up === undefined && misses !== undefined) log.warn(misses);
   }
-  // Whatever libraries print becomes a line of the log.
-  console.error = console.warn = (...said: unknown[]) => {
+  // Whatever libraries print becomes a line of the log, not of stdout, which is for events.
+  const print = (...said: unknown[]): void => {
     const text = format(...said);
     log[aftermath.test(text) ? "debug" : "warn"](text);
   };
+  Object.assign(console, { log: print, warn: print, error: print });
   if (up !== undefined) log.info(usesUp(up));
   const stop = new AbortController();
   const open: { what: string; close: () => Promise<unknown> | unknown }[] = [];
