@@ -37,6 +37,8 @@ export interface SenderContext extends ReaderOptions {
   readonly trace?: ((consumer: string) => HopTrace) | undefined;
   /** Default: the same as all consumers. */
   readonly ackWaitMs?: number | undefined;
+  /** For tests: how many deliveries of an ordered destination may wait. */
+  readonly mostBehind?: number;
 }
 
 interface RunOptions extends SenderContext {
@@ -70,14 +72,13 @@ export class DestinationRun {
   readonly #wake = () => this.#callAll();
 
   private constructor(options: RunOptions) {
-    const { nc, publisher, destination, plan, log, record } = options;
+    const { nc, publisher, destination, plan, log, record, deliverer, calls } = options;
     this.#options = options;
     this.#destination = destination;
     this.#reader = new Reader(senderName(destination.id), options);
-    const { deliverer, calls } = options;
     const { rateLimit, client } = destination;
     this.#caller = new Caller({ deliverer, calls, client, plan, rateLimit, wake: this.#wake });
-    this.order = destination.ordered ? new PlayerOrder() : undefined;
+    this.order = destination.ordered ? new PlayerOrder(options.mostBehind) : undefined;
     // Events that the destination missed come first.
     this.#holds = destination.ordered;
     this.#queue = new CallQueue(this.order);
@@ -171,9 +172,9 @@ export class DestinationRun {
 
   /** Whether nothing is taken from the log: earlier events come first, too much waits, or its receiver takes no calls. */
   #pauses(): boolean {
-    if (this.#holds || this.#options.shares.isOver(this.#destination.client)) return true;
+    if (this.order?.isFull || this.#options.shares.isOver(this.#destination.client)) return true;
     const { isPausing, isProbing, isCalling } = this.#caller;
-    return isPausing || (isProbing && (isCalling || this.#queue.size > 0));
+    return this.#holds || isPausing || (isProbing && (isCalling || this.#queue.size > 0));
   }
 
   /** Starts as many calls as may start now. */

@@ -1,3 +1,10 @@
+/**
+ * Deliveries that may wait. Less than the consumer's max_ack_pending, by what is in hand and comes from the archive: beyond
+ * that the broker would deliver the first of a player, which is last in the stream after each attempt, only once others are
+ * settled that wait behind it.
+ */
+const usualMost = 40_000;
+
 /** Something that waits in CASINO_RETRY for its player's turn. */
 interface Place {
   /** Sequence in CASINO_EVENTS; 0 if unknown. */
@@ -14,6 +21,17 @@ export class PlayerOrder {
   readonly #busy = new Set<number>();
   /** Waiting deliveries by player, then by the delivery's own key. */
   readonly #waiting = new Map<number, Map<string, Place>>();
+  readonly #most: number;
+  #size = 0;
+
+  constructor(most = usualMost) {
+    this.#most = most;
+  }
+
+  /** Whether so many deliveries wait that no event may be added from the log. */
+  get isFull(): boolean {
+    return this.#size >= this.#most;
+  }
 
   /** Whether an event of this player is in flight or waits for another attempt. */
   isHeldUp(player: number): boolean {
@@ -46,14 +64,16 @@ export class PlayerOrder {
       this.#waiting.set(player, places);
     }
     const place = places.get(name);
-    if (place === undefined) places.set(name, { sequence: sequence ?? 0, due });
-    else place.due = due;
+    if (place === undefined) {
+      places.set(name, { sequence: sequence ?? 0, due });
+      this.#size++;
+    } else place.due = due;
   }
 
   /** Records that a delivery no longer waits: it was delivered, or is a dead letter. */
   isDone(player: number, name: string): void {
     const places = this.#waiting.get(player);
-    places?.delete(name);
+    if (places?.delete(name)) this.#size--;
     if (places?.size === 0) this.#waiting.delete(player);
   }
 
