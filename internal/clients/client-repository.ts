@@ -62,7 +62,7 @@ export async function belongingsOf(db: Database, id: string): Promise<Belongings
 }
 
 /**
- * Deletes a client with its keys, players, games, schemas and destinations. A client that has events stays unchanged.
+ * Deletes a client with its keys, players, games, schemas, destinations and recorded deliveries. A client that has events stays unchanged.
  * @returns "unknown" when it does not exist; "in use" when something else, above all its events, refers to it
  */
 export async function removeClient(db: Database, id: string): Promise<"removed" | "unknown" | "in use"> {
@@ -75,6 +75,7 @@ export async function removeClient(db: Database, id: string): Promise<"removed" 
         "games",
         "event_type_schemas",
         "destinations",
+        "deliveries",
       ] as const)
         await sql`delete from ${sql.table(table)} where client_id = ${id}`.execute(trx);
       const { numDeletedRows } = await trx.deleteFrom("clients").where("id", "=", id).executeTakeFirst();

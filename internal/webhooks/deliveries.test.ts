@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { beforeEach, describe, expect, test } from "vitest";
 import { addClients, addTypes, archive, archiveForTest, finalBet } from "../archive/database.fixture.ts";
+import { removeClient } from "../clients/client-repository.ts";
 import {
   type DeliveryRecord,
   deleteOlderThan,
@@ -65,6 +66,15 @@ describe("recorded attempts", () => {
     }
     expect(seen).toEqual([5, 4, 3, 2, 1]);
     await expect(findDeliveries(db, { ...all, limit: 2, cursor: "x" })).rejects.toThrow(RangeError);
+  });
+
+  test("go with their client, so that another one that gets its name does not see them", async () => {
+    const event = { client: "leaving", source: "web", id: 1, type: "bet" };
+    await addClients(db, "leaving");
+    await recordDeliveries(db, [record(1, { event }), record(2)]);
+    expect(await removeClient(db, "leaving")).toBe("removed");
+    expect((await findDeliveries(db, { ...all, client: "leaving", limit: 9 })).deliveries).toEqual([]);
+    expect((await findDeliveries(db, { ...all, limit: 9 })).deliveries).toHaveLength(1);
   });
 
   test("are shown whole to their client; whoever sees all clients' does not see what receivers answered", async () => {
