@@ -23,6 +23,19 @@ const settings: DestinationSettings = {
   headers: { authorization: "Bearer very-secret" },
 };
 
+test("a destination that cannot be returned is not there, because nobody would know its secret", async () => {
+  const unreadable = db.withPlugin({
+    transformQuery: ({ node }) => {
+      if (JSON.stringify(node).includes("select secret from")) throw new Error("cannot be read");
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  const failing = new Destinations(unreadable, new SecretBox([key]));
+  await expect(failing.create("casino", settings)).rejects.toThrow("cannot be read");
+  expect(await destinations.list("casino")).toEqual([]);
+});
+
 test("what was set up is what is read, and its secrets are nowhere in the clear", async () => {
   const made = await destinations.create("casino", { ...settings, types: ["bet"], rateLimit: 5, batch: 100 });
   expect(made).toMatchObject({

@@ -69,7 +69,7 @@ export class Destinations {
   async create(client: string, settings: DestinationSettings, signal?: AbortSignal): Promise<Destination> {
     const id = newId();
     const secret = newSecret();
-    await asking(signal, () =>
+    return asking(signal, () =>
       this.#db.transaction().execute(async (trx) => {
         // The lock serializes requests, so that two at once do not both take the last place.
         await sql`select pg_advisory_xact_lock(hashtextextended(${`destinations of ${client}`}, 0))`.execute(
@@ -103,9 +103,10 @@ export class Destinations {
           .insertInto("destination_secrets")
           .values({ destination_id: id, secret: this.#box.seal(secret, id) })
           .execute();
+        // Before the commit: if it cannot be returned, with its only secret, there must be none.
+        return this.#found(id, signal, trx);
       }),
     );
-    return this.#found(id, signal);
   }
 
   /** Replaces the given settings. @returns undefined if there is no such destination */
@@ -222,10 +223,10 @@ export class Destinations {
     return disabled.numUpdatedRows === 1n;
   }
 
-  async #found(id: string, signal: AbortSignal | undefined): Promise<Destination> {
-    const found = await this.find(id, undefined, signal);
+  async #found(id: string, signal: AbortSignal | undefined, db = this.#db): Promise<Destination> {
+    const [found] = await readRows(db, { id }, signal);
     if (found === undefined) throw new DestinationRefused(`Destination ${id} was removed meanwhile.`);
-    return found;
+    return readDestination(found, this.#box);
   }
 }
 
