@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { freePort } from "../internal/local/free-port.ts";
@@ -20,21 +20,25 @@ interface Up {
 
 /** `up` with none of the developer's own servers. */
 function up(...args: string[]): Up {
-  return upWith({}, ...args);
+  return upWith({}, args);
 }
 
-function upWith(more: Readonly<Record<string, string>>, ...args: string[]): Up {
+function upWith(
+  more: Readonly<Record<string, string>>,
+  args: readonly string[],
+  stdout: number | "pipe" = "pipe",
+): Up {
   const env = { ...process.env, NATS_URL: "", DATABASE_URL: "", REDIS_URL: "", RATES_URL: "", ...more };
-  const child = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", stdout, "pipe"] });
   if (child.pid !== undefined) stopAtEnd(child.pid);
   const lines: string[] = [];
   let [partial, stderr] = ["", ""];
-  child.stdout.on("data", (chunk) => {
+  child.stdout?.on("data", (chunk) => {
     const parts = (partial + chunk).split("\n");
     partial = parts.pop() ?? "";
     lines.push(...parts);
   });
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     stderr += chunk;
   });
   return { child, exited: once(child, "exit").then(([code]) => code), lines, stderr: () => stderr };
@@ -107,7 +111,7 @@ test("says what is wrong with the command line, and helps", async () => {
   const wrong = up("--nope");
   expect(await wrong.exited).toBe(78);
   expect(wrong.stderr()).toBe('up: There is no flag --nope: "croupier up --help" lists them.\n');
-  const all = upWith({ LOG_LEVEL: "loud", EVENTS_MAX_AGE: "soon", STEPS: "currency,price" }, "--rate", "x");
+  const all = upWith({ LOG_LEVEL: "loud", EVENTS_MAX_AGE: "soon", STEPS: "currency,price" }, ["--rate", "x"]);
   expect(await all.exited).toBe(78);
   await waitFor(() => all.stderr().split("\n").length > 3);
   expect(all.stderr().split("\n")).toEqual([
@@ -121,4 +125,16 @@ test("says what is wrong with the command line, and helps", async () => {
   const help = up("--help");
   expect(await help.exited).toBe(0);
   await waitFor(() => help.lines.some((line) => line.includes("--no-gateway")));
+});
+
+test.runIf(process.platform === "linux")("events wait while the disk under its stdout is full", async () => {
+  const data = tempFolder("up");
+  const without = ["gateway", "materializer", "archiver", "sender"].map((service) => `--no-${service}`);
+  const full = openSync("/dev/full", "w");
+  const running = upWith({}, ["--data", data, "--rate", "100", ...without], full);
+  closeSync(full);
+  await waitFor(() => running.stderr().includes("up: events wait: the disk under stdout is full (ENOSPC)\n"));
+  running.child.kill("SIGTERM");
+  expect(await running.exited).toBe(0);
+  expect(running.stderr()).not.toContain("reader of stdout");
 });

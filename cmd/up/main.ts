@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { pino } from "pino";
 import { layout, stepsProblem } from "../../internal/enrichment/pipeline.ts";
 import { checkProducers } from "../../internal/generator/client-check.ts";
 import { type StreamLimits, streamVariables } from "../../internal/jetstream/topology.ts";
@@ -8,6 +9,7 @@ import { Stack } from "../../internal/local/stack.ts";
 import { StatusLine } from "../../internal/local/status-line.ts";
 import { stopOnSignal } from "../../internal/local/stop-signals.ts";
 import { upCommand } from "../../internal/local/up-options.ts";
+import { stdoutOf } from "../../internal/logger/file-out.ts";
 import { apartStage, finalStage } from "../../internal/messages/subjects.ts";
 import { connectPostgres } from "../../internal/postgres/connect.ts";
 import { tryServers } from "../../internal/preflight/try-servers.ts";
@@ -20,7 +22,7 @@ import {
   setVariables,
 } from "../../internal/service/config.ts";
 import { exitCode } from "../../internal/service/exit-code.ts";
-import { createLog } from "../../internal/service/log.ts";
+import { createLog, logOptions } from "../../internal/service/log.ts";
 import { listed } from "../../internal/service/run-command.ts";
 import { type VariableName, variableNames } from "../../internal/service/variables.ts";
 
@@ -30,7 +32,9 @@ const messages = new Outlet(process.stderr, () => undefined, bottom);
 const readerGone = "up: the reader of stdout is gone; events continue\n";
 // Where events go to the same terminal they run above the line at its bottom.
 const events = new Outlet(
-  process.stdout,
+  stdoutOf(
+    pino(logOptions("up", "info"), { write: (line) => void messages.write(`up: ${JSON.parse(line).msg}\n`) }),
+  ),
   () => void messages.write(readerGone),
   process.stdout.isTTY ? bottom : undefined,
 );
