@@ -42,6 +42,8 @@ export function decodeSnapshot(text: string): RateSnapshot {
   const fetchedAt = typeof fetched_at === "string" ? Date.parse(fetched_at) : Number.NaN;
   if (Number.isNaN(fetchedAt)) throw new RatesError("the snapshot does not say when its rates were fetched");
   const since = Object.entries(Object(missing)).map(([code, time]) => [code, Number(time)] as const);
+  if (since.some(([, time]) => Number.isNaN(new Date(time).getTime())))
+    throw new RatesError("the snapshot does not say since when currencies are missing");
   const leftOut = Array.isArray(left_out) ? left_out.map(String) : [];
   return { ...answer, leftOut, fetchedAt, missing: new Map(since) };
 }

@@ -52,6 +52,10 @@ describe("does not believe an entry that", () => {
     ["has a time that is none", '{"fetched_at":"soon","base":"EUR","rates":{"USD":"1"}}'],
     ["has a number for a time", '{"fetched_at":1641818096789,"base":"EUR","rates":{"USD":"1"}}'],
     ["has another base", '{"fetched_at":"2022-01-10T12:34:56.789Z","base":"USD","rates":{"USD":"1"}}'],
+    [
+      "misses a currency since no time",
+      '{"fetched_at":"2022-01-10T12:34:56.789Z","base":"EUR","rates":{"USD":"1"},"missing":{"SEK":"soon"}}',
+    ],
     ["has a bad rate", '{"fetched_at":"2022-01-10T12:34:56.789Z","base":"EUR","rates":{"USD":"0"}}'],
   ])("%s", (_name, text) => {
     expect(() => decodeSnapshot(text)).toThrow(RatesError);
