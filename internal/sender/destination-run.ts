@@ -97,10 +97,10 @@ export class DestinationRun {
     });
   }
 
-  /** Opens the mailboxes and starts to deliver. @throws Error if a consumer cannot be created; Unavailable */
-  static async start(options: RunOptions): Promise<DestinationRun> {
+  /** Opens the mailboxes and starts to deliver. @throws Error if a consumer cannot be created; Unavailable; the signal's reason */
+  static async start(options: RunOptions, signal: AbortSignal): Promise<DestinationRun> {
     const run = new DestinationRun(options);
-    await run.#open().catch(async (err: unknown) => {
+    await run.#open(signal).catch(async (err: unknown) => {
       await run.#reader.stop();
       throw err;
     });
@@ -147,10 +147,10 @@ export class DestinationRun {
     this.#intake?.close();
   }
 
-  async #open(): Promise<void> {
+  async #open(signal: AbortSignal): Promise<void> {
     const { log, ackWaitMs, destination, bytes, shares } = this.#options;
     const reader = this.#reader;
-    if (this.order !== undefined) await this.#learnOrder(this.order);
+    if (this.order !== undefined) await this.#learnOrder(this.order, signal);
     const intake = await Intake.open({
       ...{ reader, destination, log, ackWaitMs, bytes, shares },
       isWanted: (type) => wants(this.#destination, type),
@@ -165,8 +165,8 @@ export class DestinationRun {
   }
 
   /** Reads which players already have waiting events; no other process works on this destination now. */
-  async #learnOrder(order: PlayerOrder): Promise<void> {
-    for await (const { event, name, due } of readQueue(this.#options.nc, this.#destination.id))
+  async #learnOrder(order: PlayerOrder, signal: AbortSignal): Promise<void> {
+    for await (const { event, name, due } of readQueue(this.#options.nc, this.#destination.id, signal))
       if (event.playerId !== undefined) order.waits(event.playerId, name, event.sequence, due);
   }
 

@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { waitFor } from "../../test/harness/wait-for.ts";
+import { encodeEvent } from "../casino/encode.ts";
+import { retryMessage } from "../messages/retry.ts";
 import { retryDurable, retryStream } from "../messages/subjects.ts";
 import { receiverForTest } from "../webhooks/receiver.fixture.ts";
 import { bets, hasAll, idsOf, range, sendersForTest } from "./sender.fixture.ts";
 
-const { addDestination, jsm, publish, startSender, waiting } = await sendersForTest();
+const { addDestination, db, jsm, publish, publisher, startSender, waiting } = await sendersForTest();
 
 test("an event that fails comes again, however many of its player wait behind it", async () => {
   let isBack = false;
@@ -28,4 +30,33 @@ test("an event that fails comes again, however many of its player wait behind it
   await hasAll(receiver.received, range(1, 1_001), 20_000);
   const own = idsOf(receiver.received).filter((each) => each > 1);
   expect(own).toEqual(own.toSorted((a, b) => a - b));
+});
+
+test("a stop does not wait until a sender has learned what waits for an ordered destination", async () => {
+  const receiver = await receiverForTest();
+  const { id } = await addDestination(receiver.url, { ordered: true });
+  const many = bets(1, 20_001, { player_id: 7 }).map((event) =>
+    retryMessage({
+      ...{
+        destination: id,
+        key: { client: "casino", source: "test", id: event.id },
+        payload: encodeEvent(event),
+      },
+      ...{
+        subject: "casino.event.final.casino.bet",
+        sequence: event.id,
+        attempts: 1,
+        due: Date.now() + 60_000,
+      },
+      ...{ origin: "log", error: undefined, identity: {} },
+    }),
+  );
+  await Promise.all(many.map((message) => publisher.publish(message)));
+  const sender = startSender();
+  await waitFor(
+    async () => (await db.selectFrom("destination_places").select("keeper").execute()).length > 0,
+  );
+  const began = performance.now();
+  await sender.stop();
+  expect(performance.now() - began).toBeLessThan(2_000);
 });

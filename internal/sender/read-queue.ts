@@ -16,13 +16,18 @@ interface Waiting extends Pick<RetryHead, "due"> {
 /**
  * Reads everything that waits for a destination, in the order stored, and skips messages that are not deliveries. A
  * work queue admits no second consumer, so it requests each message separately.
- * @throws Unavailable
+ * @throws Unavailable; the signal's reason, because there may be very many
  */
-export async function* readQueue(nc: NatsConnection, destination: string): AsyncGenerator<Waiting> {
+export async function* readQueue(
+  nc: NatsConnection,
+  destination: string,
+  signal: AbortSignal,
+): AsyncGenerator<Waiting> {
   const filter = retrySubject(destination);
   // After kill -9 a broker may hold acknowledged messages again that it never delivers; nothing may wait for them.
   const acknowledged = (await consumerOf(nc, retryStream, retryDurable(destination)))?.ackFloor ?? 0;
   for (let seq = acknowledged + 1; ; seq++) {
+    signal.throwIfAborted();
     const message = await readNext(nc, retryStream, seq, filter);
     if (message === undefined) return;
     seq = message.seq;

@@ -15,7 +15,7 @@ export class RunSet {
   readonly #runs = new Map<string, DestinationRun>();
   readonly #changing = new Map<string, Promise<void>>();
   readonly #problems = new Map<string, string>();
-  #isStopping = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: RunSetOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class RunSet {
       }
     for (const [id, destination] of byId) {
       const run = this.#runs.get(id);
-      if (this.#changing.has(id) || this.#isStopping) continue;
+      if (this.#changing.has(id) || this.#stopping.signal.aborted) continue;
       if (run === undefined) this.#change(id, () => this.#start(destination));
       else run.change(destination);
     }
@@ -54,7 +54,7 @@ export class RunSet {
 
   /** Stops all runs: each settles its calls in flight, or hands their events back. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort(new Error("the sender is stopping"));
     await Promise.all([...this.all.map((run) => run.stop()), ...this.#changing.values()]);
   }
 
@@ -64,6 +64,7 @@ export class RunSet {
     const change = work()
       .then(() => void this.#problems.delete(id))
       .catch((err: unknown) => {
+        if (this.#stopping.signal.aborted) return;
         if (!this.#problems.has(id))
           this.#options.log.warn(
             { err, destination: id },
@@ -79,9 +80,10 @@ export class RunSet {
     const { id, client } = destination;
     const log = this.#options.log.child({ destination: id, client });
     const onGone = () => this.#options.onGone(destination);
-    const run = await DestinationRun.start({ ...this.#options, log, destination, onGone });
+    const { signal } = this.#stopping;
+    const run = await DestinationRun.start({ ...this.#options, log, destination, onGone }, signal);
     // `stop` has already stopped the runs.
-    if (this.#isStopping) return run.stop();
+    if (this.#stopping.signal.aborted) return run.stop();
     this.#runs.set(id, run);
     log.info("delivering");
   }
