@@ -45,20 +45,23 @@ await runService({
     const nc = await openNats(run);
     const traces = await openTraces(run);
     const streams = await StreamKeeper.open({ nc, stages: [rawStage], limits: config, log });
-    // Separate connections, so that long archive queries and uploads hold up neither keys nor event types.
+    // Separate connections, so that long archive queries, uploads and counts of replays hold up neither each other nor keys and
+    // event types.
     const connections = (options?: PostgresOptions) =>
       connectPostgres(config.DATABASE_URL, name, log, options);
     const archive = connections();
     const records = connections();
+    const deliveries = connections();
     const db = connections({ max: 2 });
     const keys = connections({ max: 2, statementTimeoutMs: 2_000 });
-    onClose("Postgres", () => Promise.all([archive, records, db, keys].map((pool) => pool.destroy())));
+    const pools = [archive, records, deliveries, db, keys];
+    onClose("Postgres", () => Promise.all(pools.map((pool) => pool.destroy())));
     const types = Registry.start(db, log, { beyondBudget: "refuse" });
     onClose("event types", () => types.close());
     const publisher = openPublisher(run, nc, { timeoutMs: 4_000, streams });
     const counter = config.REDIS_URL === undefined ? localCounter() : redisCounter(config.REDIS_URL, log);
     onClose("rate limits", () => counter.close());
-    const webhooks = openWebhooks(run, records);
+    const webhooks = openWebhooks(run, deliveries);
 
     const meter = new WorkMeter("ingest");
     const buffer = new IngestBuffer({ publisher, meter });
