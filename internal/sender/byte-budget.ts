@@ -48,6 +48,7 @@ interface Ledger {
 export class ByteShare implements MailboxMeter {
   readonly #ledger: Ledger;
   #held = 0;
+  #isClosed = false;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -72,13 +73,15 @@ export class ByteShare implements MailboxMeter {
     this.#add(-data.length);
   }
 
-  /** Releases everything. */
+  /** Releases everything, and counts nothing that comes later. */
   close(): void {
     this.#add(-this.#held);
+    this.#isClosed = true;
     this.#ledger.close();
   }
 
   #add(bytes: number): void {
+    if (this.#isClosed) return;
     this.#held += bytes;
     this.#ledger.add(bytes);
   }

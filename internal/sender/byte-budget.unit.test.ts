@@ -25,4 +25,7 @@ test("one that is closed holds nothing, and its part is the others'", () => {
   expect(second.isFull).toBe(true);
   first.close();
   expect([budget.held, second.isFull]).toEqual([600, false]);
+  // What a broker that hung at the end still delivers, and nobody settles.
+  first.received(message(500));
+  expect(budget.held).toBe(600);
 });
