@@ -1,5 +1,5 @@
 import { ask } from "./api.js";
-import { useEffect, useState } from "./vendor/hooks.js";
+import { useEffect, useRef, useState } from "./vendor/hooks.js";
 
 /**
  * The answer of a route, requested when a view opens and whenever `again` is called.
@@ -11,11 +11,17 @@ export function useAsked(path) {
   const [answer, setAnswer] = useState(undefined);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
+  const wanted = useRef(path);
+  wanted.current = path;
   const again = async () => {
     try {
-      setAnswer(await ask("GET", path));
+      const found = await ask("GET", path);
+      // An answer may come after that to a later question.
+      if (wanted.current !== path) return;
+      setAnswer(found);
       setProblem("");
     } catch (error) {
+      if (wanted.current !== path) return;
       setProblem(
         error.status === 404
           ? "This gateway is of an older version, which does not have this."

@@ -55,3 +55,25 @@ test("a page that asks for another stream while it waits to try again has one st
   await page.waitForTimeout(2_500);
   expect(await streams()).toEqual({ open: 1, all: 3 });
 });
+
+test("a late answer to an earlier filter does not take the place of the present one's", async () => {
+  const page = await livePage();
+  const delivery = { id: "1", at: "2026-01-01T00:00:00Z", outcome: "failed", attempt: 1, duration_ms: 1 };
+  const late = Promise.withResolvers<void>();
+  await page.route("**/deliveries?*", async (route) => {
+    const isFirst = route.request().url().includes("outcome=failed");
+    if (isFirst) await late.promise;
+    const event_type = isFirst ? "late" : "right";
+    await route.fulfill({ json: { deliveries: [{ ...delivery, event_type }], next_cursor: null } });
+  });
+  await page.getByRole("link", { name: "Deliveries" }).click();
+  const outcome = page.getByLabel("Outcome");
+  await outcome.selectOption("failed");
+  await outcome.selectOption("delivered");
+  await page.getByText("right").waitFor();
+  const answered = page.waitForResponse((response) => response.url().includes("outcome=failed"));
+  late.resolve();
+  await (await answered).finished();
+  await page.waitForTimeout(200);
+  expect(await page.locator("tbody").innerText()).toContain("right");
+});
