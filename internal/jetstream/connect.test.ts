@@ -60,3 +60,26 @@ test("a flood of what it may not do is one line, and says what was refused", asy
   await waitFor(() => refusals === 100);
   expect(said).toEqual([expect.stringContaining('"_INBOX_gateway.guessed.0"')]);
 });
+
+test("what a callback throws is an uncaught exception, and the connection goes on reading", async () => {
+  const server = await natsForTest();
+  const config = readConfig(["NATS_URL", "NATS_CREDS"], {}, { NATS_URL: server.url });
+  const nc = await connectNats("logger", config, silent, AbortSignal.timeout(10_000));
+  onTestFinished(() => nc.close());
+  const others = process.rawListeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  const thrown = new Promise((resolve) => process.once("uncaughtException", resolve));
+  onTestFinished(() => {
+    for (const other of others) process.on("uncaughtException", other as (err: Error) => void); // as they were
+  });
+  nc.subscribe("bug", {
+    callback: () => {
+      throw new Error("a bug");
+    },
+  });
+  nc.publish("bug");
+  expect(await thrown).toMatchObject({ message: "a bug" });
+  const heard = nc.subscribe("next", { max: 1 });
+  nc.publish("next");
+  for await (const { subject } of heard) expect(subject).toBe("next");
+});

@@ -44,7 +44,7 @@ export async function connectNats(
     signal.throwIfAborted();
     try {
       await hearNats(options.servers, signal);
-      const nc = await connect(options);
+      const nc = throwing(await connect(options));
       await checkUser(nc, service, config);
       void logStatus(nc, log);
       return nc;
@@ -61,6 +61,31 @@ export async function connectNats(
       await sleep(retryMs, undefined, { signal });
     }
   }
+}
+
+/**
+ * Makes what a subscription's callback throws an uncaught exception, which ends a process as any bug does. The library
+ * catches it and stops reading: the process would be deaf, without a word, until two pings are missed.
+ */
+function throwing(nc: NatsConnection): NatsConnection {
+  const subscribe = nc.subscribe.bind(nc);
+  nc.subscribe = (subject, options) => {
+    const callback = options?.callback;
+    if (callback === undefined) return subscribe(subject, options);
+    return subscribe(subject, {
+      ...options,
+      callback: (...message) => {
+        try {
+          callback(...message);
+        } catch (bug) {
+          queueMicrotask(() => {
+            throw bug;
+          });
+        }
+      },
+    });
+  };
+  return nc;
 }
 
 /** As `connectNats`, for a service: the connection is closed with it. */
