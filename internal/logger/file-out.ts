@@ -57,11 +57,14 @@ export class FileOut extends Writable {
   }
 }
 
+/** Its file descriptor; `process.stdout` of a worker thread has none. */
+const stdout = 1;
+
 /** Where the logger's lines go: a file waits for its disk, a pipe or a terminal for its reader. */
 export function stdoutOf(log: Log): Writable & { readonly problem?: string | undefined } {
-  const kind = fstatSync(process.stdout.fd);
+  const kind = fstatSync(stdout);
   const isFile = kind.isFile() || (kind.isCharacterDevice() && !process.stdout.isTTY);
-  return isFile ? new FileOut(process.stdout.fd, log) : process.stdout;
+  return isFile ? new FileOut(stdout, log) : process.stdout;
 }
 
 /** No room on the disk, or the user's quota is used up. */
