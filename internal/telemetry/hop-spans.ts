@@ -10,7 +10,7 @@ import {
 } from "@opentelemetry/api";
 import { type Envelope, isTraceparent } from "../messages/envelope.ts";
 import { isBundleSubject, parseApartSubject, parseEventSubject } from "../messages/subjects.ts";
-import { type HopTrace, isSampled, type SpanResult, type TracedMessage } from "../messages/trace.ts";
+import type { HopTrace, SpanResult, TracedMessage } from "../messages/trace.ts";
 
 /** A span shared by events that started together, until the last of them has ended. */
 interface Batch {
@@ -25,19 +25,19 @@ interface Begun {
 
 /**
  * The spans of one consumer, by OpenTelemetry's messaging conventions. An event that is not sampled costs only a check
- * of its flags. One object serves all mailboxes of a step.
+ * of its traceparent. One object serves all mailboxes of a step.
  */
 export class HopSpans implements HopTrace {
   readonly #tracer: Tracer;
   readonly #consumer: string;
-  readonly #followsParents: boolean;
+  readonly #keeps: (traceparent: string) => boolean;
   readonly #begun = new WeakMap<object, Begun>();
 
-  /** @param followsParents whether the sampled flag of an event's trace decides alone */
-  constructor(tracer: Tracer, consumer: string, followsParents: boolean) {
+  /** @param keeps whether the sampler keeps the trace: asked before a span is made, which costs several µs */
+  constructor(tracer: Tracer, consumer: string, keeps: (traceparent: string) => boolean) {
     this.#tracer = tracer;
     this.#consumer = consumer;
-    this.#followsParents = followsParents;
+    this.#keeps = keeps;
   }
 
   start(message: TracedMessage): string {
@@ -54,7 +54,7 @@ export class HopSpans implements HopTrace {
     let batch: Batch | undefined;
     for (const event of events) {
       const traceparent = traceparentOfEvent(event);
-      if (this.#followsParents && !isSampled(traceparent)) continue;
+      if (!this.#keeps(traceparent)) continue;
       const parent = isTraceparent(traceparent) ? contextOf(traceparent) : ROOT_CONTEXT;
       const message = messageOf(event);
       // In the first event's trace, because a trace of its own would be sampled by chance.

@@ -13,12 +13,13 @@ import {
   BatchSpanProcessor,
   ParentBasedSampler,
   type Sampler,
+  SamplingDecision,
   type SpanExporter,
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import manifest from "../../package.json" with { type: "json" };
-import type { HopTrace, RequestSpan, SourceTrace } from "../messages/trace.ts";
+import { type HopTrace, isSampled, type RequestSpan, type SourceTrace } from "../messages/trace.ts";
 import { newInstanceName } from "../service/instance-name.ts";
 import { type Log, withoutPassword } from "../service/log.ts";
 import { contextOf, destination, HopSpans, traceparentOf } from "./hop-spans.ts";
@@ -51,10 +52,11 @@ const farewellMs = 1_000;
 export class Traces implements SourceTrace {
   readonly #provider: TracerProvider;
   readonly #tracer: Tracer;
-  readonly #followsParents: boolean;
+  readonly #keeps: (traceparent: string) => boolean;
 
   constructor({ service, endpoint, sampler, share, log, delayMs = 1_000 }: TracesOptions) {
     const url = new URL("v1/traces", endpoint.endsWith("/") ? endpoint : `${endpoint}/`).href;
+    const own = samplerOf(sampler, share);
     this.#provider = new TracerProvider({
       // The standard variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override ours.
       resource: defaultResource()
@@ -67,7 +69,7 @@ export class Traces implements SourceTrace {
           }),
         )
         .merge(detectResources({ detectors: [envDetector] })),
-      sampler: samplerOf(sampler, share),
+      sampler: own,
       spanLimits: { linkCountLimit: mostLinks },
       spanProcessors: [
         new BatchSpanProcessor({
@@ -79,13 +81,13 @@ export class Traces implements SourceTrace {
       ],
     });
     this.#tracer = this.#provider.getTracer("croupier", manifest.version);
-    this.#followsParents = sampler.startsWith("parentbased_");
+    this.#keeps = sampler.startsWith("parentbased_") ? isSampled : (traceparent) => keeps(own, traceparent);
     log.info({ collector: withoutPassword(url), sampler, share }, "traces are on");
   }
 
   /** The spans of a consumer's work on each event. */
   hop(consumer: string): HopTrace {
-    return new HopSpans(this.#tracer, consumer, this.#followsParents);
+    return new HopSpans(this.#tracer, consumer, this.#keeps);
   }
 
   request(subject: string, traceparent: string | undefined): RequestSpan {
@@ -141,6 +143,13 @@ function samplerOf(name: string, share: number): Sampler {
         ? new AlwaysOffSampler()
         : new TraceIdRatioBasedSampler(share);
   return base === name ? root : new ParentBasedSampler({ root });
+}
+
+/** Whether a sampler that looks at nothing but the trace's id keeps this one. */
+function keeps(sampler: Sampler, traceparent: string): boolean {
+  const [, traceId = ""] = traceparent.split("-");
+  const { decision } = sampler.shouldSample(ROOT_CONTEXT, traceId, "", SpanKind.CONSUMER, {}, []);
+  return decision !== SamplingDecision.NOT_RECORD;
 }
 
 /** An exporter that logs when it starts to fail and when it works again. */
